@@ -1,0 +1,52 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { v7 } from 'uuid';
+import type { Chance, Clock } from '../lib/clock.ts';
+import { Fleet } from '../lib/services/fleet.ts';
+import { QuotaBook } from '../lib/services/quota-book.ts';
+import type { Executions, Runtime } from '../lib/services/runtime.ts';
+import { isRevoked } from '../lib/store/principals.ts';
+import { Store } from '../lib/store/store.ts';
+
+const required = (name: string): string => {
+  const value = process.env[name];
+  if (value === undefined || value === '') throw new Error(`environment variable ${name} is not set`);
+  return value;
+};
+
+/** The only clock and the only chance of the functions. */
+export const systemClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };
+const systemChance: Chance = { uniform: () => Math.random(), id: () => v7() };
+
+const noExecutions = (): never => {
+  throw new Error('this function neither starts nor answers recoveries');
+};
+const NO_EXECUTIONS: Executions = { start: noExecutions, succeed: noExecutions, fail: noExecutions };
+
+let shared: Runtime | undefined;
+
+/** What a warm function keeps between its calls: connections, the fleet as last seen, quotas as last seen. */
+export const runtime = (executions: Executions = NO_EXECUTIONS): Runtime => {
+  if (shared !== undefined) return shared;
+  // One connection pool; the SDK retries throttling itself with jitter.
+  const store = new Store(new DynamoDBClient({ maxAttempts: 4 }), {
+    state: required('STATE_TABLE'),
+    audit: required('AUDIT_TABLE'),
+  });
+  shared = {
+    store,
+    fleet: new Fleet(store, systemClock),
+    quotas: new QuotaBook(store),
+    executions,
+    clock: systemClock,
+    chance: systemChance,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    detectorStarts: process.env['DETECTOR_STARTS'] !== 'false',
+  };
+  return shared;
+};
+
+/** What the chain of API handlers needs from outside. */
+export const apiDeps = (from: Runtime) => ({
+  clock: from.clock,
+  isRevoked: (principal: string) => isRevoked(from.store, principal),
+});

@@ -1,0 +1,45 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { App, Tags } from 'aws-cdk-lib';
+import recommendedFlags from 'aws-cdk-lib/recommended-feature-flags.json' with { type: 'json' };
+import { ROUTES } from '../lib/http/routes.ts';
+import { bundleFunctions, ROOT } from './bundle.ts';
+import { loadStage } from './config.ts';
+import { ControlPlaneStack } from './control-plane-stack.ts';
+import { PERMISSIONS } from './permissions.ts';
+import { StateStack } from './state-stack.ts';
+
+const outdir = process.env['CDK_OUTDIR'] ?? join(ROOT, 'cdk.out');
+const app = new App({
+  outdir,
+  context: {
+    ...recommendedFlags,
+    // The state stack must not be deletable from under its consumer; a weak reference would let it.
+    '@aws-cdk/core:defaultCrossStackReferences': 'strong',
+  },
+});
+const config = loadStage((key) => app.node.tryGetContext(key));
+const bundles = bundleFunctions(join(outdir, 'bundles'));
+// TRANSITIONAL: while functions/ is being written, what is missing answers 501.
+const gaps: Record<string, string> = {};
+for (const name of Object.keys(PERMISSIONS).filter((name) => bundles.functions[name] === undefined)) {
+  gaps[name] = join(outdir, 'bundles', name);
+  mkdirSync(join(outdir, 'bundles', name), { recursive: true });
+  writeFileSync(
+    join(outdir, 'bundles', name, 'index.js'),
+    "exports.handler = async () => ({ statusCode: 501, body: 'not written yet' });",
+  );
+}
+const stores = new StateStack(app, `labscape-${config.stage}-state`, {
+  config,
+  terminationProtection: !config.disposable,
+});
+new ControlPlaneStack(app, `labscape-${config.stage}`, {
+  config,
+  stores,
+  bundles: { ...bundles, functions: { ...bundles.functions, ...gaps } },
+  routes: ROUTES,
+});
+for (const [key, value] of Object.entries({ ...config.tags, 'labscape:stage': config.stage }))
+  Tags.of(app).add(key, value);
+app.synth();

@@ -1,0 +1,80 @@
+import * as z from 'zod';
+
+/** Stages that may lose their data: deleting the stack deletes the tables. */
+const DISPOSABLE_STAGES: readonly string[] = ['local', 'test'];
+
+/** Of the periods CloudWatch Logs offers, those worth having. */
+const RETENTION_DAYS = [1, 7, 30, 90, 365] as const;
+
+const StageName = z
+  .string()
+  .regex(/^[a-z][a-z0-9]{0,15}$/, 'must be 1 to 16 characters of a-z and 0-9, starting with a letter');
+
+const StageInput = z.strictObject({
+  stage: StageName,
+  /** `iss` of the tokens that are accepted. */
+  issuer: z.url({ protocol: /^https?$/ }),
+  /** `aud` of the tokens that are accepted. */
+  audience: z.string().min(1).max(200),
+  logLevel: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR']).default('INFO'),
+  logRetentionDays: z.literal(RETENTION_DAYS).default(30),
+  /** Executions set aside for recovery, so that load elsewhere cannot starve it. */
+  recoveryConcurrency: z.int().min(1).max(1000).default(20),
+  alarms: z
+    .strictObject({
+      /** Who hears of an alarm; nobody if absent. */
+      email: z.email().optional(),
+      /** Errors of any one function in 5 minutes that raise an alarm. */
+      functionErrors: z.int().min(1).default(5),
+    })
+    .prefault({}),
+  tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
+});
+
+export type StageConfig = z.infer<typeof StageInput> & { readonly disposable: boolean };
+
+/** A loopback issuer is one that anybody on the host can play; only the local stage may trust it. */
+export function isLoopback(url: string): boolean {
+  const host = new URL(url).hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  return (
+    host === 'localhost' ||
+    host.endsWith('.localhost') ||
+    /^127\./.test(host) ||
+    host === '0.0.0.0' ||
+    host === '::' ||
+    host === '::1' ||
+    /^::ffff:7f/.test(host)
+  );
+}
+
+/** Throws one sentence that names the stage and each wrong field. */
+export function parseStage(input: unknown): StageConfig {
+  const parsed = StageInput.safeParse(input);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+    throw new Error(`stage configuration is not valid: ${problems.join('; ')}`);
+  }
+  const config = parsed.data;
+  if (config.stage !== 'local') {
+    if (isLoopback(config.issuer))
+      throw new Error(`stage ${config.stage}: issuer ${config.issuer} is a loopback address`);
+    if (!config.issuer.startsWith('https:'))
+      throw new Error(`stage ${config.stage}: issuer ${config.issuer} must be https`);
+  }
+  return { ...config, disposable: DISPOSABLE_STAGES.includes(config.stage) };
+}
+
+/**
+ * The configuration of a stage: the entry `stages.NAME` of the CDK context (cdk.json, or `-c`), with the keys
+ * `issuer` and `audience` of the context on top.
+ */
+export function loadStage(context: (key: string) => unknown): StageConfig {
+  const stage = StageName.parse(context('stage') ?? 'local');
+  const stages = z.record(z.string(), z.record(z.string(), z.unknown())).parse(context('stages') ?? {});
+  const given = Object.fromEntries(
+    ['issuer', 'audience']
+      .map((key) => [key, context(key)] as const)
+      .filter(([, value]) => value !== undefined),
+  );
+  return parseStage({ ...stages[stage], ...given, stage });
+}

@@ -1,0 +1,129 @@
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import type { Table } from 'aws-cdk-lib/aws-dynamodb';
+import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { Key } from 'aws-cdk-lib/aws-kms';
+import {
+  Architecture,
+  Code,
+  Function as LambdaFunction,
+  type LayerVersion,
+  Runtime,
+} from 'aws-cdk-lib/aws-lambda';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { POLICY_DIR } from '../bundle.ts';
+import type { StageConfig } from '../config.ts';
+import type { FunctionName, Permissions } from '../permissions.ts';
+
+export interface Stores {
+  readonly state: Table;
+  readonly audit: Table;
+  readonly key: Key;
+}
+
+export interface ControlFunctionProps {
+  readonly name: FunctionName;
+  readonly config: StageConfig;
+  /** Folder with the bundled `index.js`. */
+  readonly bundle: string;
+  readonly layer: LayerVersion;
+  readonly stores: Stores;
+  readonly permissions: Permissions;
+  readonly timeoutS: number;
+  readonly memoryMiB: number;
+  readonly stateMachineArn: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly reservedConcurrency?: number;
+}
+
+/** One Lambda with its log group and a role that holds what its row of PERMISSIONS says. */
+export class ControlFunction extends Construct {
+  readonly lambda: LambdaFunction;
+
+  constructor(scope: Construct, id: string, props: ControlFunctionProps) {
+    super(scope, id);
+    const { config, permissions } = props;
+    const functionName = `labscape-${config.stage}-${props.name}`;
+    const logGroup = new LogGroup(this, 'Log', {
+      logGroupName: `/aws/lambda/${functionName}`,
+      retention: config.logRetentionDays,
+      removalPolicy: config.disposable ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
+    });
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      description: `Labscape ${config.stage}: ${props.name}`,
+    });
+    this.lambda = new LambdaFunction(this, 'Function', {
+      functionName,
+      role,
+      logGroup,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      code: Code.fromAsset(props.bundle),
+      handler: 'index.handler',
+      layers: [props.layer],
+      memorySize: props.memoryMiB,
+      timeout: Duration.seconds(props.timeoutS),
+      environment: {
+        STAGE: config.stage,
+        STATE_TABLE: props.stores.state.tableName,
+        AUDIT_TABLE: props.stores.audit.tableName,
+        POLICY_DIR,
+        POWERTOOLS_SERVICE_NAME: props.name,
+        POWERTOOLS_METRICS_NAMESPACE: 'Labscape',
+        POWERTOOLS_LOG_LEVEL: config.logLevel,
+        // Grant and variable belong together: who may not call the machine does not know it either.
+        ...(permissions.startsRecoveries || permissions.answersTasks
+          ? { STATE_MACHINE_ARN: props.stateMachineArn }
+          : {}),
+        ...props.environment,
+      },
+      ...(props.reservedConcurrency === undefined
+        ? {}
+        : { reservedConcurrentExecutions: props.reservedConcurrency }),
+    });
+    logGroup.grantWrite(role);
+    for (const statement of statements(props)) role.addToPolicy(statement);
+  }
+}
+
+function statements(props: ControlFunctionProps): PolicyStatement[] {
+  const { state, audit, key } = props.stores;
+  const { permissions } = props;
+  const actions = (names: readonly string[]) => names.map((name) => `dynamodb:${name}`);
+  const items = permissions.state.filter((name) => name !== 'Query');
+  const audits = permissions.audit.filter((name) => name !== 'Query');
+  const all = [
+    allow('StateItems', actions(items), [state.tableArn]),
+    allow('StateQueries', permissions.state.includes('Query') ? ['dynamodb:Query'] : [], withIndexes(state)),
+    allow('AuditItems', actions(audits), [audit.tableArn]),
+    allow('AuditQueries', permissions.audit.includes('Query') ? ['dynamodb:Query'] : [], withIndexes(audit)),
+    new PolicyStatement({
+      sid: 'EventsAreNeverChanged',
+      effect: Effect.DENY,
+      actions: actions(['UpdateItem', 'DeleteItem', 'BatchWriteItem']),
+      resources: [audit.tableArn],
+    }),
+    new PolicyStatement({
+      sid: 'TableKey',
+      actions: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
+      resources: [key.keyArn],
+      conditions: { StringEquals: { 'kms:ViaService': `dynamodb.${Stack.of(key).region}.amazonaws.com` } },
+    }),
+    allow('StartRecoveries', permissions.startsRecoveries ? ['states:StartExecution'] : [], [
+      props.stateMachineArn,
+    ]),
+    // A token names its task, so the machine is the only resource these calls can be narrowed to.
+    allow(
+      'AnswerTasks',
+      permissions.answersTasks ? ['states:SendTaskSuccess', 'states:SendTaskFailure'] : [],
+      [props.stateMachineArn],
+    ),
+  ];
+  return all.filter((statement) => statement.actions.length > 0);
+}
+
+const allow = (sid: string, actions: string[], resources: string[]) =>
+  new PolicyStatement({ sid, actions, resources });
+
+const withIndexes = (table: Table) => [table.tableArn, `${table.tableArn}/index/*`];

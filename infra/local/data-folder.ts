@@ -1,0 +1,69 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import * as z from 'zod';
+import { asError, HostError } from './errors.ts';
+
+const Lock = z.object({ host: z.int(), engine: z.int().optional() });
+
+/** Where a host keeps what it must not forget: the database, the issuer's key, the logs. */
+export interface DataFolder {
+  readonly path: string;
+  readonly database: string;
+  readonly issuerKey: string;
+  readonly logs: string;
+  /** Writes down whose engine has the database open. */
+  noteEngine(pid: number): void;
+  /** Gives the folder free; one that was made for this run is removed. */
+  release(): void;
+}
+
+/** Takes `path`, or a new folder for temporary files, for this process. */
+export function openDataFolder(path: string | undefined): DataFolder {
+  const folder = path === undefined ? mkdtempSync(join(tmpdir(), 'labscape-')) : resolve(path);
+  const lock = join(folder, 'host.lock');
+  try {
+    mkdirSync(folder, { recursive: true });
+    refuseIfInUse(folder, lock);
+    writeFileSync(lock, JSON.stringify({ host: process.pid }));
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    throw new HostError(`The data folder ${folder} cannot be written: ${asError(error).message}.`);
+  }
+  return {
+    path: folder,
+    database: join(folder, 'state.db'),
+    issuerKey: join(folder, 'issuer-key.json'),
+    logs: join(folder, 'logs'),
+    noteEngine: (pid) => writeFileSync(lock, JSON.stringify({ host: process.pid, engine: pid })),
+    release: () => rmSync(path === undefined ? folder : lock, { recursive: true, force: true }),
+  };
+}
+
+/** Two engines on one file would each believe their own cache. */
+function refuseIfInUse(folder: string, lock: string): void {
+  let text: string;
+  try {
+    text = readFileSync(lock, 'utf8');
+  } catch {
+    return;
+  }
+  const parsed = Lock.safeParse(JSON.parse(text));
+  if (!parsed.success) return;
+  const { host, engine } = parsed.data;
+  if (isAlive(host)) throw new HostError(`The data folder ${folder} is in use by process ${host}.`);
+  if (engine !== undefined && isAlive(engine))
+    throw new HostError(
+      `The data folder ${folder} is held by process ${engine}, a database engine whose host has died: end it first.`,
+    );
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives, as somebody else's.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { asError, HostError } from './errors.ts';
+
+/** Binary to use instead of the installed one. */
+const ENGINE_VARIABLE = 'LABSCAPE_ENGINE';
+const READY_TIMEOUT_MS = 10_000;
+const READY_POLL_MS = 15;
+const STOP_TIMEOUT_MS = 3000;
+/** Standard error kept for the message if the engine dies, characters. */
+const STDERR_MAX = 4000;
+
+export interface Engine {
+  readonly url: string;
+  readonly pid: number;
+  /** Settles when the engine ends without being asked to, with what it said. */
+  readonly died: Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Path of the engine's binary for this platform; a HostError if there is none. */
+export function engineBinary(env: NodeJS.ProcessEnv = process.env): string {
+  const given = env[ENGINE_VARIABLE];
+  if (given !== undefined && given !== '') {
+    if (existsSync(given)) return given;
+    throw new HostError(`${ENGINE_VARIABLE} names ${given}, which does not exist.`);
+  }
+  const name = `@dynoxide/${process.platform}-${process.arch}`;
+  const binary = process.platform === 'win32' ? 'dynoxide.exe' : 'dynoxide';
+  try {
+    return createRequire(import.meta.url).resolve(`${name}/${binary}`);
+  } catch {
+    throw new HostError(
+      `The database engine ${name} is not installed for this platform: run npm install, or set ${ENGINE_VARIABLE}.`,
+    );
+  }
+}
+
+/** Starts the engine on a free port of the loopback interface. Without `dbPath` it keeps everything in memory. */
+export async function startEngine(dbPath?: string): Promise<Engine> {
+  const binary = engineBinary();
+  if (dbPath !== undefined) refuseForeignFile(dbPath);
+  const port = await freePort();
+  const args = ['serve', '--host', '127.0.0.1', '--port', String(port)];
+  const child = spawn(binary, dbPath === undefined ? args : [...args, '--db-path', dbPath], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    // A Ctrl-C in the terminal reaches the whole process group: the engine must outlive the host's own clean stop.
+    detached: true,
+  });
+  const exit = watch(child);
+  const url = `http://127.0.0.1:${port}`;
+  let stopping = false;
+  const died = new Promise<string>((resolve) => {
+    exit.then((why) => {
+      if (!stopping) resolve(why);
+    });
+  });
+  const stop = async () => {
+    stopping = true;
+    await endChild(child, exit);
+  };
+  try {
+    await Promise.race([ready(url), exit.then((why) => Promise.reject(new HostError(why)))]);
+  } catch (error) {
+    await stop();
+    throw error instanceof HostError ? error : new HostError(asError(error).message);
+  }
+  return { url, pid: child.pid ?? -1, died, stop };
+}
+
+/** Resolves with one sentence once the child has ended or could not be started. */
+function watch(child: ChildProcess): Promise<string> {
+  let said = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-STDERR_MAX);
+  });
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(`The database engine could not be started: ${error.message}.`));
+    child.once('exit', (code, signal) => {
+      const last = said.trim().split('\n').pop() ?? '';
+      resolve(`The database engine ended (${signal ?? `code ${code}`})${last === '' ? '.' : `: ${last}`}`);
+    });
+  });
+}
+
+async function endChild(child: ChildProcess, exit: Promise<string>): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await exit;
+  clearTimeout(timer);
+}
+
+async function ready(url: string): Promise<void> {
+  const client = new DynamoDBClient({
+    endpoint: url,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'host', secretAccessKey: 'host' },
+    maxAttempts: 1,
+  });
+  const until = performance.now() + READY_TIMEOUT_MS;
+  try {
+    for (;;) {
+      try {
+        await client.send(new ListTablesCommand({}));
+        return;
+      } catch (error) {
+        if (performance.now() > until)
+          throw new HostError(
+            `The database engine did not answer in ${READY_TIMEOUT_MS} ms: ${asError(error).message}`,
+          );
+      }
+      await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+    }
+  } finally {
+    client.destroy();
+  }
+}
+
+/** The engine would take any file for its own and fail in the middle of something; SQLite files start with their name. */
+function refuseForeignFile(path: string): void {
+  if (!existsSync(path)) return;
+  const magic = 'SQLite format 3\0';
+  const head = Buffer.alloc(magic.length);
+  const file = openSync(path, 'r');
+  const read = readSync(file, head, 0, head.length, 0);
+  closeSync(file);
+  if (read > 0 && head.toString('latin1') !== magic)
+    throw new HostError(`${path} is not a database: move it away, or choose another data folder.`);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      probe.close(() => resolve(port));
+    });
+  });
+}

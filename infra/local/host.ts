@@ -1,0 +1,166 @@
+import { startApiGateway } from './api-gateway.ts';
+import { type DataFolder, openDataFolder } from './data-folder.ts';
+import { type Counters, startDynamodbEndpoint, type TransactionRecord } from './dynamodb-endpoint.ts';
+import { type Engine, startEngine } from './engine.ts';
+import { HostError } from './errors.ts';
+import { type Execution, Executions } from './executions.ts';
+import { accessKeys, Functions, type Invocation } from './functions.ts';
+import { type Mint, openIssuer } from './issuer.ts';
+import { refuseIfTaken } from './listen.ts';
+import { LogSink, type MetricListener } from './logs.ts';
+import { startSchedules } from './schedules.ts';
+import { startStepFunctionsEndpoint } from './step-functions.ts';
+import { synthesise } from './synthesise.ts';
+import { ensureTables } from './tables.ts';
+import { type LocalTemplate, readTemplate } from './template.ts';
+
+/** CloudFormation parameter that carries the local issuer's public key. */
+const KEYS_PARAMETER = 'IssuerKeys';
+/** What calls that still run get to end in peace when the host stops. */
+const DRAIN_MS = 2000;
+
+export interface HostOptions {
+  /** Kept over restarts; without it data lives in memory and a temporary folder, and goes with the host. */
+  readonly dataDir?: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /**
+   * Checks of each call to DynamoDB and Step Functions: IAM, transaction conflicts, counters. Without them functions
+   * talk to the engine directly; for benchmarks. Default true.
+   */
+  readonly guards?: boolean;
+  /** Level of the functions' logs; `silent` writes none. Default: the template's. */
+  readonly logLevel?: 'silent' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
+  /** Whether to call the template's schedules (the sweep, every minute). Default true. */
+  readonly schedules?: boolean;
+  /** An assembly made before; by default it is synthesized if the sources have changed. */
+  readonly assemblyDir?: string;
+  /** Hears of each step of the start. */
+  readonly progress?: (step: string) => void;
+}
+
+export interface Host {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly guards: boolean;
+  readonly startedInMs: number;
+  /** The engine behind the guards: for checkers and benchmarks that look past the API. */
+  readonly engine: { readonly url: string; readonly pid: number };
+  readonly template: LocalTemplate;
+  /** A signed token for the API. */
+  readonly mint: Mint;
+  /** Calls to DynamoDB by function and operation, e.g. `status.Query`; empty without guards. */
+  counters(): Counters;
+  /** Write transactions with the items they touched, the last 2000; empty without guards. */
+  transactions(): readonly TransactionRecord[];
+  /** Executions of the state machine, newest first. */
+  executions(): readonly Execution[];
+  /** Calls a function as Lambda would; the name is its folder in functions/. */
+  invoke(name: string, event: unknown): Promise<Invocation>;
+  /** Hears of each metric document the functions write; returns how to stop it. */
+  onMetric(listener: MetricListener): () => void;
+  /** Settles if the engine dies, with a sentence on why. */
+  readonly died: Promise<string>;
+  stop(): Promise<void>;
+}
+
+type Undo = (() => Promise<unknown> | unknown)[];
+
+/** Hosts the synthesized template on this machine. Throws HostError with one clear sentence. */
+export async function startHost(options: HostOptions): Promise<Host> {
+  const startedMs = performance.now();
+  const progress = options.progress ?? (() => {});
+  await refuseIfTaken(options.port);
+  const folder = openDataFolder(options.dataDir);
+  const undo: Undo = [() => folder.release()];
+  const stop = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const engine = await startEngine(options.dataDir === undefined ? undefined : folder.database);
+    undo.push(() => engine.stop());
+    folder.noteEngine(engine.pid);
+    progress('templates and bundles');
+    const issuer = await openIssuer(folder.issuerKey);
+    const assemblyDir = options.assemblyDir ?? (await synthesise());
+    const template = readTemplate(assemblyDir, { [KEYS_PARAMETER]: issuer.keys });
+    progress('tables');
+    await ensureTables(engine.url, template.tables);
+    progress('functions, state machine and API');
+    const parts = await compose(options, folder, engine, template, undo);
+    return {
+      ...parts,
+      dataDir: folder.path,
+      guards: options.guards ?? true,
+      startedInMs: performance.now() - startedMs,
+      engine: { url: engine.url, pid: engine.pid },
+      template,
+      mint: issuer.minter(...trusted(template)),
+      died: engine.died,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function compose(
+  options: HostOptions,
+  folder: DataFolder,
+  engine: Engine,
+  template: LocalTemplate,
+  undo: Undo,
+): Promise<Pick<Host, 'url' | 'counters' | 'transactions' | 'executions' | 'invoke' | 'onMetric'>> {
+  const { logLevel, guards = true } = options;
+  const sink = new LogSink(logLevel === 'silent' ? undefined : folder.logs);
+  undo.push(() => sink.close());
+  const callers = accessKeys(template.functions);
+  const dynamodb = guards
+    ? await startDynamodbEndpoint({ engineUrl: engine.url, tables: template.tables, callers })
+    : undefined;
+  undo.push(() => dynamodb?.stop());
+  const executions = new Executions(
+    template.machines,
+    (arn, payload) => functions.invoke(arn, payload),
+    ({ name, error, cause }) => sink.note('state-machine', `execution ${name} failed`, { error, cause }),
+  );
+  const stepFunctions = await startStepFunctionsEndpoint({
+    callers,
+    machines: template.machines,
+    executions,
+    guards,
+  });
+  undo.push(() => stepFunctions.stop());
+  const functions = new Functions(
+    {
+      functions: template.functions,
+      endpoints: { dynamodb: dynamodb?.url ?? engine.url, stepFunctions: stepFunctions.url },
+      sink,
+      environment: logLevel === undefined ? {} : { POWERTOOLS_LOG_LEVEL: logLevel.toUpperCase() },
+    },
+    callers,
+  );
+  undo.push(() => functions.drain(DRAIN_MS));
+  undo.push(() => executions.stopAll());
+  const gateway = await startApiGateway({ port: options.port, routes: template.routes, functions });
+  undo.push(() => gateway.stop());
+  if (options.schedules ?? true) undo.push(startSchedules(template.schedules, functions));
+  return {
+    url: gateway.url,
+    counters: () => dynamodb?.counters() ?? {},
+    transactions: () => dynamodb?.transactions() ?? [],
+    executions: () => executions.list(),
+    invoke: (name, event) => functions.invoke(name, event),
+    onMetric: (listener) => sink.onMetric(listener),
+  };
+}
+
+/** Issuer and audience that the template's authoriser trusts. */
+function trusted(template: LocalTemplate): [string, string] {
+  for (const { environment } of template.functions) {
+    const { ISSUER, AUDIENCE } = environment;
+    if (ISSUER !== undefined && AUDIENCE !== undefined) return [ISSUER, AUDIENCE];
+  }
+  throw new HostError('No function of the template names the ISSUER and AUDIENCE it trusts.');
+}

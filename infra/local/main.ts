@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import * as z from 'zod';
+import { ROLES, type Role } from '../../lib/security/caller.ts';
+import { asError, HostError } from './errors.ts';
+import { type Host, startHost } from './host.ts';
+
+const PORT_DEFAULT = 4600;
+/** Long enough for a day's work with the printed tokens. */
+const TOKEN_TTL_S = 24 * 3600;
+const USAGE = 'npm start [-- [--empty] [--port N] [--data DIR]]';
+
+interface Arguments {
+  readonly empty: boolean;
+  readonly port: number;
+  readonly dataDir: string | undefined;
+}
+
+/** What somebody may be, by role, to try things out. The sample fleet has a tenant and a labscape of these names. */
+const SCOPES: Readonly<Record<Role, Record<string, string>>> = {
+  admin: {},
+  operator: {},
+  tenant: { tenant: 'acme' },
+  agent: { labscape: 'lab-north' },
+};
+
+export function readArguments(argv: readonly string[]): Arguments {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: { empty: { type: 'boolean' }, port: { type: 'string' }, data: { type: 'string' } },
+    });
+    return {
+      empty: values.empty ?? false,
+      port: z.coerce
+        .number('--port must be a number')
+        .int('--port must be a whole number')
+        .min(0, '--port must be from 0 to 65535')
+        .max(65_535, '--port must be from 0 to 65535')
+        .parse(values.port ?? PORT_DEFAULT),
+      dataDir: values.data,
+    };
+  } catch (error) {
+    const why = error instanceof z.ZodError ? error.issues[0]?.message : asError(error).message;
+    throw new HostError(`${why}. Usage: ${USAGE}`);
+  }
+}
+
+/** `sample-fleet.ts` beside this file, once it is there. */
+const SampleFleet = z.object({
+  startSampleFleet: z.custom<(host: Host) => Promise<{ stop(): Promise<void> } | undefined>>(
+    (value) => typeof value === 'function',
+  ),
+});
+async function startFleet(host: Host): Promise<() => Promise<void>> {
+  const file = new URL('./sample-fleet.ts', import.meta.url);
+  if (!existsSync(file)) return async () => {};
+  const { startSampleFleet } = SampleFleet.parse(await import(file.href));
+  const fleet = await startSampleFleet(host);
+  return async () => fleet?.stop();
+}
+
+async function welcome(host: Host): Promise<string> {
+  const tokens = await Promise.all(
+    ROLES.map((role) =>
+      host.mint({ sub: `local-${role}`, roles: [role], ...SCOPES[role], ttlSeconds: TOKEN_TTL_S }),
+    ),
+  );
+  return [
+    `\nLabscape is up at ${host.url} (started in ${(host.startedInMs / 1000).toFixed(1)} s)`,
+    `Data: ${host.dataDir}\n`,
+    'A token per role, good for a day:',
+    ...ROLES.map((role, i) => `export ${role.toUpperCase()}=${tokens[i]}`),
+    '\nTo try:',
+    `curl ${host.url}/health`,
+    `curl -H "Authorization: Bearer $ADMIN" ${host.url}/status`,
+    `curl -H "Authorization: Bearer $ADMIN" ${host.url}/recoveries`,
+    '\nCtrl-C stops it.\n',
+  ].join('\n');
+}
+
+async function main(): Promise<void> {
+  const { empty, port, dataDir } = readArguments(process.argv.slice(2));
+  const signal = nextSignal();
+  const host = await startHost({
+    port,
+    ...(dataDir === undefined ? {} : { dataDir }),
+    progress: (step) => process.stdout.write(`starting: ${step}\n`),
+  });
+  let stopFleet = async () => {};
+  try {
+    if (!empty) {
+      process.stdout.write('starting: sample fleet\n');
+      stopFleet = await startFleet(host);
+    }
+    process.stdout.write(await welcome(host));
+    const died = await Promise.race([signal, host.died]);
+    if (died !== undefined) throw new HostError(died);
+  } finally {
+    await stopFleet();
+    await host.stop();
+  }
+}
+
+/** Resolves at the first request to stop; a second one does not wait for the clean end. */
+function nextSignal(): Promise<undefined> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(name, () => {
+        resolve(undefined);
+        process.once(name, () => process.exit(130));
+      });
+    }
+  });
+}
+
+if (import.meta.main)
+  main().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      const known = error instanceof HostError;
+      process.stderr.write(`${known ? error.message : (asError(error).stack ?? asError(error).message)}\n`);
+      process.exit(1);
+    },
+  );

@@ -1,0 +1,51 @@
+import type { ApiFunction } from '../lib/http/routes.ts';
+
+export type FunctionName = ApiFunction | 'authorise' | 'recovery' | 'sweep';
+
+/** DynamoDB has no permission for transactions: each item of one is authorised as the plain call it stands for. */
+export type StateAction =
+  | 'GetItem'
+  | 'BatchGetItem'
+  | 'Query'
+  | 'PutItem'
+  | 'UpdateItem'
+  | 'DeleteItem'
+  | 'ConditionCheckItem';
+
+export interface Permissions {
+  readonly state: readonly StateAction[];
+  /** Events are appended by conditional Put, and never changed: see the Deny in api-function.ts. */
+  readonly audit: readonly ('PutItem' | 'GetItem' | 'Query')[];
+  readonly startsRecoveries?: true;
+  /** Answers the waiting states of the recovery machine. */
+  readonly answersTasks?: true;
+}
+
+const READ = ['GetItem', 'BatchGetItem', 'Query'] as const;
+const WRITE = ['PutItem', 'UpdateItem', 'ConditionCheckItem'] as const;
+
+/** All that a function may do. One role per function is made from its row, and nothing else. */
+export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
+  authorise: { state: ['GetItem'], audit: [] },
+  status: { state: READ, audit: [] },
+  labscapes: { state: [...READ, ...WRITE], audit: ['PutItem'] },
+  tenants: { state: [...READ, ...WRITE], audit: ['PutItem'] },
+  principals: { state: [...READ, ...WRITE], audit: ['PutItem'] },
+  resources: { state: [...READ, ...WRITE], audit: ['PutItem'], startsRecoveries: true },
+  allocations: { state: [...READ, ...WRITE], audit: ['PutItem'] },
+  assignments: { state: [...READ, ...WRITE], audit: ['PutItem'], answersTasks: true },
+  heartbeats: { state: [...READ, ...WRITE], audit: ['PutItem'], startsRecoveries: true },
+  recoveries: { state: [...READ, ...WRITE], audit: ['PutItem'], answersTasks: true },
+  audit: { state: READ, audit: ['GetItem', 'Query'] },
+  recovery: {
+    state: [...READ, ...WRITE, 'DeleteItem'],
+    audit: ['PutItem', 'GetItem', 'Query'],
+    answersTasks: true,
+  },
+  sweep: {
+    state: [...READ, ...WRITE, 'DeleteItem'],
+    audit: ['PutItem'],
+    startsRecoveries: true,
+    answersTasks: true,
+  },
+};

@@ -1,0 +1,62 @@
+import { type App, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import {
+  AttributeType,
+  BillingMode,
+  type GlobalSecondaryIndexProps,
+  Table,
+  TableEncryption,
+  type TableProps,
+} from 'aws-cdk-lib/aws-dynamodb';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import type { StageConfig } from './config.ts';
+
+export interface StateStackProps extends StackProps {
+  readonly config: StageConfig;
+}
+
+const string = (name: string) => ({ name, type: AttributeType.STRING });
+/** Indexes project every attribute, which is the default: a find answers without a second read. */
+const index = (indexName: string, hash: string, range: string): GlobalSecondaryIndexProps => ({
+  indexName,
+  partitionKey: string(hash),
+  sortKey: string(range),
+});
+
+/** What must outlive every deployment: the tables and the key they are encrypted with. */
+export class StateStack extends Stack {
+  readonly key: Key;
+  readonly state: Table;
+  readonly audit: Table;
+
+  constructor(scope: App, id: string, props: StateStackProps) {
+    super(scope, id, props);
+    const removalPolicy = props.config.disposable ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN;
+    this.key = new Key(this, 'Key', {
+      description: `Labscape ${props.config.stage}: state and audit`,
+      enableKeyRotation: true,
+      removalPolicy,
+    });
+    const common = {
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      encryption: TableEncryption.CUSTOMER_MANAGED,
+      encryptionKey: this.key,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: !props.config.disposable,
+      removalPolicy,
+    } satisfies Partial<TableProps>;
+    this.state = new Table(this, 'State', {
+      ...common,
+      partitionKey: string('pk'),
+      sortKey: string('sk'),
+      timeToLiveAttribute: 'ttl',
+    });
+    this.state.addGlobalSecondaryIndex(index('byGroup', 'grp', 'grpSk'));
+    this.state.addGlobalSecondaryIndex(index('find', 'findPk', 'findSk'));
+    this.audit = new Table(this, 'Audit', {
+      ...common,
+      partitionKey: string('entity'),
+      sortKey: { name: 'rev', type: AttributeType.NUMBER },
+    });
+    this.audit.addGlobalSecondaryIndex(index('byTime', 'day', 'timeSk'));
+  }
+}

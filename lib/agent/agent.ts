@@ -1,0 +1,192 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type * as z from 'zod';
+import { ApiProblem } from '../client/api-error.ts';
+import type { Client } from '../client/client.ts';
+import { RETRY_NEVER } from '../client/retry.ts';
+import type { Chance, Clock } from '../clock.ts';
+import type { Vector } from '../schemas/common.ts';
+import type { HeartbeatAnswer, HeartbeatInput } from '../schemas/heartbeat.ts';
+import type { AgentConfig, RunnerConfig } from './config.ts';
+import { HealthWatch } from './health-watch.ts';
+import { ResourceKeeper } from './keeper.ts';
+import type { Instants } from './lease.ts';
+import { type Log, reasonOf } from './log.ts';
+import { HostMeter } from './measure.ts';
+import { commandRestore, OrderDesk, type Restore } from './orders.ts';
+import { ProcessRunner, type RunnerDeps } from './process-runner.ts';
+import type { Runner } from './runner.ts';
+import { leapAfterReplay, nextSeq } from './sequence.ts';
+import { WorkerRunner } from './worker-runner.ts';
+
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Log;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Instead of the restore hook's command. */
+  readonly restore?: Restore;
+}
+
+export interface Agent {
+  /** Stops all work in order, then the agent. */
+  close(): Promise<void>;
+  /** Ends all work by force, now, without waiting: for a process that is about to end. */
+  abandon(): void;
+  /** Per resource, how much of its work runs. */
+  counts(): Record<string, { running: number; total: number }>;
+}
+
+/** Until the first answer names the beat and the lease, ms. */
+const FIRST_BEAT_MS = 1_000;
+const FIRST_LEASE_MS = 10_000;
+
+interface Kept {
+  readonly keeper: ResourceKeeper;
+  readonly watch: HealthWatch;
+}
+
+/** Starts the agent: it beats, and keeps its resources, until it is closed. */
+export function startAgent(options: AgentOptions): Agent {
+  const agent = new RunningAgent(options);
+  agent.start();
+  return agent;
+}
+
+function createRunner(config: RunnerConfig, deps: RunnerDeps): Runner {
+  return config.kind === 'process' ? new ProcessRunner(config, deps) : new WorkerRunner(config, deps);
+}
+
+class RunningAgent implements Agent {
+  readonly #options: AgentOptions;
+  readonly #kept = new Map<string, Kept>();
+  readonly #desk: OrderDesk | undefined;
+  readonly #meter: HostMeter;
+  readonly #closing = new AbortController();
+  #hurry: AbortController | undefined;
+  #beatMs = FIRST_BEAT_MS;
+  #leaseMs = FIRST_LEASE_MS;
+  #seq = 0;
+  #replays = 0;
+  #lastFailure = '';
+  #beating: Promise<void> | undefined;
+
+  constructor(options: AgentOptions) {
+    const { config, clock, client, chance, log, environment } = options;
+    this.#options = options;
+    this.#meter = new HostMeter(clock, config.storagePath);
+    const { hooks } = config;
+    const restore = options.restore ?? (hooks.restore && commandRestore(hooks.restore, hooks, environment));
+    if (restore) this.#desk = new OrderDesk({ agent: config.agent, client, chance, log, restore });
+    for (const { id: resource, runner } of config.resources) {
+      const keeper = new ResourceKeeper({
+        ...{ agent: config.agent, resource, client, clock, chance, log, longPollS: config.longPollS },
+        createRunner: (listen) => createRunner(runner, { resource, clock, chance, environment, listen }),
+      });
+      const watch = new HealthWatch({
+        ...{ hooks, resource, clock, environment },
+        onChange: () => this.#hurry?.abort(),
+      });
+      this.#kept.set(resource, { keeper, watch });
+    }
+  }
+
+  start(): void {
+    for (const { watch } of this.#kept.values()) watch.start();
+    this.#beating = this.#beatLoop();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#hurry?.abort();
+    const all = [...this.#kept.values()];
+    for (const { watch } of all) watch.stop();
+    await Promise.all([this.#beating, ...all.map(({ keeper }) => keeper.close())]);
+  }
+
+  abandon(): void {
+    for (const { keeper } of this.#kept.values()) keeper.abandon();
+  }
+
+  counts(): Record<string, { running: number; total: number }> {
+    return Object.fromEntries([...this.#kept].map(([resource, { keeper }]) => [resource, keeper.counts()]));
+  }
+
+  async #beatLoop(): Promise<void> {
+    const { clock } = this.#options;
+    while (!this.#closing.signal.aborted) {
+      const startedMs = clock.monotonicMs();
+      this.#hurry = new AbortController();
+      await this.#beat();
+      const restMs = this.#beatMs - (clock.monotonicMs() - startedMs);
+      // A changed health is told at once, not with the next beat.
+      await sleep(Math.max(0, restMs), undefined, { signal: this.#hurry.signal }).catch(() => undefined);
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { config, client, clock, log } = this.#options;
+    const load = await this.#hostLoad();
+    // Taken before anything is sent, the token's renewal included: the lease may only come out shorter.
+    const sentAt: Instants = { monotonicMs: clock.monotonicMs(), wallMs: clock.now() };
+    this.#seq = nextSeq(this.#seq, sentAt.wallMs);
+    const faults = new Map([...this.#kept].map(([id, { keeper }]) => [id, keeper.takeFaults()]));
+    const body = this.#body(load, faults);
+    try {
+      const answer = await client.call(
+        'beat',
+        { params: { labscape: config.labscape }, body },
+        // Two tries fit into one lease; a beat that comes too late has a successor anyway.
+        {
+          retry: RETRY_NEVER,
+          timeoutMs: Math.max(this.#beatMs, this.#leaseMs / 2),
+          signal: this.#closing.signal,
+        },
+      );
+      this.#heard(answer, sentAt);
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      if (error instanceof ApiProblem && error.code === 'replayed-heartbeat') {
+        this.#seq = leapAfterReplay(this.#seq, this.#replays);
+        this.#replays += 1;
+      }
+      const reason = reasonOf(error);
+      if (reason !== this.#lastFailure) log('warn', 'beat not accepted', { reason });
+      this.#lastFailure = reason;
+    }
+  }
+
+  #heard(answer: z.output<typeof HeartbeatAnswer>, sentAt: Instants): void {
+    if (this.#lastFailure !== '') this.#options.log('info', 'beats are accepted again');
+    this.#lastFailure = '';
+    this.#replays = 0;
+    this.#beatMs = answer.beatMs;
+    this.#leaseMs = answer.leaseMs;
+    for (const resource of answer.resources) {
+      this.#kept.get(resource.resource)?.keeper.onBeat(resource, sentAt, answer.leaseMs);
+    }
+    this.#desk?.take(answer.orders);
+  }
+
+  /** A measurement that fails is left out: no figure is better than a wrong one. */
+  async #hostLoad(): Promise<Vector | undefined> {
+    if (this.#options.config.load !== 'host') return undefined;
+    return this.#meter.used().catch(() => undefined);
+  }
+
+  #body(load: Vector | undefined, faults: ReadonlyMap<string, number>): z.input<typeof HeartbeatInput> {
+    const { config } = this.#options;
+    const resources = [...this.#kept].map(([resource, { keeper, watch }]) => {
+      const measured = config.load === 'demand' ? keeper.demand() : load;
+      return {
+        ...keeper.entry(),
+        ...watch.health,
+        // Faults of the host only: a tenant's command that keeps failing must not fail the host over.
+        errors: faults.get(resource) ?? 0,
+        ...(measured && { load: measured }),
+      };
+    });
+    return { agent: config.agent, seq: this.#seq, resources };
+  }
+}

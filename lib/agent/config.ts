@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import * as z from 'zod';
+import { Id } from '../schemas/common.ts';
+import { BATCH_RESOURCES_MAX } from '../schemas/heartbeat.ts';
+
+const Argv = z.array(z.string().min(1).max(4096)).min(1).max(64);
+const Environment = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).default({});
+const millis = z.int().min(1).max(3_600_000);
+
+/** One supervised operating-system process per allocation; see supervised-process.ts for its contract. */
+export const ProcessRunnerConfig = z.strictObject({
+  kind: z.literal('process'),
+  start: Argv.optional().meta({
+    description: 'runs every allocation; without it the spec names the command',
+  }),
+  stop: Argv.optional().meta({ description: 'asks the work to end, before SIGTERM' }),
+  check: Argv.optional().meta({ description: 'exit code 0: the work runs' }),
+  checkEveryMs: millis.default(5_000),
+  startWithinMs: millis.default(60_000).meta({ description: 'until the first good check, ms' }),
+  settleMs: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(100)
+    .meta({ description: 'without a check hook: a process alive this long runs, ms' }),
+  stopGraceMs: millis.default(5_000).meta({ description: 'from SIGTERM to SIGKILL, ms' }),
+  env: Environment,
+  cwd: z.string().optional(),
+  logDir: z.string().optional().meta({ description: "where the work's output goes; nowhere without it" }),
+  stateFile: z
+    .string()
+    .optional()
+    .meta({ description: 'remembers processes, so that those a dead agent left behind are ended' }),
+});
+export type ProcessRunnerConfig = z.infer<typeof ProcessRunnerConfig>;
+
+/** One long-lived process per resource that runs all of its work; see worker-protocol.ts for its contract. */
+export const WorkerRunnerConfig = z.strictObject({
+  kind: z.literal('worker'),
+  command: Argv,
+  stopGraceMs: millis
+    .default(5_000)
+    .meta({ description: 'to stop one piece of work; then the worker is killed' }),
+  env: Environment,
+  cwd: z.string().optional(),
+  logFile: z.string().optional(),
+  stateFile: z.string().optional(),
+});
+export type WorkerRunnerConfig = z.infer<typeof WorkerRunnerConfig>;
+
+export const RunnerConfig = z.discriminatedUnion('kind', [ProcessRunnerConfig, WorkerRunnerConfig]);
+export type RunnerConfig = z.infer<typeof RunnerConfig>;
+
+export const AgentConfig = z
+  .strictObject({
+    url: z.url({ protocol: /^https?$/ }),
+    token: z.string().min(1).optional(),
+    tokenFile: z.string().min(1).optional().meta({ description: 'read again whenever it changed' }),
+    labscape: Id,
+    agent: Id,
+    resources: z
+      .array(z.strictObject({ id: Id, runner: RunnerConfig }))
+      .min(1)
+      .max(BATCH_RESOURCES_MAX),
+    hooks: z
+      .strictObject({
+        health: Argv.optional().meta({
+          description: 'exit code 0 ok, 1 degraded, other failed; gets LABSCAPE_RESOURCE',
+        }),
+        healthEveryMs: millis.default(5_000),
+        restore: Argv.optional().meta({
+          description: 'exit code 0 and its last word restored (default), replaced or gone; else refused',
+        }),
+        restoreWithinMs: millis.default(300_000),
+        env: Environment,
+      })
+      .prefault({}),
+    load: z
+      .enum(['host', 'demand', 'none'])
+      .default('host')
+      .meta({ description: "measured on the host, summed from the work's demands, or left out" }),
+    storagePath: z.string().default('/').meta({ description: 'whose file system is measured' }),
+    longPollS: z
+      .int()
+      .min(0)
+      .max(20)
+      .default(20)
+      .meta({ description: 'length of long polls; 0: changes are learned from beats alone' }),
+  })
+  .refine((c) => c.token !== undefined || c.tokenFile !== undefined, {
+    path: ['tokenFile'],
+    message: 'name a tokenFile, or a token',
+  })
+  .refine((c) => new Set(c.resources.map((r) => r.id)).size === c.resources.length, {
+    path: ['resources'],
+    message: 'names a resource twice',
+  });
+export type AgentConfig = z.infer<typeof AgentConfig>;
+
+/** Says every fault of the file at once. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+export function parseConfig(text: string, name: string): AgentConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`${name} is not JSON: ${error instanceof Error ? error.message : error}`);
+  }
+  const parsed = AgentConfig.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map(
+    (issue) => `  ${issue.path.join('.') || '(file)'}: ${issue.message}`,
+  );
+  throw new ConfigError(`${name} is not a configuration of an agent:\n${faults.join('\n')}`);
+}
+
+/** Relative paths in the file are meant from the file's folder. */
+export async function loadConfig(file: string): Promise<AgentConfig> {
+  const config = parseConfig(await readFile(file, 'utf8'), file);
+  const from = path.dirname(path.resolve(file));
+  return config.tokenFile === undefined
+    ? config
+    : { ...config, tokenFile: path.resolve(from, config.tokenFile) };
+}

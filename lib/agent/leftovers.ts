@@ -1,0 +1,54 @@
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { signalGroup } from './hook.ts';
+
+/**
+ * Remembers the processes that a runner creates, so that the next agent can end those its dead predecessor left
+ * behind and that did not heed the end of their standard input. A process id alone proves nothing, since ids are
+ * reused: the kernel's start time must agree too. Only Linux tells it; elsewhere nothing is remembered.
+ */
+export interface Remembered {
+  readonly pid: number;
+  readonly startTicks: string;
+}
+
+/** Field 22 of /proc/PID/stat, counted after the command's closing parenthesis, as the command may hold anything. */
+export function startTicksOf(stat: string): string | undefined {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[19];
+}
+
+function startTicks(pid: number): string | undefined {
+  try {
+    return startTicksOf(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+export function parseRemembered(text: string): Remembered[] {
+  return text.split('\n').flatMap((line) => {
+    const match = /^(\d+) (\d+)$/.exec(line);
+    return match?.[1] && match[2] ? [{ pid: Number(match[1]), startTicks: match[2] }] : [];
+  });
+}
+
+/** Ends what is left of a predecessor and forgets it; returns how many groups were ended. */
+export function endLeftovers(stateFile: string): number {
+  let text: string;
+  try {
+    text = readFileSync(stateFile, 'utf8');
+  } catch {
+    text = '';
+  }
+  const left = parseRemembered(text).filter(({ pid, startTicks: then }) => startTicks(pid) === then);
+  const ended = left.filter(({ pid }) => signalGroup(pid, 'SIGKILL')).length;
+  mkdirSync(path.dirname(stateFile), { recursive: true });
+  writeFileSync(stateFile, '');
+  return ended;
+}
+
+export function remember(stateFile: string, pid: number): void {
+  const ticks = startTicks(pid);
+  if (ticks !== undefined) appendFileSync(stateFile, `${pid} ${ticks}\n`);
+}

@@ -1,0 +1,13 @@
+import type { Clock } from '../clock.ts';
+
+export type Level = 'info' | 'warn' | 'error';
+export type Log = (level: Level, message: string, fields?: Readonly<Record<string, unknown>>) => void;
+
+/** One JSON object a line, so that any collector of the host can read it. */
+export function jsonLog(write: (line: string) => void, clock: Clock, agent: string): Log {
+  return (level, message, fields) => {
+    write(`${JSON.stringify({ at: clock.now(), level, agent, message, ...fields })}\n`);
+  };
+}
+
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

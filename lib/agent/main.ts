@@ -1,0 +1,104 @@
+import { parseArgs } from 'node:util';
+import { createClient } from '../client/client.ts';
+import { nodeTransport } from '../client/node-transport.ts';
+import type { Chance, Clock } from '../clock.ts';
+import { type Agent, startAgent } from './agent.ts';
+import { type AgentConfig, ConfigError, loadConfig } from './config.ts';
+import { jsonLog, reasonOf } from './log.ts';
+import { guessCapacity } from './measure.ts';
+import type { Restore } from './orders.ts';
+import { tokenFromFile } from './token-file.ts';
+
+export interface AgentIo {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Asks the agent to stop in order. */
+  readonly stop: AbortSignal;
+  /** Called with the running agent, so that a dying process can end its work. */
+  readonly started?: (agent: Agent) => void;
+  readonly restore?: Restore;
+}
+
+const USAGE = `usage: labscape-agent run --config FILE        keep the resources that the file names
+       labscape-agent register --config FILE   register them, with the capacity of this host
+       labscape-agent measure [--path DIR]     print the capacity of this host
+`;
+
+/** Exit codes: 0 done, 1 failed, 2 usage. */
+export async function main(
+  argv: readonly string[],
+  io: AgentIo,
+  clock: Clock,
+  chance: Chance,
+): Promise<number> {
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse(argv);
+  } catch (error) {
+    io.err(`${reasonOf(error)}\n${USAGE}`);
+    return 2;
+  }
+  const { command, config: file, storagePath } = parsed;
+  try {
+    if (command === 'measure') {
+      io.out(`${JSON.stringify(await guessCapacity(storagePath))}\n`);
+      return 0;
+    }
+    if (file === undefined || (command !== 'run' && command !== 'register')) {
+      io.err(USAGE);
+      return 2;
+    }
+    const config = await loadConfig(file);
+    return command === 'run' ? await run(config, io, clock, chance) : await register(config, io, chance);
+  } catch (error) {
+    io.err(`${reasonOf(error)}\n`);
+    return error instanceof ConfigError ? 2 : 1;
+  }
+}
+
+function parse(argv: readonly string[]) {
+  const { positionals, values } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: { config: { type: 'string' }, path: { type: 'string', default: '/' } },
+  });
+  return { command: positionals[0], config: values.config, storagePath: values.path };
+}
+
+function clientOf(config: AgentConfig, chance: Chance) {
+  const transport = nodeTransport();
+  const { url, token, tokenFile } = config;
+  const provide = tokenFile === undefined ? () => token : tokenFromFile(tokenFile);
+  const client = createClient({ url, token: provide, chance, transport: transport.send });
+  return { client, close: transport.close };
+}
+
+async function run(config: AgentConfig, io: AgentIo, clock: Clock, chance: Chance): Promise<number> {
+  const { client, close } = clientOf(config, chance);
+  const log = jsonLog(io.err, clock, config.agent);
+  const { environment, restore } = io;
+  const agent = startAgent({ config, client, clock, chance, log, environment, ...(restore && { restore }) });
+  io.started?.(agent);
+  log('info', 'agent started', { resources: config.resources.map((r) => r.id), pid: process.pid });
+  if (!io.stop.aborted) {
+    await new Promise((resolve) => io.stop.addEventListener('abort', resolve, { once: true }));
+  }
+  log('info', 'agent stops its work');
+  await agent.close();
+  close();
+  log('info', 'agent stopped');
+  return 0;
+}
+
+/** Registers each resource of the file with the whole host's capacity; the token must be an operator's. */
+async function register(config: AgentConfig, io: AgentIo, chance: Chance): Promise<number> {
+  const { client, close } = clientOf(config, chance);
+  const capacity = await guessCapacity(config.storagePath);
+  for (const { id } of config.resources) {
+    const body = { id, labscape: config.labscape, capacity };
+    io.out(`${JSON.stringify(await client.call('registerResource', { body }))}\n`);
+  }
+  close();
+  return 0;
+}

@@ -1,0 +1,77 @@
+import type { ProcessRunnerConfig } from './config.ts';
+import { endLeftovers, remember } from './leftovers.ts';
+import type { Runner, RunnerListener } from './runner.ts';
+import { type ProcessDeps, SupervisedProcess } from './supervised-process.ts';
+import { keyOf, type Work } from './work.ts';
+
+export interface RunnerDeps extends Pick<ProcessDeps, 'resource' | 'clock' | 'chance' | 'environment'> {
+  readonly listen: RunnerListener;
+}
+
+/** One supervised process per allocation. */
+export class ProcessRunner implements Runner {
+  readonly #processes = new Map<string, SupervisedProcess>();
+  readonly #queue: SupervisedProcess[] = [];
+  readonly #deps: ProcessDeps;
+  readonly #listen: RunnerListener;
+  #faults = 0;
+  #draining = false;
+
+  constructor(config: ProcessRunnerConfig, deps: RunnerDeps) {
+    const { stateFile } = config;
+    if (stateFile !== undefined) endLeftovers(stateFile);
+    this.#listen = deps.listen;
+    this.#deps = {
+      ...deps,
+      config,
+      tell: (event) => {
+        if (event.kind === 'stopped') this.#processes.delete(event.key);
+        this.#listen(event);
+      },
+      fault: () => {
+        this.#faults += 1;
+      },
+      born: (pid) => {
+        if (stateFile !== undefined) remember(stateFile, pid);
+      },
+    };
+  }
+
+  start(work: Work): void {
+    const key = keyOf(work);
+    if (this.#processes.has(key)) throw new Error(`${key} has been started already`);
+    const started = new SupervisedProcess(work, this.#deps);
+    this.#processes.set(key, started);
+    this.#queue.push(started);
+    this.#drain();
+  }
+
+  adopt(work: Work): void {
+    this.#processes.get(keyOf(work))?.adopt(work);
+  }
+
+  stop(key: string): void {
+    this.#processes.get(key)?.stop();
+  }
+
+  killAll(): void {
+    for (const each of this.#processes.values()) each.kill();
+  }
+
+  takeFaults(): number {
+    const faults = this.#faults;
+    this.#faults = 0;
+    return faults;
+  }
+
+  /** Creating a process blocks for a millisecond or more: one a turn, so that hundreds do not delay a beat. */
+  #drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    setImmediate(() => {
+      this.#draining = false;
+      this.#queue.shift()?.spawn();
+      if (this.#queue.length > 0) this.#drain();
+    });
+  }
+}

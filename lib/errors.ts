@@ -1,0 +1,56 @@
+/** Codes of every problem the API names, with its HTTP status. `detail` of those below 500 is shown to the caller. */
+export const PROBLEMS = {
+  'bad-request': 400,
+  'bad-json': 400,
+  'invalid-input': 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  'principal-revoked': 403,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  conflict: 409,
+  'already-exists': 409,
+  'idempotency-mismatch': 409,
+  'not-in-this-state': 409,
+  'no-capacity': 409,
+  'quota-exceeded': 409,
+  'replayed-heartbeat': 409,
+  'version-incompatible': 409,
+  'stale-precondition': 412,
+  'body-too-large': 413,
+  'unsupported-media-type': 415,
+  'precondition-required': 428,
+  'too-many-requests': 429,
+  internal: 500,
+  unavailable: 503,
+  moving: 503,
+} as const;
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export interface FieldError {
+  readonly field: string;
+  readonly reason: string;
+}
+
+export interface ProblemOptions {
+  readonly cause?: unknown;
+  readonly errors?: readonly FieldError[];
+  /** Machine-readable detail, e.g. per reason the count of resources that refused. */
+  readonly reasons?: Readonly<Record<string, unknown>>;
+  readonly retryAfterS?: number;
+}
+
+/** The only error a handler shows to its caller. `message` says what is wrong and what to do now. */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError';
+  readonly code: ProblemCode;
+  readonly status: number;
+  readonly options: ProblemOptions;
+
+  constructor(code: ProblemCode, message: string, options: ProblemOptions = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.status = PROBLEMS[code];
+    this.options = options;
+  }
+}

@@ -1,0 +1,31 @@
+import type * as z from 'zod';
+import type { FencingPolicy } from '../schemas/labscape.ts';
+
+/** Clock rates differ and answers travel: added to every lease before it counts as run out, ms. */
+export const LEASE_MARGIN_MS = 250;
+
+/** When an agent that was last heard at `lastBeatAt` has certainly stopped its work. Epoch ms. */
+export const leaseEndsAt = (lastBeatAt: number, leaseMs: number): number =>
+  lastBeatAt + leaseMs + LEASE_MARGIN_MS;
+
+export interface FenceFacts {
+  readonly now: number;
+  readonly policy: z.infer<typeof FencingPolicy>;
+  readonly lastBeatAt: number | undefined;
+  readonly leaseMs: number;
+  readonly acknowledged: boolean;
+}
+
+export type FenceWait = { readonly kind: 'none' } | { readonly kind: 'wait'; readonly ms: number };
+
+/** How long an `ack` fence waits before a person is asked, ms. */
+export const ACK_WAIT_MS = 60_000;
+
+/** What must pass before the work may start elsewhere: a host that never beat never held a lease. */
+export const fenceWait = (facts: FenceFacts): FenceWait => {
+  if (facts.acknowledged || facts.policy === 'immediate') return { kind: 'none' };
+  if (facts.policy === 'ack') return { kind: 'wait', ms: ACK_WAIT_MS };
+  if (facts.lastBeatAt === undefined) return { kind: 'none' };
+  const ms = leaseEndsAt(facts.lastBeatAt, facts.leaseMs) - facts.now;
+  return ms > 0 ? { kind: 'wait', ms } : { kind: 'none' };
+};

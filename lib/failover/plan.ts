@@ -1,0 +1,160 @@
+import type { Constraints } from '../schemas/allocation.ts';
+import { CLASSES, type Class, type Vector } from '../schemas/common.ts';
+import type { ResourceStatus } from '../schemas/resource.ts';
+import { add, dominantShare, subtract } from '../vector.ts';
+
+/** A group that must leave its resource. */
+export interface MovableGroup {
+  readonly id: string;
+  readonly epoch: number;
+  readonly load: number;
+  readonly count: number;
+  readonly class: Class;
+  readonly kind: string;
+  readonly constraints: Constraints;
+  readonly demand: Vector;
+}
+
+/** A resource that may take groups. `room` is what its limit leaves. */
+export interface Target {
+  readonly id: string;
+  readonly labscape: string;
+  readonly status: ResourceStatus;
+  readonly cfg: number;
+  readonly limit: Vector;
+  readonly used: Vector;
+  readonly held: number;
+}
+
+export interface PlannedMove {
+  readonly group: MovableGroup;
+  readonly to: string;
+}
+export interface Unplaced {
+  readonly group: MovableGroup;
+  readonly reason: string;
+}
+export interface FailoverPlan {
+  readonly moves: readonly PlannedMove[];
+  readonly unplaced: readonly Unplaced[];
+  /** Targets used, in the order they were opened. */
+  readonly targets: readonly Target[];
+}
+
+/** Why a target cannot take a group; undefined when it can. Supplied by the caller, which knows the constraints. */
+export type Admits = (
+  target: Target,
+  group: MovableGroup,
+  usedSoFar: Vector,
+  heldSoFar: number,
+) => string | undefined;
+
+/** How many of the emptiest targets are tried before the whole fleet is searched. */
+const SHORTLIST_SIZE = 64;
+
+const byUrgencyThenSize =
+  (limit: Vector) =>
+  (a: MovableGroup, b: MovableGroup): number =>
+    CLASSES.indexOf(a.class) - CLASSES.indexOf(b.class) ||
+    dominantShare(b.demand, limit) - dominantShare(a.demand, limit) ||
+    (a.id < b.id ? -1 : 1);
+
+/** Emptiest first by dominant share of the limit, the smaller id at a tie; one pass. */
+const emptiest = (fleet: readonly Target[], most: number): Target[] => {
+  const kept: { target: Target; share: number }[] = [];
+  for (const target of fleet) {
+    if (target.status !== 'healthy') continue;
+    const share = dominantShare(target.used, target.limit);
+    const last = kept[kept.length - 1];
+    if (kept.length >= most && last !== undefined && share >= last.share) continue;
+    let at = kept.length;
+    while (at > 0) {
+      const before = kept[at - 1];
+      if (
+        before === undefined ||
+        before.share < share ||
+        (before.share === share && before.target.id < target.id)
+      )
+        break;
+      at -= 1;
+    }
+    kept.splice(at, 0, { target, share });
+    if (kept.length > most) kept.pop();
+  }
+  return kept.map((k) => k.target);
+};
+
+interface Load {
+  used: Vector;
+  held: number;
+}
+
+/**
+ * Plans where every group of one failed resource goes: first-fit decreasing, most urgent class first, into as few
+ * targets as possible (a target is opened only when none of the opened ones takes the group), because each target
+ * costs an item in the one transaction. The emptiest resource is opened first. Pure: same snapshot, same plan.
+ *
+ * @param groups what ran on the failed resource
+ * @param fleet  all other resources, as last seen
+ * @param admits the rule a target must pass; `undefined` admits
+ */
+export const planFailover = (
+  groups: readonly MovableGroup[],
+  fleet: readonly Target[],
+  capacity: Vector,
+  admits: Admits,
+): FailoverPlan => {
+  const shortlist = emptiest(fleet, SHORTLIST_SIZE);
+  const loads = new Map<string, Load>();
+  const opened: Target[] = [];
+  const moves: PlannedMove[] = [];
+  const unplaced: Unplaced[] = [];
+  const loadOf = (target: Target): Load => loads.get(target.id) ?? { used: target.used, held: target.held };
+  for (const group of [...groups].sort(byUrgencyThenSize(capacity))) {
+    const refused = new Map<string, number>();
+    const takes = (target: Target): boolean => {
+      const load = loadOf(target);
+      const reason = admits(target, group, load.used, load.held);
+      if (reason !== undefined) refused.set(reason, (refused.get(reason) ?? 0) + 1);
+      return reason === undefined;
+    };
+    const target = opened.find(takes) ?? shortlist.find(takes) ?? fleet.find(takes);
+    if (target === undefined) {
+      unplaced.push({ group, reason: mostFrequent(refused) });
+      continue;
+    }
+    const load = loadOf(target);
+    loads.set(target.id, { used: add(load.used, group.demand), held: load.held + 1 });
+    if (!opened.includes(target)) opened.push(target);
+    moves.push({ group, to: target.id });
+  }
+  return { moves, unplaced, targets: opened };
+};
+
+const mostFrequent = (counts: ReadonlyMap<string, number>): string => {
+  let best = 'no-resource';
+  let most = 0;
+  for (const [reason, count] of counts) {
+    if (count > most) [best, most] = [reason, count];
+  }
+  return best;
+};
+
+/** What each target gains: the amounts of the transaction's target updates. */
+export const gainsOf = (
+  moves: readonly PlannedMove[],
+): ReadonlyMap<string, { demand: Vector; groups: readonly MovableGroup[] }> => {
+  const gains = new Map<string, { demand: Vector; groups: MovableGroup[] }>();
+  for (const { group, to } of moves) {
+    const gain = gains.get(to);
+    if (gain === undefined) gains.set(to, { demand: group.demand, groups: [group] });
+    else {
+      gain.demand = add(gain.demand, group.demand);
+      gain.groups.push(group);
+    }
+  }
+  return gains;
+};
+
+/** The greatest `used` at which a target may still gain `demand` under `bound`: the condition's right-hand side. */
+export const usedMax = (bound: Vector, demand: Vector): Vector => subtract(bound, demand);

@@ -1,0 +1,86 @@
+import type { Verdict } from '../schemas/status.ts';
+
+/** What is remembered of a resource's heartbeats. Times in epoch ms of the controller's receipt. */
+export interface Pulse {
+  readonly lastAt: number;
+  /** Mean and mean deviation of the time between beats, ms (exponentially weighted). */
+  readonly meanMs: number;
+  readonly deviationMs: number;
+  /** Sequence number of the agent, for replays. */
+  readonly seq: number;
+  readonly agent: string;
+  readonly status: 'ok' | 'degraded' | 'failed';
+  /** Resource epoch whose assignments the agent has carried out. */
+  readonly epoch: number;
+}
+
+/** Weight of the newest interval, as in TCP's round-trip estimator (RFC 6298). */
+const GAIN = 1 / 8;
+const DEVIATION_GAIN = 1 / 4;
+/** An interval this many times the expected one is a pause, not a rhythm: it is not learned. */
+const PAUSE_FACTOR = 4;
+
+/** The pulse after one more beat. */
+export const learn = (
+  before: Pulse | undefined,
+  beat: Omit<Pulse, 'meanMs' | 'deviationMs'>,
+  beatMs: number,
+): Pulse => {
+  if (before === undefined) return { ...beat, meanMs: beatMs, deviationMs: beatMs / 4 };
+  const interval = beat.lastAt - before.lastAt;
+  if (interval < 0 || interval > PAUSE_FACTOR * Math.max(beatMs, before.meanMs)) {
+    return { ...beat, meanMs: before.meanMs, deviationMs: before.deviationMs };
+  }
+  const error = interval - before.meanMs;
+  return {
+    ...beat,
+    meanMs: before.meanMs + GAIN * error,
+    deviationMs: before.deviationMs + DEVIATION_GAIN * (Math.abs(error) - before.deviationMs),
+  };
+};
+
+export interface Judged {
+  readonly verdict: Verdict;
+  readonly reason: string;
+}
+
+export interface DetectorPolicy {
+  readonly beatMs: number;
+  /** Silence after which the agent has stopped its work by itself, margin included: no verdict falls before it, ms. */
+  readonly leaseEndMs: number;
+}
+
+/** Deviations beyond the mean after which silence is suspicious, and after which it is a failure. */
+const SUSPECT_DEVIATIONS = 4;
+const FAILED_DEVIATIONS = 8;
+/** Least silence that is suspicious, in beats: one lost beat is ordinary. */
+const SUSPECT_BEATS = 2;
+
+/** Verdict from what was received: the agent's own word first, then silence against the learned rhythm. */
+export const judge = (pulse: Pulse | undefined, now: number, policy: DetectorPolicy): Judged => {
+  if (pulse === undefined) return { verdict: 'unknown', reason: 'never heard' };
+  if (pulse.status === 'failed') return { verdict: 'failed', reason: 'its agent reports it failed' };
+  const silence = now - pulse.lastAt;
+  const failedAfter = Math.max(policy.leaseEndMs, pulse.meanMs + FAILED_DEVIATIONS * pulse.deviationMs);
+  if (silence > failedAfter) return { verdict: 'failed', reason: `silent for ${silence} ms` };
+  const suspectAfter = Math.max(
+    SUSPECT_BEATS * policy.beatMs,
+    pulse.meanMs + SUSPECT_DEVIATIONS * pulse.deviationMs,
+  );
+  if (silence > suspectAfter) return { verdict: 'suspect', reason: `silent for ${silence} ms` };
+  return {
+    verdict: 'healthy',
+    reason: pulse.status === 'degraded' ? 'its agent reports it degraded' : 'beating',
+  };
+};
+
+/**
+ * Self-doubt: when nobody at all was heard for longer than a lease, it is the controller that was blind. The answer
+ * is when verdicts may fall again (epoch ms): everybody gets a fresh lease to be heard in.
+ */
+export const graceUntil = (
+  newestBeatBefore: number | undefined,
+  now: number,
+  leaseEndMs: number,
+): number | undefined =>
+  newestBeatBefore !== undefined && now - newestBeatBefore > leaseEndMs ? now + leaseEndMs : undefined;

@@ -1,0 +1,121 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { Metrics } from '@aws-lambda-powertools/metrics';
+import middy from '@middy/core';
+import type { APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import type * as z from 'zod';
+import type { Clock } from '../clock.ts';
+import { ProblemError } from '../errors.ts';
+import type { Caller } from '../security/caller.ts';
+import { processAuthorizer } from '../security/policy-files.ts';
+import { shapeAnswer } from './answer.ts';
+import { type ApiEvent, type Exchange, openExchange } from './exchange.ts';
+import { type Cleared, openGate } from './gate.ts';
+import { readInput } from './input.ts';
+import { answerProblems } from './problems.ts';
+import { recorder } from './recorder.ts';
+import { routesOf } from './route-table.ts';
+import type { ApiFunction, Operation, ROUTES } from './routes.ts';
+
+export type { Cleared } from './gate.ts';
+
+type RouteOf<O extends Operation> = Extract<(typeof ROUTES)[number], { readonly operation: O }>;
+type Parsed<R, Part extends string, Absent> = R extends { readonly [P in Part]: infer S extends z.ZodType }
+  ? z.infer<S>
+  : Absent;
+type Nothing = Readonly<Record<string, never>>;
+
+/** One request, parsed by the schemas of its route. */
+export interface ApiRequest<O extends Operation> {
+  /** On public routes an anonymous caller without roles. */
+  readonly caller: Caller;
+  readonly params: Parsed<RouteOf<O>, 'params', Nothing>;
+  readonly query: Parsed<RouteOf<O>, 'query', Nothing>;
+  readonly body: Parsed<RouteOf<O>, 'body', undefined>;
+  /** '' unless the route lists the header. */
+  readonly idempotencyKey: string;
+  /** The revision of `If-Match: "N"`; undefined for `*` and on routes that do not list the header. */
+  readonly ifMatch: number | undefined;
+  readonly requestId: string;
+  /** Carries the request's id. Made on first use: most operations say nothing of their own. */
+  readonly log: Logger;
+  /** For an operation's own figures, with dimensions function and operation. Made on first use. */
+  readonly metrics: Metrics;
+  readonly cleared: Cleared;
+  /**
+   * Object-level policy. Throws `forbidden`, or `not-found` for an object of somebody else's, so that its existence
+   * does not leak. Callers whose rights end at their own objects must have been asked about before an answer leaves.
+   */
+  permit(target: { tenant?: string; labscape?: string; resource?: string }): void;
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type OperationOf<F extends ApiFunction> = Extract<
+  (typeof ROUTES)[number],
+  { readonly function: F }
+>['operation'];
+
+export type Operations<F extends ApiFunction> = {
+  readonly [O in OperationOf<F>]: (request: ApiRequest<O>) => Promise<ApiAnswer>;
+};
+
+export interface ApiDeps {
+  readonly clock: Clock;
+  readonly isRevoked: (principal: string) => Promise<boolean>;
+  /** For tests: an answer that its route does not declare is an internal error. */
+  readonly checkAnswers?: boolean;
+}
+
+export type ApiHandler = (event: ApiEvent, context: Context) => Promise<APIGatewayProxyStructuredResultV2>;
+
+/** What serves one route once its types are erased; the schemas vouch for the fields. */
+type AnyOperation = (request: ApiRequest<Operation>) => Promise<ApiAnswer>;
+
+/** The chain every API function runs in: find the route, know the caller, parse, authorise, answer, record. */
+export function apiHandler<F extends ApiFunction>(
+  fn: F,
+  operations: Operations<F>,
+  deps: ApiDeps,
+): ApiHandler {
+  const routes = routesOf(fn);
+  // The route's schemas have parsed what its operation is given, which the type system cannot follow through a Map.
+  const byName = operations as unknown as Readonly<Record<string, AnyOperation>>;
+  const record = recorder(fn, deps.clock);
+  const authorizer = processAuthorizer();
+
+  async function serve(exchange: Exchange): Promise<APIGatewayProxyStructuredResultV2> {
+    const route = routes.get(exchange.event.routeKey);
+    const operation = route === undefined ? undefined : byName[route.operation];
+    if (route === undefined || operation === undefined) {
+      throw new ProblemError('not-found', 'There is no such route; GET /openapi.json lists all of them.');
+    }
+    exchange.route = route;
+    const gate = openGate(exchange, route, { ...deps, authorizer, log: record.log });
+    const answer = await gate.guard(async () => {
+      const input = readInput(exchange.event, route);
+      return operation({
+        ...input,
+        caller: gate.caller,
+        requestId: exchange.requestId,
+        cleared: gate.cleared,
+        permit: gate.permit,
+        get log() {
+          return record.logFor(exchange);
+        },
+        get metrics() {
+          return record.metricsFor(exchange);
+        },
+      } as ApiRequest<Operation>);
+    });
+    return shapeAnswer(answer, route, deps.checkAnswers === true);
+  }
+
+  const chain = middy<Exchange, APIGatewayProxyStructuredResultV2>(serve)
+    .use(record.middleware)
+    .use(answerProblems);
+  return (event, context) => chain(openExchange(event, context, deps.clock), context);
+}

@@ -1,0 +1,32 @@
+import type { Operation } from './routes.ts';
+
+const capacity = { processing: 64_000, memory: 262_144, storage: 4_000, network: 10_000 };
+const reason = { reason: 'Disk errors since 09:12.' };
+
+/** Request bodies that a newcomer can send as they are; a test parses each with its route's schema. */
+export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
+  joinLabscape: { id: 'north', name: 'North lab', policy: { mode: 'automatic' } },
+  editLabscape: { maintenance: true, reason: 'Switch firmware.' },
+  beat: {
+    agent: 'agent-1',
+    seq: 1_795_132_800_000,
+    resources: [{ resource: 'north-1', epoch: 3, assignmentRevision: 7, latencyMs: 1.2, errors: 0 }],
+  },
+  putTenant: { quota: { processing: 500_000, memory: 2_000_000, storage: 20_000, network: 50_000 } },
+  revokePrincipal: { reason: 'Laptop was stolen.' },
+  reinstatePrincipal: { reason: 'Laptop was found.' },
+  registerResource: { id: 'north-1', labscape: 'north', capacity, labels: { zone: 'a' } },
+  editResource: { capacity, reason: 'Memory was added.' },
+  failResource: reason,
+  drainResource: reason,
+  activateResource: { reason: 'Disk was replaced.' },
+  retireResource: { reason: 'Returned to the vendor.' },
+  report: { agent: 'agent-1', epoch: 3, groups: [{ group: 'group-1', epoch: 2, running: 4 }] },
+  allocate: {
+    demand: { processing: 2_000, memory: 4_096, storage: 20, network: 100 },
+    class: 'high',
+    spec: { command: ['sleep', '3600'] },
+  },
+  renewAllocation: { leaseMs: 3_600_000 },
+  approveRecovery: { decision: 'approve', reason: 'Seen the host; it is down.' },
+};

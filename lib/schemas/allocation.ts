@@ -1,0 +1,63 @@
+import * as z from 'zod';
+import { Class, Demand, Id, Instant, Labels, Vector } from './common.ts';
+
+export const ALLOCATION_STATUSES = ['placed', 'pending', 'released', 'expired'] as const;
+export const AllocationStatus = z.enum(ALLOCATION_STATUSES);
+export type AllocationStatus = z.infer<typeof AllocationStatus>;
+
+/** What the agent shall run. `command` is for the agent's process hook; `data` goes to any hook as it is. */
+export const Spec = z
+  .strictObject({
+    command: z.array(z.string().max(500)).min(1).max(32).optional(),
+    env: z.record(z.string().regex(/^[A-Z_][A-Z0-9_]{0,63}$/), z.string().max(1000)).optional(),
+    data: z.record(z.string().max(64), z.union([z.string().max(1000), z.number(), z.boolean()])).optional(),
+  })
+  .refine((spec) => JSON.stringify(spec).length <= 4096, 'must be at most 4096 characters of JSON');
+export type Spec = z.infer<typeof Spec>;
+
+export const Constraints = z.strictObject({
+  labscapes: z.array(Id).min(1).max(16).optional().meta({ description: 'only in these labscapes' }),
+  notLabscapes: z.array(Id).min(1).max(16).optional().meta({ description: 'in none of these labscapes' }),
+  labels: Labels.optional().meta({ description: 'only on resources that carry all of these labels' }),
+});
+export type Constraints = z.infer<typeof Constraints>;
+
+export const AllocationInput = z.strictObject({
+  tenant: Id.optional().meta({
+    description: "the caller's own tenant unless given; others only for operators",
+  }),
+  demand: Demand,
+  class: Class.default('normal'),
+  constraints: Constraints.default({}),
+  leaseMs: z
+    .int()
+    .min(1_000)
+    .max(31_536_000_000)
+    .optional()
+    .meta({ description: 'ends by itself unless renewed, ms' }),
+  spec: Spec.optional(),
+  onFull: z.enum(['refuse', 'wait']).default('refuse').meta({ description: 'when nothing fits now' }),
+});
+export type AllocationInput = z.infer<typeof AllocationInput>;
+
+export const RenewInput = z.strictObject({ leaseMs: z.int().min(1_000).max(31_536_000_000) });
+
+export const Allocation = z.object({
+  id: z.string().meta({ description: "key within its tenant, made from the caller's Idempotency-Key" }),
+  tenant: Id,
+  status: AllocationStatus,
+  class: Class,
+  demand: Vector,
+  constraints: Constraints,
+  group: Id.optional(),
+  groupEpoch: z.int().optional(),
+  resource: Id.optional().meta({ description: 'where it runs; absent while pending' }),
+  labscape: Id.optional(),
+  running: z.boolean().optional().meta({ description: 'the owner reports its group running at this epoch' }),
+  reason: z.string().optional().meta({ description: 'why it is pending' }),
+  leaseUntil: Instant.optional(),
+  spec: Spec.optional(),
+  createdAt: Instant,
+  endedAt: Instant.optional(),
+});
+export type Allocation = z.infer<typeof Allocation>;

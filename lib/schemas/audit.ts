@@ -1,0 +1,39 @@
+import * as z from 'zod';
+import { Instant } from './common.ts';
+
+/** An entity's key in its chain: `resource#id`, `labscape#id`, `tenant#id`, `principal#id`, `recovery#id`, `allocation#tenant#key`. */
+export const EntityRef = z
+  .string()
+  .regex(/^(resource|labscape|tenant|principal|recovery|allocation)#[a-z0-9#-]{1,130}$/);
+
+export const AuditEvent = z.object({
+  entity: z.string(),
+  rev: z.int().meta({ description: "position in the entity's chain, from 1" }),
+  type: z.string(),
+  at: Instant,
+  actor: z.string(),
+  request: z.string(),
+  body: z.record(z.string(), z.unknown()),
+  prev: z.string().meta({ description: 'hash of the event before; 64 zeros for the first' }),
+  hash: z.string().meta({ description: 'SHA-256 of the canonical JSON (RFC 8785) of all other fields' }),
+});
+export type AuditEvent = z.infer<typeof AuditEvent>;
+
+export const AuditQuery = z.strictObject({
+  entity: EntityRef.optional(),
+  from: z.coerce.number().int().min(0).optional(),
+  to: z.coerce.number().int().min(0).optional(),
+  cursor: z.string().max(1024).optional(),
+  limit: z.coerce.number().int().min(1).max(500).optional(),
+});
+
+export const VerifyQuery = z.strictObject({ entity: EntityRef });
+export const VerifyAnswer = z.object({
+  entity: z.string(),
+  verified: z.boolean(),
+  events: z.int(),
+  head: z.string(),
+  faults: z.array(
+    z.object({ rev: z.int(), fault: z.enum(['edited', 'missing', 'reordered', 'truncated', 'foreign']) }),
+  ),
+});

@@ -1,0 +1,119 @@
+import * as z from 'zod';
+import { Id, Instant, Reason } from './common.ts';
+
+/** How a recovery of the labscape's resources may start: said only, asked for, or done. */
+export const MODES = ['observe', 'ask', 'automatic'] as const;
+export const Mode = z.enum(MODES);
+export type Mode = z.infer<typeof Mode>;
+
+/** What keeps the old copy from running when the new one starts. */
+export const FENCING_POLICIES = ['lease', 'immediate', 'ack'] as const;
+export const FencingPolicy = z.enum(FENCING_POLICIES);
+
+export const FILL_POLICIES = ['system', 'none'] as const;
+export const FillPolicy = z.enum(FILL_POLICIES);
+export type FillPolicy = z.infer<typeof FillPolicy>;
+
+const share = z.number().gt(0).max(1);
+
+/** The share of a dimension's capacity that nothing may pass; none may be loosened past the specification. */
+export const LimitShares = z.strictObject({
+  processing: share.max(0.8).default(0.8),
+  memory: share.max(0.85).default(0.85),
+  storage: share.max(0.75).default(0.75),
+  network: share.max(0.7).default(0.7),
+});
+export type LimitShares = z.infer<typeof LimitShares>;
+
+export const Policy = z
+  .strictObject({
+    mode: Mode.default('observe'),
+    fencing: FencingPolicy.default('lease'),
+    fill: FillPolicy.default('system'),
+    limits: LimitShares.prefault({}),
+    beatMs: z.int().min(50).max(60_000).default(1_000).meta({ description: 'time between heartbeats, ms' }),
+    leaseMs: z
+      .int()
+      .min(200)
+      .max(600_000)
+      .default(3_000)
+      .meta({ description: 'how long an agent may run its work after its last accepted heartbeat, ms' }),
+    restoreWaitMs: z
+      .int()
+      .min(1_000)
+      .max(3_600_000)
+      .default(30_000)
+      .meta({ description: 'how long a recovery waits for a restore, ms' }),
+    resumeWaitMs: z
+      .int()
+      .min(1_000)
+      .max(3_600_000)
+      .default(60_000)
+      .meta({ description: 'how long a recovery waits for moved work to run, ms' }),
+    coolDownMs: z
+      .int()
+      .min(0)
+      .max(86_400_000)
+      .default(30_000)
+      .meta({ description: 'least time between two automatic recoveries of one resource, ms' }),
+    breakerShare: z.number().gt(0).max(1).default(0.34).meta({
+      description: 'share of the labscape that may fail within one cool-down before automatic recovery stops',
+    }),
+  })
+  .refine((p) => p.leaseMs >= 2 * p.beatMs, {
+    path: ['leaseMs'],
+    message: 'must be at least two beats (2 × beatMs)',
+  });
+export type Policy = z.infer<typeof Policy>;
+
+export const Version = z.string().regex(/^\d{1,4}\.\d{1,4}$/, 'must be MAJOR.MINOR');
+
+/** Labscape to be joined: identity, protocol versions it speaks, endpoint, weight, policy. */
+export const LabscapeInput = z.strictObject({
+  id: Id,
+  name: z.string().trim().min(1).max(100).optional(),
+  publicKey: z.string().max(500).optional().meta({ description: 'Ed25519 public key, PEM or base64' }),
+  protocolVersions: z.array(Version).min(1).max(8).default(['1.0']),
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .max(300)
+    .optional(),
+  weight: z.int().min(1).max(1000).default(100),
+  policy: Policy.prefault({}),
+});
+
+const policyPatch = z.strictObject({
+  mode: Mode.optional(),
+  fencing: FencingPolicy.optional(),
+  beatMs: z.int().min(50).max(60_000).optional(),
+  leaseMs: z.int().min(200).max(600_000).optional(),
+  restoreWaitMs: z.int().min(1_000).max(3_600_000).optional(),
+  resumeWaitMs: z.int().min(1_000).max(3_600_000).optional(),
+  coolDownMs: z.int().min(0).max(86_400_000).optional(),
+  breakerShare: z.number().gt(0).max(1).optional(),
+});
+
+export const LabscapePatch = z
+  .strictObject({
+    name: z.string().trim().min(1).max(100).optional(),
+    weight: z.int().min(1).max(1000).optional(),
+    maintenance: z.boolean().optional().meta({ description: 'true: nothing recovers by itself here' }),
+    policy: policyPatch.optional(),
+    reason: Reason.optional(),
+  })
+  .refine((patch) => Object.keys(patch).some((key) => key !== 'reason'), 'names nothing to change');
+
+export const Labscape = z.object({
+  id: Id,
+  name: z.string(),
+  protocolVersion: z.string().meta({ description: 'the version agreed on' }),
+  protocolVersions: z.array(z.string()),
+  publicKey: z.string().optional(),
+  endpoint: z.string().optional(),
+  weight: z.int(),
+  policy: Policy,
+  maintenance: z.boolean(),
+  cfg: z.int().meta({ description: 'configuration revision; the ETag' }),
+  joinedAt: Instant,
+});
+export type Labscape = z.infer<typeof Labscape>;

@@ -1,0 +1,84 @@
+import * as z from 'zod';
+import { Id, Instant, Reason, RecoveryId, Vector } from './common.ts';
+
+export const PHASES = [
+  'Detect',
+  'Decide',
+  'AwaitApproval',
+  'Initiate',
+  'AwaitFence',
+  'Failover',
+  'Reassign',
+  'Verify',
+  'RestoreSystem',
+  'RecoverData',
+  'ResumeService',
+  'RestorePerformance',
+  'ValidateCompletely',
+  'Close',
+] as const;
+export const Phase = z.enum(PHASES);
+export type Phase = z.infer<typeof Phase>;
+
+export const TRIGGERS = ['detector', 'alarm', 'api', 'reconciler', 'drain'] as const;
+export const Trigger = z.enum(TRIGGERS);
+export type Trigger = z.infer<typeof Trigger>;
+
+/** See lib/failover/recovery-status.ts for the transitions. */
+export const RECOVERY_STATUSES = [
+  'awaiting-approval',
+  'running',
+  'done',
+  'degraded',
+  'refused',
+  'cancelled',
+  'parked',
+] as const;
+export const RecoveryStatus = z.enum(RECOVERY_STATUSES);
+export type RecoveryStatus = z.infer<typeof RecoveryStatus>;
+
+export const PhaseResult = z.object({
+  name: Phase,
+  startedAt: Instant,
+  endedAt: Instant,
+  ms: z.number().meta({ description: "the controller's own work, ms" }),
+  waitedMs: z.number().meta({ description: 'time spent waiting for an agent or a person, ms' }),
+  budgetMs: z.number().optional(),
+  within: z.boolean(),
+  attempt: z.int(),
+  detail: z.record(z.string(), z.unknown()),
+});
+export type PhaseResult = z.infer<typeof PhaseResult>;
+
+export const Move = z.object({ group: Id, from: Id, to: Id, epoch: z.int(), count: z.int(), demand: Vector });
+export type Move = z.infer<typeof Move>;
+export const PendingGroup = z.object({ group: Id, count: z.int(), demand: Vector, reason: z.string() });
+export type PendingGroup = z.infer<typeof PendingGroup>;
+
+export const Recovery = z.object({
+  id: RecoveryId,
+  resource: Id,
+  labscape: Id,
+  trigger: Trigger,
+  status: RecoveryStatus,
+  reason: z.string(),
+  nextPhase: Phase.optional(),
+  attempt: z.int(),
+  epoch: z.int().meta({ description: "the resource's epoch that the fence wrote" }),
+  startedAt: Instant,
+  endedAt: Instant.optional(),
+  silentSince: Instant.optional().meta({ description: 'last beat before the verdict' }),
+  verdictAt: Instant.optional(),
+  phases: z.array(PhaseResult),
+  moves: z.array(Move),
+  pending: z.array(PendingGroup),
+  demand: Vector.meta({ description: 'what ran on the resource when it was fenced' }),
+  rehomed: Vector.meta({ description: 'what the first transaction moved' }),
+  rehomedShare: z.number().meta({ description: 'least share over the dimensions that were used' }),
+  workMs: z.number(),
+  waitedMs: z.number(),
+});
+export type Recovery = z.infer<typeof Recovery>;
+
+export const ApprovalInput = z.strictObject({ decision: z.enum(['approve', 'reject']), reason: Reason });
+export const RecoveryStarted = z.object({ recovery: RecoveryId, resource: Id });

@@ -1,0 +1,49 @@
+import * as z from 'zod';
+import { Capacity, Id, Instant, Labels, Reason, Vector } from './common.ts';
+
+/** See lib/health/resource-status.ts for the transitions. */
+export const RESOURCE_STATUSES = [
+  'healthy',
+  'suspect',
+  'failed',
+  'recovering',
+  'drained',
+  'offline',
+  'retired',
+] as const;
+export const ResourceStatus = z.enum(RESOURCE_STATUSES);
+export type ResourceStatus = z.infer<typeof ResourceStatus>;
+
+export const ResourceInput = z.strictObject({
+  id: Id,
+  labscape: Id,
+  capacity: Capacity,
+  labels: Labels.default({}),
+});
+
+export const ResourcePatch = z
+  .strictObject({ capacity: Capacity.optional(), labels: Labels.optional(), reason: Reason.optional() })
+  .refine((patch) => patch.capacity !== undefined || patch.labels !== undefined, 'names nothing to change');
+
+/** Body of fail, drain, activate and retire: why. */
+export const ReasonInput = z.strictObject({ reason: Reason });
+
+export const Resource = z.object({
+  id: Id,
+  labscape: Id,
+  status: ResourceStatus,
+  since: Instant.meta({ description: 'when the status was taken' }),
+  statusReason: z.string(),
+  capacity: Vector,
+  limit: Vector.meta({ description: 'what nothing may pass' }),
+  fill: Vector.meta({ description: 'what normal placement may use' }),
+  used: Vector,
+  groups: z.int(),
+  labels: Labels,
+  epoch: z.int(),
+  cfg: z.int().meta({ description: 'configuration revision; the ETag' }),
+  assignmentRevision: z.int(),
+  recovery: z.string().optional().meta({ description: 'the active recovery' }),
+  lastBeatAt: Instant.optional(),
+});
+export type Resource = z.infer<typeof Resource>;

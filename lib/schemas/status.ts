@@ -1,0 +1,42 @@
+import * as z from 'zod';
+import { Instant, Vector } from './common.ts';
+import { Mode } from './labscape.ts';
+import { RecoveryStatus } from './recovery.ts';
+import { ResourceStatus } from './resource.ts';
+
+export const VERDICTS = ['healthy', 'suspect', 'failed', 'unknown'] as const;
+export const Verdict = z.enum(VERDICTS);
+export type Verdict = z.infer<typeof Verdict>;
+
+export const Status = z.object({
+  at: Instant,
+  labscapes: z.array(
+    z.object({
+      id: z.string(),
+      mode: Mode,
+      maintenance: z.boolean(),
+      resources: z.array(
+        z.object({
+          id: z.string(),
+          status: ResourceStatus,
+          verdict: Verdict,
+          reason: z.string(),
+          since: Instant,
+          lastBeatAt: Instant.optional(),
+          capacity: Vector,
+          limit: Vector,
+          used: Vector,
+          groups: z.int(),
+          epoch: z.int(),
+          recovery: z.string().optional(),
+        }),
+      ),
+    }),
+  ),
+  recoveries: z.array(
+    z.object({ id: z.string(), resource: z.string(), status: RecoveryStatus, startedAt: Instant }),
+  ),
+  pending: z.object({ groups: z.int(), oldestAt: Instant.optional() }),
+});
+export type Status = z.infer<typeof Status>;
+export const Health = z.object({ status: z.literal('ok'), version: z.string() });

@@ -1,0 +1,133 @@
+import {
+  preparsePolicySet,
+  preparseSchema,
+  type StatefulAuthorizationCall,
+  statefulIsAuthorized,
+} from '@cedar-policy/cedar-wasm/nodejs';
+import type { Caller } from './caller.ts';
+
+/** Whose object a request touches. Absent members: it belongs to nobody in particular. */
+export interface Target {
+  readonly tenant?: string | undefined;
+  readonly labscape?: string | undefined;
+  readonly resource?: string | undefined;
+}
+
+export interface Decision {
+  readonly allowed: boolean;
+  /** Policies that failed to evaluate, or a request the schema does not know. Always denied; to be logged. */
+  readonly errors: readonly string[];
+}
+
+export interface Authorizer {
+  decide(caller: Caller, action: string, target: Target): Decision;
+}
+
+export interface PolicyText {
+  readonly policies: string;
+  readonly schema: string;
+}
+
+/** Remembered decisions per process: about 300 bytes each, so a flood of foreign ids costs 1 MB and no more. */
+const DECISIONS_MAX = 4096;
+
+const ALLOWED: Decision = { allowed: true, errors: [] };
+const DENIED: Decision = { allowed: false, errors: [] };
+
+/** Cedar keeps parsed sets by name for the whole thread; each authorizer takes names of its own. */
+let parsedSets = 0;
+
+function parsePolicies(text: PolicyText): string {
+  parsedSets += 1;
+  const name = `policies-${parsedSets}`;
+  for (const answer of [
+    preparseSchema(name, text.schema),
+    preparsePolicySet(name, { staticPolicies: text.policies }),
+  ]) {
+    if (answer.type === 'failure') {
+      throw new Error(`Cedar policies do not parse: ${answer.errors.map((e) => e.message).join('; ')}`);
+    }
+  }
+  return name;
+}
+
+function defined(attributes: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(attributes).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}
+
+function cedarCall(set: string, caller: Caller, action: string, target: Target): StatefulAuthorizationCall {
+  const principal = { type: 'Principal', id: caller.principal };
+  const resource = { type: 'Target', id: target.resource ?? '' };
+  return {
+    principal,
+    action: { type: 'Action', id: action },
+    resource,
+    context: {},
+    preparsedPolicySetId: set,
+    preparsedSchemaName: set,
+    validateRequest: true,
+    entities: [
+      {
+        uid: principal,
+        attrs: defined({ tenant: caller.tenant, labscape: caller.labscape }),
+        parents: caller.roles.map((id) => ({ type: 'Role', id })),
+      },
+      { uid: resource, attrs: defined({ ...target }), parents: [] },
+    ],
+  };
+}
+
+function ask(call: StatefulAuthorizationCall): Decision {
+  const answer = statefulIsAuthorized(call);
+  if (answer.type === 'failure') return { allowed: false, errors: answer.errors.map((e) => e.message) };
+  const { decision, diagnostics } = answer.response;
+  // Cedar skips a policy that fails; skipping a `forbid` would allow, so any failure denies.
+  if (diagnostics.errors.length > 0) {
+    return {
+      allowed: false,
+      errors: diagnostics.errors.map((e) => `${e.policyId}: ${e.error.message}`),
+    };
+  }
+  return decision === 'allow' ? ALLOWED : DENIED;
+}
+
+/**
+ * Cedar, with its answers remembered. The key holds everything Cedar is given, so a remembered answer is the
+ * answer; expiry and revocation are not policy and are checked elsewhere at every request.
+ */
+export function cedarAuthorizer(text: PolicyText): Authorizer {
+  const set = parsePolicies(text);
+  const decisions = new Map<string, Decision>();
+  return {
+    decide(caller, action, target) {
+      const key = JSON.stringify([
+        caller.principal,
+        caller.roles,
+        caller.tenant,
+        caller.labscape,
+        action,
+        target.tenant,
+        target.labscape,
+        target.resource,
+      ]);
+      const known = decisions.get(key);
+      if (known !== undefined) return known;
+      const decision = ask(cedarCall(set, caller, action, target));
+      // Failures are asked again so that they are reported again.
+      if (decision.errors.length > 0) return decision;
+      if (decisions.size >= DECISIONS_MAX) {
+        const oldest = decisions.keys().next();
+        if (!oldest.done) decisions.delete(oldest.value);
+      }
+      decisions.set(key, decision);
+      return decision;
+    },
+  };
+}
+
+/** The object a caller surely owns: what it may not do there it may do nowhere. */
+export function ownTarget(caller: Caller): Target {
+  return { tenant: caller.tenant, labscape: caller.labscape };
+}

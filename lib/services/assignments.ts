@@ -1,0 +1,84 @@
+import { mayRun } from '../health/resource-status.ts';
+import type { Assignment, Assignments } from '../schemas/assignment.ts';
+import { type AllocationRecord, membersOf } from '../store/allocations.ts';
+import { type GroupRecord, readGroups } from '../store/groups.ts';
+import type { ResourceRecord } from '../store/resources.ts';
+import { getResource } from './resources.ts';
+import type { Runtime } from './runtime.ts';
+
+/** How often a long poll looks whether the revision has moved on, ms: it bounds how late an agent hears of new work. */
+const POLL_MS = 150;
+/** Most assignments in one answer; the groups of a resource go on in the next page. */
+const ITEMS_MAX = 1_000;
+
+export interface AssignmentsQuery {
+  readonly after: number | undefined;
+  readonly waitS: number;
+  /** Group after which the next page begins. */
+  readonly from: string | undefined;
+}
+
+/** All a resource shall run now; undefined when its revision is not past `after` within the wait. */
+export const assignmentsOf = async (
+  runtime: Runtime,
+  resourceId: string,
+  query: AssignmentsQuery,
+): Promise<(Omit<Assignments, 'next'> & { next?: string }) | undefined> => {
+  const until = runtime.clock.monotonicMs() + query.waitS * 1000;
+  let resource = await getResource(runtime, resourceId);
+  while (query.after !== undefined && resource.assignmentRevision <= query.after) {
+    if (runtime.clock.monotonicMs() + POLL_MS > until) return undefined;
+    await runtime.sleep(POLL_MS);
+    resource = await getResource(runtime, resourceId);
+  }
+  return pageOf(runtime, resource, query.from);
+};
+
+const pageOf = async (
+  runtime: Runtime,
+  resource: ResourceRecord,
+  from: string | undefined,
+): Promise<Omit<Assignments, 'next'> & { next?: string }> => {
+  const head = {
+    resource: resource.id,
+    labscape: resource.labscape,
+    status: resource.status,
+    epoch: resource.epoch,
+    revision: resource.assignmentRevision,
+  };
+  // A fenced resource owns nothing it may run, whatever the records still say.
+  if (!mayRun(resource.status)) return { ...head, complete: true, items: [] };
+  const ids = resource.groups
+    .map((ref) => ref.group)
+    .filter((id) => from === undefined || id > from)
+    .sort();
+  const groups = new Map((await readGroups(runtime.store, ids)).map((group) => [group.id, group]));
+  const items: Assignment[] = [];
+  let complete = true;
+  const now = runtime.clock.now();
+  for (const [index, id] of ids.entries()) {
+    const group = groups.get(id);
+    if (group === undefined || group.resource !== resource.id || group.status !== 'placed') {
+      complete = false;
+      continue;
+    }
+    const members = await membersOf(runtime.store, id);
+    // The index may lag behind the counter: then something may be missing, and nothing may be stopped for it.
+    if (members.length !== group.count) complete = false;
+    items.push(...members.map((member) => assignmentOf(member, group, now)));
+    const last = index === ids.length - 1;
+    if (!last && items.length >= ITEMS_MAX) return { ...head, complete, items, next: id };
+  }
+  return { ...head, complete, items };
+};
+
+const assignmentOf = (member: AllocationRecord, group: GroupRecord, now: number): Assignment => ({
+  tenant: member.tenant,
+  allocation: member.id,
+  group: group.id,
+  groupEpoch: group.epoch,
+  class: member.class,
+  demand: member.demand,
+  ...(member.spec === undefined ? {} : { spec: member.spec }),
+  startInMs: Math.max(0, (group.heldUntil ?? 0) - now),
+});

@@ -1,0 +1,104 @@
+import type { Clock } from '../clock.ts';
+import { allLabscapes, type LabscapeRecord } from '../store/labscapes.ts';
+import { locate, type ResourceRecord, resourcesOf } from '../store/resources.ts';
+import type { Store } from '../store/store.ts';
+
+export interface FleetSnapshot {
+  readonly at: number;
+  readonly labscapes: ReadonlyMap<string, LabscapeRecord>;
+  readonly resources: readonly ResourceRecord[];
+}
+
+/** Refresh rule: a snapshot older than this is read anew before it is used for a decision, ms. */
+export const SNAPSHOT_AGE_MAX_MS = 1_000;
+
+/**
+ * The fleet as this warm function last saw it, own commits applied. It only proposes: the conditions of each write
+ * decide. One refresh costs a Query per labscape and shard; `reads` counts them.
+ */
+export class Fleet {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #located = new Map<string, string>();
+  /** Groups that refused a new member: not tried again. */
+  readonly #full = new Set<string>();
+  #resources: ResourceRecord[] = [];
+  #positions = new Map<string, number>();
+  #labscapes: ReadonlyMap<string, LabscapeRecord> = new Map();
+  #at = Number.NEGATIVE_INFINITY;
+  #loading: Promise<void> | undefined;
+  reads = 0;
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** A snapshot at most `ageMaxMs` old. */
+  async snapshot(ageMaxMs = SNAPSHOT_AGE_MAX_MS): Promise<FleetSnapshot> {
+    const age = this.#clock.monotonicMs() - this.#at;
+    if (age > ageMaxMs) {
+      this.#loading ??= this.#load().finally(() => {
+        this.#loading = undefined;
+      });
+      await this.#loading;
+    }
+    return { at: this.#at, labscapes: this.#labscapes, resources: this.#resources };
+  }
+
+  ageMs(): number {
+    return this.#clock.monotonicMs() - this.#at;
+  }
+
+  async #load(): Promise<void> {
+    const at = this.#clock.monotonicMs();
+    const labscapes = await allLabscapes(this.#store);
+    const lists = await Promise.all(labscapes.map((l) => resourcesOf(this.#store, l.id)));
+    this.reads += 1;
+    this.#labscapes = new Map(labscapes.map((l) => [l.id, l]));
+    this.#resources = lists.flat();
+    this.#positions = new Map(this.#resources.map((r, index) => [r.id, index]));
+    for (const resource of this.#resources) this.#located.set(resource.id, resource.labscape);
+    if (this.#full.size > FULL_GROUPS_MAX) this.#full.clear();
+    this.#at = at;
+  }
+
+  /** A labscape, read anew when it is not known yet. */
+  async labscape(id: string): Promise<LabscapeRecord | undefined> {
+    const known = (await this.snapshot(LABSCAPE_AGE_MAX_MS)).labscapes.get(id);
+    return known ?? (await this.snapshot(0)).labscapes.get(id);
+  }
+
+  /** The labscape a resource is in; never changes, so it is remembered for good. */
+  async labscapeOf(resource: string): Promise<string | undefined> {
+    const known = this.#located.get(resource);
+    if (known !== undefined) return known;
+    const labscape = await locate(this.#store, resource);
+    if (labscape !== undefined) this.#located.set(resource, labscape);
+    return labscape;
+  }
+
+  /** Takes a newer picture of one resource: an own commit, or what a failed condition gave back. */
+  learn(resource: ResourceRecord): void {
+    const position = this.#positions.get(resource.id);
+    if (position !== undefined) this.#resources[position] = resource;
+  }
+
+  /** The resource as last seen. */
+  seen(id: string): ResourceRecord | undefined {
+    const position = this.#positions.get(id);
+    return position === undefined ? undefined : this.#resources[position];
+  }
+
+  markFull(group: string): void {
+    this.#full.add(group);
+  }
+
+  isFull(group: string): boolean {
+    return this.#full.has(group);
+  }
+}
+
+/** Policies may be this old where they only set a pace, ms. */
+const LABSCAPE_AGE_MAX_MS = 5_000;
+const FULL_GROUPS_MAX = 10_000;

@@ -1,0 +1,76 @@
+import { refusesGroup } from '../allocation/placement.ts';
+import { entityOf, headOf, nextEvent } from '../audit/event.ts';
+import { type GroupRecord, readGroup } from '../store/groups.ts';
+import { homeWrites } from '../store/recovery-writes.ts';
+import { type ResourceRecord, readResource } from '../store/resources.ts';
+import { add, dominantShare } from '../vector.ts';
+import { originOf, type Requester } from './origin.ts';
+import { pauseAfterRace } from './retry.ts';
+import type { Runtime } from './runtime.ts';
+
+const TRIES_MAX = 6;
+
+/** Under which bound a pending group may be placed: what failed over may use the reserve, what waited may not. */
+export type Bound = 'fill' | 'limit';
+
+/** Homes a pending group. `placed` names the resource; `nowhere` says it still waits. */
+export const placePending = async (
+  runtime: Runtime,
+  groupId: string,
+  bound: Bound,
+  requester: Requester,
+): Promise<{ kind: 'placed'; resource: string; epoch: number } | { kind: 'nowhere' } | { kind: 'gone' }> => {
+  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+    const group = await readGroup(runtime.store, groupId);
+    if (group === undefined || group.status !== 'pending') return { kind: 'gone' };
+    const { resources } = await runtime.fleet.snapshot(attempt === 0 ? undefined : 0);
+    const seen = emptiestFor(group, resources, bound);
+    if (seen === undefined) {
+      if (attempt === 0) continue;
+      return { kind: 'nowhere' };
+    }
+    const target = await readResource(runtime.store, seen.labscape, seen.id);
+    if (target === undefined) continue;
+    const event = nextEvent(
+      entityOf.resource(target.id),
+      target.chain,
+      originOf(requester, runtime.clock),
+      'resource.received',
+      { moves: [{ group: group.id, from: null, to: target.id, epoch: group.epoch + 1 }] },
+    );
+    const outcome = await runtime.store.transact(
+      homeWrites(runtime.store, group, target, target[bound], event),
+    );
+    if (outcome.kind === 'done') {
+      runtime.fleet.learn({
+        ...target,
+        used: add(target.used, group.demand),
+        groups: [...target.groups, { kind: group.kind, group: group.id }],
+        chain: headOf(event),
+      });
+      return { kind: 'placed', resource: target.id, epoch: group.epoch + 1 };
+    }
+    await pauseAfterRace(runtime, attempt);
+  }
+  return { kind: 'nowhere' };
+};
+
+const emptiestFor = (
+  group: GroupRecord,
+  resources: readonly ResourceRecord[],
+  bound: Bound,
+): ResourceRecord | undefined => {
+  let best: { resource: ResourceRecord; share: number } | undefined;
+  for (const resource of resources) {
+    const asBound = { ...resource, limit: resource[bound] };
+    if (
+      refusesGroup(asBound, group.demand, group.constraints, resource.used, resource.groups.length) !==
+      undefined
+    )
+      continue;
+    const share = dominantShare(add(resource.used, group.demand), resource[bound]);
+    if (best === undefined || share < best.share || (share === best.share && resource.id < best.resource.id))
+      best = { resource, share };
+  }
+  return best?.resource;
+};

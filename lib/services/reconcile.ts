@@ -1,0 +1,137 @@
+import { isEnded } from '../failover/recovery-status.ts';
+import { expiredLeases } from '../store/allocations.ts';
+import { pendingGroups } from '../store/groups.ts';
+import { newestBeat, readManyBeats } from '../store/heartbeats.ts';
+import { decodeRecovery, type RecoveryRecord, recoveriesPage } from '../store/recoveries.ts';
+import { takeoverWrites } from '../store/recovery-writes.ts';
+import { type ResourceRecord, readResource } from '../store/resources.ts';
+import { system } from './origin.ts';
+import { placePending } from './place-pending.ts';
+import { release } from './release.ts';
+import type { Runtime } from './runtime.ts';
+import { judgeLabscape, leaseEndMs } from './verdicts.ts';
+
+/** Bounds of one sweep: what is left over is the next one's. */
+const LEASES_MAX = 200;
+const PENDING_MAX = 100;
+const RECOVERIES_MAX = 100;
+/** A recovery that has not moved for so long, waits apart, lost its execution, ms. */
+const STALLED_AFTER_MS = 60_000;
+
+export interface Swept {
+  readonly judged: number;
+  readonly expired: number;
+  readonly placed: number;
+  readonly started: number;
+  readonly takenOver: number;
+  /** Everybody was silent: no verdict was looked for. */
+  readonly blind: boolean;
+}
+
+/** The backstop behind everything that usually happens at once: verdicts, leases, pending work, orphaned recoveries. */
+export const sweep = async (runtime: Runtime, request: string): Promise<Swept> => {
+  const judged = await judgeFleet(runtime, request);
+  const [expired, started, takenOver] = await Promise.all([
+    expireLeases(runtime, request),
+    judged.blind ? 0 : startOwed(runtime),
+    takeOver(runtime),
+  ]);
+  const placed = await placeWaiting(runtime, request);
+  return { judged: judged.count, blind: judged.blind, expired, placed, started, takenOver };
+};
+
+/**
+ * Judges every labscape. When nobody at all was heard within a lease it is the controller that is blind: it fails
+ * nothing, and the first beat that comes through gives everybody a fresh grace.
+ */
+const judgeFleet = async (runtime: Runtime, request: string): Promise<{ count: number; blind: boolean }> => {
+  const snapshot = await runtime.fleet.snapshot(0);
+  const labscapes = [...snapshot.labscapes.values()];
+  const beats = await readManyBeats(
+    runtime.store,
+    labscapes.map((l) => l.id),
+  );
+  const now = runtime.clock.now();
+  const heard = beats.some((record, index) => {
+    const newest = newestBeat(record);
+    const policy = labscapes[index]?.policy;
+    return newest !== undefined && policy !== undefined && now - newest <= leaseEndMs(policy);
+  });
+  if (!heard) return { count: 0, blind: true };
+  const started = await Promise.all(
+    labscapes.map((labscape, index) => {
+      const record = beats[index];
+      const own = snapshot.resources.filter((r) => r.labscape === labscape.id);
+      return record === undefined ? [] : judgeLabscape(runtime, own, record, labscape.policy, request);
+    }),
+  );
+  return { count: started.flat().length, blind: false };
+};
+
+const expireLeases = async (runtime: Runtime, request: string): Promise<number> => {
+  const expired = await expiredLeases(runtime.store, runtime.clock.now(), LEASES_MAX);
+  const ended = await Promise.all(
+    expired.map((allocation) =>
+      release(runtime, allocation, system('leases', request), 'expired').then(
+        (a) => a.status === 'expired',
+        () => false,
+      ),
+    ),
+  );
+  return ended.filter(Boolean).length;
+};
+
+const placeWaiting = async (runtime: Runtime, request: string): Promise<number> => {
+  let placed = 0;
+  for (const group of await pendingGroups(runtime.store, PENDING_MAX)) {
+    // What a failover could not place may use the reserve; what only waits for room may not.
+    const bound = group.recovery === undefined ? 'fill' : 'limit';
+    const home = await placePending(runtime, group.id, bound, system('pending', request));
+    if (home.kind === 'placed') placed += 1;
+  }
+  return placed;
+};
+
+const isOwed = (resource: ResourceRecord, now: number): boolean =>
+  resource.status === 'failed' && resource.recovery === undefined && (resource.retryAt ?? 0) <= now;
+
+/** Failed resources that no recovery owns: their start was lost, or was refused a while ago. */
+const startOwed = async (runtime: Runtime): Promise<number> => {
+  const { resources } = await runtime.fleet.snapshot();
+  const now = runtime.clock.now();
+  const owed = resources.filter((resource) => isOwed(resource, now));
+  const outcomes = await Promise.all(
+    owed.map((r) =>
+      runtime.executions.start({ resource: r.id, epoch: r.epoch, attempt: r.attempt, trigger: 'reconciler' }),
+    ),
+  );
+  return outcomes.filter((outcome) => outcome === 'started').length;
+};
+
+const isStalled = (recovery: RecoveryRecord, now: number): boolean => {
+  if (isEnded(recovery.status) || recovery.nextPhase === undefined || recovery.waiting !== undefined)
+    return false;
+  const last = Math.max(recovery.startedAt, ...recovery.phases.map((phase) => phase.endedAt));
+  return now - last > STALLED_AFTER_MS;
+};
+
+/** A recovery whose execution is gone is taken over by a newer attempt, which goes on where the record stands. */
+const takeOver = async (runtime: Runtime): Promise<number> => {
+  const page = await recoveriesPage(runtime.store, RECOVERIES_MAX, undefined);
+  const now = runtime.clock.now();
+  let taken = 0;
+  for (const recovery of page.items.map(decodeRecovery).filter((r) => isStalled(r, now))) {
+    const resource = await readResource(runtime.store, recovery.labscape, recovery.resource);
+    if (resource === undefined || resource.recovery !== recovery.id) continue;
+    const outcome = await runtime.store.transact(takeoverWrites(runtime.store, resource, recovery));
+    if (outcome.kind !== 'done') continue;
+    await runtime.executions.start({
+      resource: resource.id,
+      epoch: resource.epoch,
+      attempt: resource.attempt + 1,
+      trigger: recovery.trigger,
+    });
+    taken += 1;
+  }
+  return taken;
+};

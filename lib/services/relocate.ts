@@ -1,0 +1,85 @@
+import { refusesGroup } from '../allocation/placement.ts';
+import { entityOf, headOf, nextEvent } from '../audit/event.ts';
+import { leaseEndsAt } from '../failover/fencing.ts';
+import type { Dimension } from '../schemas/common.ts';
+import { type GroupRecord, readGroups } from '../store/groups.ts';
+import { relocateWrites } from '../store/relocate-writes.ts';
+import { type ResourceRecord, readResource } from '../store/resources.ts';
+import { add, dominantShare, subtract } from '../vector.ts';
+import { originOf, type Requester } from './origin.ts';
+import type { Runtime } from './runtime.ts';
+
+/**
+ * Moves one group off a live resource that is over its fill in `dimension`. The new owner holds back until the old
+ * one's lease must have run out, or its agent says that it has stopped the group. Undefined when nothing can move.
+ */
+export const relocate = async (
+  runtime: Runtime,
+  source: ResourceRecord,
+  dimension: Dimension,
+  recovery: string,
+  requester: Requester,
+): Promise<ResourceRecord | undefined> => {
+  const groups = await readGroups(
+    runtime.store,
+    source.groups.map((ref) => ref.group),
+  );
+  const { resources } = await runtime.fleet.snapshot();
+  const choice = smallestThatFits(source, groups, resources, dimension);
+  if (choice === undefined) return undefined;
+  const [target, labscape] = await Promise.all([
+    readResource(runtime.store, choice.target.labscape, choice.target.id),
+    runtime.fleet.labscape(source.labscape),
+  ]);
+  if (target === undefined || labscape === undefined) return undefined;
+  const origin = originOf(requester, runtime.clock);
+  const event = nextEvent(entityOf.resource(source.id), source.chain, origin, 'resource.flipped', {
+    recovery,
+    moves: [{ group: choice.group.id, from: source.id, to: target.id, epoch: choice.group.epoch + 1 }],
+    pending: [],
+  });
+  const heldUntil = leaseEndsAt(origin.at, labscape.policy.leaseMs);
+  const outcome = await runtime.store.transact(
+    relocateWrites(runtime.store, { source, group: choice.group, target, recovery, heldUntil, event }),
+  );
+  if (outcome.kind !== 'done') return undefined;
+  runtime.fleet.learn({ ...target, used: add(target.used, choice.group.demand) });
+  const after: ResourceRecord = {
+    ...source,
+    used: subtract(source.used, choice.group.demand),
+    groups: source.groups.filter((ref) => ref.group !== choice.group.id),
+    chain: headOf(event),
+  };
+  runtime.fleet.learn(after);
+  return after;
+};
+
+/** The smallest group that uses the dimension, to the emptiest resource where it stays under fill. */
+const smallestThatFits = (
+  source: ResourceRecord,
+  groups: readonly GroupRecord[],
+  resources: readonly ResourceRecord[],
+  dimension: Dimension,
+): { group: GroupRecord; target: ResourceRecord } | undefined => {
+  const movable = groups
+    .filter(
+      (group) => group.resource === source.id && group.status === 'placed' && group.demand[dimension] > 0,
+    )
+    .sort((a, b) => a.demand[dimension] - b.demand[dimension] || (a.id < b.id ? -1 : 1));
+  for (const group of movable) {
+    let best: { target: ResourceRecord; share: number } | undefined;
+    for (const target of resources) {
+      if (target.id === source.id) continue;
+      const underFill = { ...target, limit: target.fill };
+      if (
+        refusesGroup(underFill, group.demand, group.constraints, target.used, target.groups.length) !==
+        undefined
+      )
+        continue;
+      const share = dominantShare(add(target.used, group.demand), target.fill);
+      if (best === undefined || share < best.share) best = { target, share };
+    }
+    if (best !== undefined) return { group, target: best.target };
+  }
+  return undefined;
+};

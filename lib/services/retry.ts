@@ -1,0 +1,11 @@
+import type { Runtime } from './runtime.ts';
+
+/** First pause after a lost race, and the greatest, ms: full jitter between 0 and the doubled bound. */
+const PAUSE_FIRST_MS = 4;
+const PAUSE_MOST_MS = 120;
+
+export const pauseAfterRace = async (
+  runtime: Pick<Runtime, 'chance' | 'sleep'>,
+  attempt: number,
+): Promise<void> =>
+  runtime.sleep(runtime.chance.uniform() * Math.min(PAUSE_MOST_MS, PAUSE_FIRST_MS * 2 ** attempt));

@@ -1,0 +1,82 @@
+import { ProblemError } from '../errors.ts';
+import { leaseEndsAt } from '../failover/fencing.ts';
+import { graceUntil } from '../health/detector.ts';
+import { type StatusStep, stepFor, type Watched } from '../health/transition.ts';
+import type { Policy } from '../schemas/labscape.ts';
+import type { BeatRecord } from '../store/heartbeats.ts';
+import { newestBeat } from '../store/heartbeats.ts';
+import type { ResourceRecord } from '../store/resources.ts';
+import { system } from './origin.ts';
+import { changeStatus } from './resources.ts';
+import type { Runtime } from './runtime.ts';
+
+/** Silence after which no agent of this policy still runs anything, ms. */
+export const leaseEndMs = (policy: Policy): number => leaseEndsAt(0, policy.leaseMs);
+
+/** When verdicts may fall again if everybody was silent until now: the controller itself was blind. */
+export const graceAfterBlindness = (beats: BeatRecord, policy: Policy, now: number): number | undefined =>
+  graceUntil(newestBeat(beats), now, leaseEndMs(policy));
+
+export const watchedOf = (resource: ResourceRecord): Watched => ({
+  status: resource.status,
+  epoch: resource.epoch,
+  failedBy: resource.failedBy,
+  refused: resource.retryAt !== undefined,
+  locked: resource.recovery !== undefined,
+});
+
+/** Judges all given resources of one labscape and writes what changed; starts recoveries where a verdict fell. */
+export const judgeLabscape = async (
+  runtime: Runtime,
+  resources: readonly ResourceRecord[],
+  beats: BeatRecord,
+  policy: Policy,
+  request: string,
+): Promise<readonly string[]> => {
+  const now = runtime.clock.now();
+  if (now < beats.graceUntil) return [];
+  const detector = { beatMs: policy.beatMs, leaseEndMs: leaseEndMs(policy) };
+  const steps = resources.flatMap((resource) => {
+    const step = stepFor(watchedOf(resource), beats.pulses.get(resource.id), now, detector);
+    return step === undefined ? [] : [{ resource, step }];
+  });
+  const started = await Promise.all(
+    steps.map(({ resource, step }) => applyStep(runtime, resource.id, step, request)),
+  );
+  return started.flatMap((id) => (id === undefined ? [] : [id]));
+};
+
+/** Writes the step if it still holds; somebody else having been faster is fine. */
+const applyStep = async (
+  runtime: Runtime,
+  id: string,
+  step: StatusStep,
+  request: string,
+): Promise<string | undefined> => {
+  try {
+    const after = await changeStatus(
+      runtime,
+      id,
+      {
+        type: `resource.${step.to}`,
+        to: step.to,
+        reason: step.reason,
+        unlocked: true,
+        ...(step.to === 'failed' ? { failedBy: 'detector' as const } : {}),
+      },
+      system('detector', request),
+    );
+    if (step.to !== 'failed' || !runtime.detectorStarts) return undefined;
+    await runtime.executions.start({
+      resource: id,
+      epoch: after.epoch,
+      attempt: after.attempt,
+      trigger: 'detector',
+    });
+    return id;
+  } catch (error) {
+    if (error instanceof ProblemError && (error.code === 'not-in-this-state' || error.code === 'unavailable'))
+      return undefined;
+    throw error;
+  }
+};

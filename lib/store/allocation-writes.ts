@@ -1,0 +1,183 @@
+import { encodeGroupRef, GROUPS_BORN_MAX } from '../allocation/groups.ts';
+import type { AuditEvent } from '../schemas/audit.ts';
+import type { Vector } from '../schemas/common.ts';
+import { subtract } from '../vector.ts';
+import { type AllocationRecord, encodeAllocation, leaseEntry, TOMBSTONE_MS } from './allocations.ts';
+import { type Item, N, S, SS } from './attributes.ts';
+import { capIs, chainAt, groupsBelow } from './conditions.ts';
+import { putEvent } from './events.ts';
+import { encodeGroup, type GroupRecord } from './groups.ts';
+import { keys } from './keys.ts';
+import type { ResourceRecord } from './resources.ts';
+import type { Store, Write } from './store.ts';
+import {
+  absent,
+  attributeEquals,
+  type Condition,
+  exists,
+  putNew,
+  updateItem,
+  vectorAtMost,
+  vectorBelow,
+  vectorDelta,
+} from './update.ts';
+
+export interface Joining {
+  readonly kind: 'join';
+  readonly group: string;
+  /** The group takes members while it is below this in every dimension. */
+  readonly closeBound: Vector;
+}
+export interface Birth {
+  readonly kind: 'birth';
+  readonly group: GroupRecord;
+}
+export type Membership = Joining | Birth;
+
+const quotaTaken = (store: Store, tenant: string, slice: number, demand: Vector, cap: Vector): Write =>
+  updateItem('quota', {
+    table: store.tables.state,
+    key: keys.quota(tenant, slice),
+    add: vectorDelta('used', demand),
+    // The cap is compared as the caller saw it, so it must not have been cut since.
+    conditions: [exists('pk'), vectorAtMost('used', subtract(cap, demand)), capIs(cap)],
+  });
+
+const quotaReturned = (store: Store, tenant: string, slice: number, demand: Vector): Write =>
+  updateItem('quota', {
+    table: store.tables.state,
+    key: keys.quota(tenant, slice),
+    add: vectorDelta('used', demand, -1),
+    conditions: [exists('pk')],
+  });
+
+export interface PlaceInput {
+  readonly allocation: AllocationRecord;
+  readonly resource: ResourceRecord;
+  readonly membership: Membership;
+  readonly sliceCap: Vector;
+  readonly event: AuditEvent;
+}
+
+/** Allocate, one transaction: allocation absent · resource healthy, as configured, under fill · group · quota · event. */
+export const placeWrites = (store: Store, input: PlaceInput): readonly Write[] => {
+  const { allocation, resource, membership, event } = input;
+  const { demand } = allocation;
+  const table = store.tables.state;
+  const conditions: Condition[] = [
+    attributeEquals('status', S('healthy')),
+    attributeEquals('cfg', N(resource.cfg)),
+    vectorAtMost('used', subtract(resource.fill, demand)),
+  ];
+  const add: Item = { ...vectorDelta('used', demand), assignRev: N(1) };
+  if (membership.kind === 'birth') {
+    conditions.push(groupsBelow(GROUPS_BORN_MAX));
+    add['groupIds'] = SS([encodeGroupRef({ kind: membership.group.kind, group: membership.group.id })]);
+  }
+  return [
+    putNew('allocation', table, encodeAllocation(allocation)),
+    updateItem('resource', { table, key: keys.resource(resource.labscape, resource.id), add, conditions }),
+    membership.kind === 'birth'
+      ? putNew('group', table, encodeGroup(membership.group))
+      : updateItem('group', {
+          table,
+          key: keys.group(membership.group),
+          add: { ...vectorDelta('dem', demand), count: N(1), load: N(1) },
+          conditions: [
+            attributeEquals('resource', S(resource.id)),
+            attributeEquals('status', S('placed')),
+            vectorBelow('dem', membership.closeBound),
+          ],
+        }),
+    quotaTaken(store, allocation.tenant, allocation.slice, demand, input.sliceCap),
+    putEvent(store, event),
+  ];
+};
+
+/** A demand that waits: a pending group of one, counted against quota. */
+export const waitWrites = (
+  store: Store,
+  input: Pick<PlaceInput, 'allocation' | 'sliceCap' | 'event'> & { readonly group: GroupRecord },
+): readonly Write[] => [
+  putNew('allocation', store.tables.state, encodeAllocation(input.allocation)),
+  putNew('group', store.tables.state, encodeGroup(input.group)),
+  quotaTaken(store, input.allocation.tenant, input.allocation.slice, input.allocation.demand, input.sliceCap),
+  putEvent(store, input.event),
+];
+
+export interface EndInput {
+  readonly allocation: AllocationRecord;
+  readonly group: GroupRecord;
+  readonly to: 'released' | 'expired';
+  readonly event: AuditEvent;
+}
+
+/** Release or expiry: everything allocate took is given back; the last member closes the group. */
+export const endWrites = (store: Store, input: EndInput): readonly Write[] => {
+  const { allocation, group, event } = input;
+  const table = store.tables.state;
+  const last = group.count === 1;
+  const writes: Write[] = [
+    updateItem('allocation', {
+      table,
+      key: keys.allocation(allocation.tenant, allocation.id),
+      set: {
+        state: S(input.to),
+        endedAt: N(event.at),
+        rev: N(event.rev),
+        head: S(event.hash),
+        ttl: N(Math.ceil((event.at + TOMBSTONE_MS) / 1000)),
+      },
+      // Out of the sparse indexes: no longer a member, no longer leased.
+      remove: ['grp', 'grpSk', 'findPk', 'findSk'],
+      conditions: [attributeEquals('state', S('active')), ...chainAt(allocation.chain)],
+    }),
+    updateItem('group', {
+      table,
+      key: keys.group(group.id),
+      ...(last ? { set: { status: S('closed') }, remove: ['findPk', 'findSk'] } : {}),
+      add: { ...vectorDelta('dem', allocation.demand, -1), count: N(-1), load: N(1) },
+      conditions: [
+        attributeEquals('epoch', N(group.epoch)),
+        attributeEquals('count', N(group.count)),
+        attributeEquals('status', S(group.status)),
+      ],
+    }),
+    quotaReturned(store, allocation.tenant, allocation.slice, allocation.demand),
+    putEvent(store, event),
+  ];
+  if (group.resource !== undefined && group.labscape !== undefined) {
+    writes.push(
+      updateItem('resource', {
+        table,
+        key: keys.resource(group.labscape, group.resource),
+        add: { ...vectorDelta('used', allocation.demand, -1), assignRev: N(1) },
+        ...(last
+          ? { deleteFromSet: { groupIds: SS([encodeGroupRef({ kind: group.kind, group: group.id })]) } }
+          : {}),
+        conditions: [exists('pk'), absent('moving')],
+      }),
+    );
+  }
+  return writes;
+};
+
+export const renewWrites = (
+  store: Store,
+  allocation: AllocationRecord,
+  leaseUntil: number,
+  event: AuditEvent,
+): readonly Write[] => [
+  updateItem('allocation', {
+    table: store.tables.state,
+    key: keys.allocation(allocation.tenant, allocation.id),
+    set: {
+      leaseUntil: N(leaseUntil),
+      rev: N(event.rev),
+      head: S(event.hash),
+      ...leaseEntry(allocation.tenant, allocation.id, leaseUntil),
+    },
+    conditions: [attributeEquals('state', S('active')), ...chainAt(allocation.chain)],
+  }),
+  putEvent(store, event),
+];

@@ -1,0 +1,76 @@
+import type { AuditEvent } from '../schemas/audit.ts';
+import { type Item, N, num, S, str } from './attributes.ts';
+import { dayOf, timeKey } from './keys.ts';
+import type { Page, Store, Write } from './store.ts';
+import { putNew } from './update.ts';
+
+const encodeEvent = (event: AuditEvent): Item => ({
+  entity: S(event.entity),
+  rev: N(event.rev),
+  type: S(event.type),
+  at: N(event.at),
+  actor: S(event.actor),
+  request: S(event.request),
+  body: S(JSON.stringify(event.body)),
+  prev: S(event.prev),
+  hash: S(event.hash),
+  day: S(dayOf(event.at)),
+  timeSk: S(`${timeKey(event.at)}#${event.entity}#${event.rev}`),
+});
+
+export const decodeEvent = (item: Item): AuditEvent => ({
+  entity: str(item, 'entity'),
+  rev: num(item, 'rev'),
+  type: str(item, 'type'),
+  at: num(item, 'at'),
+  actor: str(item, 'actor'),
+  request: str(item, 'request'),
+  body: JSON.parse(str(item, 'body')) as Record<string, unknown>,
+  prev: str(item, 'prev'),
+  hash: str(item, 'hash'),
+});
+
+/** The event's place in a transaction: never overwrites, and goes in with the state change or not at all. */
+export const putEvent = (store: Store, event: AuditEvent, as = 'event'): Write =>
+  putNew(as, store.tables.audit, encodeEvent(event), 'entity');
+
+export const eventsOfEntity = async (
+  store: Store,
+  entity: string,
+  limit: number,
+  from: Item | undefined,
+): Promise<Page> =>
+  store.query(
+    {
+      KeyConditionExpression: 'entity = :entity',
+      ExpressionAttributeValues: { ':entity': S(entity) },
+      ConsistentRead: true,
+      Limit: limit,
+      ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+    },
+    'audit',
+  );
+
+/** Events of one UTC day in order of time, from `fromMs` to `toMs` inclusive. */
+export const eventsOfDay = async (
+  store: Store,
+  day: string,
+  range: { readonly fromMs: number; readonly toMs: number },
+  limit: number,
+  from: Item | undefined,
+): Promise<Page> =>
+  store.query(
+    {
+      IndexName: 'byTime',
+      KeyConditionExpression: '#day = :day AND timeSk BETWEEN :from AND :to',
+      ExpressionAttributeNames: { '#day': 'day' },
+      ExpressionAttributeValues: {
+        ':day': S(day),
+        ':from': S(timeKey(range.fromMs)),
+        ':to': S(`${timeKey(range.toMs)}~`),
+      },
+      Limit: limit,
+      ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+    },
+    'audit',
+  );

@@ -1,0 +1,133 @@
+import type { AuditEvent } from '../schemas/audit.ts';
+import type { ResourceStatus } from '../schemas/resource.ts';
+import { within } from '../vector.ts';
+import { BOOL, J, N, S, vectorAttributes } from './attributes.ts';
+import { chainAt } from './conditions.ts';
+import { putEvent } from './events.ts';
+import { newBeatItem } from './heartbeats.ts';
+import { keys } from './keys.ts';
+import { encodeLabscape, type LabscapeRecord } from './labscapes.ts';
+import { encodeResource, type ResourceRecord } from './resources.ts';
+import type { Store, Write } from './store.ts';
+import {
+  absent,
+  attributeEquals,
+  type Condition,
+  checkItem,
+  exists,
+  putNew,
+  updateItem,
+  vectorAtMost,
+} from './update.ts';
+
+export const joinWrites = (store: Store, labscape: LabscapeRecord, event: AuditEvent): readonly Write[] => [
+  putNew('labscape', store.tables.state, encodeLabscape(labscape)),
+  putNew('beat', store.tables.state, newBeatItem(labscape.id)),
+  putEvent(store, event),
+];
+
+export const editLabscapeWrites = (
+  store: Store,
+  before: LabscapeRecord,
+  after: LabscapeRecord,
+  event: AuditEvent,
+): readonly Write[] => [
+  updateItem('labscape', {
+    table: store.tables.state,
+    key: keys.labscape(before.id),
+    set: {
+      name: S(after.name),
+      weight: N(after.weight),
+      policy: J(after.policy),
+      maintenance: BOOL(after.maintenance),
+      cfg: N(before.cfg + 1),
+      rev: N(event.rev),
+      head: S(event.hash),
+    },
+    conditions: [attributeEquals('cfg', N(before.cfg)), ...chainAt(before.chain)],
+  }),
+  putEvent(store, event),
+];
+
+/** The locator is what makes an id unique over all labscapes. */
+export const registerWrites = (
+  store: Store,
+  resource: ResourceRecord,
+  event: AuditEvent,
+): readonly Write[] => [
+  checkItem('labscape', store.tables.state, keys.labscape(resource.labscape), [exists('pk')]),
+  putNew('locator', store.tables.state, {
+    ...keys.locator(resource.id),
+    v: N(1),
+    lab: S(resource.labscape),
+  }),
+  putNew('resource', store.tables.state, encodeResource(resource)),
+  putEvent(store, event),
+];
+
+/** A smaller capacity is taken only while what is used stays within the new limit. */
+export const editResourceWrites = (
+  store: Store,
+  before: ResourceRecord,
+  after: ResourceRecord,
+  event: AuditEvent,
+): readonly Write[] => {
+  const conditions: Condition[] = [attributeEquals('cfg', N(before.cfg)), ...chainAt(before.chain)];
+  if (!within(before.limit, after.limit)) conditions.push(vectorAtMost('used', after.limit));
+  return [
+    updateItem('resource', {
+      table: store.tables.state,
+      key: keys.resource(before.labscape, before.id),
+      set: {
+        ...vectorAttributes('cap', after.capacity),
+        ...vectorAttributes('lim', after.limit),
+        ...vectorAttributes('fil', after.fill),
+        labels: J(after.labels),
+        cfg: N(before.cfg + 1),
+        rev: N(event.rev),
+        head: S(event.hash),
+      },
+      conditions,
+    }),
+    putEvent(store, event),
+  ];
+};
+
+export interface StatusChange {
+  readonly to: ResourceStatus;
+  readonly reason: string;
+  readonly failedBy?: 'detector' | 'api';
+  /** Nothing may be running here. */
+  readonly empty?: boolean;
+  /** No recovery may own it. */
+  readonly unlocked?: boolean;
+}
+
+/** A change of status; `from` and the chain are as the caller saw them. */
+export const statusWrites = (
+  store: Store,
+  before: ResourceRecord,
+  change: StatusChange,
+  event: AuditEvent,
+): readonly Write[] => [
+  updateItem('resource', {
+    table: store.tables.state,
+    key: keys.resource(before.labscape, before.id),
+    set: {
+      status: S(change.to),
+      statusReason: S(change.reason),
+      since: N(event.at),
+      rev: N(event.rev),
+      head: S(event.hash),
+      ...(change.failedBy === undefined ? {} : { failedBy: S(change.failedBy) }),
+    },
+    ...(change.to === 'healthy' ? { remove: ['failedBy', 'retryAt'] } : {}),
+    conditions: [
+      attributeEquals('status', S(before.status)),
+      ...chainAt(before.chain),
+      ...(change.empty === true ? [absent('groupIds')] : []),
+      ...(change.unlocked === true ? [absent('recovery')] : []),
+    ],
+  }),
+  putEvent(store, event),
+];

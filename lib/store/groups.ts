@@ -1,0 +1,119 @@
+import type { Constraints } from '../schemas/allocation.ts';
+import { CLASSES, type Class, type Vector } from '../schemas/common.ts';
+import {
+  compact,
+  type Item,
+  J,
+  N,
+  num,
+  oneOf,
+  optNum,
+  optStr,
+  S,
+  str,
+  vectorAttributes,
+  vectorOf,
+} from './attributes.ts';
+import { find, keys, timeKey } from './keys.ts';
+import type { Store } from './store.ts';
+
+export const GROUP_STATUSES = ['placed', 'pending', 'closed'] as const;
+export type GroupStatus = (typeof GROUP_STATUSES)[number];
+
+export interface GroupRecord {
+  readonly id: string;
+  /** Owner; undefined while pending. */
+  readonly resource: string | undefined;
+  readonly labscape: string | undefined;
+  /** Fencing token: +1 at every change of owner. */
+  readonly epoch: number;
+  readonly status: GroupStatus;
+  readonly class: Class;
+  /** Class and constraint profile, see allocation/groups.ts. */
+  readonly kind: string;
+  readonly constraints: Constraints;
+  readonly demand: Vector;
+  readonly count: number;
+  /** +1 at each allocate or release: what a flip compares. */
+  readonly load: number;
+  /** The recovery that moved it last. */
+  readonly recovery: string | undefined;
+  /** What its owner last reported, and at which epoch. */
+  readonly runningEpoch: number;
+  readonly runningCount: number;
+  /** The owner before may still run it until then, epoch ms. */
+  readonly heldUntil: number | undefined;
+  readonly heldBy: string | undefined;
+  /** Why it is pending, and since when. */
+  readonly reason: string | undefined;
+  readonly since: number;
+}
+
+export const decodeGroup = (item: Item): GroupRecord => ({
+  id: str(item, 'id'),
+  resource: optStr(item, 'resource'),
+  labscape: optStr(item, 'lab'),
+  epoch: num(item, 'epoch'),
+  status: oneOf(item, 'status', GROUP_STATUSES),
+  class: oneOf(item, 'class', CLASSES),
+  kind: str(item, 'kind'),
+  constraints: JSON.parse(str(item, 'constraints')) as Constraints,
+  demand: vectorOf(item, 'dem'),
+  count: num(item, 'count'),
+  load: num(item, 'load'),
+  recovery: optStr(item, 'recovery'),
+  runningEpoch: num(item, 'runEpoch'),
+  runningCount: num(item, 'runCount'),
+  heldUntil: optNum(item, 'heldUntil'),
+  heldBy: optStr(item, 'heldBy'),
+  reason: optStr(item, 'reason'),
+  since: num(item, 'since'),
+});
+
+/** A pending group stands in the sparse index, oldest first within its class. */
+export const pendingEntry = (cls: Class, since: number, id: string): Item => ({
+  findPk: S(find.pending),
+  findSk: S(`${CLASSES.indexOf(cls)}#${timeKey(since)}#${id}`),
+});
+
+export const encodeGroup = (group: GroupRecord): Item => ({
+  ...keys.group(group.id),
+  ...compact({
+    v: N(1),
+    id: S(group.id),
+    resource: group.resource === undefined ? undefined : S(group.resource),
+    lab: group.labscape === undefined ? undefined : S(group.labscape),
+    epoch: N(group.epoch),
+    status: S(group.status),
+    class: S(group.class),
+    kind: S(group.kind),
+    constraints: J(group.constraints),
+    count: N(group.count),
+    load: N(group.load),
+    runEpoch: N(group.runningEpoch),
+    runCount: N(group.runningCount),
+    reason: group.reason === undefined ? undefined : S(group.reason),
+    since: N(group.since),
+  }),
+  ...vectorAttributes('dem', group.demand),
+  ...(group.status === 'pending' ? pendingEntry(group.class, group.since, group.id) : {}),
+});
+
+export const readGroup = async (store: Store, id: string): Promise<GroupRecord | undefined> => {
+  const item = await store.get(keys.group(id));
+  return item === undefined ? undefined : decodeGroup(item);
+};
+
+export const readGroups = async (store: Store, ids: readonly string[]): Promise<readonly GroupRecord[]> =>
+  (await store.getMany(ids.map(keys.group))).map(decodeGroup);
+
+/** Pending groups, most urgent class first, oldest first; eventually consistent. */
+export const pendingGroups = async (store: Store, most: number): Promise<readonly GroupRecord[]> => {
+  const page = await store.query({
+    IndexName: 'find',
+    KeyConditionExpression: 'findPk = :pk',
+    ExpressionAttributeValues: { ':pk': S(find.pending) },
+    Limit: most,
+  });
+  return page.items.map(decodeGroup);
+};

@@ -1,0 +1,132 @@
+import type { Pulse } from '../health/detector.ts';
+import type { Order } from '../schemas/heartbeat.ts';
+import { type Item, N, optNum, S, str } from './attributes.ts';
+import { keys } from './keys.ts';
+import type { Store } from './store.ts';
+import { absent, type Condition, exists, updateInput } from './update.ts';
+
+/** What is known of a labscape's hosts: one packed item, one write per batch. */
+export interface BeatRecord {
+  readonly labscape: string;
+  readonly pulses: ReadonlyMap<string, Pulse>;
+  readonly orders: readonly Order[];
+  /** No verdict falls before, epoch ms: the controller was blind. */
+  readonly graceUntil: number;
+}
+
+const PULSE = 'r_';
+const ORDER = 'o_';
+const AGENT = 'a_';
+
+/** A pulse as one short string: it is rewritten with every beat. */
+const packPulse = (pulse: Pulse): string =>
+  [
+    pulse.lastAt,
+    Math.round(pulse.meanMs * 10) / 10,
+    Math.round(pulse.deviationMs * 10) / 10,
+    pulse.seq,
+    pulse.agent,
+    pulse.status,
+    pulse.epoch,
+  ].join('|');
+
+const unpackPulse = (text: string): Pulse => {
+  const [lastAt, meanMs, deviationMs, seq, agent = '', status, epoch] = text.split('|');
+  return {
+    lastAt: Number(lastAt),
+    meanMs: Number(meanMs),
+    deviationMs: Number(deviationMs),
+    seq: Number(seq),
+    agent,
+    status: status === 'failed' || status === 'degraded' ? status : 'ok',
+    epoch: Number(epoch),
+  };
+};
+
+export const decodeBeats = (labscape: string, item: Item | undefined): BeatRecord => {
+  const pulses = new Map<string, Pulse>();
+  const orders: Order[] = [];
+  for (const [name, value] of Object.entries(item ?? {})) {
+    if (value.S === undefined) continue;
+    if (name.startsWith(PULSE)) pulses.set(name.slice(PULSE.length), unpackPulse(value.S));
+    if (name.startsWith(ORDER)) orders.push(JSON.parse(value.S) as Order);
+  }
+  return { labscape, pulses, orders, graceUntil: item === undefined ? 0 : (optNum(item, 'graceUntil') ?? 0) };
+};
+
+/** Newest beat of anybody in the labscape, epoch ms. */
+export const newestBeat = (beats: BeatRecord): number | undefined => {
+  let newest: number | undefined;
+  for (const pulse of beats.pulses.values())
+    if (newest === undefined || pulse.lastAt > newest) newest = pulse.lastAt;
+  return newest;
+};
+
+export const readBeats = async (store: Store, labscape: string): Promise<BeatRecord> =>
+  decodeBeats(labscape, await store.get(keys.beat(labscape)));
+
+export const readManyBeats = async (
+  store: Store,
+  labscapes: readonly string[],
+): Promise<readonly BeatRecord[]> => {
+  const items = await store.getMany(labscapes.map(keys.beat));
+  const byPk = new Map(items.map((item) => [str(item, 'pk'), item]));
+  return labscapes.map((labscape) => decodeBeats(labscape, byPk.get(keys.beat(labscape).pk.S)));
+};
+
+/** The agent's sequence number must have grown: its replay guard. */
+const isNewer = (agent: string, seq: number): Condition => ({
+  text: '(attribute_not_exists(#seq) OR #seq < :seq)',
+  names: { '#seq': `${AGENT}${agent}` },
+  values: { ':seq': N(seq) },
+});
+
+/** Takes a batch in; undefined when its sequence number is not greater than the agent's last. */
+export const writeBeats = async (
+  store: Store,
+  labscape: string,
+  agent: string,
+  seq: number,
+  pulses: ReadonlyMap<string, Pulse>,
+  graceUntil: number | undefined,
+): Promise<BeatRecord | undefined> => {
+  const set: Item = { [`${AGENT}${agent}`]: N(seq) };
+  for (const [resource, pulse] of pulses) set[`${PULSE}${resource}`] = S(packPulse(pulse));
+  if (graceUntil !== undefined) set['graceUntil'] = N(graceUntil);
+  const outcome = await store.update(
+    updateInput({
+      table: store.tables.state,
+      key: keys.beat(labscape),
+      set,
+      conditions: [isNewer(agent, seq), exists('pk')],
+    }),
+  );
+  return outcome.kind === 'done' ? decodeBeats(labscape, outcome.item) : undefined;
+};
+
+/** The labscape's empty heartbeat item, born with the labscape. */
+export const newBeatItem = (labscape: string): Item => ({ ...keys.beat(labscape), v: N(1) });
+
+/** Leaves an order for any agent of the labscape; once per recovery. */
+export const putOrder = async (store: Store, labscape: string, order: Order): Promise<void> => {
+  const name = `${ORDER}${order.resource}`;
+  await store.update(
+    updateInput({
+      table: store.tables.state,
+      key: keys.beat(labscape),
+      set: { [name]: S(JSON.stringify(order)) },
+      conditions: [exists('pk'), absent(name)],
+    }),
+  );
+};
+
+export const dropOrder = async (store: Store, labscape: string, resource: string): Promise<void> => {
+  await store.update(
+    updateInput({
+      table: store.tables.state,
+      key: keys.beat(labscape),
+      remove: [`${ORDER}${resource}`],
+      conditions: [exists('pk')],
+    }),
+  );
+};

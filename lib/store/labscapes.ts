@@ -1,0 +1,70 @@
+import type { ChainHead } from '../audit/event.ts';
+import type { Policy } from '../schemas/labscape.ts';
+import { BOOL, bool, compact, type Item, J, N, num, optStr, S, str } from './attributes.ts';
+import { keys } from './keys.ts';
+import type { Store } from './store.ts';
+
+export interface LabscapeRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly protocolVersion: string;
+  readonly protocolVersions: readonly string[];
+  readonly publicKey: string | undefined;
+  readonly endpoint: string | undefined;
+  readonly weight: number;
+  readonly policy: Policy;
+  readonly maintenance: boolean;
+  readonly cfg: number;
+  readonly chain: ChainHead;
+  readonly joinedAt: number;
+}
+
+export const decodeLabscape = (item: Item): LabscapeRecord => ({
+  id: str(item, 'id'),
+  name: str(item, 'name'),
+  protocolVersion: str(item, 'protocol'),
+  protocolVersions: JSON.parse(str(item, 'protocols')) as string[],
+  publicKey: optStr(item, 'publicKey'),
+  endpoint: optStr(item, 'endpoint'),
+  weight: num(item, 'weight'),
+  policy: JSON.parse(str(item, 'policy')) as Policy,
+  maintenance: bool(item, 'maintenance'),
+  cfg: num(item, 'cfg'),
+  chain: { rev: num(item, 'rev'), head: str(item, 'head') },
+  joinedAt: num(item, 'joinedAt'),
+});
+
+export const encodeLabscape = (labscape: LabscapeRecord): Item => ({
+  ...keys.labscape(labscape.id),
+  ...compact({
+    v: N(1),
+    id: S(labscape.id),
+    name: S(labscape.name),
+    protocol: S(labscape.protocolVersion),
+    protocols: J(labscape.protocolVersions),
+    publicKey: labscape.publicKey === undefined ? undefined : S(labscape.publicKey),
+    endpoint: labscape.endpoint === undefined ? undefined : S(labscape.endpoint),
+    weight: N(labscape.weight),
+    policy: J(labscape.policy),
+    maintenance: BOOL(labscape.maintenance),
+    cfg: N(labscape.cfg),
+    rev: N(labscape.chain.rev),
+    head: S(labscape.chain.head),
+    joinedAt: N(labscape.joinedAt),
+  }),
+});
+
+export const readLabscape = async (store: Store, id: string): Promise<LabscapeRecord | undefined> => {
+  const item = await store.get(keys.labscape(id));
+  return item === undefined ? undefined : decodeLabscape(item);
+};
+
+/** All labscapes by id: they share one partition, for they are few and seldom change. */
+export const allLabscapes = async (store: Store, consistent = false): Promise<readonly LabscapeRecord[]> => {
+  const items = await store.queryAll({
+    KeyConditionExpression: 'pk = :pk',
+    ExpressionAttributeValues: { ':pk': S('LABS') },
+    ConsistentRead: consistent,
+  });
+  return items.map(decodeLabscape);
+};

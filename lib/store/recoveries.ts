@@ -1,0 +1,148 @@
+import type { ChainHead } from '../audit/event.ts';
+import type { Vector } from '../schemas/common.ts';
+import {
+  type Move,
+  type PendingGroup,
+  PHASES,
+  type Phase,
+  type PhaseResult,
+  RECOVERY_STATUSES,
+  type RecoveryStatus,
+  TRIGGERS,
+  type Trigger,
+} from '../schemas/recovery.ts';
+import { compact, type Item, J, N, num, oneOf, optNum, optStr, S, str } from './attributes.ts';
+import { find, keys, timeKey } from './keys.ts';
+import type { Page, Store } from './store.ts';
+import { attributeEquals, updateInput } from './update.ts';
+
+/** A phase that waits for somebody's answer: `token` completes the state machine's task. */
+export interface Waiting {
+  readonly phase: Phase;
+  readonly since: number;
+  readonly token?: string;
+  /** What was answered, by whom it was waited for, and when. */
+  readonly answer?: string;
+  readonly answeredAt?: number;
+}
+
+export interface RecoveryRecord {
+  readonly id: string;
+  readonly resource: string;
+  readonly labscape: string;
+  readonly trigger: Trigger;
+  readonly status: RecoveryStatus;
+  readonly reason: string;
+  readonly nextPhase: Phase | undefined;
+  readonly attempt: number;
+  readonly epoch: number;
+  readonly startedAt: number;
+  readonly endedAt: number | undefined;
+  readonly silentSince: number | undefined;
+  readonly verdictAt: number | undefined;
+  readonly phases: readonly PhaseResult[];
+  readonly moves: readonly Move[];
+  readonly pending: readonly PendingGroup[];
+  readonly demand: Vector;
+  readonly rehomed: Vector;
+  readonly waiting: Waiting | undefined;
+  readonly chain: ChainHead;
+}
+
+const parsed = <T>(item: Item, name: string): T => JSON.parse(str(item, name)) as T;
+
+export const decodeRecovery = (item: Item): RecoveryRecord => {
+  const nextPhase = optStr(item, 'nextPhase');
+  const waiting = optStr(item, 'waiting');
+  return {
+    id: str(item, 'id'),
+    resource: str(item, 'resource'),
+    labscape: str(item, 'lab'),
+    trigger: oneOf(item, 'trigger', TRIGGERS),
+    status: oneOf(item, 'status', RECOVERY_STATUSES),
+    reason: str(item, 'reason'),
+    nextPhase: nextPhase === undefined ? undefined : oneOf(item, 'nextPhase', PHASES),
+    attempt: num(item, 'attempt'),
+    epoch: num(item, 'epoch'),
+    startedAt: num(item, 'startedAt'),
+    endedAt: optNum(item, 'endedAt'),
+    silentSince: optNum(item, 'silentSince'),
+    verdictAt: optNum(item, 'verdictAt'),
+    phases: parsed<PhaseResult[]>(item, 'phases'),
+    moves: parsed<Move[]>(item, 'moves'),
+    pending: parsed<PendingGroup[]>(item, 'pending'),
+    demand: parsed<Vector>(item, 'demand'),
+    rehomed: parsed<Vector>(item, 'rehomed'),
+    waiting: waiting === undefined ? undefined : (JSON.parse(waiting) as Waiting),
+    chain: { rev: num(item, 'rev'), head: str(item, 'head') },
+  };
+};
+
+/** The attributes that phases change. */
+export const recoveryProgress = (recovery: RecoveryRecord): Item =>
+  compact({
+    status: S(recovery.status),
+    reason: S(recovery.reason),
+    nextPhase: recovery.nextPhase === undefined ? undefined : S(recovery.nextPhase),
+    attempt: N(recovery.attempt),
+    epoch: N(recovery.epoch),
+    endedAt: recovery.endedAt === undefined ? undefined : N(recovery.endedAt),
+    phases: J(recovery.phases),
+    moves: J(recovery.moves),
+    pending: J(recovery.pending),
+    demand: J(recovery.demand),
+    rehomed: J(recovery.rehomed),
+    waiting: recovery.waiting === undefined ? undefined : J(recovery.waiting),
+    rev: N(recovery.chain.rev),
+    head: S(recovery.chain.head),
+  });
+
+export const encodeRecovery = (recovery: RecoveryRecord): Item => ({
+  ...keys.recovery(recovery.id),
+  ...compact({
+    v: N(1),
+    id: S(recovery.id),
+    resource: S(recovery.resource),
+    lab: S(recovery.labscape),
+    trigger: S(recovery.trigger),
+    startedAt: N(recovery.startedAt),
+    silentSince: recovery.silentSince === undefined ? undefined : N(recovery.silentSince),
+    verdictAt: recovery.verdictAt === undefined ? undefined : N(recovery.verdictAt),
+    findPk: S(find.recoveries),
+    findSk: S(`${timeKey(recovery.startedAt)}#${recovery.id}`),
+  }),
+  ...recoveryProgress(recovery),
+});
+
+export const readRecovery = async (store: Store, id: string): Promise<RecoveryRecord | undefined> => {
+  const item = await store.get(keys.recovery(id));
+  return item === undefined ? undefined : decodeRecovery(item);
+};
+
+/** Newest first; by the index, hence maybe a moment behind. */
+export const recoveriesPage = async (store: Store, limit: number, from: Item | undefined): Promise<Page> =>
+  store.query({
+    IndexName: 'find',
+    KeyConditionExpression: 'findPk = :pk',
+    ExpressionAttributeValues: { ':pk': S(find.recoveries) },
+    ScanIndexForward: false,
+    Limit: limit,
+    ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+  });
+
+/** Replaces what the recovery waits for, unless it was replaced meanwhile: an answer is taken once. */
+export const exchangeWaiting = async (
+  store: Store,
+  recovery: RecoveryRecord,
+  next: Waiting,
+): Promise<boolean> => {
+  const outcome = await store.update(
+    updateInput({
+      table: store.tables.state,
+      key: keys.recovery(recovery.id),
+      set: { waiting: J(next) },
+      conditions: [attributeEquals('waiting', J(recovery.waiting))],
+    }),
+  );
+  return outcome.kind === 'done';
+};

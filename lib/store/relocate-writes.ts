@@ -1,0 +1,41 @@
+import { encodeGroupRef } from '../allocation/groups.ts';
+import type { AuditEvent } from '../schemas/audit.ts';
+import { N, S, SS } from './attributes.ts';
+import { chainAt } from './conditions.ts';
+import { putEvent } from './events.ts';
+import type { GroupRecord } from './groups.ts';
+import { keys } from './keys.ts';
+import { moveWrite, targetWrite } from './recovery-writes.ts';
+import type { ResourceRecord } from './resources.ts';
+import type { Store, Write } from './store.ts';
+import { absent, updateItem, vectorDelta } from './update.ts';
+
+export interface RelocateInput {
+  readonly source: ResourceRecord;
+  readonly group: GroupRecord;
+  readonly target: ResourceRecord;
+  readonly recovery: string;
+  /** The old owner may still run it until then, epoch ms. */
+  readonly heldUntil: number;
+  readonly event: AuditEvent;
+}
+
+/** One group from one live resource to another, under the fill of the new one. */
+export const relocateWrites = (store: Store, input: RelocateInput): readonly Write[] => {
+  const { source, group, event } = input;
+  const target = { ...input.target, held: input.target.groups.length };
+  const ref = { kind: group.kind, group: group.id };
+  return [
+    moveWrite(store, source.id, { group, to: target, heldUntil: input.heldUntil }, input.recovery, event.at),
+    targetWrite(store, target, { demand: group.demand, refs: [ref] }, input.target.fill),
+    updateItem('source', {
+      table: store.tables.state,
+      key: keys.resource(source.labscape, source.id),
+      set: { rev: N(event.rev), head: S(event.hash) },
+      add: { ...vectorDelta('used', group.demand, -1), assignRev: N(1) },
+      deleteFromSet: { groupIds: SS([encodeGroupRef(ref)]) },
+      conditions: [absent('recovery'), ...chainAt(source.chain)],
+    }),
+    putEvent(store, event),
+  ];
+};

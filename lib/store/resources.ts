@@ -1,0 +1,157 @@
+import { decodeGroupRef, encodeGroupRef, type GroupRef } from '../allocation/groups.ts';
+import type { ChainHead } from '../audit/event.ts';
+import type { Labels, Vector } from '../schemas/common.ts';
+import { RESOURCE_STATUSES, type ResourceStatus } from '../schemas/resource.ts';
+import {
+  bool,
+  compact,
+  type Item,
+  J,
+  N,
+  num,
+  oneOf,
+  optNum,
+  optStr,
+  S,
+  str,
+  strings,
+  vectorAttributes,
+  vectorOf,
+} from './attributes.ts';
+import { keys, RESOURCE_SHARDS, resourcePartition } from './keys.ts';
+import type { Store } from './store.ts';
+
+/** Version of the item's shape; a reader of another version must migrate it first. */
+export const RESOURCE_ITEM_VERSION = 1;
+
+export interface ResourceRecord {
+  readonly id: string;
+  readonly labscape: string;
+  readonly status: ResourceStatus;
+  readonly since: number;
+  readonly statusReason: string;
+  readonly capacity: Vector;
+  readonly limit: Vector;
+  readonly fill: Vector;
+  readonly used: Vector;
+  readonly labels: Labels;
+  /** Fencing token: +1 at every change of owner of what runs here. */
+  readonly epoch: number;
+  /** Configuration revision: capacity, limits, labels. */
+  readonly cfg: number;
+  readonly chain: ChainHead;
+  readonly groups: readonly GroupRef[];
+  readonly assignmentRevision: number;
+  /** The active recovery: the lock. */
+  readonly recovery: string | undefined;
+  /** Grows with every recovery that ends or is taken over; part of the next execution's name. */
+  readonly attempt: number;
+  readonly lastRecoveryEndedAt: number | undefined;
+  /** Whose word made it failed. */
+  readonly failedBy: 'detector' | 'api' | undefined;
+  /** Automatic recovery was refused, and is not tried again before, epoch ms. */
+  readonly retryAt: number | undefined;
+  /** Highest epoch whose fence the agent has acknowledged. */
+  readonly acknowledgedEpoch: number;
+  /** Releases are told to wait: a failover lost its race too often. */
+  readonly moving: boolean;
+}
+
+export const decodeResource = (item: Item): ResourceRecord => ({
+  id: str(item, 'id'),
+  labscape: str(item, 'lab'),
+  status: oneOf(item, 'status', RESOURCE_STATUSES),
+  since: num(item, 'since'),
+  statusReason: str(item, 'statusReason'),
+  capacity: vectorOf(item, 'cap'),
+  limit: vectorOf(item, 'lim'),
+  fill: vectorOf(item, 'fil'),
+  used: vectorOf(item, 'used'),
+  labels: JSON.parse(str(item, 'labels')) as Labels,
+  epoch: num(item, 'epoch'),
+  cfg: num(item, 'cfg'),
+  chain: { rev: num(item, 'rev'), head: str(item, 'head') },
+  groups: strings(item, 'groupIds').map(decodeGroupRef),
+  assignmentRevision: num(item, 'assignRev'),
+  recovery: optStr(item, 'recovery'),
+  attempt: num(item, 'attempt'),
+  lastRecoveryEndedAt: optNum(item, 'recoveredAt'),
+  failedBy:
+    item['failedBy'] === undefined ? undefined : oneOf(item, 'failedBy', ['detector', 'api'] as const),
+  retryAt: optNum(item, 'retryAt'),
+  acknowledgedEpoch: num(item, 'ackEpoch'),
+  moving: bool(item, 'moving'),
+});
+
+export const encodeResource = (resource: ResourceRecord): Item => ({
+  ...keys.resource(resource.labscape, resource.id),
+  ...compact({
+    v: N(RESOURCE_ITEM_VERSION),
+    id: S(resource.id),
+    lab: S(resource.labscape),
+    status: S(resource.status),
+    since: N(resource.since),
+    statusReason: S(resource.statusReason),
+    labels: J(resource.labels),
+    epoch: N(resource.epoch),
+    cfg: N(resource.cfg),
+    rev: N(resource.chain.rev),
+    head: S(resource.chain.head),
+    assignRev: N(resource.assignmentRevision),
+    attempt: N(resource.attempt),
+    ackEpoch: N(resource.acknowledgedEpoch),
+    groupIds: resource.groups.length === 0 ? undefined : { SS: resource.groups.map(encodeGroupRef) },
+  }),
+  ...vectorAttributes('cap', resource.capacity),
+  ...vectorAttributes('lim', resource.limit),
+  ...vectorAttributes('fil', resource.fill),
+  ...vectorAttributes('used', resource.used),
+});
+
+/** Which labscape a resource is in; never changes once registered. */
+export const locate = async (store: Store, resource: string): Promise<string | undefined> => {
+  const item = await store.get(keys.locator(resource), true);
+  return item === undefined ? undefined : str(item, 'lab');
+};
+
+export const readResource = async (
+  store: Store,
+  labscape: string,
+  id: string,
+): Promise<ResourceRecord | undefined> => {
+  const item = await store.get(keys.resource(labscape, id));
+  return item === undefined ? undefined : decodeResource(item);
+};
+
+export const readResources = async (
+  store: Store,
+  wanted: readonly { readonly labscape: string; readonly id: string }[],
+  consistent = true,
+): Promise<readonly ResourceRecord[]> => {
+  const items = await store.getMany(
+    wanted.map((w) => keys.resource(w.labscape, w.id)),
+    consistent,
+  );
+  return items.map(decodeResource);
+};
+
+/** All resources of a labscape, by id: one Query per shard. */
+export const resourcesOf = async (
+  store: Store,
+  labscape: string,
+  consistent = false,
+): Promise<readonly ResourceRecord[]> => {
+  const shards = await Promise.all(
+    Array.from({ length: RESOURCE_SHARDS }, (_, shard) =>
+      store.queryAll({
+        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :res)',
+        ExpressionAttributeValues: { ':pk': S(resourcePartition(labscape, shard)), ':res': S('RES#') },
+        ConsistentRead: consistent,
+      }),
+    ),
+  );
+  return shards
+    .flat()
+    .map(decodeResource)
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+};

@@ -1,0 +1,175 @@
+import {
+  BatchGetItemCommand,
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  GetItemCommand,
+  QueryCommand,
+  type QueryCommandInput,
+  TransactionCanceledException,
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import type { Item } from './attributes.ts';
+import { StoreUnavailable, translate } from './errors.ts';
+import type { Key } from './keys.ts';
+import type { UpdateInput } from './update.ts';
+
+/** DynamoDB's own bounds. */
+export const TRANSACTION_ITEMS_MAX = 100;
+const BATCH_GET_MAX = 100;
+/** Rounds of re-asking for keys that a throttled batch left out. */
+const BATCH_ROUNDS_MAX = 8;
+
+/** A committed transaction, a condition that did not hold (by the write's name), or another writer at the same time. */
+export type Outcome =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly failed: ReadonlyMap<string, Item | undefined> }
+  | { readonly kind: 'raced' };
+
+/** One item of a transaction under the name by which its failed condition is told. */
+export interface Write {
+  readonly as: string;
+  readonly item: TransactWriteItem;
+}
+
+export interface Page {
+  readonly items: readonly Item[];
+  readonly next: Item | undefined;
+}
+
+export interface Tables {
+  readonly state: string;
+  readonly audit: string;
+}
+
+/** The two tables. A lost race is an `Outcome`; an outage throws StoreUnavailable or Throttled. */
+export class Store {
+  readonly tables: Tables;
+  readonly #client: DynamoDBClient;
+
+  constructor(client: DynamoDBClient, tables: Tables) {
+    this.#client = client;
+    this.tables = tables;
+  }
+
+  /** Strongly consistent unless told otherwise. */
+  async get(key: Key, consistent = true): Promise<Item | undefined> {
+    return translate('get', async () => {
+      const answer = await this.#client.send(
+        new GetItemCommand({ TableName: this.tables.state, Key: { ...key }, ConsistentRead: consistent }),
+      );
+      return answer.Item;
+    });
+  }
+
+  /** Items that exist, in no order. */
+  async getMany(wanted: readonly Key[], consistent = true): Promise<readonly Item[]> {
+    const found: Item[] = [];
+    for (let at = 0; at < wanted.length; at += BATCH_GET_MAX) {
+      let open: Item[] = wanted.slice(at, at + BATCH_GET_MAX).map((key) => ({ ...key }));
+      for (let round = 0; open.length > 0; round += 1) {
+        if (round >= BATCH_ROUNDS_MAX)
+          throw new StoreUnavailable('the table left keys of a batch unanswered');
+        const keysNow = open;
+        const answer = await translate('batchGet', () =>
+          this.#client.send(
+            new BatchGetItemCommand({
+              RequestItems: { [this.tables.state]: { Keys: keysNow, ConsistentRead: consistent } },
+            }),
+          ),
+        );
+        found.push(...(answer.Responses?.[this.tables.state] ?? []));
+        open = answer.UnprocessedKeys?.[this.tables.state]?.Keys ?? [];
+      }
+    }
+    return found;
+  }
+
+  async query(input: Omit<QueryCommandInput, 'TableName'>, table: keyof Tables = 'state'): Promise<Page> {
+    return translate('query', async () => {
+      const answer = await this.#client.send(new QueryCommand({ ...input, TableName: this.tables[table] }));
+      return { items: answer.Items ?? [], next: answer.LastEvaluatedKey };
+    });
+  }
+
+  /** Every page of a query. */
+  async queryAll(
+    input: Omit<QueryCommandInput, 'TableName'>,
+    table: keyof Tables = 'state',
+  ): Promise<readonly Item[]> {
+    const items: Item[] = [];
+    let next: Item | undefined;
+    do {
+      const page: Page = await this.query(
+        { ...input, ...(next === undefined ? {} : { ExclusiveStartKey: next }) },
+        table,
+      );
+      items.push(...page.items);
+      next = page.next;
+    } while (next !== undefined);
+    return items;
+  }
+
+  /** One conditional update; the new item, or `refused` with the item as it stands. */
+  async update(
+    input: UpdateInput,
+  ): Promise<{ kind: 'done'; item: Item } | { kind: 'refused'; item: Item | undefined }> {
+    return translate('update', async () => {
+      try {
+        const answer = await this.#client.send(
+          new UpdateItemCommand({
+            ...input,
+            ReturnValues: 'ALL_NEW',
+            ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+          }),
+        );
+        return { kind: 'done', item: answer.Attributes ?? {} };
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return { kind: 'refused', item: error.Item };
+        throw error;
+      }
+    });
+  }
+
+  /** All or nothing. The SDK sends one idempotency token however often it retries. */
+  async transact(writes: readonly Write[]): Promise<Outcome> {
+    if (writes.length > TRANSACTION_ITEMS_MAX)
+      throw new RangeError(`a transaction of ${writes.length} items`);
+    return translate('transact', async () => {
+      try {
+        await this.#client.send(
+          new TransactWriteItemsCommand({ TransactItems: writes.map((write) => returningOld(write.item)) }),
+        );
+        return { kind: 'done' };
+      } catch (error) {
+        if (error instanceof TransactionCanceledException) return cancelled(error, writes);
+        throw error;
+      }
+    });
+  }
+}
+
+/** Asks for the item as it stands where a condition fails. */
+const returningOld = (item: TransactWriteItem): TransactWriteItem => {
+  const old = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
+  if (item.Update) return { Update: { ...item.Update, ...old } };
+  if (item.Put) return { Put: { ...item.Put, ...old } };
+  if (item.Delete) return { Delete: { ...item.Delete, ...old } };
+  if (item.ConditionCheck) return { ConditionCheck: { ...item.ConditionCheck, ...old } };
+  return item;
+};
+
+/** A failed condition outweighs a conflict: the caller's picture is old, not merely its timing. */
+const cancelled = (error: TransactionCanceledException, writes: readonly Write[]): Outcome => {
+  const failed = new Map<string, Item | undefined>();
+  let raced = false;
+  const reasons = error.CancellationReasons ?? [];
+  reasons.forEach((reason, index) => {
+    if (reason.Code === 'ConditionalCheckFailed') failed.set(writes[index]?.as ?? String(index), reason.Item);
+    if (reason.Code === 'TransactionConflict') raced = true;
+  });
+  if (failed.size > 0) return { kind: 'refused', failed };
+  if (raced) return { kind: 'raced' };
+  throw error;
+};

@@ -1,0 +1,31 @@
+import type { Phase } from '../../schemas/recovery.ts';
+import { runningState } from '../../services/running.ts';
+import { answerWait, leaveToken } from '../../services/waits.ts';
+import { readBeats } from '../../store/heartbeats.ts';
+import { ownRecovery, type PhaseAnswer, type PhaseContext, readOwnResource } from './context.ts';
+
+/**
+ * A state that waits: leaves its token where the answer will be heard, then looks whether it has come already, so
+ * that an answer between the two is not missed.
+ */
+export const awaitAnswer =
+  (phase: Phase) =>
+  async (context: PhaseContext): Promise<PhaseAnswer> => {
+    const { runtime, task } = context;
+    const recovery = await ownRecovery(context);
+    if (task.taskToken === undefined) throw new Error(`${phase} waits without a task token`);
+    await leaveToken(runtime, recovery.id, phase, task.taskToken);
+    if (phase === 'AwaitFence') {
+      const [resource, beats] = await Promise.all([
+        readOwnResource(context),
+        readBeats(runtime.store, recovery.labscape),
+      ]);
+      const carriedOut = Math.max(resource.acknowledgedEpoch, beats.pulses.get(resource.id)?.epoch ?? 0);
+      if (carriedOut >= recovery.epoch) await answerWait(runtime, recovery.id, phase, 'acknowledged');
+    }
+    if (phase === 'ResumeService') {
+      const state = await runningState(runtime, recovery);
+      if (state.waiting.length === 0) await answerWait(runtime, recovery.id, phase, 'running');
+    }
+    return { proceed: 'Wait' };
+  };

@@ -1,0 +1,39 @@
+import { isEnded } from '../../failover/recovery-status.ts';
+import {
+  findRecovery,
+  isPast,
+  type PhaseAnswer,
+  type PhaseContext,
+  readOwnResource,
+  settleWait,
+} from './context.ts';
+import { end } from './ending.ts';
+import { Superseded } from './errors.ts';
+
+/** A resource whose recovery was taken back is looked at again after this, ms. */
+const RETRY_AFTER_MS = 10_000;
+
+/** Before the flip: take the fence back and let the lock go. After it nothing is flipped back, so it parks. */
+export const compensate = async (context: PhaseContext): Promise<PhaseAnswer> => {
+  const recovery = await findRecovery(context);
+  if (recovery === undefined || isEnded(recovery.status) || recovery.attempt !== context.task.input.attempt) {
+    // It never began, or somebody else has it: nothing to take back.
+    return { proceed: 'End' };
+  }
+  if (isPast(recovery, 'Failover'))
+    throw new Superseded(`recovery ${recovery.id} is past its flip: it must be parked`);
+  const fenced =
+    (await readOwnResource(context)).epoch >= recovery.epoch && recovery.nextPhase === 'Failover';
+  const settled = settleWait(recovery, context.runtime.clock.now());
+  const rejected = recovery.status === 'awaiting-approval';
+  const phase = recovery.nextPhase ?? 'Initiate';
+  await end(context, settled, phase, {
+    status: rejected ? 'refused' : 'cancelled',
+    reason: rejected ? 'nobody approved it' : 'it failed before anything was moved; the fence was taken back',
+    // Its work is still recorded here; whether it runs, its agent and the detector will say.
+    resource: (seen) => (seen.status === 'recovering' ? 'failed' : seen.status),
+    epochStep: fenced ? 1 : 0,
+    retryAfterMs: RETRY_AFTER_MS,
+  });
+  return { proceed: 'End' };
+};

@@ -1,0 +1,180 @@
+import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { isEnded } from '../../failover/recovery-status.ts';
+import { type Decision, decide as decideByRules } from '../../failover/rules.ts';
+import { originOf } from '../../services/origin.ts';
+import { executionName } from '../../services/runtime.ts';
+import type { RecoveryRecord } from '../../store/recoveries.ts';
+import { claimWrites, endingWrites } from '../../store/recovery-writes.ts';
+import type { ResourceRecord } from '../../store/resources.ts';
+import { ZERO } from '../../vector.ts';
+import {
+  findRecovery,
+  newWait,
+  type PhaseAnswer,
+  type PhaseContext,
+  readOwnResource,
+  requesterOf,
+  stateAfter,
+  stopwatch,
+  withResults,
+} from './context.ts';
+import { LostRace, Superseded } from './errors.ts';
+
+/** How long a recovery waits for a person's word, seconds. */
+const APPROVAL_WAIT_S = 3_600;
+/** A picture of the labscape this old still tells an epidemic from one failure, ms. */
+const FLEET_AGE_MAX_MS = 1_000;
+
+/** The safety rules, before anything is touched. */
+export const decide = async (context: PhaseContext): Promise<PhaseAnswer> => {
+  const { runtime, task } = context;
+  const watch = stopwatch(context);
+  const existing = await findRecovery(context);
+  if (existing !== undefined && existing.attempt === task.input.attempt) {
+    return isEnded(existing.status)
+      ? { proceed: 'End' }
+      : { proceed: stateAfter(existing), waitSeconds: APPROVAL_WAIT_S };
+  }
+  const [resource, snapshot] = await Promise.all([
+    readOwnResource(context),
+    runtime.fleet.snapshot(FLEET_AGE_MAX_MS),
+  ]);
+  if (resource.epoch !== task.input.epoch || resource.attempt !== task.input.attempt) {
+    throw new Superseded(`resource ${resource.id} has moved on`);
+  }
+  const labscape =
+    snapshot.labscapes.get(resource.labscape) ?? (await runtime.fleet.labscape(resource.labscape));
+  if (labscape === undefined) throw new Superseded(`labscape ${resource.labscape} is not known`);
+  const peers = snapshot.resources.filter(
+    (r) => r.labscape === resource.labscape && r.status !== 'retired' && r.status !== 'drained',
+  );
+  const decision = decideByRules({
+    now: runtime.clock.now(),
+    trigger: task.input.trigger,
+    mode: labscape.policy.mode,
+    maintenance: labscape.maintenance,
+    coolDownMs: labscape.policy.coolDownMs,
+    breakerShare: labscape.policy.breakerShare,
+    status: resource.status,
+    lastRecoveryEndedAt: resource.lastRecoveryEndedAt,
+    labscapeResources: peers.length,
+    labscapeUnhealthy: peers.filter(
+      (r) => r.id === resource.id || r.status === 'failed' || r.status === 'recovering',
+    ).length,
+    targets: snapshot.resources.filter((r) => r.id !== resource.id && r.status === 'healthy').length,
+    groups: resource.groups.length,
+  });
+  const result = watch.result('Decide', task.input.attempt, { ...decision });
+  const carry = withResults(task.carry, [result]);
+  switch (decision.kind) {
+    case 'proceed':
+      return { proceed: 'Initiate', carry };
+    case 'ask':
+      return ask(context, resource, draft(context, resource, carry, decision.explanation));
+    case 'refuse':
+      return refuse(context, resource, draft(context, resource, carry, decision.explanation), decision);
+  }
+};
+
+/** The record of a recovery that has not touched anything yet. */
+export const draft = (
+  context: PhaseContext,
+  resource: ResourceRecord,
+  phases: RecoveryRecord['phases'],
+  reason: string,
+): RecoveryRecord => {
+  const evidence = phases.find((r) => r.name === 'Detect')?.detail ?? {};
+  const time = (name: string): number | undefined =>
+    typeof evidence[name] === 'number' ? evidence[name] : undefined;
+  return {
+    id: executionName(context.task.input),
+    resource: resource.id,
+    labscape: resource.labscape,
+    trigger: context.task.input.trigger,
+    status: 'running',
+    reason,
+    nextPhase: 'Initiate',
+    attempt: context.task.input.attempt,
+    epoch: resource.epoch,
+    startedAt: phases[0]?.startedAt ?? context.runtime.clock.now(),
+    endedAt: undefined,
+    silentSince: time('silentSince'),
+    verdictAt: time('verdictAt'),
+    phases,
+    moves: [],
+    pending: [],
+    demand: ZERO,
+    rehomed: ZERO,
+    waiting: undefined,
+    chain: EMPTY_CHAIN,
+  };
+};
+
+const ask = async (
+  context: PhaseContext,
+  resource: ResourceRecord,
+  recovery: RecoveryRecord,
+): Promise<PhaseAnswer> => {
+  const { runtime } = context;
+  const event = nextEvent(
+    entityOf.recovery(recovery.id),
+    EMPTY_CHAIN,
+    originOf(requesterOf(context), runtime.clock),
+    'recovery.awaiting-approval',
+    { resource: resource.id, reason: recovery.reason },
+  );
+  const waiting: RecoveryRecord = {
+    ...recovery,
+    status: 'awaiting-approval',
+    waiting: newWait('AwaitApproval', event.at),
+    chain: headOf(event),
+  };
+  const outcome = await runtime.store.transact(claimWrites(runtime.store, resource, waiting, event));
+  if (outcome.kind !== 'done') throw new LostRace(`claim of ${resource.id}`);
+  return { proceed: 'AwaitApproval', waitSeconds: APPROVAL_WAIT_S, carry: recovery.phases };
+};
+
+const refuse = async (
+  context: PhaseContext,
+  resource: ResourceRecord,
+  recovery: RecoveryRecord,
+  decision: Extract<Decision, { kind: 'refuse' }>,
+): Promise<PhaseAnswer> => {
+  const { runtime } = context;
+  const origin = originOf(requesterOf(context), runtime.clock);
+  const body = { recovery: recovery.id, rule: decision.rule, explanation: decision.explanation };
+  const resourceEvent = nextEvent(
+    entityOf.resource(resource.id),
+    resource.chain,
+    origin,
+    'resource.recovery-refused',
+    body,
+  );
+  const recoveryEvent = nextEvent(entityOf.recovery(recovery.id), EMPTY_CHAIN, origin, 'recovery.refused', {
+    resource: resource.id,
+    ...body,
+  });
+  const outcome = await runtime.store.transact(
+    endingWrites(runtime.store, {
+      resource,
+      recovery: {
+        ...recovery,
+        status: 'refused',
+        reason: `${decision.rule}: ${decision.explanation}`,
+        nextPhase: undefined,
+        endedAt: origin.at,
+        chain: headOf(recoveryEvent),
+      },
+      phase: undefined,
+      attempt: context.task.input.attempt,
+      to: resource.status,
+      reason: `recovery refused, ${decision.rule}: ${decision.explanation}`,
+      epoch: resource.epoch,
+      retryAt: origin.at + decision.retryAfterMs,
+      resourceEvent,
+      recoveryEvent,
+    }),
+  );
+  if (outcome.kind !== 'done') throw new LostRace(`refusal for ${resource.id}`);
+  return { proceed: 'End' };
+};

@@ -1,0 +1,87 @@
+import { judge } from '../../health/detector.ts';
+import { changeStatus } from '../../services/resources.ts';
+import { executionName } from '../../services/runtime.ts';
+import { leaseEndMs } from '../../services/verdicts.ts';
+import { readBeats } from '../../store/heartbeats.ts';
+import { readRecovery } from '../../store/recoveries.ts';
+import type { ResourceRecord } from '../../store/resources.ts';
+import {
+  isProblem,
+  type PhaseAnswer,
+  type PhaseContext,
+  readOwnResource,
+  requesterOf,
+  stateAfter,
+  stopwatch,
+} from './context.ts';
+import { Superseded } from './errors.ts';
+
+/** From the evidence to a verdict: is there still something to recover, and is it this execution's to do? */
+export const detect = async (context: PhaseContext): Promise<PhaseAnswer> => {
+  const { runtime, task } = context;
+  const resource = await readOwnResource(context);
+  if (
+    resource.recovery !== undefined ||
+    resource.epoch !== task.input.epoch ||
+    resource.attempt !== task.input.attempt
+  ) {
+    return resume(context, resource);
+  }
+  const [beats, labscape] = await Promise.all([
+    readBeats(runtime.store, resource.labscape),
+    runtime.fleet.labscape(resource.labscape),
+  ]);
+  // The budget runs from the evidence at hand to the verdict.
+  const watch = stopwatch(context);
+  if (labscape === undefined) throw new Superseded(`labscape ${resource.labscape} is not known`);
+  const pulse = beats.pulses.get(resource.id);
+  const { verdict, reason } = judge(pulse, runtime.clock.now(), {
+    beatMs: labscape.policy.beatMs,
+    leaseEndMs: leaseEndMs(labscape.policy),
+  });
+  const human = task.input.trigger === 'api' || task.input.trigger === 'drain';
+  if (!human && resource.failedBy !== 'api') {
+    if (resource.status !== 'failed') return { proceed: 'End' };
+    if (verdict === 'healthy') return falseAlarm(context, resource);
+  }
+  const detail = {
+    verdict,
+    reason,
+    status: resource.status,
+    silentSince: pulse?.lastAt ?? null,
+    verdictAt: resource.since,
+  };
+  return { proceed: 'Decide', carry: [watch.result('Detect', task.input.attempt, detail)] };
+};
+
+/** It beats again before anything was moved: nothing to do. */
+const falseAlarm = async (context: PhaseContext, resource: ResourceRecord): Promise<PhaseAnswer> => {
+  try {
+    const change = {
+      type: 'resource.healthy',
+      to: 'healthy',
+      reason: 'beating again before anything was moved',
+      unlocked: true,
+    } as const;
+    await changeStatus(context.runtime, resource.id, change, requesterOf(context));
+  } catch (error) {
+    if (!isProblem(error)) throw error;
+  }
+  return { proceed: 'End' };
+};
+
+/** A repeated task, or a newer attempt that takes a recovery over, goes on where the record stands. */
+const resume = async (context: PhaseContext, resource: ResourceRecord): Promise<PhaseAnswer> => {
+  const id = resource.recovery ?? executionName(context.task.input);
+  const recovery = await readRecovery(context.runtime.store, id);
+  if (
+    recovery === undefined ||
+    recovery.attempt !== context.task.input.attempt ||
+    recovery.nextPhase === undefined
+  ) {
+    throw new Superseded(
+      `resource ${resource.id} is at epoch ${resource.epoch}, attempt ${resource.attempt}`,
+    );
+  }
+  return { proceed: stateAfter(recovery), waitSeconds: 1 };
+};

@@ -1,0 +1,14 @@
+/** A newer attempt or epoch has taken over: this task has nothing to do, and did nothing. */
+export class Superseded extends Error {
+  override readonly name = 'Superseded';
+}
+
+/** Somebody wrote in between, more often than one task tries again: the state machine retries. */
+export class LostRace extends Error {
+  override readonly name = 'LostRace';
+}
+
+/** What was read back is not what was written: a person must look. */
+export class VerifyFailed extends Error {
+  override readonly name = 'VerifyFailed';
+}

@@ -1,0 +1,259 @@
+import { refusesGroup } from '../../allocation/placement.ts';
+import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import {
+  type FailoverPlan,
+  gainsOf,
+  type MovableGroup,
+  planFailover,
+  type Target,
+} from '../../failover/plan.ts';
+import type { Move, PendingGroup } from '../../schemas/recovery.ts';
+import { originOf } from '../../services/origin.ts';
+import { pauseAfterRace } from '../../services/retry.ts';
+import { type GroupRecord, readGroups } from '../../store/groups.ts';
+import type { RecoveryRecord } from '../../store/recoveries.ts';
+import { type FlipMove, flipWrites, movingWrite } from '../../store/recovery-writes.ts';
+import { decodeResource, type ResourceRecord } from '../../store/resources.ts';
+import type { Outcome } from '../../store/store.ts';
+import { sum } from '../../vector.ts';
+import {
+  isPast,
+  ownRecovery,
+  type PhaseAnswer,
+  type PhaseContext,
+  readOwnResource,
+  requesterOf,
+  type Stopwatch,
+  settleWait,
+  stateAfter,
+  stopwatch,
+  withResults,
+} from './context.ts';
+import { LostRace, Superseded } from './errors.ts';
+
+/** Plans that may fail on a changed picture before releases are told to wait, and after that. */
+const REPLANS_FREE = 3;
+const REPLANS_MAX = 6;
+/** Transactions that may collide with another writer before the task gives up, ms jitter in between. */
+const RACES_MAX = 10;
+/** The picture of possible targets; each target's own conditions decide, ms. */
+const FLEET_AGE_MAX_MS = 1_000;
+
+/** The flip: one transaction per failed resource, whatever the number of allocations. */
+export const failover = async (context: PhaseContext): Promise<PhaseAnswer> => {
+  const { runtime, task } = context;
+  const watch = stopwatch(context);
+  let replans = 0;
+  let races = 0;
+  let [stored, source] = await Promise.all([ownRecovery(context), readOwnResource(context)]);
+  for (;;) {
+    if (isPast(stored, 'Failover')) return { proceed: stateAfter(stored), waitSeconds: 1 };
+    if (stored.nextPhase !== 'Failover')
+      throw new Superseded(`recovery ${stored.id} stands at ${stored.nextPhase}`);
+    const settled = settleWait(
+      { ...stored, phases: withResults(stored.phases, task.carry) },
+      runtime.clock.now(),
+    );
+    const attempt = await flipOnce(context, watch, settled, source, races + replans);
+    if (attempt.outcome.kind === 'done') {
+      return {
+        proceed: 'Reassign',
+        carry: [watch.result('Failover', task.input.attempt, attempt.detail)],
+      };
+    }
+    if (attempt.outcome.kind === 'raced') {
+      races += 1;
+      if (races > RACES_MAX) throw new LostRace(`flip of ${source.id}: ${races} collisions`);
+      await pauseAfterRace(runtime, races);
+    } else {
+      replans += 1;
+      learnTargets(context, attempt.outcome);
+      if (replans > REPLANS_MAX) throw new LostRace(`flip of ${source.id}: ${replans} plans were overtaken`);
+      if (replans === REPLANS_FREE) await runtime.store.transact([movingWrite(runtime.store, source)]);
+    }
+    [stored, source] = await Promise.all([ownRecovery(context), readOwnResource(context)]);
+  }
+};
+
+interface FlipAttempt {
+  readonly outcome: Outcome;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+const flipOnce = async (
+  context: PhaseContext,
+  watch: Stopwatch,
+  recovery: RecoveryRecord,
+  source: ResourceRecord,
+  overtaken: number,
+): Promise<FlipAttempt> => {
+  const { runtime, task } = context;
+  const [groups, snapshot] = await Promise.all([
+    readGroups(
+      runtime.store,
+      source.groups.map((ref) => ref.group),
+    ),
+    runtime.fleet.snapshot(FLEET_AGE_MAX_MS),
+  ]);
+  const fleet = snapshot.resources.filter((r) => r.id !== source.id);
+  const plan = planMoves(
+    source,
+    groups.filter((g) => g.resource === source.id && g.status === 'placed'),
+    fleet,
+  );
+  const detail = detailOf(plan, overtaken);
+  const recordOf = recordAfter(recovery, plan, source);
+  const event = nextEvent(
+    entityOf.resource(source.id),
+    source.chain,
+    originOf(requesterOf(context), runtime.clock),
+    'resource.flipped',
+    {
+      recovery: recovery.id,
+      moves: recordOf.moves.map(({ group, from, to, epoch }) => ({ group, from, to, epoch })),
+      pending: recordOf.waits,
+    },
+  );
+  const outcome = await runtime.store.transact(
+    flipWrites(runtime.store, {
+      source,
+      recovery: {
+        ...recovery,
+        nextPhase: 'Reassign',
+        moves: recordOf.moves,
+        pending: recordOf.pending,
+        demand: sum(groupsOf(plan).map((g) => g.demand)),
+        rehomed: sum(plan.moves.map((m) => m.group.demand)),
+        phases: withResults(recovery.phases, [watch.result('Failover', task.input.attempt, detail)]),
+      },
+      attempt: task.input.attempt,
+      moves: movesWithTargets(plan),
+      unplaced: plan.unplaced,
+      gains: gainsWithTargets(plan),
+      leaving: sum(groupsOf(plan).map((g) => g.demand)),
+      event,
+    }),
+  );
+  if (outcome.kind === 'done') learnCommitted(context, plan, source, headOf(event));
+  return { outcome, detail };
+};
+
+const groupsOf = (plan: FailoverPlan): readonly MovableGroup[] => [
+  ...plan.moves.map((m) => m.group),
+  ...plan.unplaced.map((u) => u.group),
+];
+
+/** A resource as a target of the plan, with what the rules need to see. */
+type FleetTarget = Target & { readonly resource: ResourceRecord };
+
+/** Pure: where each group of `source` goes, given the fleet as last seen. */
+export const planMoves = (
+  source: ResourceRecord,
+  groups: readonly GroupRecord[],
+  fleet: readonly ResourceRecord[],
+): FailoverPlan => {
+  const targets = fleet.map(
+    (resource): FleetTarget => ({
+      id: resource.id,
+      labscape: resource.labscape,
+      status: resource.status,
+      cfg: resource.cfg,
+      limit: resource.limit,
+      used: resource.used,
+      held: resource.groups.length,
+      resource,
+    }),
+  );
+  const byId = new Map(fleet.map((resource) => [resource.id, resource]));
+  return planFailover(groups, targets, source.capacity, (target, group, used, held) => {
+    const resource = byId.get(target.id);
+    return resource === undefined
+      ? 'not-healthy'
+      : refusesGroup(resource, group.demand, group.constraints, used, held);
+  });
+};
+
+const targetOf = (plan: FailoverPlan, id: string): Target => {
+  const target = plan.targets.find((t) => t.id === id);
+  if (target === undefined) throw new Error(`plan moves to ${id}, which is none of its targets`);
+  return target;
+};
+
+const movesWithTargets = (plan: FailoverPlan): readonly FlipMove[] =>
+  plan.moves.map(({ group, to }) => ({ group, to: targetOf(plan, to) }));
+
+const gainsWithTargets = (plan: FailoverPlan) =>
+  new Map(
+    [...gainsOf(plan.moves)].map(([id, gain]) => [
+      id,
+      {
+        target: targetOf(plan, id),
+        demand: gain.demand,
+        refs: gain.groups.map((g) => ({ kind: g.kind, group: g.id })),
+      },
+    ]),
+  );
+
+const detailOf = (plan: FailoverPlan, overtaken: number): Readonly<Record<string, unknown>> => ({
+  groups: plan.moves.length + plan.unplaced.length,
+  moved: plan.moves.length,
+  pending: plan.unplaced.length,
+  targets: plan.targets.length,
+  allocations: groupsOf(plan).reduce((total, group) => total + group.count, 0),
+  replans: overtaken,
+});
+
+const recordAfter = (
+  recovery: RecoveryRecord,
+  plan: FailoverPlan,
+  source: ResourceRecord,
+): {
+  moves: readonly Move[];
+  pending: readonly PendingGroup[];
+  waits: readonly { group: string; epoch: number; reason: string }[];
+} => ({
+  moves: [
+    ...recovery.moves,
+    ...plan.moves.map(({ group, to }) => ({
+      group: group.id,
+      from: source.id,
+      to,
+      epoch: group.epoch + 1,
+      count: group.count,
+      demand: group.demand,
+    })),
+  ],
+  pending: plan.unplaced.map(({ group, reason }) => ({
+    group: group.id,
+    count: group.count,
+    demand: group.demand,
+    reason,
+  })),
+  waits: plan.unplaced.map(({ group, reason }) => ({ group: group.id, epoch: group.epoch + 1, reason })),
+});
+
+/** What failed conditions gave back are newer pictures of the targets. */
+const learnTargets = ({ runtime }: PhaseContext, outcome: Extract<Outcome, { kind: 'refused' }>): void => {
+  for (const [as, item] of outcome.failed) {
+    if (as.startsWith('target:') && item !== undefined) runtime.fleet.learn(decodeResource(item));
+  }
+};
+
+const learnCommitted = (
+  { runtime }: PhaseContext,
+  plan: FailoverPlan,
+  source: ResourceRecord,
+  chain: ResourceRecord['chain'],
+): void => {
+  runtime.fleet.learn({ ...source, groups: [], used: sum([]), chain, moving: false });
+  for (const [id, gain] of gainsWithTargets(plan)) {
+    const resource = runtime.fleet.seen(id);
+    if (resource === undefined) continue;
+    runtime.fleet.learn({
+      ...resource,
+      used: sum([resource.used, gain.demand]),
+      groups: [...resource.groups, ...gain.refs],
+      assignmentRevision: resource.assignmentRevision + 1,
+    });
+  }
+};

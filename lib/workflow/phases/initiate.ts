@@ -1,0 +1,113 @@
+import { entityOf, nextEvent } from '../../audit/event.ts';
+import { fenceWait } from '../../failover/fencing.ts';
+import { originOf } from '../../services/origin.ts';
+import { executionName } from '../../services/runtime.ts';
+import { readBeats } from '../../store/heartbeats.ts';
+import type { LabscapeRecord } from '../../store/labscapes.ts';
+import { type RecoveryRecord, readRecovery } from '../../store/recoveries.ts';
+import { fenceWrites } from '../../store/recovery-writes.ts';
+import type { ResourceRecord } from '../../store/resources.ts';
+import {
+  newWait,
+  type PhaseAnswer,
+  type PhaseContext,
+  readOwnResource,
+  requesterOf,
+  settleWait,
+  stateAfter,
+  stopwatch,
+  withResults,
+} from './context.ts';
+import { draft } from './decide.ts';
+import { LostRace, Superseded } from './errors.ts';
+
+/** A status event may come in between; that is no reason to wait a second for the state machine's retry. */
+const FENCE_TRIES_MAX = 4;
+
+/** The fence, one transaction: epoch + 1, the lock, the recovery, the event. */
+export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
+  const { runtime, task } = context;
+  const id = executionName(task.input);
+  let watch = stopwatch(context);
+  for (let attempt = 0; attempt < FENCE_TRIES_MAX; attempt += 1) {
+    const resource = await readOwnResource(context);
+    const claimed = resource.recovery === id;
+    if (resource.attempt !== task.input.attempt || (resource.recovery !== undefined && !claimed)) {
+      throw new Superseded(`resource ${resource.id} is owned by ${resource.recovery ?? 'a newer attempt'}`);
+    }
+    const existing = claimed ? await readRecovery(runtime.store, id) : undefined;
+    if (existing !== undefined && existing.nextPhase !== 'Initiate')
+      return { proceed: stateAfter(existing), waitSeconds: 1 };
+    if (resource.epoch !== task.input.epoch)
+      throw new Superseded(`resource ${resource.id} is at epoch ${resource.epoch}`);
+    const [beats, labscape] = await Promise.all([
+      readBeats(runtime.store, resource.labscape),
+      runtime.fleet.labscape(resource.labscape),
+    ]);
+    if (labscape === undefined) throw new Superseded(`labscape ${resource.labscape} is not known`);
+    // The picture is at hand: from here the budget of the fence runs.
+    watch = stopwatch(context);
+    const lastBeatAt = beats.pulses.get(resource.id)?.lastAt;
+    const recovery = fenced(context, resource, existing, labscape, lastBeatAt);
+    const event = nextEvent(
+      entityOf.resource(resource.id),
+      resource.chain,
+      originOf(requesterOf(context), runtime.clock),
+      'resource.fenced',
+      { recovery: id, epoch: recovery.epoch, trigger: task.input.trigger },
+    );
+    const outcome = await runtime.store.transact(
+      fenceWrites(runtime.store, resource, recovery, event, claimed),
+    );
+    if (outcome.kind !== 'done') continue;
+    const ms = waitMs(context, labscape, lastBeatAt);
+    return {
+      proceed: stateAfter(recovery),
+      ...(ms === 0 ? {} : { waitSeconds: Math.ceil(ms / 1000) }),
+      carry: withResults(task.carry, [
+        watch.result('Initiate', task.input.attempt, { epoch: recovery.epoch }),
+      ]),
+    };
+  }
+  throw new LostRace(`fence of ${task.input.resource}`);
+};
+
+/** How long the old owner may still run its work, ms. Unlike the record, a process is only fenced by its lease. */
+const waitMs = (context: PhaseContext, labscape: LabscapeRecord, lastBeatAt: number | undefined): number => {
+  const wait = fenceWait({
+    now: context.runtime.clock.now(),
+    policy: labscape.policy.fencing,
+    lastBeatAt,
+    leaseMs: labscape.policy.leaseMs,
+    acknowledged: false,
+  });
+  return wait.kind === 'none' ? 0 : wait.ms;
+};
+
+const fenced = (
+  context: PhaseContext,
+  resource: ResourceRecord,
+  existing: RecoveryRecord | undefined,
+  labscape: LabscapeRecord,
+  lastBeatAt: number | undefined,
+): RecoveryRecord => {
+  const now = context.runtime.clock.now();
+  const decided = context.task.carry.find((r) => r.name === 'Detect')?.detail['reason'];
+  const base =
+    existing === undefined
+      ? draft(
+          context,
+          resource,
+          context.task.carry,
+          typeof decided === 'string' ? decided : context.task.input.trigger,
+        )
+      : settleWait(existing, now);
+  return {
+    ...base,
+    status: 'running',
+    nextPhase: 'Failover',
+    epoch: resource.epoch + 1,
+    waiting: waitMs(context, labscape, lastBeatAt) === 0 ? undefined : newWait('AwaitFence', now),
+    phases: withResults(base.phases, context.task.carry),
+  };
+};

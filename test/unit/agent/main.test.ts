@@ -1,0 +1,136 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { main } from '../../../lib/agent/main.ts';
+import { FakeApi } from './fake-api.ts';
+import { work } from './fixtures.ts';
+import { chance, clock, isAlive, RunnerBench, until } from './runner-bench.ts';
+
+let api: FakeApi;
+let bench: RunnerBench;
+let children: ChildProcess[];
+beforeEach(() => {
+  api = new FakeApi();
+  bench = new RunnerBench();
+  children = [];
+});
+afterEach(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  api.stop();
+  await bench.end();
+  expect(api.faults).toEqual([]);
+});
+
+const program = fileURLToPath(new URL('../../../lib/agent/bin.ts', import.meta.url));
+const file = (name: string) => path.join(bench.folder, name);
+
+/** Work that heeds the end of its standard input, and work that does not. */
+const HEEDS = 'echo $$ > $FOLDER/$LABSCAPE_ALLOCATION; cat; exit 0';
+const HEEDLESS = 'echo $$ > $FOLDER/$LABSCAPE_ALLOCATION; exec sleep 60';
+
+async function startProcess(script: string, url: string): Promise<ChildProcess> {
+  const config = {
+    ...{ url, tokenFile: 'token', labscape: 'north', agent: 'agent-1', load: 'demand' },
+    resources: [
+      {
+        id: 'r1',
+        runner: {
+          ...{ kind: 'process', start: ['sh', '-c', script], env: { FOLDER: bench.folder } },
+          stateFile: file('processes'),
+        },
+      },
+    ],
+  };
+  writeFileSync(file('agent.json'), JSON.stringify(config));
+  writeFileSync(file('token'), 'secret\n');
+  const child = spawn(process.execPath, [program, 'run', '--config', file('agent.json')], {
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
+  children.push(child);
+  return child;
+}
+const exitOf = (child: ChildProcess) => new Promise((resolve) => child.on('exit', resolve));
+const workerPid = () => Number(readFileSync(file('a'), 'utf8'));
+const running = () => until('reported as running', () => api.reports.some((r) => r.groups[0]?.running === 1));
+
+describe('the agent as a process', () => {
+  test('ends in order on SIGTERM: its work first', async () => {
+    api.add('r1', [work('a')]);
+    const child = await startProcess(HEEDLESS, await api.start());
+    await running();
+    const pid = workerPid();
+    child.kill('SIGTERM');
+    expect(await exitOf(child)).toBe(0);
+    expect(isAlive(pid)).toBe(false);
+    expect(api.reports.at(-1)?.groups[0]?.running).toBe(0);
+  });
+
+  test('that is killed takes work that reads its standard input with it', async () => {
+    api.add('r1', [work('a')]);
+    const child = await startProcess(HEEDS, await api.start());
+    await running();
+    child.kill('SIGKILL');
+    await until('its work ends', () => !isAlive(workerPid()));
+  });
+
+  test('that comes back ends what its killed predecessor left running, before it starts anything', async () => {
+    api.add('r1', [work('a')]);
+    const url = await api.start();
+    const first = await startProcess(HEEDLESS, url);
+    await running();
+    const left = workerPid();
+    first.kill('SIGKILL');
+    await exitOf(first);
+    expect(isAlive(left)).toBe(true);
+    api.reports.length = 0;
+    await startProcess(HEEDLESS, url);
+    await running();
+    expect(isAlive(left)).toBe(false);
+    expect(workerPid()).not.toBe(left);
+  });
+});
+
+describe('the command line of the agent', () => {
+  const run = async (...argv: string[]) => {
+    let out = '';
+    let err = '';
+    const io = {
+      ...{ environment: {}, stop: new AbortController().signal },
+      out: (text: string) => {
+        out += text;
+      },
+      err: (text: string) => {
+        err += text;
+      },
+    };
+    const code = await main(argv, io, clock, chance);
+    return { code, out, err };
+  };
+
+  test.each([[[]], [['dance']], [['run']], [['run', '--speed', 'high']]])(
+    '%j is a usage error',
+    async (argv) => {
+      const { code, out, err } = await run(...argv);
+      expect({ code, out }).toEqual({ code: 2, out: '' });
+      expect(err).toContain('usage: labscape-agent run');
+    },
+  );
+
+  test('says what is wrong with a configuration', async () => {
+    writeFileSync(file('bad.json'), '{}');
+    expect(await run('run', '--config', file('bad.json'))).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('labscape: '),
+    });
+    expect(await run('run', '--config', file('missing.json'))).toMatchObject({ code: 1 });
+    expect(existsSync(file('missing.json'))).toBe(false);
+  });
+
+  test('measures the host', async () => {
+    const { code, out } = await run('measure');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ processing: expect.any(Number) });
+  });
+});

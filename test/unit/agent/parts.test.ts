@@ -1,0 +1,125 @@
+import { describe, expect, test } from '@jest/globals';
+import { ConfigError, parseConfig } from '../../../lib/agent/config.ts';
+import { hookEnvironment, runHook } from '../../../lib/agent/hook.ts';
+import { parseRemembered, startTicksOf } from '../../../lib/agent/leftovers.ts';
+import {
+  availableMiB,
+  cpuTimes,
+  guessCapacity,
+  HostMeter,
+  networkBytes,
+  processingUsed,
+} from '../../../lib/agent/measure.ts';
+import { leapAfterReplay, nextSeq } from '../../../lib/agent/sequence.ts';
+import { Vector } from '../../../lib/schemas/common.ts';
+
+describe('sequence numbers', () => {
+  test('grow with the wall clock, and also when it stands still or goes back', () => {
+    expect(nextSeq(5, 1000.7)).toBe(1000);
+    expect(nextSeq(1000, 1000)).toBe(1001);
+    expect(nextSeq(1000, 10)).toBe(1001);
+  });
+
+  test('pass those of an earlier run within a few refusals after the clock was set back an hour', () => {
+    const last = 3_600_000;
+    let seq = 0;
+    let replays = 0;
+    while (seq <= last) {
+      seq = leapAfterReplay(nextSeq(seq, 0), replays);
+      replays += 1;
+    }
+    expect(replays).toBeLessThan(15);
+  });
+});
+
+describe('measurement', () => {
+  test('reads what can be had without swapping', () => {
+    expect(availableMiB('MemTotal: 100 kB\nMemAvailable:    2048 kB\n')).toBe(2);
+    expect(availableMiB('')).toBeUndefined();
+  });
+
+  test('sums traffic of all interfaces but the loopback', () => {
+    const text = [
+      'Inter-|   Receive  |  Transmit',
+      ' face |bytes packets|bytes packets',
+      '    lo: 999 1 0 0 0 0 0 0 999 1 0 0 0 0 0 0',
+      '  eth0: 1000 1 0 0 0 0 0 0 500 1 0 0 0 0 0 0',
+      '  eth1:10 1 0 0 0 0 0 0 5 1 0 0 0 0 0 0',
+    ].join('\n');
+    expect(networkBytes(text)).toBe(1515);
+  });
+
+  test('turns processor times into milli-vCPU, and falls back to the load average', () => {
+    const cpu = (user: number, idle: number) => ({ times: { user, nice: 0, sys: 0, irq: 0, idle } });
+    const before = cpuTimes([cpu(100, 100), cpu(100, 100)]);
+    const after = cpuTimes([cpu(150, 150), cpu(200, 100)]);
+    expect(processingUsed(before, after, 2, 9)).toBe(1500);
+    expect(processingUsed(undefined, after, 2, 9)).toBe(2000);
+    expect(processingUsed(undefined, after, 2, 0.25)).toBe(250);
+  });
+
+  test('of this host has the form that the API takes', async () => {
+    let ms = 0;
+    const clock = { now: () => 0, monotonicMs: () => (ms += 1000) };
+    const meter = new HostMeter(clock, '/');
+    await meter.used();
+    expect(Vector.safeParse(await meter.used()).error).toBeUndefined();
+    const capacity = await guessCapacity('/');
+    expect(Vector.safeParse(capacity).error).toBeUndefined();
+    expect(Math.min(...Object.values(capacity))).toBeGreaterThan(0);
+  });
+});
+
+describe('hooks', () => {
+  test("get nothing of the agent's environment but harmless names", () => {
+    const env = hookEnvironment({ PATH: '/bin', LABSCAPE_TOKEN: 'secret' }, { A: '1' }, { A: '2' });
+    expect(env).toEqual({ PATH: '/bin', A: '2' });
+  });
+
+  test('answer with code and output', async () => {
+    const options = { env: { PATH: process.env['PATH'] ?? '' }, timeoutMs: 5000 };
+    const result = await runHook(['sh', '-c', 'echo hello; exit 3'], options);
+    expect(result).toMatchObject({ code: 3, output: 'hello', reason: 'exited with code 3' });
+  });
+
+  test('are killed when late, and do not reject when they cannot be started', async () => {
+    const env = { PATH: process.env['PATH'] ?? '' };
+    const late = await runHook(['sh', '-c', 'sleep 60 & wait'], { env, timeoutMs: 100 });
+    expect(late).toMatchObject({ code: undefined, reason: 'was killed after 100 ms' });
+    const missing = await runHook(['/no/such/command'], { env, timeoutMs: 100 });
+    expect(missing.code).toBeUndefined();
+    expect(missing.reason).toContain('could not be started');
+  });
+});
+
+describe('memory of processes', () => {
+  test('reads the start time past a command with spaces and parentheses', () => {
+    const fields = Array.from({ length: 30 }, (_, i) => String(i + 3));
+    expect(startTicksOf(`12 (a ) b) ${fields.join(' ')}`)).toBe('22');
+  });
+
+  test('passes over a line that was cut off', () => {
+    expect(parseRemembered('12 34\n56')).toEqual([{ pid: 12, startTicks: '34' }]);
+  });
+});
+
+describe('configuration', () => {
+  const config = {
+    ...{ url: 'http://127.0.0.1:1', tokenFile: 't', labscape: 'north', agent: 'a' },
+    resources: [{ id: 'r1', runner: { kind: 'process' } }],
+  };
+
+  test('fills in what is left out', () => {
+    const parsed = parseConfig(JSON.stringify(config), 'agent.json');
+    expect(parsed).toMatchObject({ longPollS: 20, load: 'host', hooks: { healthEveryMs: 5000 } });
+    expect(parsed.resources[0]?.runner).toMatchObject({ kind: 'process', settleMs: 100 });
+  });
+
+  test('names every fault at once', () => {
+    const broken = { ...config, url: 'nowhere', resources: [{ id: 'R!', runner: { kind: 'magic' } }] };
+    const parse = () => parseConfig(JSON.stringify(broken), 'agent.json');
+    expect(parse).toThrow(ConfigError);
+    expect(parse).toThrow(/url: [\s\S]*resources\.0\.id: [\s\S]*resources\.0\.runner/);
+    expect(() => parseConfig('{', 'agent.json')).toThrow('agent.json is not JSON');
+  });
+});

@@ -1,0 +1,169 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { ProcessRunnerConfig } from '../../../lib/agent/config.ts';
+import { ProcessRunner } from '../../../lib/agent/process-runner.ts';
+import type { Work } from '../../../lib/agent/work.ts';
+import { work } from './fixtures.ts';
+import { isAlive, RunnerBench, until } from './runner-bench.ts';
+
+let bench: RunnerBench;
+beforeEach(() => {
+  bench = new RunnerBench();
+});
+afterEach(() => bench.end());
+
+const runner = (config: object) =>
+  bench.use(
+    new ProcessRunner(ProcessRunnerConfig.parse({ kind: 'process', settleMs: 20, ...config }), bench.deps()),
+  );
+const shell = (script: string, each = work('a')): Work => ({
+  ...each,
+  spec: { command: ['sh', '-c', script] },
+});
+const file = (name: string) => path.join(bench.folder, name);
+const pidIn = (name: string) => Number(readFileSync(file(name), 'utf8'));
+
+describe('a process per allocation', () => {
+  test('runs the command of the spec with the names of what it runs, and without the token', async () => {
+    const script = `env > ${file('env')}; exec sleep 60`;
+    const command = ['sh', '-c', script];
+    const spec = { command, env: { COLOUR: 'red', LABSCAPE_GROUP: 'forged' }, data: { size: 1 } };
+    runner({}).start({ ...work('a', 'g1', 4), spec });
+    await until('running', () => bench.count('running') === 1);
+    const lines = readFileSync(file('env'), 'utf8').split('\n');
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        ...['LABSCAPE_TENANT=acme', 'LABSCAPE_ALLOCATION=a', 'LABSCAPE_GROUP=g1', 'LABSCAPE_EPOCH=4'],
+        ...['LABSCAPE_RESOURCE=r1', 'COLOUR=red', `LABSCAPE_SPEC=${JSON.stringify(spec)}`],
+      ]),
+    );
+    expect(lines.join()).not.toContain('secret');
+  });
+
+  test("runs the start hook instead, and keeps a tenant's variables out of it", async () => {
+    const start = ['sh', '-c', `env > ${file('env')}; exec sleep 60`];
+    runner({ start, env: { SITE: 'north' } }).start({
+      ...work('a'),
+      spec: { command: ['false'], env: { LD_PRELOAD: 'evil.so' } },
+    });
+    await until('running', () => bench.count('running') === 1);
+    const lines = readFileSync(file('env'), 'utf8').split('\n');
+    expect(lines).toContain('SITE=north');
+    expect(lines.filter((line) => line.startsWith('LD_PRELOAD'))).toEqual([]);
+  });
+
+  test('stops with SIGTERM', async () => {
+    const runs = runner({});
+    runs.start(
+      shell(
+        `echo $$ > ${file('pid')}; trap 'echo bye > ${file('bye')}; exit 0' TERM; while :; do sleep 0.05; done`,
+      ),
+    );
+    await until('running', () => bench.count('running') === 1 && existsSync(file('pid')));
+    runs.stop('acme/a');
+    await until('stopped', () => bench.count('stopped') === 1);
+    expect(readFileSync(file('bye'), 'utf8')).toBe('bye\n');
+    expect(isAlive(pidIn('pid'))).toBe(false);
+  });
+
+  test('kills the whole group of a process that does not heed SIGTERM', async () => {
+    const runs = runner({ stopGraceMs: 100 });
+    runs.start(shell(`trap '' TERM; sleep 60 & echo $! > ${file('pid')}; while :; do sleep 1; done`));
+    await until('running', () => bench.count('running') === 1 && existsSync(file('pid')));
+    runs.stop('acme/a');
+    await until('stopped', () => bench.count('stopped') === 1);
+    await until('its child is gone too', () => !isAlive(pidIn('pid')));
+  });
+
+  test('runs the stop hook first', async () => {
+    const stop = ['sh', '-c', `echo "$LABSCAPE_ALLOCATION $LABSCAPE_PID" > ${file('asked')}`];
+    const runs = runner({ stop });
+    runs.start(shell(`echo $$ > ${file('pid')}; exec sleep 60`));
+    await until('running', () => bench.count('running') === 1 && existsSync(file('pid')));
+    runs.stop('acme/a');
+    await until('stopped', () => bench.count('stopped') === 1);
+    expect(readFileSync(file('asked'), 'utf8')).toBe(`a ${pidIn('pid')}\n`);
+  });
+
+  test('starts again what ended by itself, and says why it failed', async () => {
+    const runs = runner({});
+    runs.start(shell(`if [ -e ${file('again')} ]; then exec sleep 60; fi; touch ${file('again')}; exit 3`));
+    await until('running after a failure', () => bench.count('running') === 1);
+    expect(bench.events[0]).toEqual({ kind: 'failed', key: 'acme/a', reason: 'exited with code 3' });
+    expect(runs.takeFaults()).toBe(0);
+  });
+
+  test('counts a command that cannot be started as a fault, and stops what waits to be started again', async () => {
+    const runs = runner({});
+    runs.start({ ...work('a'), spec: { command: ['/no/such/command'] } });
+    await until('failed', () => bench.count('failed') > 0);
+    expect(runs.takeFaults()).toBeGreaterThan(0);
+    runs.stop('acme/a');
+    await until('stopped', () => bench.count('stopped') === 1);
+  });
+
+  test('says that work without any command fails', async () => {
+    runner({}).start(work('a'));
+    await until('failed', () => bench.count('failed') === 1);
+    expect(bench.events[0]).toMatchObject({ reason: expect.stringContaining('has no command') });
+  });
+
+  test('ends everything at once by force, also what is queued', async () => {
+    const runs = runner({ settleMs: 0 });
+    for (const name of ['a', 'b', 'c']) {
+      runs.start(shell(`trap '' TERM; echo $$ > ${file(name)}; while :; do sleep 1; done`, work(name)));
+    }
+    await until('two run', () => bench.count('running') >= 2);
+    runs.killAll();
+    await until('all stopped', () => bench.count('stopped') === 3, 1000);
+    for (const name of ['a', 'b']) if (existsSync(file(name))) expect(isAlive(pidIn(name))).toBe(false);
+  });
+});
+
+describe('the check hook', () => {
+  const check = () => ['sh', '-c', `test -e ${file('ready')}`];
+
+  test('decides when the work runs', async () => {
+    runner({ check: check() }).start(shell('exec sleep 60'));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(bench.events).toEqual([]);
+    writeFileSync(file('ready'), '');
+    await until('running', () => bench.count('running') === 1);
+  });
+
+  test('that keeps failing makes the work fail and start again', async () => {
+    writeFileSync(file('ready'), '');
+    const script = `echo $$ >> ${file('pids')}; exec sleep 60`;
+    runner({
+      check: ['sh', '-c', `test $(wc -l < ${file('pids')}) -ge 2 || test -e ${file('ready')}`],
+      checkEveryMs: 50,
+    }).start(shell(script));
+    await until('running', () => bench.count('running') === 1);
+    spawn('rm', [file('ready')]);
+    await until('running again', () => bench.count('running') === 2);
+    expect(bench.events[1]).toMatchObject({ kind: 'failed', reason: 'check exited with code 1' });
+  });
+
+  test('that never succeeds is not waited for forever', async () => {
+    runner({ check: ['false'], startWithinMs: 100 }).start(shell('exec sleep 60'));
+    await until('failed', () => bench.count('failed') > 0);
+  });
+});
+
+test('ends what a dead agent left behind, and nothing else', async () => {
+  const stateFile = file('processes');
+  const left = spawn('sleep', ['60'], { detached: true });
+  const other = spawn('sleep', ['60'], { detached: true });
+  const ticks = readFileSync(`/proc/${left.pid}/stat`, 'utf8').split(' ')[21];
+  // The second line is what a reused process id looks like: another start time.
+  writeFileSync(stateFile, `${left.pid} ${ticks}\n${other.pid} 1\n`);
+  const gone = new Promise((resolve) => left.on('exit', (_, signal) => resolve(signal)));
+  const runs = runner({ stateFile });
+  expect(await gone).toBe('SIGKILL');
+  expect(isAlive(other.pid ?? 0)).toBe(true);
+  other.kill('SIGKILL');
+  runs.start(shell('exec sleep 60'));
+  await until('remembered', () => /^\d+ \d+\n$/.test(readFileSync(stateFile, 'utf8')));
+});

@@ -1,0 +1,182 @@
+import { schemaToJson, validate } from '@cedar-policy/cedar-wasm/nodejs';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { ROUTES } from '../../../lib/http/routes.ts';
+import { cedarAuthorizer, ownTarget, type Target } from '../../../lib/security/authorizer.ts';
+import { type Caller, ROLES, type Role } from '../../../lib/security/caller.ts';
+import { processAuthorizer, readPolicies } from '../../../lib/security/policy-files.ts';
+
+const TEXT = readPolicies();
+const authorizer = cedarAuthorizer(TEXT);
+
+const callerOf = (role: Role): Caller => ({
+  principal: `a-${role}`,
+  roles: [role],
+  ...(role === 'tenant' ? { tenant: 'acme' } : {}),
+  ...(role === 'agent' ? { labscape: 'north' } : {}),
+  expiresAtS: 0,
+});
+
+const TARGETS = {
+  own: { tenant: 'acme', labscape: 'north', resource: 'north-1' },
+  foreign: { tenant: 'zeta', labscape: 'south', resource: 'south-1' },
+  fleet: {},
+} as const satisfies Record<string, Target>;
+
+const EVERYWHERE = ['own', 'foreign', 'fleet'];
+const OWN = ['own'];
+
+/** The whole policy: who may do an action where. A role that is not named may not do it anywhere. */
+const TABLE: Readonly<Record<string, Readonly<Partial<Record<Role, readonly string[]>>>>> = {
+  readFleet: { admin: EVERYWHERE, operator: EVERYWHERE },
+  readResource: { admin: EVERYWHERE, operator: EVERYWHERE, agent: OWN },
+  manageResources: { admin: EVERYWHERE, operator: EVERYWHERE },
+  operateResources: { admin: EVERYWHERE, operator: EVERYWHERE },
+  manageLabscapes: { admin: EVERYWHERE },
+  managePrincipals: { admin: EVERYWHERE },
+  readAudit: { admin: EVERYWHERE, operator: EVERYWHERE },
+  allocate: { admin: EVERYWHERE, operator: EVERYWHERE, tenant: OWN },
+  readAllocations: { admin: EVERYWHERE, operator: EVERYWHERE, tenant: OWN },
+  readTenant: { admin: EVERYWHERE, operator: EVERYWHERE, tenant: OWN },
+  manageTenants: { admin: EVERYWHERE, operator: EVERYWHERE },
+  beat: { admin: EVERYWHERE, agent: OWN },
+  report: { admin: EVERYWHERE, agent: OWN },
+  readAssignments: { admin: EVERYWHERE, operator: EVERYWHERE, agent: OWN },
+};
+
+describe('the policies', () => {
+  test('are valid under the schema, without a warning', () => {
+    const answer = validate({ schema: TEXT.schema, policies: { staticPolicies: TEXT.policies } });
+    expect(answer).toEqual({
+      type: 'success',
+      validationErrors: [],
+      validationWarnings: [],
+      otherWarnings: [],
+    });
+  });
+
+  test('would be invalid if they named an action or attribute that the schema does not know', () => {
+    for (const edit of [
+      ['Action::"readFleet"', 'Action::"readFleets"'],
+      ['resource.tenant ==', 'resource.tenants =='],
+    ] as const) {
+      const policies = TEXT.policies.replace(edit[0], edit[1]);
+      expect(policies).not.toBe(TEXT.policies);
+      const answer = validate({ schema: TEXT.schema, policies: { staticPolicies: policies } });
+      expect(answer.type === 'success' && answer.validationErrors.length > 0).toBe(true);
+    }
+  });
+
+  test('know the action of every route, and no other', () => {
+    const json = schemaToJson(TEXT.schema);
+    const known = json.type === 'success' ? Object.keys(json.json['']?.actions ?? {}) : [];
+    const used = new Set<string>(ROUTES.map((route) => route.action));
+    used.delete('public');
+    expect(new Set(known)).toEqual(used);
+    expect(new Set(Object.keys(TABLE))).toEqual(used);
+  });
+});
+
+describe('the decision', () => {
+  const rows = Object.keys(TABLE).flatMap((action) =>
+    ROLES.flatMap((role) =>
+      (Object.keys(TARGETS) as (keyof typeof TARGETS)[]).map((where) => ({ action, role, where })),
+    ),
+  );
+
+  test.each(rows)('$role $action $where', ({ action, role, where }) => {
+    const expected = TABLE[action]?.[role]?.includes(where) === true;
+    expect(authorizer.decide(callerOf(role), action, TARGETS[where])).toEqual({
+      allowed: expected,
+      errors: [],
+    });
+  });
+
+  test('adds up the rights of several roles', () => {
+    const both: Caller = { ...callerOf('tenant'), roles: ['tenant', 'operator'] };
+    expect(authorizer.decide(both, 'allocate', TARGETS.foreign).allowed).toBe(true);
+    expect(authorizer.decide(both, 'manageLabscapes', {}).allowed).toBe(false);
+  });
+
+  test('is no for callers without a role, and for actions the schema does not know', () => {
+    const nobody: Caller = { principal: 'anonymous', roles: [], expiresAtS: 0 };
+    for (const action of Object.keys(TABLE))
+      expect(authorizer.decide(nobody, action, {}).allowed).toBe(false);
+    const unknown = authorizer.decide(callerOf('admin'), 'public', {});
+    expect(unknown.allowed).toBe(false);
+    expect(unknown.errors.join()).toContain('public');
+  });
+
+  test('of a tenant or agent without its scope is no even for objects without an owner', () => {
+    const { tenant: _, ...unscoped } = callerOf('tenant');
+    expect(authorizer.decide(unscoped, 'allocate', { tenant: undefined }).allowed).toBe(false);
+    expect(authorizer.decide(unscoped, 'allocate', ownTarget(unscoped)).allowed).toBe(false);
+  });
+
+  test('is no when a policy fails to evaluate, even if another one permits', () => {
+    const failing = cedarAuthorizer({
+      schema: TEXT.schema,
+      policies: `permit (principal, action, resource);
+                 forbid (principal, action, resource) when { resource.tenant == "locked" };`,
+    });
+    const decision = failing.decide(callerOf('admin'), 'allocate', {});
+    expect(decision.allowed).toBe(false);
+    expect(decision.errors.join()).toContain('tenant');
+    expect(failing.decide(callerOf('admin'), 'allocate', { tenant: 'acme' }).allowed).toBe(true);
+  });
+
+  test('cannot be had from policies that do not parse', () => {
+    expect(() => cedarAuthorizer({ ...TEXT, policies: 'permit (' })).toThrow('do not parse');
+    expect(() => cedarAuthorizer({ ...TEXT, schema: 'entity' })).toThrow('do not parse');
+    expect(() => readPolicies('/nowhere')).toThrow();
+  });
+
+  test('is loaded once per process', () => {
+    expect(processAuthorizer()).toBe(processAuthorizer());
+  });
+});
+
+describe('a remembered decision', () => {
+  const scope = fc.option(fc.constantFrom('acme', 'zeta', 'north', 'south'), { nil: undefined });
+  const caller = fc
+    .record({
+      principal: fc.constantFrom('p', 'q'),
+      roles: fc.subarray([...ROLES]),
+      tenant: scope,
+      labscape: scope,
+    })
+    .map(
+      ({ tenant, labscape, ...rest }): Caller => ({
+        ...rest,
+        ...(tenant === undefined ? {} : { tenant }),
+        ...(labscape === undefined ? {} : { labscape }),
+        expiresAtS: 0,
+      }),
+    );
+  const target = fc.record({ tenant: scope, labscape: scope, resource: scope });
+
+  test('is what Cedar would say, whatever was asked before', () => {
+    // Policies about single principals and objects, so that a key that left one out would be caught.
+    const picky = {
+      schema: TEXT.schema,
+      policies: `${TEXT.policies}
+        permit (principal == Principal::"q", action == Action::"beat", resource) when { resource has resource };
+        forbid (principal, action == Action::"allocate", resource == Target::"south");`,
+    };
+    const warm = cedarAuthorizer(picky);
+    fc.assert(
+      fc.property(caller, fc.constantFrom(...Object.keys(TABLE)), target, (who, action, what) => {
+        expect(warm.decide(who, action, what)).toEqual(cedarAuthorizer(picky).decide(who, action, what));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('does not outlast 4,096 others', () => {
+    const who = callerOf('tenant');
+    for (let i = 0; i < 5000; i += 1) {
+      expect(authorizer.decide(who, 'allocate', { tenant: `t-${i}` }).allowed).toBe(false);
+    }
+    expect(authorizer.decide(who, 'allocate', { tenant: 'acme' }).allowed).toBe(true);
+  });
+});
