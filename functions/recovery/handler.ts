@@ -8,7 +8,8 @@ const control = runtime(executions());
 const phases: Phases = Object.fromEntries(
   Object.entries(PHASE_RUNNERS).map(([name, run]) => [
     name,
-    ({ input, taskToken, last }) => run({ runtime: control, task: { input, taskToken, carry: last?.carry ?? [] } }),
+    ({ input, taskToken, last }) =>
+      run({ runtime: control, task: { input, taskToken, carry: last?.carry ?? [] } }),
   ]),
 );
 

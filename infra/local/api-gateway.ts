@@ -9,7 +9,7 @@ import { GatewayAuthoriser, type Verdict } from './gateway-authoriser.ts';
 import { type GatewayRequest, proxyEvent, readRequest } from './gateway-event.ts';
 import { closeServer, listen } from './listen.ts';
 import { type RouteMatch, RouteTable } from './route-table.ts';
-import type { LocalRoute } from './template.ts';
+import type { LocalRoute } from './template-routes.ts';
 
 /** API Gateway's limit on a request's payload. */
 const PAYLOAD_BYTES_MAX = 10 * 1024 * 1024;

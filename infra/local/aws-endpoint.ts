@@ -3,7 +3,7 @@ import { asError } from './errors.ts';
 import { evaluate } from './iam.ts';
 import { ACCOUNT, PARTITION } from './intrinsics.ts';
 import { closeServer, listen } from './listen.ts';
-import type { LocalFunction } from './template.ts';
+import type { LocalFunction } from './template-functions.ts';
 
 /** DynamoDB's own limit is 16 MB for a batch; nothing our functions send comes near. */
 const BODY_BYTES_MAX = 16 * 1024 * 1024;

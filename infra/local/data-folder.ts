@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { asError, HostError } from './errors.ts';
 
@@ -23,7 +23,7 @@ export function openDataFolder(path: string | undefined): DataFolder {
   const folder = path === undefined ? mkdtempSync(join(tmpdir(), 'labscape-')) : resolve(path);
   const lock = join(folder, 'host.lock');
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     refuseIfInUse(folder, lock);
     writeFileSync(lock, JSON.stringify({ host: process.pid }));
   } catch (error) {
@@ -38,6 +38,13 @@ export function openDataFolder(path: string | undefined): DataFolder {
     noteEngine: (pid) => writeFileSync(lock, JSON.stringify({ host: process.pid, engine: pid })),
     release: () => rmSync(path === undefined ? folder : lock, { recursive: true, force: true }),
   };
+}
+
+/** Not by `recursive: true`: that never returns where a file system answers ENOENT to mkdir, as /proc does. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path);
 }
 
 /** Two engines on one file would each believe their own cache. */

@@ -8,7 +8,8 @@ import {
 } from './aws-endpoint.ts';
 import { Conflicts } from './conflicts.ts';
 import { DynamodbCalls, type ItemKey } from './dynamodb-calls.ts';
-import type { LocalFunction, LocalTable } from './template.ts';
+import type { LocalTable } from './template.ts';
+import type { LocalFunction } from './template-functions.ts';
 
 /** Transactions remembered for a drill that asks which items were touched together. */
 const TRANSACTIONS_MAX = 2000;

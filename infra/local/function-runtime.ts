@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { compileFunction } from 'node:vm';
 import type { LogSink } from './logs.ts';
-import type { LocalFunction } from './template.ts';
+import type { LocalFunction } from './template-functions.ts';
 
 export type Handler = (event: unknown, context: unknown) => Promise<unknown>;
 

@@ -5,7 +5,7 @@ import { asError } from './errors.ts';
 import { type Handler, InvokeStore, loadHandler } from './function-runtime.ts';
 import { REGION } from './intrinsics.ts';
 import type { LogSink } from './logs.ts';
-import type { LocalFunction } from './template.ts';
+import type { LocalFunction } from './template-functions.ts';
 
 const LAYER_MOUNT = '/opt/';
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Functions } from './functions.ts';
 import { authoriserEvent, type GatewayRequest } from './gateway-event.ts';
 import type { RouteMatch } from './route-table.ts';
-import type { LocalAuthoriser } from './template.ts';
+import type { LocalAuthoriser } from './template-routes.ts';
 
 const SimpleResponse = z.object({
   isAuthorized: z.boolean(),

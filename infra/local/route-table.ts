@@ -1,4 +1,4 @@
-import type { LocalRoute } from './template.ts';
+import type { LocalRoute } from './template-routes.ts';
 
 export interface RouteMatch {
   readonly route: LocalRoute;

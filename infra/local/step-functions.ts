@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import { type AwsCall, type AwsEndpoint, AwsError, authorise, startAwsEndpoint } from './aws-endpoint.ts';
 import type { Execution, Executions } from './executions.ts';
-import type { LocalFunction, LocalMachine } from './template.ts';
+import type { LocalMachine } from './template.ts';
+import type { LocalFunction } from './template-functions.ts';
 
 const LIST_MAX = 1000;
 const Start = z.object({

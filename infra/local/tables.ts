@@ -42,7 +42,7 @@ async function describe(client: DynamoDBClient, name: string): Promise<TableDesc
 }
 
 async function create(client: DynamoDBClient, table: LocalTable): Promise<void> {
-  const { name, arn, TimeToLiveSpecification, GlobalSecondaryIndexes, ...shape } = table;
+  const { id, name, arn, TimeToLiveSpecification, GlobalSecondaryIndexes, ...shape } = table;
   const input = {
     ...shape,
     TableName: name,

@@ -9,7 +9,7 @@ import { putEvent } from './events.ts';
 import { encodeGroup, type GroupRecord } from './groups.ts';
 import { keys } from './keys.ts';
 import type { ResourceRecord } from './resources.ts';
-import type { Store, Write } from './store.ts';
+import type { Store } from './store.ts';
 import {
   absent,
   attributeEquals,
@@ -21,6 +21,7 @@ import {
   vectorBelow,
   vectorDelta,
 } from './update.ts';
+import type { Write } from './write.ts';
 
 export interface Joining {
   readonly kind: 'join';

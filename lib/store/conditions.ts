@@ -5,7 +5,7 @@ import { attributeEquals, type Condition } from './update.ts';
 
 /** The resource holds fewer than `most` groups, or none. */
 export const groupsBelow = (most: number): Condition => ({
-  text: '(attribute_not_exists(#groups) OR size(#groups) < :groupsMax)',
+  text: 'attribute_not_exists(#groups) OR size(#groups) < :groupsMax',
   names: { '#groups': 'groupIds' },
   values: { ':groupsMax': N(most) },
 });

@@ -50,9 +50,6 @@ export const translate = async <T>(action: string, call: () => Promise<T>): Prom
     const name = nameOf(error);
     if (THROTTLING.has(name) || name === CONFLICT)
       throw new Throttled(`${action}: ${name}`, { cause: error });
-    if (name === 'TransactionCanceledException') {
-      throw new Throttled(`${action}: cancelled without a condition or conflict`, { cause: error });
-    }
     if (OUTAGE.has(name) || OUTAGE.has(codeOf(error)) || statusOf(error) >= 500) {
       throw new StoreUnavailable(`${action}: ${name || codeOf(error)}`, { cause: error });
     }

@@ -1,8 +1,9 @@
 import type { AuditEvent } from '../schemas/audit.ts';
 import { type Item, N, num, S, str } from './attributes.ts';
 import { dayOf, timeKey } from './keys.ts';
-import type { Page, Store, Write } from './store.ts';
+import type { Page, Store } from './store.ts';
 import { putNew } from './update.ts';
+import type { Write } from './write.ts';
 
 const encodeEvent = (event: AuditEvent): Item => ({
   entity: S(event.entity),

@@ -8,7 +8,7 @@ import { newBeatItem } from './heartbeats.ts';
 import { keys } from './keys.ts';
 import { encodeLabscape, type LabscapeRecord } from './labscapes.ts';
 import { encodeResource, type ResourceRecord } from './resources.ts';
-import type { Store, Write } from './store.ts';
+import type { Store } from './store.ts';
 import {
   absent,
   attributeEquals,
@@ -19,6 +19,7 @@ import {
   updateItem,
   vectorAtMost,
 } from './update.ts';
+import type { Write } from './write.ts';
 
 export const joinWrites = (store: Store, labscape: LabscapeRecord, event: AuditEvent): readonly Write[] => [
   putNew('labscape', store.tables.state, encodeLabscape(labscape)),

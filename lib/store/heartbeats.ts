@@ -76,7 +76,7 @@ export const readManyBeats = async (
 
 /** The agent's sequence number must have grown: its replay guard. */
 const isNewer = (agent: string, seq: number): Condition => ({
-  text: '(attribute_not_exists(#seq) OR #seq < :seq)',
+  text: 'attribute_not_exists(#seq) OR #seq < :seq',
   names: { '#seq': `${AGENT}${agent}` },
   values: { ':seq': N(seq) },
 });

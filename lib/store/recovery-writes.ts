@@ -11,7 +11,7 @@ import { pendingEntry } from './groups.ts';
 import { keys } from './keys.ts';
 import { encodeRecovery, type RecoveryRecord, recoveryProgress } from './recoveries.ts';
 import type { ResourceRecord } from './resources.ts';
-import type { Store, Write } from './store.ts';
+import type { Store } from './store.ts';
 import {
   absent,
   attributeEquals,
@@ -22,6 +22,7 @@ import {
   vectorAtMost,
   vectorDelta,
 } from './update.ts';
+import type { Write } from './write.ts';
 
 /** The recovery's progress, only while it stands at `phase` and no newer attempt has taken it over. */
 export const progressWrite = (store: Store, recovery: RecoveryRecord, phase: Phase, attempt: number): Write =>

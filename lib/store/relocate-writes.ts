@@ -7,8 +7,9 @@ import type { GroupRecord } from './groups.ts';
 import { keys } from './keys.ts';
 import { moveWrite, targetWrite } from './recovery-writes.ts';
 import type { ResourceRecord } from './resources.ts';
-import type { Store, Write } from './store.ts';
+import type { Store } from './store.ts';
 import { absent, updateItem, vectorDelta } from './update.ts';
+import type { Write } from './write.ts';
 
 export interface RelocateInput {
   readonly source: ResourceRecord;

@@ -11,9 +11,9 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { Item } from './attributes.ts';
-import { StoreUnavailable, translate } from './errors.ts';
+import { StoreUnavailable, Throttled, translate } from './errors.ts';
 import type { Key } from './keys.ts';
-import type { UpdateInput } from './update.ts';
+import type { UpdateInput, Write } from './write.ts';
 
 /** DynamoDB's own bounds. */
 export const TRANSACTION_ITEMS_MAX = 100;
@@ -26,12 +26,6 @@ export type Outcome =
   | { readonly kind: 'done' }
   | { readonly kind: 'refused'; readonly failed: ReadonlyMap<string, Item | undefined> }
   | { readonly kind: 'raced' };
-
-/** One item of a transaction under the name by which its failed condition is told. */
-export interface Write {
-  readonly as: string;
-  readonly item: TransactWriteItem;
-}
 
 export interface Page {
   readonly items: readonly Item[];
@@ -160,6 +154,8 @@ const returningOld = (item: TransactWriteItem): TransactWriteItem => {
   return item;
 };
 
+const THROTTLED = /^(ProvisionedThroughputExceeded|ThrottlingError)/;
+
 /** A failed condition outweighs a conflict: the caller's picture is old, not merely its timing. */
 const cancelled = (error: TransactionCanceledException, writes: readonly Write[]): Outcome => {
   const failed = new Map<string, Item | undefined>();
@@ -171,5 +167,10 @@ const cancelled = (error: TransactionCanceledException, writes: readonly Write[]
   });
   if (failed.size > 0) return { kind: 'refused', failed };
   if (raced) return { kind: 'raced' };
-  throw error;
+  const codes = reasons
+    .map((reason) => `${reason.Code}: ${reason.Message ?? ''}`)
+    .filter((code) => !code.startsWith('None'));
+  if (codes.some((code) => THROTTLED.test(code))) throw new Throttled(codes.join('; '), { cause: error });
+  // What is left is a request that cannot be right, e.g. ValidationError: a fault of ours, not of the table.
+  throw new Error(`transaction refused: ${codes.join('; ')}`, { cause: error });
 };

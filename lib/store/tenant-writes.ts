@@ -6,9 +6,10 @@ import { capIs, chainAt } from './conditions.ts';
 import { putEvent } from './events.ts';
 import { keys } from './keys.ts';
 import { encodePrincipal, type PrincipalRecord } from './principals.ts';
-import type { Store, Write } from './store.ts';
+import type { Store } from './store.ts';
 import { encodeSlice, encodeTenant, type QuotaSlice, type TenantRecord } from './tenants.ts';
 import { exists, putNew, updateItem, vectorAtMost } from './update.ts';
+import type { Write } from './write.ts';
 
 export const newTenantWrites = (
   store: Store,

@@ -1,7 +1,7 @@
 import type { Vector } from '../schemas/common.ts';
 import { type Item, N } from './attributes.ts';
 import type { Key } from './keys.ts';
-import type { Write } from './store.ts';
+import type { UpdateInput, Write } from './write.ts';
 
 export interface Update {
   readonly table: string;
@@ -102,15 +102,6 @@ const joined = (
   }
   return { text: conditions.map((c) => `(${c.text})`).join(' AND '), names, values };
 };
-
-export interface UpdateInput {
-  TableName: string;
-  Key: Item;
-  UpdateExpression: string;
-  ConditionExpression: string;
-  ExpressionAttributeNames: Record<string, string>;
-  ExpressionAttributeValues?: Item;
-}
 
 /** Builds the request apart from sending it, so that it can be tested offline. */
 export const updateInput = (update: Update): UpdateInput => {

@@ -138,6 +138,7 @@ describe('an agent', () => {
     const r1 = api.add('r1', [work('a')]);
     const agent = await start();
     await runs(agent, 1);
+    await until('carried out', () => lastBeat()?.assignmentRevision === 1);
     Object.assign(r1, { revision: 2, complete: false, items: [work('b')] });
     api.changed();
     await runs(agent, 2);
@@ -213,7 +214,6 @@ describe('without a lease an agent', () => {
     const numbers = linesOf('a').map(({ n }) => n);
     expect(numbers).toEqual(numbers.map((_, i) => i + 1));
     await until('reported', () => groupReports().some((g) => g.epoch === 2 && g.running === 1));
-    expect(groupReports()).toContainEqual({ group: 'g1', epoch: 1, running: 0, failed: [] });
   });
 
   test('acknowledges a fence once all work has stopped', async () => {

@@ -85,10 +85,12 @@ describe('the agent as a process', () => {
     await exitOf(first);
     expect(isAlive(left)).toBe(true);
     api.reports.length = 0;
-    await startProcess(HEEDLESS, url);
+    const second = await startProcess(HEEDLESS, url);
     await running();
     expect(isAlive(left)).toBe(false);
     expect(workerPid()).not.toBe(left);
+    second.kill('SIGTERM');
+    expect(await exitOf(second)).toBe(0);
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { RunnerDeps } from '../../../lib/agent/process-runner.ts';
@@ -45,11 +45,16 @@ export async function until(what: string, holds: () => boolean, withinMs = 8000)
   }
 }
 
+/** A process that has ended but was not collected yet by its parent is dead, though it still takes signals. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch {
     return false;
+  }
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return process.platform !== 'linux';
   }
 }

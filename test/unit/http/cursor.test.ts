@@ -32,7 +32,9 @@ test('no cursor is the first page', () => {
 
 test('a cursor of another list, another version or another hand is refused', () => {
   const good = encodeCursor({ id: 'a', shard: 1 });
-  const spelledTwice = `${good.slice(0, -1)}${good.endsWith('A') ? 'B' : 'A'}`;
+  // The last two bits of this length carry nothing: 0 and 1 decode to the same bytes.
+  const spelledTwice = good.replace(/0$/, '1');
+  expect(spelledTwice).not.toBe(good);
   for (const cursor of [
     '',
     ' ',
