@@ -3,6 +3,10 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': '@swc/jest' },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '/test/deploy/', '/test/bench/'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/deploy/'],
+  modulePathIgnorePatterns: ['<rootDir>/cdk.out/', '<rootDir>/.labscape/'],
+  reporters: ['default', '<rootDir>/test/summary-reporter.js'],
+  maxWorkers: 2,
+  testTimeout: 60_000,
   watchman: false,
 };

@@ -1,4 +1,3 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Tags } from 'aws-cdk-lib';
 import recommendedFlags from 'aws-cdk-lib/recommended-feature-flags.json' with { type: 'json' };
@@ -6,7 +5,6 @@ import { ROUTES } from '../lib/http/routes.ts';
 import { bundleFunctions, ROOT } from './bundle.ts';
 import { loadStage } from './config.ts';
 import { ControlPlaneStack } from './control-plane-stack.ts';
-import { PERMISSIONS } from './permissions.ts';
 import { StateStack } from './state-stack.ts';
 
 const outdir = process.env['CDK_OUTDIR'] ?? join(ROOT, 'cdk.out');
@@ -19,17 +17,6 @@ const app = new App({
   },
 });
 const config = loadStage((key) => app.node.tryGetContext(key));
-const bundles = bundleFunctions(join(outdir, 'bundles'));
-// TRANSITIONAL: while functions/ is being written, what is missing answers 501.
-const gaps: Record<string, string> = {};
-for (const name of Object.keys(PERMISSIONS).filter((name) => bundles.functions[name] === undefined)) {
-  gaps[name] = join(outdir, 'bundles', name);
-  mkdirSync(join(outdir, 'bundles', name), { recursive: true });
-  writeFileSync(
-    join(outdir, 'bundles', name, 'index.js'),
-    "exports.handler = async () => ({ statusCode: 501, body: 'not written yet' });",
-  );
-}
 const stores = new StateStack(app, `labscape-${config.stage}-state`, {
   config,
   terminationProtection: !config.disposable,
@@ -37,7 +24,7 @@ const stores = new StateStack(app, `labscape-${config.stage}-state`, {
 new ControlPlaneStack(app, `labscape-${config.stage}`, {
   config,
   stores,
-  bundles: { ...bundles, functions: { ...bundles.functions, ...gaps } },
+  bundles: bundleFunctions(join(outdir, 'bundles')),
   routes: ROUTES,
 });
 for (const [key, value] of Object.entries({ ...config.tags, 'labscape:stage': config.stage }))

@@ -4,6 +4,7 @@ import type { ApiFunction, Route } from '../lib/http/routes.ts';
 import { API_FUNCTIONS } from '../lib/http/routes.ts';
 import type { Bundles } from './bundle.ts';
 import type { StageConfig } from './config.ts';
+import { Alarms } from './constructs/alarms.ts';
 import { ControlApi } from './constructs/control-api.ts';
 import { ControlFunction } from './constructs/control-function.ts';
 import { RecoveryMachine } from './constructs/recovery-machine.ts';
@@ -55,14 +56,21 @@ export class ControlPlaneStack extends Stack {
     const handlers = Object.fromEntries(
       API_FUNCTIONS.map((name) => [name, this.#function(name).lambda] as const),
     ) as Record<ApiFunction, ControlFunction['lambda']>;
-    const recovery = this.#function('recovery');
-    new RecoveryMachine(this, 'Recovery', {
+    const recovery = this.#function('recovery').lambda;
+    const sweep = this.#function('sweep').lambda;
+    const { machine } = new RecoveryMachine(this, 'Recovery', {
       config,
       stateMachineName: this.#stateMachineName,
-      handler: recovery.lambda,
+      handler: recovery,
     });
-    new SweepSchedule(this, 'Sweep', this.#function('sweep').lambda);
+    new SweepSchedule(this, 'Sweep', sweep);
     new ControlApi(this, 'Http', { config, routes: props.routes, handlers, authoriser: authorise.lambda });
+    new Alarms(this, 'Alarms', {
+      config,
+      functions: { ...handlers, authorise: authorise.lambda, recovery, sweep },
+      sweep,
+      machine,
+    });
   }
 
   #function(name: FunctionName, environment: Record<string, string> = {}): ControlFunction {

@@ -45,24 +45,13 @@ const TRANSIENT = [
   'Runtime.ExitError',
 ];
 
-/** Where a task goes: straight on, or to the state its answer names. */
-type Onward = { readonly next: string } | { readonly branch: readonly string[] };
-interface Phase {
-  readonly name: string;
-  readonly onward: Onward;
-  /** Where an error goes that nothing else handles. */
-  readonly onError: 'Compensate' | 'Park' | 'ParkFailed';
-}
-interface Wait {
-  readonly name: string;
-  readonly next: string;
-  readonly onTimeout: string;
-  readonly onRejected?: string;
-  readonly onError: 'Compensate' | 'Park';
-}
-
-/** A newer attempt that takes a recovery over goes on where the record stands. */
-const RESUMABLE = [
+/**
+ * The states in the order a recovery passes them. A phase that branches may name any later one: a repeated task, or
+ * an attempt that takes a recovery over, goes on where the record stands. Nothing goes back.
+ */
+const ORDER = [
+  'Detect',
+  'Decide',
   'AwaitApproval',
   'Initiate',
   'AwaitFence',
@@ -77,24 +66,41 @@ const RESUMABLE = [
   'RestorePerformance',
   'ValidateCompletely',
   'Close',
-];
+  'End',
+] as const;
+type StateName = (typeof ORDER)[number] | 'Compensate' | 'Park';
+
+interface Phase {
+  readonly name: StateName;
+  /** Where its answer leads: to this state, or to the one it names. */
+  readonly next: StateName | 'as-answered';
+  /** Where an error goes that nothing else handles. */
+  readonly onError: 'Compensate' | 'Park' | 'ParkFailed';
+}
+interface Wait {
+  readonly name: StateName;
+  readonly next: StateName;
+  readonly onTimeout: StateName;
+  readonly onRejected?: StateName;
+  readonly onError: 'Compensate' | 'Park';
+}
 
 /** The machine as a table. Before the flip an error unfences (Compensate); after it nothing is flipped back (Park). */
 const PHASES: readonly Phase[] = [
-  { name: 'Detect', onward: { branch: ['Decide', 'End', ...RESUMABLE] }, onError: 'Compensate' },
-  { name: 'Decide', onward: { branch: ['Initiate', 'AwaitApproval', 'End'] }, onError: 'Compensate' },
-  { name: 'Initiate', onward: { branch: ['Failover', 'AwaitFence', 'End'] }, onError: 'Compensate' },
-  { name: 'Failover', onward: { next: 'Reassign' }, onError: 'Compensate' },
-  { name: 'Reassign', onward: { next: 'Verify' }, onError: 'Park' },
-  { name: 'Verify', onward: { next: 'RestoreSystem' }, onError: 'Park' },
-  { name: 'RestoreSystem', onward: { branch: ['RecoverData', 'AwaitRestore'] }, onError: 'Park' },
-  { name: 'RecoverData', onward: { next: 'ResumeService' }, onError: 'Park' },
-  { name: 'ResumeService', onward: { branch: ['RestorePerformance', 'AwaitRunning'] }, onError: 'Park' },
-  { name: 'RestorePerformance', onward: { next: 'ValidateCompletely' }, onError: 'Park' },
-  { name: 'ValidateCompletely', onward: { next: 'Close' }, onError: 'Park' },
-  { name: 'Close', onward: { next: 'End' }, onError: 'Park' },
-  { name: 'Compensate', onward: { next: 'End' }, onError: 'Park' },
-  { name: 'Park', onward: { next: 'End' }, onError: 'ParkFailed' },
+  { name: 'Detect', next: 'as-answered', onError: 'Compensate' },
+  { name: 'Decide', next: 'as-answered', onError: 'Compensate' },
+  { name: 'Initiate', next: 'as-answered', onError: 'Compensate' },
+  { name: 'Failover', next: 'Reassign', onError: 'Compensate' },
+  { name: 'Reassign', next: 'Verify', onError: 'Park' },
+  { name: 'Verify', next: 'RestoreSystem', onError: 'Park' },
+  { name: 'RestoreSystem', next: 'as-answered', onError: 'Park' },
+  { name: 'RecoverData', next: 'ResumeService', onError: 'Park' },
+  { name: 'ResumeService', next: 'as-answered', onError: 'Park' },
+  { name: 'RestorePerformance', next: 'ValidateCompletely', onError: 'Park' },
+  { name: 'ValidateCompletely', next: 'Close', onError: 'Park' },
+  { name: 'Close', next: 'End', onError: 'Park' },
+  { name: 'Compensate', next: 'End', onError: 'Park' },
+  { name: 'Park', next: 'End', onError: 'ParkFailed' },
 ];
 const WAITS: readonly Wait[] = [
   {
@@ -108,6 +114,9 @@ const WAITS: readonly Wait[] = [
   { name: 'AwaitRestore', next: 'RecoverData', onTimeout: 'RecoverData', onError: 'Park' },
   { name: 'AwaitRunning', next: 'RestorePerformance', onTimeout: 'RestorePerformance', onError: 'Park' },
 ];
+
+/** What every task is told: the execution's input, and the answer of the phase before (`{}` at first). */
+const CARRIED = { input: JsonPath.objectAt('$.input'), last: JsonPath.objectAt('$.last') };
 
 export interface RecoveryMachineProps {
   readonly config: StageConfig;
@@ -187,7 +196,7 @@ export class RecoveryMachine extends Construct {
       integrationPattern: IntegrationPattern.WAIT_FOR_TASK_TOKEN,
       payload: TaskInput.fromObject({
         phase: name,
-        input: JsonPath.objectAt('$.input'),
+        ...CARRIED,
         taskToken: JsonPath.taskToken,
       }),
       resultPath: JsonPath.DISCARD,
@@ -214,15 +223,15 @@ export class RecoveryMachine extends Construct {
   #connectPhase(phase: Phase, task: LambdaInvoke): void {
     this.#catch(task, ['Superseded'], 'SupersededByNewer');
     this.#catch(task, ['States.ALL'], phase.onError);
-    if ('next' in phase.onward) {
-      task.next(this.#state(phase.onward.next));
+    if (phase.next !== 'as-answered') {
+      task.next(this.#state(phase.next));
       return;
     }
     const proceed = '$.last.proceed';
     const choice = new Choice(this, `${phase.name}Next`);
     // Reading a path that is absent ends the execution with an error that nothing can catch.
     choice.when(Condition.isNotPresent(proceed), this.#state('UnknownProceed'));
-    for (const name of phase.onward.branch)
+    for (const name of ORDER.slice(ORDER.findIndex((state) => state === phase.name) + 1))
       choice.when(Condition.stringEquals(proceed, name), this.#state(name));
     task.next(choice.otherwise(this.#state('UnknownProceed')));
   }

@@ -22,7 +22,7 @@ export async function synthesise(root: string = ROOT): Promise<string> {
   if (existsSync(join(dir, 'manifest.json'))) return dir;
   mkdirSync(cache, { recursive: true });
   const draft = `${dir}.${process.pid}`;
-  await runApp(root, draft);
+  await runApp(draft, { stage: 'local' }, root);
   prune(cache);
   try {
     renameSync(draft, dir);
@@ -34,8 +34,15 @@ export async function synthesise(root: string = ROOT): Promise<string> {
   return dir;
 }
 
-/** In a process of its own: CDK and esbuild take 200 MB, which the host has no use for later. */
-function runApp(root: string, outDir: string): Promise<void> {
+/**
+ * Synthesizes into `outDir`, with `given` on top of the context in cdk.json. In a process of its own: CDK and esbuild
+ * take 200 MB, which the host has no use for later.
+ */
+export function runApp(
+  outDir: string,
+  given: Readonly<Record<string, unknown>>,
+  root: string = ROOT,
+): Promise<void> {
   const { context } = z
     .object({ context: z.record(z.string(), z.unknown()) })
     .parse(JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')));
@@ -46,7 +53,7 @@ function runApp(root: string, outDir: string): Promise<void> {
       // Jest's flags are not for this process.
       NODE_OPTIONS: '',
       CDK_OUTDIR: outDir,
-      CDK_CONTEXT_JSON: JSON.stringify({ ...context, stage: 'local' }),
+      CDK_CONTEXT_JSON: JSON.stringify({ ...context, ...given }),
     },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

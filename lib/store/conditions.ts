@@ -10,6 +10,13 @@ export const groupsBelow = (most: number): Condition => ({
   values: { ':groupsMax': N(most) },
 });
 
+/** The resource holds exactly so many groups. */
+export const groupsExactly = (count: number): Condition => ({
+  text: 'size(#groups) = :groups',
+  names: { '#groups': 'groupIds' },
+  values: { ':groups': N(count) },
+});
+
 /** The entity stands where the caller saw it: its next event continues that chain. */
 export const chainAt = (chain: ChainHead): readonly Condition[] => [
   attributeEquals('rev', N(chain.rev)),

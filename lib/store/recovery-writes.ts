@@ -5,7 +5,7 @@ import type { Class, Vector } from '../schemas/common.ts';
 import type { Phase } from '../schemas/recovery.ts';
 import { subtract } from '../vector.ts';
 import { J, N, S, SS } from './attributes.ts';
-import { chainAt, groupsBelow } from './conditions.ts';
+import { chainAt, groupsBelow, groupsExactly } from './conditions.ts';
 import { putEvent } from './events.ts';
 import { pendingEntry } from './groups.ts';
 import { keys } from './keys.ts';
@@ -18,6 +18,8 @@ import {
   type Condition,
   exists,
   putNew,
+  type Update,
+  updateInput,
   updateItem,
   vectorAtMost,
   vectorDelta,
@@ -25,14 +27,25 @@ import {
 import type { Write } from './write.ts';
 
 /** The recovery's progress, only while it stands at `phase` and no newer attempt has taken it over. */
+const progress = (store: Store, recovery: RecoveryRecord, phase: Phase, attempt: number): Update => ({
+  table: store.tables.state,
+  key: keys.recovery(recovery.id),
+  set: recoveryProgress(recovery),
+  ...(recovery.waiting === undefined ? { remove: ['waiting'] } : {}),
+  conditions: [attributeEquals('nextPhase', S(phase)), attributeEquals('attempt', N(attempt))],
+});
+
 export const progressWrite = (store: Store, recovery: RecoveryRecord, phase: Phase, attempt: number): Write =>
-  updateItem('recovery', {
-    table: store.tables.state,
-    key: keys.recovery(recovery.id),
-    set: recoveryProgress(recovery),
-    ...(recovery.waiting === undefined ? { remove: ['waiting'] } : {}),
-    conditions: [attributeEquals('nextPhase', S(phase)), attributeEquals('attempt', N(attempt))],
-  });
+  updateItem('recovery', progress(store, recovery, phase, attempt));
+
+/** The same alone; false when the recovery stands elsewhere. */
+export const writeProgress = async (
+  store: Store,
+  recovery: RecoveryRecord,
+  phase: Phase,
+  attempt: number,
+): Promise<boolean> =>
+  (await store.update(updateInput(progress(store, recovery, phase, attempt)))).kind === 'done';
 
 /** The fence: from here on nothing new lands on the resource, and older epochs have no effect. */
 export const fenceWrites = (
@@ -208,6 +221,8 @@ export const flipWrites = (store: Store, input: FlipInput): readonly Write[] => 
         attributeEquals('epoch', N(source.epoch)),
         attributeEquals('recovery', S(recovery.id)),
         ...chainAt(source.chain),
+        // Nothing may stay behind: the plan saw every group that the resource holds.
+        refs.length === 0 ? absent('groupIds') : groupsExactly(refs.length),
       ],
     }),
     progressWrite(store, recovery, 'Failover', input.attempt),

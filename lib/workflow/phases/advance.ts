@@ -1,6 +1,7 @@
 import type { Phase } from '../../schemas/recovery.ts';
+import { executionName } from '../../services/runtime.ts';
 import type { RecoveryRecord, Waiting } from '../../store/recoveries.ts';
-import { progressWrite } from '../../store/recovery-writes.ts';
+import { writeProgress } from '../../store/recovery-writes.ts';
 import {
   isPast,
   ownRecovery,
@@ -12,6 +13,7 @@ import {
   withResults,
 } from './context.ts';
 import { LostRace, Superseded } from './errors.ts';
+import { forget, recall, remember } from './memory.ts';
 
 export interface PhaseWork {
   readonly next: Phase;
@@ -22,8 +24,8 @@ export interface PhaseWork {
 }
 
 /**
- * Runs one phase after the flip: reads the recovery, does the work, stores the result under the condition that the
- * recovery still stands at this phase and attempt. A task that is repeated finds its phase done and goes on.
+ * Runs one phase after the flip: takes the recovery as it stands, does the work, stores the result under the condition
+ * that the recovery still stands at this phase and attempt. A task that is repeated finds its phase done and goes on.
  */
 export const advance = async (
   context: PhaseContext,
@@ -31,8 +33,12 @@ export const advance = async (
   work: (recovery: RecoveryRecord) => Promise<PhaseWork>,
 ): Promise<PhaseAnswer> => {
   const { runtime, task } = context;
+  const execution = executionName(task.input);
   const watch = stopwatch(context);
-  const stored = await ownRecovery(context);
+  const remembered = recall(runtime, execution)?.recovery;
+  // What waits is answered elsewhere, so only the table knows.
+  const usable = remembered?.nextPhase === phase && remembered.waiting === undefined;
+  const stored = usable ? remembered : await ownRecovery(context);
   if (isPast(stored, phase)) return { proceed: stateAfter(stored), waitSeconds: 1 };
   if (stored.nextPhase !== phase) throw new Superseded(`recovery ${stored.id} stands at ${stored.nextPhase}`);
   const settled = settleWait(
@@ -47,14 +53,13 @@ export const advance = async (
     waiting: done.wait?.waiting,
     phases: withResults(settled.phases, [watch.result(phase, task.input.attempt, done.detail)]),
   };
-  const outcome = await runtime.store.transact([
-    progressWrite(runtime.store, after, phase, task.input.attempt),
-  ]);
-  if (outcome.kind !== 'done') {
+  if (!(await writeProgress(runtime.store, after, phase, task.input.attempt))) {
+    forget(runtime, execution);
     const now = await ownRecovery(context);
     if (isPast(now, phase)) return { proceed: stateAfter(now), waitSeconds: 1 };
     throw new LostRace(`${phase} of ${stored.id}`);
   }
+  remember(runtime, execution, { recovery: after });
   return {
     proceed: stateAfter(after),
     carry: [watch.result(phase, task.input.attempt, done.detail)],

@@ -1,6 +1,6 @@
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { isEnded } from '../../failover/recovery-status.ts';
-import { type Decision, decide as decideByRules } from '../../failover/rules.ts';
+import { type Decision, type DecisionFacts, decide as decideByRules } from '../../failover/rules.ts';
 import { originOf } from '../../services/origin.ts';
 import { executionName } from '../../services/runtime.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
@@ -27,7 +27,7 @@ const FLEET_AGE_MAX_MS = 1_000;
 
 /** The safety rules, before anything is touched. */
 export const decide = async (context: PhaseContext): Promise<PhaseAnswer> => {
-  const { runtime, task } = context;
+  const { task } = context;
   const watch = stopwatch(context);
   const existing = await findRecovery(context);
   if (existing !== undefined && existing.attempt === task.input.attempt) {
@@ -35,20 +35,38 @@ export const decide = async (context: PhaseContext): Promise<PhaseAnswer> => {
       ? { proceed: 'End' }
       : { proceed: stateAfter(existing), waitSeconds: APPROVAL_WAIT_S };
   }
-  const [resource, snapshot] = await Promise.all([
-    readOwnResource(context),
-    runtime.fleet.snapshot(FLEET_AGE_MAX_MS),
-  ]);
+  const resource = await readOwnResource(context);
   if (resource.epoch !== task.input.epoch || resource.attempt !== task.input.attempt) {
     throw new Superseded(`resource ${resource.id} has moved on`);
   }
+  let decision = decideByRules(await gatherFacts(context, resource, FLEET_AGE_MAX_MS));
+  // An objection is only believed on a fresh picture of the fleet.
+  if (decision.kind !== 'proceed') decision = decideByRules(await gatherFacts(context, resource, 0));
+  const result = watch.result('Decide', task.input.attempt, { ...decision });
+  const carry = withResults(task.carry, [result]);
+  switch (decision.kind) {
+    case 'proceed':
+      return { proceed: 'Initiate', carry };
+    case 'ask':
+      return ask(context, resource, draft(context, resource, carry, decision.explanation));
+    case 'refuse':
+      return refuse(context, resource, draft(context, resource, carry, decision.explanation), decision);
+  }
+};
+
+const gatherFacts = async (
+  { runtime, task }: PhaseContext,
+  resource: ResourceRecord,
+  ageMaxMs: number,
+): Promise<DecisionFacts> => {
+  const snapshot = await runtime.fleet.snapshot(ageMaxMs);
   const labscape =
     snapshot.labscapes.get(resource.labscape) ?? (await runtime.fleet.labscape(resource.labscape));
   if (labscape === undefined) throw new Superseded(`labscape ${resource.labscape} is not known`);
   const peers = snapshot.resources.filter(
     (r) => r.labscape === resource.labscape && r.status !== 'retired' && r.status !== 'drained',
   );
-  const decision = decideByRules({
+  return {
     now: runtime.clock.now(),
     trigger: task.input.trigger,
     mode: labscape.policy.mode,
@@ -63,17 +81,7 @@ export const decide = async (context: PhaseContext): Promise<PhaseAnswer> => {
     ).length,
     targets: snapshot.resources.filter((r) => r.id !== resource.id && r.status === 'healthy').length,
     groups: resource.groups.length,
-  });
-  const result = watch.result('Decide', task.input.attempt, { ...decision });
-  const carry = withResults(task.carry, [result]);
-  switch (decision.kind) {
-    case 'proceed':
-      return { proceed: 'Initiate', carry };
-    case 'ask':
-      return ask(context, resource, draft(context, resource, carry, decision.explanation));
-    case 'refuse':
-      return refuse(context, resource, draft(context, resource, carry, decision.explanation), decision);
-  }
+  };
 };
 
 /** The record of a recovery that has not touched anything yet. */

@@ -10,6 +10,7 @@ import {
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
 import { originOf } from '../../services/origin.ts';
 import { pauseAfterRace } from '../../services/retry.ts';
+import { executionName } from '../../services/runtime.ts';
 import { type GroupRecord, readGroups } from '../../store/groups.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
 import { type FlipMove, flipWrites, movingWrite } from '../../store/recovery-writes.ts';
@@ -30,6 +31,7 @@ import {
   withResults,
 } from './context.ts';
 import { LostRace, Superseded } from './errors.ts';
+import { forget, recall, remember } from './memory.ts';
 
 /** Plans that may fail on a changed picture before releases are told to wait, and after that. */
 const REPLANS_FREE = 3;
@@ -39,14 +41,22 @@ const RACES_MAX = 10;
 /** The picture of possible targets; each target's own conditions decide, ms. */
 const FLEET_AGE_MAX_MS = 1_000;
 
+/** What a plan is made of. */
+interface Picture {
+  readonly recovery: RecoveryRecord;
+  readonly source: ResourceRecord;
+  readonly groups: readonly GroupRecord[];
+}
+
 /** The flip: one transaction per failed resource, whatever the number of allocations. */
 export const failover = async (context: PhaseContext): Promise<PhaseAnswer> => {
   const { runtime, task } = context;
   const watch = stopwatch(context);
   let replans = 0;
   let races = 0;
-  let [stored, source] = await Promise.all([ownRecovery(context), readOwnResource(context)]);
+  let picture = remembered(context) ?? (await read(context));
   for (;;) {
+    const stored = picture.recovery;
     if (isPast(stored, 'Failover')) return { proceed: stateAfter(stored), waitSeconds: 1 };
     if (stored.nextPhase !== 'Failover')
       throw new Superseded(`recovery ${stored.id} stands at ${stored.nextPhase}`);
@@ -54,25 +64,40 @@ export const failover = async (context: PhaseContext): Promise<PhaseAnswer> => {
       { ...stored, phases: withResults(stored.phases, task.carry) },
       runtime.clock.now(),
     );
-    const attempt = await flipOnce(context, watch, settled, source, races + replans);
+    const attempt = await flipOnce(context, watch, { ...picture, recovery: settled }, races + replans);
     if (attempt.outcome.kind === 'done') {
-      return {
-        proceed: 'Reassign',
-        carry: [watch.result('Failover', task.input.attempt, attempt.detail)],
-      };
+      return { proceed: 'Reassign', carry: [watch.result('Failover', task.input.attempt, attempt.detail)] };
     }
     if (attempt.outcome.kind === 'raced') {
       races += 1;
-      if (races > RACES_MAX) throw new LostRace(`flip of ${source.id}: ${races} collisions`);
+      if (races > RACES_MAX) throw new LostRace(`flip of ${picture.source.id}: ${races} collisions`);
       await pauseAfterRace(runtime, races);
     } else {
       replans += 1;
       learnTargets(context, attempt.outcome);
-      if (replans > REPLANS_MAX) throw new LostRace(`flip of ${source.id}: ${replans} plans were overtaken`);
-      if (replans === REPLANS_FREE) await runtime.store.transact([movingWrite(runtime.store, source)]);
+      if (replans > REPLANS_MAX)
+        throw new LostRace(`flip of ${picture.source.id}: ${replans} plans were overtaken`);
+      if (replans === REPLANS_FREE)
+        await runtime.store.transact([movingWrite(runtime.store, picture.source)]);
     }
-    [stored, source] = await Promise.all([ownRecovery(context), readOwnResource(context)]);
+    picture = await read(context);
   }
+};
+
+/** From the fence, in the same warm function; a wait in between makes it old. */
+const remembered = ({ runtime, task }: PhaseContext): Picture | undefined => {
+  const memory = recall(runtime, executionName(task.input));
+  if (memory?.fenced === undefined || memory.recovery.waiting !== undefined) return undefined;
+  return { recovery: memory.recovery, ...memory.fenced };
+};
+
+const read = async (context: PhaseContext): Promise<Picture> => {
+  const [recovery, source] = await Promise.all([ownRecovery(context), readOwnResource(context)]);
+  const groups = await readGroups(
+    context.runtime.store,
+    source.groups.map((ref) => ref.group),
+  );
+  return { recovery, source, groups };
 };
 
 interface FlipAttempt {
@@ -80,29 +105,32 @@ interface FlipAttempt {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
+/** A plan that leaves something behind is only believed on a fresh picture of the fleet. */
+const planAfresh = async ({ runtime }: PhaseContext, picture: Picture): Promise<FailoverPlan> => {
+  const owned = picture.groups.filter((g) => g.resource === picture.source.id && g.status === 'placed');
+  const plan = async (ageMaxMs: number): Promise<FailoverPlan> => {
+    const { resources } = await runtime.fleet.snapshot(ageMaxMs);
+    return planMoves(
+      picture.source,
+      owned,
+      resources.filter((r) => r.id !== picture.source.id),
+    );
+  };
+  const first = await plan(FLEET_AGE_MAX_MS);
+  return first.unplaced.length === 0 ? first : plan(0);
+};
+
 const flipOnce = async (
   context: PhaseContext,
   watch: Stopwatch,
-  recovery: RecoveryRecord,
-  source: ResourceRecord,
+  picture: Picture,
   overtaken: number,
 ): Promise<FlipAttempt> => {
   const { runtime, task } = context;
-  const [groups, snapshot] = await Promise.all([
-    readGroups(
-      runtime.store,
-      source.groups.map((ref) => ref.group),
-    ),
-    runtime.fleet.snapshot(FLEET_AGE_MAX_MS),
-  ]);
-  const fleet = snapshot.resources.filter((r) => r.id !== source.id);
-  const plan = planMoves(
-    source,
-    groups.filter((g) => g.resource === source.id && g.status === 'placed'),
-    fleet,
-  );
+  const { recovery, source } = picture;
+  const plan = await planAfresh(context, picture);
   const detail = detailOf(plan, overtaken);
-  const recordOf = recordAfter(recovery, plan, source);
+  const planned = recordAfter(recovery, plan, source);
   const event = nextEvent(
     entityOf.resource(source.id),
     source.chain,
@@ -110,31 +138,36 @@ const flipOnce = async (
     'resource.flipped',
     {
       recovery: recovery.id,
-      moves: recordOf.moves.map(({ group, from, to, epoch }) => ({ group, from, to, epoch })),
-      pending: recordOf.waits,
+      moves: planned.moves.map(({ group, from, to, epoch }) => ({ group, from, to, epoch })),
+      pending: planned.waits,
     },
   );
+  const leaving = sum(groupsOf(plan).map((g) => g.demand));
+  const after: RecoveryRecord = {
+    ...recovery,
+    nextPhase: 'Reassign',
+    moves: planned.moves,
+    pending: planned.pending,
+    demand: leaving,
+    rehomed: sum(plan.moves.map((m) => m.group.demand)),
+    phases: withResults(recovery.phases, [watch.result('Failover', task.input.attempt, detail)]),
+  };
   const outcome = await runtime.store.transact(
     flipWrites(runtime.store, {
       source,
-      recovery: {
-        ...recovery,
-        nextPhase: 'Reassign',
-        moves: recordOf.moves,
-        pending: recordOf.pending,
-        demand: sum(groupsOf(plan).map((g) => g.demand)),
-        rehomed: sum(plan.moves.map((m) => m.group.demand)),
-        phases: withResults(recovery.phases, [watch.result('Failover', task.input.attempt, detail)]),
-      },
+      recovery: after,
       attempt: task.input.attempt,
       moves: movesWithTargets(plan),
       unplaced: plan.unplaced,
       gains: gainsWithTargets(plan),
-      leaving: sum(groupsOf(plan).map((g) => g.demand)),
+      leaving,
       event,
     }),
   );
-  if (outcome.kind === 'done') learnCommitted(context, plan, source, headOf(event));
+  if (outcome.kind === 'done') {
+    learnCommitted(context, plan, source, headOf(event));
+    remember(runtime, executionName(task.input), { recovery: after });
+  } else forget(runtime, executionName(task.input));
   return { outcome, detail };
 };
 

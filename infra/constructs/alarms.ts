@@ -1,0 +1,67 @@
+import { Duration } from 'aws-cdk-lib';
+import { type Alarm, ComparisonOperator, type Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import type { StageConfig } from '../config.ts';
+
+const PERIOD = Duration.minutes(5);
+
+export interface AlarmsProps {
+  readonly config: StageConfig;
+  readonly functions: Readonly<Record<string, IFunction>>;
+  readonly sweep: IFunction;
+  readonly machine: IStateMachine;
+}
+
+/** What a person must hear of when the control plane itself is not well. */
+export class Alarms extends Construct {
+  readonly #topic: Topic;
+
+  constructor(scope: Construct, id: string, props: AlarmsProps) {
+    super(scope, id);
+    this.#topic = new Topic(this, 'Topic', {
+      displayName: `Labscape ${props.config.stage}`,
+      enforceSSL: true,
+    });
+    // The policy that enforceSSL makes replaces the default one, by which CloudWatch could publish.
+    this.#topic.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com'));
+    const { email, functionErrors } = props.config.alarms;
+    if (email !== undefined) this.#topic.addSubscription(new EmailSubscription(email));
+    for (const [name, lambda] of Object.entries(props.functions))
+      this.#atLeast(`Errors-${name}`, lambda.metricErrors({ period: PERIOD }), functionErrors);
+    this.#atLeast('RecoveryFailed', props.machine.metricFailed({ period: PERIOD }), 1);
+    this.#deadMan(props.sweep);
+  }
+
+  #atLeast(id: string, metric: Metric, threshold: number): void {
+    this.#notify(
+      metric.createAlarm(this, id, {
+        threshold,
+        evaluationPeriods: 1,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treatMissingData: TreatMissingData.NOT_BREACHING,
+      }),
+    );
+  }
+
+  /** The sweep is the backstop of everything else: its silence is the alarm. */
+  #deadMan(sweep: IFunction): void {
+    this.#notify(
+      sweep.metricInvocations({ period: PERIOD }).createAlarm(this, 'SweepSilent', {
+        threshold: 1,
+        evaluationPeriods: 1,
+        comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+        treatMissingData: TreatMissingData.BREACHING,
+      }),
+    );
+  }
+
+  #notify(alarm: Alarm): void {
+    alarm.addAlarmAction(new SnsAction(this.#topic));
+  }
+}

@@ -1,0 +1,103 @@
+import * as z from 'zod';
+import type { Labscape } from '../../schemas/labscape.ts';
+import type { Resource } from '../../schemas/resource.ts';
+import { defineCommand, EXIT, flag, positional } from '../command.ts';
+import { demand, duration } from '../format.ts';
+import { paintStatus } from '../paint.ts';
+import { table } from '../table.ts';
+import { followRecovery } from './recovery-watch.ts';
+
+export const labscapes = defineCommand({
+  name: 'labscapes',
+  usage: '',
+  summary: 'labscapes that have joined, and their policies',
+  flags: z.strictObject({}),
+  run: async (context) => {
+    const all: z.output<typeof Labscape>[] = [];
+    for await (const one of context.client.pages('listLabscapes')) all.push(one);
+    context.show(all, () => {
+      const rows = all.map(({ id, name, maintenance, policy, protocolVersion, weight }) => [
+        ...[id, name, maintenance ? 'maintenance' : policy.mode, policy.fencing],
+        ...[duration(policy.beatMs), duration(policy.leaseMs), protocolVersion, String(weight)],
+      ]);
+      const titles = ['LABSCAPE', 'NAME', 'MODE', 'FENCING', 'BEAT', 'LEASE', 'PROTOCOL', 'WEIGHT'];
+      const columns = titles.map((title) => ({ title }));
+      return rows.length === 0 ? 'No labscape has joined yet.' : table(columns, rows);
+    });
+    return EXIT.done;
+  },
+});
+
+export const resources = defineCommand({
+  name: 'resources',
+  usage: '[--labscape L]',
+  summary: 'resources with capacity and labels',
+  flags: z.strictObject({ labscape: flag.text.optional() }),
+  run: async (context, { flags: { labscape } }) => {
+    const all: z.output<typeof Resource>[] = [];
+    const input = labscape === undefined ? {} : { query: { labscape } };
+    for await (const one of context.client.pages('listResources', input)) all.push(one);
+    context.show(all, () => {
+      const rows = all.map(({ id, labscape: home, status, capacity, used, labels, statusReason }) => [
+        ...[id, home, paintStatus(context.paint, status), demand(capacity), demand(used) || '-'],
+        ...[
+          Object.entries(labels)
+            .map((pair) => pair.join('='))
+            .join(' ') || '-',
+          statusReason,
+        ],
+      ]);
+      const titles = ['RESOURCE', 'LABSCAPE', 'STATUS', 'CAPACITY', 'USED', 'LABELS', 'WHY'];
+      const columns = titles.map((title) => ({ title }));
+      return rows.length === 0 ? 'No resources.' : table(columns, rows, (text) => context.paint('dim', text));
+    });
+    return EXIT.done;
+  },
+});
+
+const why = { reason: flag.text };
+
+/** fail and drain start a recovery, which can be followed at once. */
+function starter(name: 'fail' | 'drain', operation: 'failResource' | 'drainResource', summary: string) {
+  return defineCommand({
+    name,
+    summary,
+    usage: 'RESOURCE --reason WHY [--watch]',
+    positionals: { min: 1, max: 1 },
+    flags: z.strictObject({ ...why, watch: flag.on.optional() }),
+    run: async (context, invocation) => {
+      const { reason, watch } = invocation.flags;
+      const params = { resource: positional(invocation, 0) };
+      const started = await context.client.call(operation, { params, body: { reason } });
+      if (watch) return followRecovery(context, started.recovery);
+      context.show(
+        started,
+        () =>
+          `recovery ${started.recovery} of ${started.resource} has started; follow it with\n  labscape recoveries ${started.recovery} --watch`,
+      );
+      return EXIT.done;
+    },
+  });
+}
+
+export const fail = starter('fail', 'failResource', 'declare a resource failed and recover it');
+export const drain = starter(
+  'drain',
+  'drainResource',
+  'move everything away from a resource and keep it empty',
+);
+
+export const activate = defineCommand({
+  name: 'activate',
+  usage: 'RESOURCE --reason WHY',
+  summary: 'take a drained or offline resource back',
+  positionals: { min: 1, max: 1 },
+  flags: z.strictObject(why),
+  run: async (context, invocation) => {
+    const { reason } = invocation.flags;
+    const params = { resource: positional(invocation, 0) };
+    const resource = await context.client.call('activateResource', { params, body: { reason } });
+    context.show(resource, () => `${resource.id} is ${resource.status}`);
+    return EXIT.done;
+  },
+});

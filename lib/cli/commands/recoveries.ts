@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as z from 'zod';
+import type { Recovery } from '../../schemas/recovery.ts';
+import { type Context, defineCommand, EXIT, flag } from '../command.ts';
+import { ago, duration } from '../format.ts';
+import { paintStatus } from '../paint.ts';
+import { table } from '../table.ts';
+import { renderRecovery } from '../timeline.ts';
+import { followRecovery } from './recovery-watch.ts';
+
+type Report = z.output<typeof Recovery>;
+
+const WATCH_EVERY_MS = 500;
+/** How many of the newest are shown unless --limit says otherwise. */
+const SHOWN = 20;
+
+function render(all: readonly Report[], context: Context): string {
+  if (all.length === 0) return 'No recoveries.';
+  const nowMs = context.clock.now();
+  const rows = all.map((one) => [
+    ...[one.id, one.resource, paintStatus(context.paint, one.status), one.trigger, ago(one.startedAt, nowMs)],
+    ...[duration(one.workMs), duration(one.waitedMs), String(one.moves.length), String(one.pending.length)],
+    ...[`${Math.round(one.rehomedShare * 100)} %`, one.nextPhase ?? '-'],
+  ]);
+  const columns = [
+    ...['ID', 'RESOURCE', 'STATUS', 'TRIGGER', 'STARTED'].map((title) => ({ title })),
+    ...['WORK', 'WAITED', 'MOVED', 'PENDING', 'REHOMED'].map((title) => ({ title, align: 'right' as const })),
+    { title: 'NEXT' },
+  ];
+  return table(columns, rows, (text) => context.paint('dim', text));
+}
+
+async function newest(context: Context, limit: number): Promise<Report[]> {
+  const page = await context.client.call('listRecoveries', { query: { limit } });
+  return page.items;
+}
+
+/** A line for every recovery that is new or has another status or phase, until interrupted. */
+async function watchAll(context: Context, limit: number): Promise<typeof EXIT.done> {
+  const { io, json, paint } = context;
+  const seen = new Map<string, string>();
+  while (!io.interrupted.aborted) {
+    for (const one of (await newest(context, limit)).reverse()) {
+      const state = `${one.status} ${one.nextPhase ?? ''}`;
+      if (seen.get(one.id) === state) continue;
+      seen.set(one.id, state);
+      const next = one.nextPhase === undefined ? '' : ` next ${one.nextPhase}`;
+      io.out(
+        json
+          ? `${JSON.stringify(one)}\n`
+          : `${one.id}  ${paintStatus(paint, one.status)}${paint('dim', next)}  ${one.reason}\n`,
+      );
+    }
+    await sleep(WATCH_EVERY_MS, undefined, { signal: io.interrupted }).catch(() => undefined);
+  }
+  return EXIT.done;
+}
+
+export const recoveries = defineCommand({
+  name: 'recoveries',
+  usage: '[ID] [--watch] [--limit N]',
+  summary: 'recoveries, or the timeline of one; --watch follows',
+  positionals: { min: 0, max: 1 },
+  flags: z.strictObject({ watch: flag.on.optional(), limit: flag.whole.optional() }),
+  run: async (context, { flags, positionals }) => {
+    const [recovery] = positionals;
+    const limit = flags.limit ?? SHOWN;
+    if (recovery === undefined) {
+      if (flags.watch) return watchAll(context, limit);
+      const all = await newest(context, limit);
+      context.show(all, () => render(all, context));
+      return EXIT.done;
+    }
+    if (flags.watch) return followRecovery(context, recovery);
+    const report = await context.client.call('getRecovery', { params: { recovery } });
+    context.show(report, () => renderRecovery(report, context.paint));
+    return EXIT.done;
+  },
+});

@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type * as z from 'zod';
+import type { RECOVERY_STATUSES, Recovery } from '../../schemas/recovery.ts';
+import { type Context, EXIT, type ExitCode } from '../command.ts';
+import { duration } from '../format.ts';
+import { renderRecovery } from '../timeline.ts';
+
+const WATCH_EVERY_MS = 300;
+const UNFINISHED: ReadonlySet<(typeof RECOVERY_STATUSES)[number]> = new Set(['running', 'awaiting-approval']);
+
+type Report = z.output<typeof Recovery>;
+
+/** Shows each phase as it ends, until the recovery does. With --json a line per change. 0 only for `done`. */
+export async function followRecovery(context: Context, recovery: string): Promise<ExitCode> {
+  const { client, io, json } = context;
+  let shown = 0;
+  let lastState = '';
+  for (;;) {
+    const report = await client.call('getRecovery', { params: { recovery } });
+    const state = `${report.status} ${report.nextPhase ?? ''}`;
+    const changed = state !== lastState || report.phases.length > shown;
+    if (changed && json) io.out(`${JSON.stringify(report)}\n`);
+    if (changed && !json) showProgress(context, report, shown);
+    shown = report.phases.length;
+    lastState = state;
+    if (!UNFINISHED.has(report.status)) {
+      if (!json) io.out(`\n${renderRecovery(report, context.paint)}\n`);
+      return report.status === 'done' ? EXIT.done : EXIT.failed;
+    }
+    await sleep(WATCH_EVERY_MS, undefined, { signal: io.interrupted });
+  }
+}
+
+function showProgress({ io, paint }: Context, report: Report, shown: number): void {
+  for (const { name, ms, waitedMs } of report.phases.slice(shown)) {
+    const waited = waitedMs > 0 ? `, waited ${duration(waitedMs)}` : '';
+    io.out(`${name}  ${duration(ms)}${waited}\n`);
+  }
+  if (!UNFINISHED.has(report.status)) return;
+  const next = report.nextPhase === undefined ? '' : `, next is ${report.nextPhase}`;
+  io.out(`${paint('dim', `${report.status}${next}`)}\n`);
+}

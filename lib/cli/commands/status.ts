@@ -1,0 +1,64 @@
+import * as z from 'zod';
+import { DIMENSIONS } from '../../schemas/common.ts';
+import type { Status } from '../../schemas/status.ts';
+import { type Context, defineCommand, EXIT } from '../command.ts';
+import { ago, percent } from '../format.ts';
+import { type Paint, paintStatus } from '../paint.ts';
+import { type Column, table } from '../table.ts';
+
+type Fleet = z.output<typeof Status>;
+type Landscape = Fleet['labscapes'][number];
+
+const COLUMNS: readonly Column[] = [
+  { title: 'RESOURCE' },
+  { title: 'STATUS' },
+  ...DIMENSIONS.map((dimension) => ({ title: dimension.toUpperCase(), align: 'right' as const })),
+  { title: 'GROUPS', align: 'right' },
+  { title: 'EPOCH', align: 'right' },
+  { title: 'LAST BEAT', align: 'right' },
+  { title: 'WHY' },
+];
+
+/** Use is shown as share of the limit, which nothing may pass. */
+function rowOf(resource: Landscape['resources'][number], nowMs: number, paint: Paint): string[] {
+  const { id, status, verdict, used, limit, groups, epoch, lastBeatAt, reason, recovery } = resource;
+  const differs =
+    verdict !== status && (verdict === 'suspect' || verdict === 'failed' || verdict === 'unknown');
+  const word = paintStatus(paint, status) + (differs ? ` (${verdict})` : '');
+  const use = DIMENSIONS.map((dimension) => percent(used[dimension], limit[dimension]));
+  const why = recovery === undefined ? reason : `${reason} [${recovery}]`;
+  return [id, word, ...use, String(groups), String(epoch), ago(lastBeatAt, nowMs), why];
+}
+
+function render(fleet: Fleet, paint: Paint): string {
+  if (fleet.labscapes.length === 0) return 'No labscape has joined yet.';
+  const parts = fleet.labscapes.map((labscape) => {
+    const mode = labscape.maintenance ? 'maintenance' : labscape.mode;
+    const head = `${paint('bold', labscape.id)}  ${paint('dim', mode)}`;
+    if (labscape.resources.length === 0) return `${head}\nno resources`;
+    const rows = labscape.resources.map((resource) => rowOf(resource, fleet.at, paint));
+    return `${head}\n${table(COLUMNS, rows, (text) => paint('dim', text))}`;
+  });
+  const { groups, oldestAt } = fleet.pending;
+  const waits = oldestAt === undefined ? '' : `, the oldest since ${ago(oldestAt, fleet.at)}`;
+  parts.push(
+    groups === 0 ? 'Nothing waits for room.' : paint('yellow', `${groups} groups wait for room${waits}.`),
+  );
+  const active = fleet.recoveries.map(
+    ({ id, status, startedAt }) => `${id}  ${paintStatus(paint, status)}  ${ago(startedAt, fleet.at)}`,
+  );
+  if (active.length > 0) parts.push(`${paint('bold', 'Recoveries')}\n${active.join('\n')}`);
+  return parts.join('\n\n');
+}
+
+export const status = defineCommand({
+  name: 'status',
+  usage: '',
+  summary: 'the whole fleet: status, use, recoveries, what waits',
+  flags: z.strictObject({}),
+  run: async (context: Context) => {
+    const fleet = await context.client.call('getStatus');
+    context.show(fleet, () => render(fleet, context.paint));
+    return EXIT.done;
+  },
+});

@@ -1,0 +1,66 @@
+import { ApiContractError, ApiProblem, ApiUnreachable } from '../client/api-error.ts';
+import { EXIT, type ExitCode } from './command.ts';
+
+/** An error as people need it: what did not work, why, and what to do now. */
+export interface Explanation {
+  readonly what: string;
+  readonly why: readonly string[];
+  readonly now: string;
+  readonly exit: ExitCode;
+}
+
+const NOW_BY_CODE: Readonly<Record<string, string>> = {
+  'bad-request': 'Correct the values named above and run the command again.',
+  'invalid-input': 'Correct the values named above and run the command again.',
+  unauthenticated: 'Get a new token and pass it with --token or LABSCAPE_TOKEN.',
+  forbidden: 'Use the token of a principal that may do this, or ask an operator to do it.',
+  'principal-revoked': 'Ask an administrator why, and to reinstate the principal.',
+  'not-found': 'Check the name: `labscape status` lists resources, `labscape allocations` allocations.',
+  'already-exists': 'Nothing: it is there already.',
+  'idempotency-mismatch': 'Use another --key, or repeat exactly the request that the key was first used for.',
+  'not-in-this-state': 'See its state with `labscape status`, and `labscape recoveries` for what runs.',
+  'no-capacity': 'Ask for less, release something, add capacity, or wait for room with --on-full wait.',
+  'quota-exceeded': "Release something, or ask an operator for a larger quota of the tenant's.",
+  'stale-precondition': 'Somebody else changed it: look at it again, then repeat the command.',
+  'too-many-requests': 'Wait a moment and run the command again.',
+  unavailable: 'Wait a moment and run the command again.',
+  moving: 'It is being moved to another resource: run the command again in a second.',
+  internal: 'Report the request id above to whoever runs the control plane.',
+};
+
+export function explain(error: unknown, doing: string): Explanation {
+  const what = `labscape ${doing} did not work`;
+  if (error instanceof ApiProblem) return explainProblem(error, what);
+  if (error instanceof ApiUnreachable) {
+    return {
+      ...{ what, why: [`nobody answers at ${error.message}`], exit: EXIT.unreachable },
+      now: 'Check that the control plane runs, and the address in --url or LABSCAPE_URL.',
+    };
+  }
+  if (error instanceof ApiContractError) {
+    return {
+      ...{ what, why: [error.message], exit: EXIT.failed },
+      now: 'Check that the URL is that of a Labscape API of the same version as this command.',
+    };
+  }
+  const why = [error instanceof Error ? error.message : String(error)];
+  return { what, why, now: 'This is a fault of the command itself: please report it.', exit: EXIT.failed };
+}
+
+function explainProblem(problem: ApiProblem, what: string): Explanation {
+  const fields = problem.errors.map(({ field, reason }) => `${field} ${reason}`);
+  const counts = Object.entries(problem.reasons).map(
+    ([reason, detail]) =>
+      `${reason}: ${typeof detail === 'object' ? JSON.stringify(detail) : String(detail)}`,
+  );
+  const request = problem.requestId === undefined ? [] : [`request ${problem.requestId}`];
+  const now =
+    NOW_BY_CODE[problem.code] ??
+    (problem.status >= 500
+      ? 'Wait a moment and run the command again.'
+      : 'Correct the request and run the command again.');
+  return {
+    ...{ what: `${what}: ${problem.code}`, now, exit: EXIT.failed },
+    why: [problem.message, ...fields, ...counts, ...request],
+  };
+}

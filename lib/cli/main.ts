@@ -1,0 +1,139 @@
+import { parseArgs } from 'node:util';
+import { createClient } from '../client/client.ts';
+import type { Chance, Clock } from '../clock.ts';
+import { type Command, type Context, EXIT, type ExitCode, type Invocation, UsageError } from './command.ts';
+import { allocate, allocations, release, renew } from './commands/allocations.ts';
+import { audit } from './commands/audit.ts';
+import { activate, drain, fail, labscapes, resources } from './commands/fleet.ts';
+import { recoveries } from './commands/recoveries.ts';
+import { status } from './commands/status.ts';
+import { explain } from './explain.ts';
+import type { CliIo } from './io.ts';
+import { type Paint, paintFor } from './paint.ts';
+
+/** In the order of the help. */
+const COMMANDS: readonly Command[] = [
+  status,
+  labscapes,
+  resources,
+  allocate,
+  allocations,
+  release,
+  renew,
+  fail,
+  drain,
+  activate,
+  recoveries,
+  audit,
+];
+
+const GLOBAL = {
+  url: { type: 'string' },
+  token: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+function helpText(paint: Paint): string {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+  const lines = COMMANDS.map(({ name, summary }) => `  ${paint('bold', name.padEnd(width))}  ${summary}`);
+  return [
+    'usage: labscape COMMAND [--url URL] [--token TOKEN] [--json]',
+    '',
+    ...lines,
+    '',
+    'labscape COMMAND --help says more. URL and token may also come from LABSCAPE_URL and LABSCAPE_TOKEN.',
+    'Exit codes: 0 done, 1 failed or refused, 2 not understood, 3 nobody answers.',
+    '',
+  ].join('\n');
+}
+
+const usageOf = ({ name, usage, summary }: Command): string =>
+  `usage: labscape ${[name, usage].join(' ').trimEnd()}\n${summary}\n`;
+
+/** Runs one command. All errors end here: said on standard error, as an exit code. */
+export async function main(
+  argv: readonly string[],
+  io: CliIo,
+  clock: Clock,
+  chance: Chance,
+): Promise<ExitCode> {
+  const [name, ...words] = argv;
+  const errPaint = paintFor(io.errIsTerminal, io.environment);
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    (name === undefined ? io.err : io.out)(helpText(paintFor(io.outIsTerminal, io.environment)));
+    return name === undefined ? EXIT.usage : EXIT.done;
+  }
+  const command = COMMANDS.find((each) => each.name === name);
+  if (command === undefined) {
+    io.err(`${errPaint('red', `labscape knows no command ${name}`)}\n\n${helpText(errPaint)}`);
+    return EXIT.usage;
+  }
+  try {
+    const parsed = parse(command, words);
+    if (parsed === 'help') {
+      io.out(usageOf(command));
+      return EXIT.done;
+    }
+    return await command.run(contextOf(parsed, io, clock, chance), parsed);
+  } catch (error) {
+    // The user has had enough: that is no failure of the command.
+    if (io.interrupted.aborted) return EXIT.done;
+    if (error instanceof UsageError) {
+      io.err(`${errPaint('red', `labscape ${name}: ${error.message}`)}\n${usageOf(command)}`);
+      return EXIT.usage;
+    }
+    const { what, why, now, exit } = explain(error, name);
+    io.err(`${errPaint('red', what)}\n${why.map((line) => `  ${line}`).join('\n')}\n${now}\n`);
+    return exit;
+  }
+}
+
+interface Parsed extends Invocation<Record<string, unknown>> {
+  readonly global: { url?: string; token?: string; json?: boolean };
+}
+
+function parse(command: Command, words: readonly string[]): Parsed | 'help' {
+  const cut = words.indexOf('--');
+  const before = cut < 0 ? words : words.slice(0, cut);
+  const rest = cut < 0 ? [] : words.slice(cut + 1);
+  const own = [
+    ...command.flagNames.map((flag) => [flag, { type: 'string' as const }]),
+    ...command.switches.map((flag) => [flag, { type: 'boolean' as const }]),
+  ];
+  const { values, positionals } = parseFlags(before, { ...GLOBAL, ...Object.fromEntries(own) });
+  const { url, token, json, help, ...flags } = values;
+  if (help) return 'help';
+  const { min, max } = command.positionals;
+  if (positionals.length < min) throw new UsageError('something to act on is missing');
+  if (positionals.length > max)
+    throw new UsageError(`does not understand ${positionals.slice(max).join(' ')}`);
+  if (rest.length > 0 && !command.takesRest) throw new UsageError('takes nothing after --');
+  const global = { ...(url && { url }), ...(token && { token }), ...(json && { json }) };
+  return { global, flags, positionals, rest };
+}
+
+function parseFlags(
+  args: readonly string[],
+  options: typeof GLOBAL & Record<string, { type: 'string' | 'boolean' }>,
+) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error));
+  }
+}
+
+function contextOf({ global }: Parsed, io: CliIo, clock: Clock, chance: Chance): Context {
+  const url = global.url ?? io.environment['LABSCAPE_URL'];
+  const token = global.token ?? io.environment['LABSCAPE_TOKEN'];
+  if (url === undefined || url === '') {
+    throw new UsageError('does not know where the control plane is: pass --url, or set LABSCAPE_URL');
+  }
+  if (!URL.canParse(url)) throw new UsageError(`${url} is not a URL`);
+  const json = global.json ?? false;
+  const client = createClient({ url, chance, ...(token && { token: () => token }) });
+  const show: Context['show'] = (value, human) =>
+    io.out(`${json ? JSON.stringify(value, null, 2) : human()}\n`);
+  return { client, io, clock, chance, json, show, paint: paintFor(io.outIsTerminal, io.environment) };
+}

@@ -1,0 +1,68 @@
+import type * as z from 'zod';
+import type { Recovery } from '../schemas/recovery.ts';
+import { demand, duration, instant } from './format.ts';
+import { type Paint, paintStatus } from './paint.ts';
+import { type Column, table } from './table.ts';
+
+type Report = z.output<typeof Recovery>;
+type Phase = Report['phases'][number];
+
+/** Width of the longest bar, characters. */
+const BAR_WIDTH = 32;
+const WORK = '█';
+const WAIT = '░';
+
+const COLUMNS: readonly Column[] = [
+  { title: 'PHASE' },
+  { title: 'MS', align: 'right' },
+  { title: 'BUDGET', align: 'right' },
+  { title: 'WITHIN' },
+  { title: 'WAITED', align: 'right' },
+  { title: `${WORK} WORK ${WAIT} WAIT` },
+];
+
+/** Work and wait to one scale; whatever took time at all is seen. */
+function bar(phase: Phase, longestMs: number, paint: Paint): string {
+  const cells = (ms: number) => (ms <= 0 ? 0 : Math.max(1, Math.round((ms / longestMs) * BAR_WIDTH)));
+  const work = WORK.repeat(Math.min(BAR_WIDTH, cells(phase.ms)));
+  return paint(phase.within ? 'green' : 'yellow', work) + paint('dim', WAIT.repeat(cells(phase.waitedMs)));
+}
+
+export function renderPhases(phases: readonly Phase[], paint: Paint): string {
+  const longestMs = Math.max(1, ...phases.map(({ ms, waitedMs }) => ms + waitedMs));
+  const rows = phases.map((phase) => [
+    phase.attempt > 1 ? `${phase.name} (attempt ${phase.attempt})` : phase.name,
+    phase.ms.toFixed(1),
+    phase.budgetMs === undefined ? '-' : String(phase.budgetMs),
+    phase.within ? paint('green', 'yes') : paint('yellow', 'no'),
+    phase.waitedMs > 0 ? duration(phase.waitedMs) : '-',
+    bar(phase, longestMs, paint),
+  ]);
+  return table(COLUMNS, rows, (text) => paint('dim', text));
+}
+
+/** The whole report of a recovery: what happened, how long each phase took, where the work is now. */
+export function renderRecovery(report: Report, paint: Paint): string {
+  const { id, status, resource, labscape, trigger, reason, startedAt, phases, moves, pending } = report;
+  const lines = [
+    `${paint('bold', id)}  ${paintStatus(paint, status)}`,
+    `${resource} in ${labscape}, started ${instant(startedAt)} by ${trigger}: ${reason}`,
+  ];
+  if (report.silentSince !== undefined && report.verdictAt !== undefined) {
+    lines.push(`silent for ${duration(report.verdictAt - report.silentSince)} before the verdict`);
+  }
+  lines.push('', phases.length === 0 ? 'No phase has ended yet.' : renderPhases(phases, paint));
+  lines.push('', `work ${duration(report.workMs)}, waited ${duration(report.waitedMs)}`);
+  const targets = [...new Set(moves.map(({ to }) => to))];
+  const count = moves.reduce((sum, move) => sum + move.count, 0);
+  const share = `${Math.round(report.rehomedShare * 100)} % of the demand`;
+  lines.push(
+    moves.length === 0
+      ? 'nothing was moved'
+      : `${moves.length} groups with ${count} allocations went to ${targets.join(', ')}: ${share} in the first transaction`,
+  );
+  for (const { group, count: waiting, demand: asked, reason: because } of pending) {
+    lines.push(paint('yellow', `${group} waits: ${waiting} allocations, ${demand(asked)}: ${because}`));
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,35 @@
+import type { Runtime } from '../../services/runtime.ts';
+import type { GroupRecord } from '../../store/groups.ts';
+import type { RecoveryRecord } from '../../store/recoveries.ts';
+import type { ResourceRecord } from '../../store/resources.ts';
+
+/** What a warm function knows of a recovery from the phase before: saves reads, never decides. */
+export interface Memory {
+  readonly recovery: RecoveryRecord;
+  /** The failed resource as the fence left it, and its groups as read beside the fence. */
+  readonly fenced?: { readonly source: ResourceRecord; readonly groups: readonly GroupRecord[] };
+}
+
+const RECOVERIES_MAX = 200;
+const memories = new WeakMap<Runtime, Map<string, Memory>>();
+
+const of = (runtime: Runtime): Map<string, Memory> => {
+  const known = memories.get(runtime);
+  if (known !== undefined) return known;
+  const fresh = new Map<string, Memory>();
+  memories.set(runtime, fresh);
+  return fresh;
+};
+
+/** Every use is backed by a condition on what is remembered; a refused write forgets. */
+export const remember = (runtime: Runtime, execution: string, memory: Memory): void => {
+  const all = of(runtime);
+  if (all.size >= RECOVERIES_MAX) all.clear();
+  all.set(execution, memory);
+};
+
+export const recall = (runtime: Runtime, execution: string): Memory | undefined => of(runtime).get(execution);
+
+export const forget = (runtime: Runtime, execution: string): void => {
+  of(runtime).delete(execution);
+};

@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { openDataFolder } from '../../../infra/local/data-folder.ts';
+import { openIssuer } from '../../../infra/local/issuer.ts';
+import { temporaryFolder } from '../../infra/support.ts';
+
+let folder: ReturnType<typeof temporaryFolder>;
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+afterEach(() => folder.remove());
+
+test('removes a temporary folder when it is released, and keeps a named one', () => {
+  const temporary = openDataFolder(undefined);
+  temporary.release();
+  expect(existsSync(temporary.path)).toBe(false);
+  const named = openDataFolder(join(folder.path, 'deep', 'data'));
+  named.release();
+  expect(existsSync(named.path)).toBe(true);
+});
+
+test('refuses a folder that a living process uses', () => {
+  writeFileSync(join(folder.path, 'host.lock'), JSON.stringify({ host: process.pid }));
+  expect(() => openDataFolder(folder.path)).toThrow(`is in use by process ${process.pid}`);
+});
+
+test('refuses a folder that the engine of a dead host still holds', async () => {
+  const dead = await pidOfDeadProcess();
+  writeFileSync(join(folder.path, 'host.lock'), JSON.stringify({ host: dead, engine: process.pid }));
+  expect(() => openDataFolder(folder.path)).toThrow('a database engine whose host has died');
+});
+
+test('takes over a folder whose host and engine are dead', async () => {
+  const dead = await pidOfDeadProcess();
+  writeFileSync(join(folder.path, 'host.lock'), JSON.stringify({ host: dead, engine: dead }));
+  openDataFolder(folder.path).release();
+});
+
+test('takes over a folder whose lock was cut short', () => {
+  writeFileSync(join(folder.path, 'host.lock'), '{"ho');
+  openDataFolder(folder.path).release();
+});
+
+test('says which folder cannot be written', () => {
+  const file = join(folder.path, 'file');
+  writeFileSync(file, '');
+  expect(() => openDataFolder(file)).toThrow(`The data folder ${file} cannot be written`);
+  expect(() => openDataFolder(join(file, 'below'))).toThrow('cannot be written');
+});
+
+test('keeps the signing key for its owner only, and over restarts', async () => {
+  const path = join(folder.path, 'issuer-key.json');
+  const first = await openIssuer(path);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect((await openIssuer(path)).keys).toBe(first.keys);
+  expect(first.keys).not.toContain(JSON.parse(readFileSync(path, 'utf8')).d);
+});
+
+test('says when the signing key is none', async () => {
+  const path = join(folder.path, 'issuer-key.json');
+  writeFileSync(path, 'nonsense');
+  await expect(openIssuer(path)).rejects.toThrow(`${path} is not a signing key`);
+});
+
+async function pidOfDeadProcess(): Promise<number> {
+  const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
+  await new Promise((resolve) => child.once('exit', resolve));
+  return child.pid ?? 0;
+}
