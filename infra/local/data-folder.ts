@@ -49,20 +49,22 @@ function makeFolder(path: string): void {
 
 /** Two engines on one file would each believe their own cache. */
 function refuseIfInUse(folder: string, lock: string): void {
-  let text: string;
-  try {
-    text = readFileSync(lock, 'utf8');
-  } catch {
-    return;
-  }
-  const parsed = Lock.safeParse(JSON.parse(text));
-  if (!parsed.success) return;
-  const { host, engine } = parsed.data;
-  if (isAlive(host)) throw new HostError(`The data folder ${folder} is in use by process ${host}.`);
+  const { host, engine } = readLock(lock);
+  if (host !== undefined && isAlive(host))
+    throw new HostError(`The data folder ${folder} is in use by process ${host}.`);
   if (engine !== undefined && isAlive(engine))
     throw new HostError(
       `The data folder ${folder} is held by process ${engine}, a database engine whose host has died: end it first.`,
     );
+}
+
+/** A lock that is missing or was cut short holds nothing. */
+function readLock(lock: string): Partial<z.infer<typeof Lock>> {
+  try {
+    return Lock.parse(JSON.parse(readFileSync(lock, 'utf8')));
+  } catch {
+    return {};
+  }
 }
 
 function isAlive(pid: number): boolean {

@@ -41,6 +41,11 @@ export interface Agent {
 /** Until the first answer names the beat and the lease, ms. */
 const FIRST_BEAT_MS = 1_000;
 const FIRST_LEASE_MS = 10_000;
+/**
+ * Beats that may wait for their answers at the same time. While any waits they leave at least this part of a lease
+ * apart, so a control plane that hangs is not flooded, and a late answer still finds a successor on its way.
+ */
+const BEATS_IN_FLIGHT_MAX = 8;
 
 interface Kept {
   readonly keeper: ResourceKeeper;
@@ -68,6 +73,8 @@ class RunningAgent implements Agent {
   #beatMs = FIRST_BEAT_MS;
   #leaseMs = FIRST_LEASE_MS;
   #seq = 0;
+  /** Sequence number of the latest beat that was answered. */
+  #heardSeq = 0;
   #replays = 0;
   #lastFailure = '';
   #beating: Promise<void> | undefined;
@@ -113,53 +120,63 @@ class RunningAgent implements Agent {
     return Object.fromEntries([...this.#kept].map(([resource, { keeper }]) => [resource, keeper.counts()]));
   }
 
+  /** A beat leaves every `beatMs`, whether or not those before were answered: a slow answer must not cost a lease. */
   async #beatLoop(): Promise<void> {
     const { clock } = this.#options;
+    const inFlight = new Set<Promise<void>>();
     while (!this.#closing.signal.aborted) {
       const startedMs = clock.monotonicMs();
       this.#hurry = new AbortController();
-      await this.#beat();
-      const restMs = this.#beatMs - (clock.monotonicMs() - startedMs);
+      if (inFlight.size >= BEATS_IN_FLIGHT_MAX) await Promise.race(inFlight);
+      const load = await this.#hostLoad();
+      const beat = this.#beat(load).finally(() => inFlight.delete(beat));
+      inFlight.add(beat);
+      // The first answer names the time to the next beat.
+      if (this.#heardSeq === 0) await Promise.race([beat, sleep(FIRST_BEAT_MS)]);
+      const paceMs = inFlight.size === 0 ? 0 : this.#leaseMs / BEATS_IN_FLIGHT_MAX;
+      const restMs = Math.max(this.#beatMs, paceMs) - (clock.monotonicMs() - startedMs);
       // A changed health is told at once, not with the next beat.
       await sleep(Math.max(0, restMs), undefined, { signal: this.#hurry.signal }).catch(() => undefined);
     }
+    await Promise.all(inFlight);
   }
 
-  async #beat(): Promise<void> {
-    const { config, client, clock, log } = this.#options;
-    const load = await this.#hostLoad();
+  async #beat(load: Vector | undefined): Promise<void> {
+    const { config, client, clock } = this.#options;
     // Taken before anything is sent, the token's renewal included: the lease may only come out shorter.
     const sentAt: Instants = { monotonicMs: clock.monotonicMs(), wallMs: clock.now() };
-    this.#seq = nextSeq(this.#seq, sentAt.wallMs);
-    const faults = new Map([...this.#kept].map(([id, { keeper }]) => [id, keeper.takeFaults()]));
-    const body = this.#body(load, faults);
+    const seq = nextSeq(this.#seq, sentAt.wallMs);
+    this.#seq = seq;
     try {
       const answer = await client.call(
         'beat',
-        { params: { labscape: config.labscape }, body },
-        // Two tries fit into one lease; a beat that comes too late has a successor anyway.
-        {
-          retry: RETRY_NEVER,
-          timeoutMs: Math.max(this.#beatMs, this.#leaseMs / 2),
-          signal: this.#closing.signal,
-        },
+        { params: { labscape: config.labscape }, body: this.#body(seq, load) },
+        // An answer that is older than the lease it gives is worth nothing.
+        { retry: RETRY_NEVER, timeoutMs: this.#leaseMs, signal: this.#closing.signal },
       );
-      this.#heard(answer, sentAt);
+      // Overtaken by the answer to a later beat.
+      if (seq > this.#heardSeq) this.#heard(answer, sentAt, seq);
     } catch (error) {
-      if (this.#closing.signal.aborted) return;
-      if (error instanceof ApiProblem && error.code === 'replayed-heartbeat') {
-        this.#seq = leapAfterReplay(this.#seq, this.#replays);
-        this.#replays += 1;
-      }
-      const reason = reasonOf(error);
-      if (reason !== this.#lastFailure) log('warn', 'beat not accepted', { reason });
-      this.#lastFailure = reason;
+      if (!this.#closing.signal.aborted) this.#failed(error, seq);
     }
   }
 
-  #heard(answer: z.output<typeof HeartbeatAnswer>, sentAt: Instants): void {
+  #failed(error: unknown, seq: number): void {
+    if (error instanceof ApiProblem && error.code === 'replayed-heartbeat') {
+      // One that a later beat overtook on its way is no sign of a clock that was set back.
+      if (seq < this.#heardSeq) return;
+      this.#seq = leapAfterReplay(this.#seq, this.#replays);
+      this.#replays += 1;
+    }
+    const reason = reasonOf(error);
+    if (reason !== this.#lastFailure) this.#options.log('warn', 'beat not accepted', { reason });
+    this.#lastFailure = reason;
+  }
+
+  #heard(answer: z.output<typeof HeartbeatAnswer>, sentAt: Instants, seq: number): void {
     if (this.#lastFailure !== '') this.#options.log('info', 'beats are accepted again');
     this.#lastFailure = '';
+    this.#heardSeq = seq;
     this.#replays = 0;
     this.#beatMs = answer.beatMs;
     this.#leaseMs = answer.leaseMs;
@@ -175,18 +192,18 @@ class RunningAgent implements Agent {
     return this.#meter.used().catch(() => undefined);
   }
 
-  #body(load: Vector | undefined, faults: ReadonlyMap<string, number>): z.input<typeof HeartbeatInput> {
+  #body(seq: number, load: Vector | undefined): z.input<typeof HeartbeatInput> {
     const { config } = this.#options;
-    const resources = [...this.#kept].map(([resource, { keeper, watch }]) => {
+    const resources = [...this.#kept.values()].map(({ keeper, watch }) => {
       const measured = config.load === 'demand' ? keeper.demand() : load;
       return {
         ...keeper.entry(),
         ...watch.health,
         // Faults of the host only: a tenant's command that keeps failing must not fail the host over.
-        errors: faults.get(resource) ?? 0,
+        errors: keeper.takeFaults(),
         ...(measured && { load: measured }),
       };
     });
-    return { agent: config.agent, seq: this.#seq, resources };
+    return { agent: config.agent, seq, resources };
   }
 }

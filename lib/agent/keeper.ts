@@ -117,7 +117,7 @@ export class ResourceKeeper {
     return { running, total: this.#running.size };
   }
 
-  /** An accepted beat; the caller sends one at a time, so answers arrive in the order of sending. */
+  /** An accepted beat; the caller passes answers on in the order in which the beats were sent. */
   onBeat(answered: AnsweredResource, sentAt: Instants, leaseMs: number): void {
     if (this.#closed) return;
     const { epoch, assignmentRevision: revision, leased } = answered;

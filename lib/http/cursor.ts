@@ -1,6 +1,11 @@
 import { Buffer } from 'node:buffer';
 import type * as z from 'zod';
+import type { ProblemError } from '../errors.ts';
 import { invalidField } from './field-errors.ts';
+
+/** What is said about a cursor that we did not make, or not for this list. */
+export const badCursor = (): ProblemError =>
+  invalidField('cursor', 'must be the `next` of the page before, unchanged');
 
 const CURSOR = /^[A-Za-z0-9_-]{1,1024}$/;
 
@@ -18,7 +23,7 @@ export function decodeCursor<S extends z.ZodType>(
   cursor: string | undefined,
 ): z.infer<S> | undefined {
   if (cursor === undefined) return undefined;
-  const refusal = invalidField('cursor', 'must be the `next` of the page before, unchanged');
+  const refusal = badCursor();
   if (!CURSOR.test(cursor)) throw refusal;
   const bytes = Buffer.from(cursor, 'base64url');
   // Decoding forgives trailing bits; the same position must not have two spellings.

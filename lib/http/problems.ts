@@ -2,6 +2,7 @@ import type { MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { type ProblemCode, ProblemError, type ProblemOptions } from '../errors.ts';
 import type { Problem } from '../schemas/problem.ts';
+import { badCursor } from './cursor.ts';
 import type { Exchange } from './exchange.ts';
 
 /** Seconds until another try makes sense: a throttled partition recovers at once, an outage does not. */
@@ -20,6 +21,7 @@ const isGeneric = (code: ProblemCode): code is keyof typeof GENERIC => code in G
 function toProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   const name = error instanceof Error ? error.name : '';
+  if (name === 'BadStartKey') return badCursor();
   const options = (retryAfterS: number): ProblemOptions => ({ cause: error, retryAfterS });
   if (name === 'Throttled') return new ProblemError('unavailable', '', options(THROTTLED_RETRY_S));
   if (name === 'StoreUnavailable') return new ProblemError('unavailable', '', options(OUTAGE_RETRY_S));

@@ -4,7 +4,10 @@ import { Instant } from './common.ts';
 /** An entity's key in its chain: `resource#id`, `labscape#id`, `tenant#id`, `principal#id`, `recovery#id`, `allocation#tenant#key`. */
 export const EntityRef = z
   .string()
-  .regex(/^(resource|labscape|tenant|principal|recovery|allocation)#[a-z0-9#-]{1,130}$/);
+  .regex(
+    /^((resource|labscape|tenant|principal|recovery)#[a-z0-9-]{1,80}|allocation#[a-z0-9-]{1,40}#[a-z0-9-]{1,64})$/,
+    'must be KIND#ID, or allocation#TENANT#ID',
+  );
 
 export const AuditEvent = z.object({
   entity: z.string(),
@@ -19,10 +22,13 @@ export const AuditEvent = z.object({
 });
 export type AuditEvent = z.infer<typeof AuditEvent>;
 
+/** Events are found by times of 13 digits: until the year 2286. */
+const TIME_MAX = 9_999_999_999_999;
+
 export const AuditQuery = z.strictObject({
   entity: EntityRef.optional(),
-  from: z.coerce.number().int().min(0).optional(),
-  to: z.coerce.number().int().min(0).optional(),
+  from: z.coerce.number().int().min(0).max(TIME_MAX).optional(),
+  to: z.coerce.number().int().min(0).max(TIME_MAX).optional(),
   cursor: z.string().max(1024).optional(),
   limit: z.coerce.number().int().min(1).max(500).optional(),
 });

@@ -68,9 +68,15 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
     const [snapshot, slice] = await Promise.all([
       runtime.fleet.snapshot(),
-      runtime.quotas.choose(request.tenant, request.input.demand, runtime.chance.uniform()),
+      sliceFor(runtime, request),
       request.cleared(),
     ]);
+    if (slice instanceof ProblemError) {
+      // What was placed before counts in that quota itself: `exists` is looked at first.
+      const existing = await existingOf(runtime, request, draft);
+      if (existing !== undefined) return existing;
+      throw slice;
+    }
     const ranking = leastLoaded(
       snapshot.resources.filter((r) => !refused.has(r.id)),
       {
@@ -140,6 +146,16 @@ const draftOf = (
 };
 
 type Draft = ReturnType<typeof draftOf>;
+
+/** The quota slice to take from, or the refusal. */
+const sliceFor = async (runtime: Runtime, request: AllocateRequest): Promise<QuotaSlice | ProblemError> => {
+  try {
+    return await runtime.quotas.choose(request.tenant, request.input.demand, runtime.chance.uniform());
+  } catch (error) {
+    if (error instanceof ProblemError) return error;
+    throw error;
+  }
+};
 
 const tryPlace = async (
   runtime: Runtime,

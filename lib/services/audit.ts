@@ -53,6 +53,11 @@ export const eventsBetween = async (
       errors: [{ field: 'from', reason: 'is more than 366 days before to' }],
     });
   }
+  if (range.fromMs > range.toMs) {
+    throw new ProblemError('invalid-input', 'the range ends before it begins', {
+      errors: [{ field: 'from', reason: 'is after to' }],
+    });
+  }
   const items: AuditEvent[] = [];
   const lastDay = dayOf(range.toMs);
   let position: EventPosition | undefined = from ?? { day: dayOf(range.fromMs) };

@@ -71,10 +71,13 @@ const takeFence = async (runtime: Runtime, resource: ResourceRecord, report: Rep
   }
 };
 
-/** The labscape's answer to a restore order; a late one only clears the order. */
+/** The labscape's answer to a restore order; a late one only clears the order it answers. */
 const takeRestore = async (runtime: Runtime, resource: ResourceRecord, report: Report): Promise<void> => {
   const { restore } = report;
   if (restore === undefined) return;
-  await dropOrder(runtime.store, resource.labscape, resource.id);
-  await answerWait(runtime, restore.recovery, 'RestoreSystem', restore.outcome);
+  const recovery = await readRecovery(runtime.store, restore.recovery);
+  // Nobody answers for a resource but its own labscape.
+  if (recovery?.resource !== resource.id) return;
+  await dropOrder(runtime.store, resource.labscape, resource.id, recovery.id);
+  await answerWait(runtime, recovery.id, 'RestoreSystem', restore.outcome);
 };

@@ -2,6 +2,8 @@ import type { Phase } from '../schemas/recovery.ts';
 import { exchangeWaiting, readRecovery } from '../store/recoveries.ts';
 import type { Runtime } from './runtime.ts';
 
+/** The answer to a request for approval that ends the recovery instead of letting it go on. */
+const REJECTED = 'reject';
 /** A race is only with the wait's own beginning and with other answers: few. */
 const ANSWER_TRIES = 4;
 
@@ -44,7 +46,9 @@ export const leaveToken = async (
       waiting.phase !== phase ||
       waiting.answer !== undefined
     ) {
-      await runtime.executions.succeed(token);
+      if (waiting?.phase === phase && waiting.answer === REJECTED)
+        await runtime.executions.fail(token, 'Rejected', 'rejected before the wait began');
+      else await runtime.executions.succeed(token);
       return;
     }
     if (await exchangeWaiting(runtime.store, recovery, { ...waiting, token })) return;

@@ -8,6 +8,11 @@ export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
 }
 
+/** A query was to go on from a position that the table does not know: whoever made the cursor up. */
+export class BadStartKey extends Error {
+  override readonly name = 'BadStartKey';
+}
+
 const THROTTLING = new Set([
   'ProvisionedThroughputExceededException',
   'ThrottlingException',

@@ -3,7 +3,7 @@ import type { Order } from '../schemas/heartbeat.ts';
 import { type Item, N, optNum, S, str } from './attributes.ts';
 import { keys } from './keys.ts';
 import type { Store } from './store.ts';
-import { absent, type Condition, exists, updateInput } from './update.ts';
+import { type Condition, exists, updateInput } from './update.ts';
 
 /** What is known of a labscape's hosts: one packed item, one write per batch. */
 export interface BeatRecord {
@@ -107,7 +107,7 @@ export const writeBeats = async (
 /** The labscape's empty heartbeat item, born with the labscape. */
 export const newBeatItem = (labscape: string): Item => ({ ...keys.beat(labscape), v: N(1) });
 
-/** Leaves an order for any agent of the labscape; once per recovery. */
+/** Leaves an order for any agent of the labscape; it replaces one of an older recovery. */
 export const putOrder = async (store: Store, labscape: string, order: Order): Promise<void> => {
   const name = `${ORDER}${order.resource}`;
   await store.update(
@@ -115,18 +115,35 @@ export const putOrder = async (store: Store, labscape: string, order: Order): Pr
       table: store.tables.state,
       key: keys.beat(labscape),
       set: { [name]: S(JSON.stringify(order)) },
-      conditions: [exists('pk'), absent(name)],
+      conditions: [exists('pk')],
     }),
   );
 };
 
-export const dropOrder = async (store: Store, labscape: string, resource: string): Promise<void> => {
+/** Takes the resource's order back; with `recovery`, only that recovery's. */
+export const dropOrder = async (
+  store: Store,
+  labscape: string,
+  resource: string,
+  recovery?: string,
+): Promise<void> => {
+  const name = `${ORDER}${resource}`;
+  const ofRecovery: Condition[] =
+    recovery === undefined
+      ? []
+      : [
+          {
+            text: 'contains(#order, :recovery)',
+            names: { '#order': name },
+            values: { ':recovery': S(`"recovery":${JSON.stringify(recovery)}`) },
+          },
+        ];
   await store.update(
     updateInput({
       table: store.tables.state,
       key: keys.beat(labscape),
-      remove: [`${ORDER}${resource}`],
-      conditions: [exists('pk')],
+      remove: [name],
+      conditions: [exists('pk'), ...ofRecovery],
     }),
   );
 };

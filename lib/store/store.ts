@@ -11,7 +11,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { Item } from './attributes.ts';
-import { StoreUnavailable, Throttled, translate } from './errors.ts';
+import { BadStartKey, StoreUnavailable, Throttled, translate } from './errors.ts';
 import type { Key } from './keys.ts';
 import type { UpdateInput, Write } from './write.ts';
 
@@ -82,8 +82,16 @@ export class Store {
 
   async query(input: Omit<QueryCommandInput, 'TableName'>, table: keyof Tables = 'state'): Promise<Page> {
     return translate('query', async () => {
-      const answer = await this.#client.send(new QueryCommand({ ...input, TableName: this.tables[table] }));
-      return { items: answer.Items ?? [], next: answer.LastEvaluatedKey };
+      try {
+        const answer = await this.#client.send(new QueryCommand({ ...input, TableName: this.tables[table] }));
+        return { items: answer.Items ?? [], next: answer.LastEvaluatedKey };
+      } catch (error) {
+        // All else in a query is ours.
+        const foreign = input.ExclusiveStartKey !== undefined;
+        if (foreign && error instanceof Error && error.name === 'ValidationException')
+          throw new BadStartKey('the table refuses the position', { cause: error });
+        throw error;
+      }
     });
   }
 

@@ -5,6 +5,9 @@ import { type Figure, printFigures } from './figures.ts';
 const BENCHMARKS: Readonly<
   Record<string, () => Promise<(progress: (text: string) => void) => Promise<readonly Figure[]>>>
 > = {
+  allocate: async () => (await import('./allocate.ts')).allocate,
+  coldstart: async () => (await import('./coldstart.ts')).coldstart,
+  'failover-scale': async () => (await import('./failover-scale.ts')).failoverScale,
   phases: async () => (await import('./phases-bench.ts')).phases,
 };
 

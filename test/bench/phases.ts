@@ -1,5 +1,5 @@
-import { DynamoDBClient, GetItemCommand, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
 import type { Recovery } from '../../lib/schemas/recovery.ts';
+import { BareTable } from './bare-table.ts';
 import { type Figure, figureOf } from './figures.ts';
 import {
   allocateMany,
@@ -65,34 +65,22 @@ const drainBack = async (bench: Bench, target: string): Promise<void> => {
   if (groups > 0) await drainAndReturn(bench, target);
 };
 
-/** The same number of items in one bare transaction on the same engine, same client library. */
+/** The same number of items in one bare transaction. */
 const bareTransaction = (bench: Bench, groups: number): (() => Promise<number>) => {
-  const client = new DynamoDBClient({
-    endpoint: bench.host.engine.url,
-    region: 'local',
-    credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
-  });
-  const table = bench.host.template.tables.find((t) => t.name.toLowerCase().includes('state'))?.name ?? '';
+  const bare = new BareTable(bench);
   let round = 0;
-  return async () => {
+  return () => {
     round += 1;
-    await client.send(
-      new GetItemCommand({ TableName: table, Key: { pk: { S: 'bench' }, sk: { S: 'bench' } } }),
+    return bare.transact(
+      Array.from({ length: groups + TARGETS.length + 3 }, (_, index) => ({
+        Update: {
+          TableName: bare.state,
+          Key: { pk: { S: `bench-${index}` }, sk: { S: 'bench' } },
+          UpdateExpression: 'SET a = :a ADD b :b',
+          ExpressionAttributeValues: { ':a': { S: 'x'.repeat(200) }, ':b': { N: String(round) } },
+        },
+      })),
     );
-    const startedMs = performance.now();
-    await client.send(
-      new TransactWriteItemsCommand({
-        TransactItems: Array.from({ length: groups + TARGETS.length + 3 }, (_, index) => ({
-          Update: {
-            TableName: table,
-            Key: { pk: { S: `bench-${index}` }, sk: { S: 'bench' } },
-            UpdateExpression: 'SET a = :a ADD b :b',
-            ExpressionAttributeValues: { ':a': { S: 'x'.repeat(200) }, ':b': { N: String(round) } },
-          },
-        })),
-      }),
-    );
-    return performance.now() - startedMs;
   };
 };
 

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as z from 'zod';
+import { ApiProblem } from '../../client/api-error.ts';
 import type { RECOVERY_STATUSES, Recovery } from '../../schemas/recovery.ts';
 import { type Context, EXIT, type ExitCode } from '../command.ts';
 import { duration } from '../format.ts';
 import { renderRecovery } from '../timeline.ts';
 
 const WATCH_EVERY_MS = 300;
+/** A recovery that was just started is known only once its first phase has begun, ms. */
+const BEGUN_WITHIN_MS = 5_000;
 const UNFINISHED: ReadonlySet<(typeof RECOVERY_STATUSES)[number]> = new Set(['running', 'awaiting-approval']);
 
 type Report = z.output<typeof Recovery>;
@@ -15,8 +18,17 @@ export async function followRecovery(context: Context, recovery: string): Promis
   const { client, io, json } = context;
   let shown = 0;
   let lastState = '';
+  const givenUpMs = context.clock.monotonicMs() + BEGUN_WITHIN_MS;
   for (;;) {
-    const report = await client.call('getRecovery', { params: { recovery } });
+    const report = await client.call('getRecovery', { params: { recovery } }).catch((error: unknown) => {
+      const missing = error instanceof ApiProblem && error.code === 'not-found';
+      if (missing && lastState === '' && context.clock.monotonicMs() < givenUpMs) return undefined;
+      throw error;
+    });
+    if (report === undefined) {
+      await sleep(WATCH_EVERY_MS, undefined, { signal: io.interrupted });
+      continue;
+    }
     const state = `${report.status} ${report.nextPhase ?? ''}`;
     const changed = state !== lastState || report.phases.length > shown;
     if (changed && json) io.out(`${JSON.stringify(report)}\n`);

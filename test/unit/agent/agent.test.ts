@@ -159,6 +159,19 @@ describe('an agent', () => {
     expect(agent.counts()['r1']).toEqual({ running: 1, total: 1 });
   });
 
+  test('keeps its lease when answers come late, since later beats do not wait for them', async () => {
+    api.add('r1', [work('a')]);
+    const agent = await start();
+    await runs(agent, 1);
+    api.beatDelayMs = api.leaseMs * 0.6;
+    const beats = api.beats.length;
+    await until('many late answers', () => api.beats.length > beats + 10);
+    expect(linesOf('a').map(({ n }) => n)).toEqual(linesOf('a').map((_, i) => i + 1));
+    const gapsMs = linesOf('a').map(({ at }, i, all) => at - (all[i - 1]?.at ?? at));
+    // A stop and a start would show as a gap of about the time between two answers.
+    expect(Math.max(...gapsMs)).toBeLessThan(api.leaseMs / 4);
+  });
+
   test('passes the numbers of an earlier run whose clock was ahead', async () => {
     api.add('r1', [work('a')]);
     api.lastSeq = Date.now() + 3_000;

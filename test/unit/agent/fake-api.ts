@@ -34,6 +34,8 @@ export class FakeApi {
   leaseMs = 800;
   /** Connections are cut instead of answered. */
   down = false;
+  /** How late beats are answered, ms. */
+  beatDelayMs = 0;
   pageSize = 1000;
   lastSeq = 0;
   /** Status of the next reports, until empty. */
@@ -117,7 +119,11 @@ export class FakeApi {
     body: unknown,
   ): Promise<[number, unknown]> {
     const known: Partial<Record<Operation, () => Promise<[number, unknown]> | [number, unknown]>> = {
-      beat: () => this.#beat(body as Beat),
+      beat: async () => {
+        const answer = this.#beat(body as Beat);
+        if (this.beatDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.beatDelayMs));
+        return answer;
+      },
       getAssignments: () =>
         this.#assignments(params['resource'] ?? '', query as Parameters<FakeApi['poll']>[1]),
       report: () => this.#report({ ...(body as Report), resource: params['resource'] ?? '' }),

@@ -81,9 +81,9 @@ describe('policy evaluation', () => {
   test('a statement with a condition never allows, and always denies', () => {
     const condition = { Condition: { StringEquals: { 'aws:x': 'y' } }, Action: ['*'], Resource: ['*'] };
     expect(evaluate([{ Effect: 'Allow', ...condition }], 'a:b', 'c')).toBe('implicit-deny');
-    expect(
-      evaluate([{ Effect: 'Deny', ...condition }, statement('Allow', ['*'], ['*'])], 'a:b', 'c'),
-    ).toBe('explicit-deny');
+    expect(evaluate([{ Effect: 'Deny', ...condition }, statement('Allow', ['*'], ['*'])], 'a:b', 'c')).toBe(
+      'explicit-deny',
+    );
   });
 
   test('refuses to read a statement that says what it does not cover', () => {

@@ -1,0 +1,40 @@
+import * as z from 'zod';
+import { Capacity, Class, Vector } from '../schemas/common.ts';
+import { RESOURCE_STATUSES, ResourceStatus } from '../schemas/resource.ts';
+
+/** What the fold needs of each event's body; what else a body says is for people. */
+export const PlacedBody = z.object({
+  group: z.string(),
+  born: z.boolean(),
+  resource: z.string().nullable(),
+  class: Class,
+  demand: Vector,
+  leaseUntil: z.int().nullish(),
+});
+export const EndedBody = z.object({ group: z.string(), closed: z.boolean() });
+export const RenewedBody = z.object({ leaseUntil: z.int() });
+
+export const RegisteredBody = z.object({ labscape: z.string(), capacity: Capacity });
+export const EditedBody = z.object({ capacity: Capacity });
+export const FencedBody = z.object({ epoch: z.int() });
+export const RecoveryEndedBody = z.object({ to: ResourceStatus, epoch: z.int() });
+const Moved = z.object({
+  group: z.string(),
+  /** Null: it waited for a home. */
+  from: z.string().nullable(),
+  to: z.string(),
+  epoch: z.int().min(2),
+});
+export const MovesBody = z.object({
+  moves: z.array(Moved),
+  pending: z.array(z.object({ group: z.string(), epoch: z.int().min(2) })).default([]),
+});
+export const StatusBody = z.object({ to: ResourceStatus });
+
+/** `resource.STATUS`: a verdict, or a person's word; `activated` is a person's `healthy`. */
+export const STATUS_EVENTS: ReadonlySet<string> = new Set([
+  ...RESOURCE_STATUSES.map((status) => `resource.${status}`),
+  'resource.activated',
+]);
+/** Events that say something happened and change no owner, amount or status of what is rebuilt. */
+export const SILENT_EVENTS: ReadonlySet<string> = new Set(['resource.recovery-refused']);

@@ -1,0 +1,63 @@
+import type { Class, Vector } from '../schemas/common.ts';
+import type { ResourceStatus } from '../schemas/resource.ts';
+
+/** Who owned a group from an epoch on, by one event; without an owner it waited. */
+export interface Claim {
+  readonly group: string;
+  readonly epoch: number;
+  readonly owner: string | undefined;
+  /** The owner before, as the event has it; undefined where it names none. */
+  readonly from: string | undefined;
+  /** `entity/rev` of the event. */
+  readonly by: string;
+}
+
+export interface FoldedAllocation {
+  readonly tenant: string;
+  readonly id: string;
+  readonly status: 'active' | 'released' | 'expired';
+  readonly class: Class;
+  readonly demand: Vector;
+  readonly group: string;
+  readonly leaseUntil: number | undefined;
+}
+
+export interface FoldedGroup {
+  readonly id: string;
+  readonly status: 'placed' | 'pending' | 'closed';
+  readonly epoch: number;
+  /** Every epoch an event gave it, in order; 1…n, each once, in a whole history. */
+  readonly epochs: readonly number[];
+  readonly resource: string | undefined;
+  readonly count: number;
+  readonly demand: Vector;
+}
+
+export interface FoldedResource {
+  readonly id: string;
+  readonly labscape: string;
+  readonly status: ResourceStatus;
+  readonly epoch: number;
+  readonly capacity: Vector;
+  readonly used: Vector;
+  readonly groups: readonly string[];
+}
+
+export interface FoldedState {
+  readonly resources: ReadonlyMap<string, FoldedResource>;
+  readonly groups: ReadonlyMap<string, FoldedGroup>;
+  /** By `tenant#id`. */
+  readonly allocations: ReadonlyMap<string, FoldedAllocation>;
+  /** One sentence per thing that does not fit together. */
+  readonly faults: readonly string[];
+}
+
+/** What replaying single entities yields before it is added up. */
+export interface Findings {
+  readonly resources: Map<string, Omit<FoldedResource, 'used' | 'groups'>>;
+  readonly allocations: Map<string, FoldedAllocation>;
+  readonly claims: Claim[];
+  /** Groups whose last member's end closed them. */
+  readonly closed: Set<string>;
+  readonly faults: string[];
+}

@@ -1,0 +1,82 @@
+import { hashEvent } from '../../../lib/audit/event.ts';
+import type { AuditEvent } from '../../../lib/schemas/audit.ts';
+import { NOW_MS } from './scripted-api.ts';
+
+/** Answers of the API, as small as the contract lets them be. */
+const vector = (n: number) => ({ processing: n, memory: n, storage: n, network: n });
+
+export const resource = {
+  ...{ id: 'north-1', labscape: 'north', status: 'healthy', since: 1, statusReason: 'beating' },
+  ...{ capacity: vector(100), limit: vector(80), fill: vector(72), used: vector(40), groups: 2 },
+  ...{ labels: { rack: 'a' }, epoch: 3, cfg: 1, assignmentRevision: 5 },
+};
+
+export const fleet = {
+  at: NOW_MS,
+  labscapes: [
+    {
+      ...{ id: 'north', mode: 'automatic', maintenance: false },
+      resources: [
+        {
+          ...{ id: 'north-1', status: 'healthy', verdict: 'healthy', reason: 'beating', since: 1 },
+          ...{ lastBeatAt: NOW_MS - 400, capacity: vector(100), limit: vector(80), used: vector(40) },
+          ...{ groups: 2, epoch: 3 },
+        },
+        {
+          ...{ id: 'north-2', status: 'recovering', verdict: 'failed', reason: 'silent for 2 s', since: 1 },
+          ...{ capacity: vector(100), limit: vector(80), used: vector(0), groups: 0, epoch: 4 },
+          recovery: 'north-2-4-1',
+        },
+      ],
+    },
+  ],
+  recoveries: [{ id: 'north-2-4-1', resource: 'north-2', status: 'running', startedAt: NOW_MS - 900 }],
+  pending: { groups: 1, oldestAt: NOW_MS - 60_000 },
+};
+
+export const allocation = {
+  ...{ id: 'a1', tenant: 'acme', status: 'placed', class: 'normal', demand: vector(10) },
+  ...{
+    constraints: {},
+    resource: 'north-1',
+    labscape: 'north',
+    running: true,
+    createdAt: NOW_MS - 3_600_000,
+  },
+};
+
+const phase = (name: string, ms: number, waitedMs: number, within: boolean) => ({
+  ...{ name, startedAt: 1, endedAt: 2, ms, waitedMs, budgetMs: 5, within, attempt: 1, detail: {} },
+});
+
+export const recovery = {
+  ...{ id: 'north-2-4-1', resource: 'north-2', labscape: 'north', trigger: 'detector', status: 'done' },
+  ...{ reason: 'silent for 2 s', attempt: 1, epoch: 4, startedAt: NOW_MS - 5000, endedAt: NOW_MS },
+  ...{ silentSince: NOW_MS - 7000, verdictAt: NOW_MS - 5000, nextPhase: 'Close' },
+  phases: [
+    phase('Detect', 0.4, 0, true),
+    phase('Failover', 7.25, 0, false),
+    phase('ResumeService', 3, 900, true),
+  ],
+  moves: [{ group: 'g1', from: 'north-2', to: 'north-1', epoch: 2, count: 3, demand: vector(5) }],
+  pending: [{ group: 'g2', count: 1, demand: vector(5), reason: 'no room' }],
+  ...{ demand: vector(10), rehomed: vector(5), rehomedShare: 0.5, workMs: 10.65, waitedMs: 900 },
+};
+
+export const labscape = {
+  ...{ id: 'north', name: 'North', protocolVersion: '1.0', protocolVersions: ['1.0'], weight: 100 },
+  policy: {},
+  ...{ maintenance: false, cfg: 1, joinedAt: 1 },
+};
+
+/** A chain of `count` events whose hashes hold. */
+export function chain(entity: string, count: number): AuditEvent[] {
+  const events: AuditEvent[] = [];
+  for (let rev = 1; rev <= count; rev += 1) {
+    const prev = events.at(-1)?.hash ?? '0'.repeat(64);
+    const part = { entity, rev, type: 'resource.tested', at: NOW_MS + rev, actor: 'me', request: 'r', prev };
+    const draft = { ...part, body: { rev } };
+    events.push({ ...draft, hash: hashEvent(draft) });
+  }
+  return events;
+}
