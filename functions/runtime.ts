@@ -6,6 +6,7 @@ import { QuotaBook } from '../lib/services/quota-book.ts';
 import type { Executions, Runtime } from '../lib/services/runtime.ts';
 import { isRevoked } from '../lib/store/principals.ts';
 import { Store } from '../lib/store/store.ts';
+import { countFailure } from './verdict-metrics.ts';
 
 const required = (name: string): string => {
   const value = process.env[name];
@@ -40,6 +41,7 @@ export const runtime = (executions: Executions = NO_EXECUTIONS): Runtime => {
     clock: systemClock,
     chance: systemChance,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    onFailure: countFailure,
     detectorStarts: process.env['DETECTOR_STARTS'] !== 'false',
   };
   return shared;

@@ -1,10 +1,10 @@
-import type { ResourceStatus } from '../schemas/resource.ts';
+import type { FailedBy, ResourceStatus } from '../schemas/resource.ts';
 import { type DetectorPolicy, judge, type Pulse } from './detector.ts';
 
 export interface Watched {
   readonly status: ResourceStatus;
   readonly epoch: number;
-  readonly failedBy: 'detector' | 'api' | undefined;
+  readonly failedBy: FailedBy | undefined;
   /** A recovery was refused: nobody else will take the failed verdict back. */
   readonly refused: boolean;
   readonly locked: boolean;

@@ -14,6 +14,10 @@ export const RESOURCE_STATUSES = [
 export const ResourceStatus = z.enum(RESOURCE_STATUSES);
 export type ResourceStatus = z.infer<typeof ResourceStatus>;
 
+/** Whose word made a resource failed. */
+export const FAILED_BY = ['detector', 'api', 'alarm'] as const;
+export type FailedBy = (typeof FAILED_BY)[number];
+
 export const ResourceInput = z.strictObject({
   id: Id,
   labscape: Id,

@@ -66,7 +66,9 @@ const applyStep = async (
       },
       system('detector', request),
     );
-    if (step.to !== 'failed' || !runtime.detectorStarts) return undefined;
+    if (step.to !== 'failed') return undefined;
+    runtime.onFailure(after.labscape);
+    if (!runtime.detectorStarts) return undefined;
     await runtime.executions.start({
       resource: id,
       epoch: after.epoch,

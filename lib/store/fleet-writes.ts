@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../schemas/audit.ts';
-import type { ResourceStatus } from '../schemas/resource.ts';
+import type { FailedBy, ResourceStatus } from '../schemas/resource.ts';
 import { within } from '../vector.ts';
 import { BOOL, J, N, S, vectorAttributes } from './attributes.ts';
 import { chainAt } from './conditions.ts';
@@ -97,7 +97,7 @@ export const editResourceWrites = (
 export interface StatusChange {
   readonly to: ResourceStatus;
   readonly reason: string;
-  readonly failedBy?: 'detector' | 'api';
+  readonly failedBy?: FailedBy;
   /** Nothing may be running here. */
   readonly empty?: boolean;
   /** No recovery may own it. */

@@ -1,7 +1,7 @@
 import { decodeGroupRef, encodeGroupRef, type GroupRef } from '../allocation/groups.ts';
 import type { ChainHead } from '../audit/event.ts';
 import type { Labels, Vector } from '../schemas/common.ts';
-import { RESOURCE_STATUSES, type ResourceStatus } from '../schemas/resource.ts';
+import { FAILED_BY, type FailedBy, RESOURCE_STATUSES, type ResourceStatus } from '../schemas/resource.ts';
 import {
   bool,
   compact,
@@ -48,7 +48,7 @@ export interface ResourceRecord {
   readonly attempt: number;
   readonly lastRecoveryEndedAt: number | undefined;
   /** Whose word made it failed. */
-  readonly failedBy: 'detector' | 'api' | undefined;
+  readonly failedBy: FailedBy | undefined;
   /** Automatic recovery was refused, and is not tried again before, epoch ms. */
   readonly retryAt: number | undefined;
   /** Highest epoch whose fence the agent has acknowledged. */
@@ -76,8 +76,7 @@ export const decodeResource = (item: Item): ResourceRecord => ({
   recovery: optStr(item, 'recovery'),
   attempt: num(item, 'attempt'),
   lastRecoveryEndedAt: optNum(item, 'recoveredAt'),
-  failedBy:
-    item['failedBy'] === undefined ? undefined : oneOf(item, 'failedBy', ['detector', 'api'] as const),
+  failedBy: item['failedBy'] === undefined ? undefined : oneOf(item, 'failedBy', FAILED_BY),
   retryAt: optNum(item, 'retryAt'),
   acknowledgedEpoch: num(item, 'ackEpoch'),
   moving: bool(item, 'moving'),

@@ -40,9 +40,10 @@ export const detect = async (context: PhaseContext): Promise<PhaseAnswer> => {
     leaseEndMs: leaseEndMs(labscape.policy),
   });
   const human = task.input.trigger === 'api' || task.input.trigger === 'drain';
-  if (!human && resource.failedBy !== 'api') {
+  if (!human) {
     if (resource.status !== 'failed') return { proceed: 'End' };
-    if (verdict === 'healthy') return falseAlarm(context, resource);
+    // What a person or a user's own alarm declared failed, heartbeats do not take back.
+    if (verdict === 'healthy' && resource.failedBy === 'detector') return falseAlarm(context, resource);
   }
   const detail = {
     verdict,

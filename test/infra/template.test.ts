@@ -1,0 +1,232 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as z from 'zod';
+import { evaluate } from '../../infra/local/iam.ts';
+import { runApp, synthesise } from '../../infra/local/synthesise.ts';
+import { type LocalTemplate, readTemplate } from '../../infra/local/template.ts';
+import type { LocalFunction } from '../../infra/local/template-functions.ts';
+import { PERMISSIONS } from '../../infra/permissions.ts';
+import { API_FUNCTIONS, ROUTES } from '../../lib/http/routes.ts';
+import { temporaryFolder } from './support.ts';
+
+const Template = z.object({
+  Resources: z.record(
+    z.string(),
+    z.object({
+      Type: z.string(),
+      Properties: z.record(z.string(), z.unknown()).default({}),
+      DeletionPolicy: z.string().optional(),
+    }),
+  ),
+});
+type Resources = z.infer<typeof Template>['Resources'];
+
+const folder = temporaryFolder();
+let local: string;
+let template: LocalTemplate;
+
+beforeAll(async () => {
+  local = await synthesise();
+  await runApp(join(folder.path, 'prod'), {
+    stage: 'prod',
+    issuer: 'https://id.example.com',
+    audience: 'labscape',
+  });
+  template = readTemplate(join(folder.path, 'prod'));
+}, 120_000);
+afterAll(() => folder.remove());
+
+function resources(stage: 'local' | 'prod', type: string): Resources[string][] {
+  const dir = stage === 'local' ? local : join(folder.path, 'prod');
+  return ['-state', ''].flatMap((suffix) => {
+    const text = readFileSync(join(dir, `labscape-${stage}${suffix}.template.json`), 'utf8');
+    return Object.values(Template.parse(JSON.parse(text)).Resources).filter(({ Type }) => Type === type);
+  });
+}
+const functionOf = (name: string): LocalFunction => {
+  const found = template.functions.find((fn) => fn.name === `labscape-prod-${name}`);
+  if (found === undefined) throw new Error(`no function ${name}`);
+  return found;
+};
+const tableOf = (id: 'State' | 'Audit') => {
+  const found = template.tables.find((table) => table.id.startsWith(id));
+  if (found === undefined) throw new Error(`no table ${id}`);
+  return found;
+};
+
+describe('routes', () => {
+  test('each route of the API leads to its function', () => {
+    const found = template.routes.map(({ key, functionArn }) => [key, functionArn]);
+    const asked = ROUTES.map((r) => [`${r.method} ${r.path}`, functionOf(r.function).arn]);
+    expect(found.toSorted()).toEqual(asked.toSorted());
+  });
+
+  test('every route but the public ones has the authoriser, keyed by token and route', () => {
+    const open = template.routes.filter((route) => route.authoriser === undefined).map((route) => route.key);
+    const isPublic = ROUTES.filter((route) => route.action === 'public').map((r) => `${r.method} ${r.path}`);
+    expect(open.toSorted()).toEqual(isPublic.toSorted());
+    for (const { authoriser } of template.routes.filter((route) => route.authoriser !== undefined))
+      expect(authoriser).toEqual({
+        functionArn: functionOf('authorise').arn,
+        identitySources: ['$request.header.Authorization', '$context.routeKey'],
+        ttlMs: 30_000,
+      });
+  });
+});
+
+describe('roles', () => {
+  const names = Object.keys(PERMISSIONS) as (keyof typeof PERMISSIONS)[];
+  const may = (name: string, action: string, resource: string) =>
+    evaluate(functionOf(name).statements, action, resource);
+
+  test.each(names)('%s may do on the state table what its row says, and nothing else', (name) => {
+    const { arn } = tableOf('State');
+    const actions = ['GetItem', 'BatchGetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'] as const;
+    for (const action of [...actions, 'ConditionCheckItem'] as const)
+      expect([action, may(name, `dynamodb:${action}`, arn)]).toEqual([
+        action,
+        PERMISSIONS[name].state.includes(action) ? 'allowed' : 'implicit-deny',
+      ]);
+    for (const action of ['Scan', 'BatchWriteItem', 'DeleteTable', 'PartiQLUpdate'])
+      expect(may(name, `dynamodb:${action}`, arn)).toBe('implicit-deny');
+  });
+
+  test.each(names)('%s may never change or delete an audit event', (name) => {
+    const { arn } = tableOf('Audit');
+    for (const action of ['UpdateItem', 'DeleteItem', 'BatchWriteItem'])
+      expect(may(name, `dynamodb:${action}`, arn)).toBe('explicit-deny');
+    for (const action of ['PutItem', 'GetItem', 'Query'] as const)
+      expect([action, may(name, `dynamodb:${action}`, arn)]).toEqual([
+        action,
+        PERMISSIONS[name].audit.includes(action) ? 'allowed' : 'implicit-deny',
+      ]);
+  });
+
+  test('only those that start or answer recoveries may call the state machine', () => {
+    const machine = template.machines[0]?.arn ?? '';
+    const allowed = (action: string) => names.filter((name) => may(name, action, machine) === 'allowed');
+    expect(allowed('states:StartExecution').toSorted()).toEqual(['heartbeats', 'resources', 'sweep']);
+    for (const action of ['states:SendTaskSuccess', 'states:SendTaskFailure'])
+      expect(allowed(action).toSorted()).toEqual(['assignments', 'recoveries', 'recovery', 'sweep']);
+    expect(allowed('states:StopExecution')).toEqual([]);
+  });
+
+  test('no two functions share a role, and no statement but a deny names every resource', () => {
+    expect(new Set(template.functions.map((fn) => fn.roleArn)).size).toBe(names.length);
+    for (const { statements } of template.functions)
+      expect(statements.filter((s) => s.Effect === 'Allow' && s.Resource.includes('*'))).toEqual([]);
+  });
+});
+
+describe('functions', () => {
+  test('there is one per folder, on Node 24 and arm64', () => {
+    const properties = resources('prod', 'AWS::Lambda::Function').map((resource) => resource.Properties);
+    expect(properties).toHaveLength(API_FUNCTIONS.length + 3);
+    for (const each of properties)
+      expect(each).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] });
+  });
+
+  test('each has its bundle and the policy layer', () => {
+    for (const fn of template.functions) {
+      expect(existsSync(join(fn.codeDir, 'index.js'))).toBe(true);
+      for (const dir of fn.layerDirs) {
+        expect(
+          existsSync(join(dir, 'nodejs/node_modules/@cedar-policy/cedar-wasm/nodejs/cedar_wasm_bg.wasm')),
+        ).toBe(true);
+        expect(existsSync(join(dir, 'policy', 'policies.cedar'))).toBe(true);
+      }
+      expect(fn.layerDirs).toHaveLength(1);
+    }
+  });
+
+  test('know the machine if they may call it, and only then', () => {
+    for (const [name, permissions] of Object.entries(PERMISSIONS)) {
+      const knows = 'STATE_MACHINE_ARN' in functionOf(name).environment;
+      expect([name, knows]).toEqual([
+        name,
+        (permissions.startsRecoveries ?? permissions.answersTasks) === true,
+      ]);
+    }
+  });
+
+  test('recovery has executions set aside in a deployed stage only', () => {
+    const reserved = (stage: 'local' | 'prod') =>
+      resources(stage, 'AWS::Lambda::Function')
+        .map((resource) => resource.Properties)
+        .filter((each) => each['ReservedConcurrentExecutions'] !== undefined)
+        .map((each) => each['FunctionName']);
+    expect(reserved('prod')).toEqual(['labscape-prod-recovery']);
+    expect(reserved('local')).toEqual([]);
+  });
+
+  test('long polls and recovery phases may take longest', () => {
+    const timeouts = Object.fromEntries(template.functions.map((fn) => [fn.name, fn.timeoutS]));
+    expect(timeouts).toMatchObject({
+      'labscape-prod-assignments': 29,
+      'labscape-prod-recovery': 30,
+      'labscape-prod-authorise': 10,
+    });
+  });
+});
+
+describe('tables', () => {
+  test('have the keys and indexes that the access patterns use', () => {
+    const keys = (schema: readonly { AttributeName: string }[]) => schema.map((key) => key.AttributeName);
+    const shape = (table: LocalTemplate['tables'][number]) => ({
+      keys: keys(table.KeySchema),
+      indexes: Object.fromEntries(table.GlobalSecondaryIndexes.map((i) => [i.IndexName, keys(i.KeySchema)])),
+    });
+    expect(shape(tableOf('State'))).toEqual({
+      keys: ['pk', 'sk'],
+      indexes: { byGroup: ['grp', 'grpSk'], find: ['findPk', 'findSk'] },
+    });
+    expect(shape(tableOf('Audit'))).toEqual({
+      keys: ['entity', 'rev'],
+      indexes: { byTime: ['day', 'timeSk'] },
+    });
+  });
+
+  test('of a deployed stage survive: recovery points, protection, retention, a key that rotates', () => {
+    const tables = resources('prod', 'AWS::DynamoDB::Table');
+    expect(tables).toHaveLength(2);
+    for (const table of tables) {
+      expect(table.DeletionPolicy).toBe('Retain');
+      expect(table.Properties).toMatchObject({
+        DeletionProtectionEnabled: true,
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        SSESpecification: { SSEEnabled: true, SSEType: 'KMS' },
+      });
+    }
+    const [key] = resources('prod', 'AWS::KMS::Key');
+    expect(key).toMatchObject({ DeletionPolicy: 'Retain', Properties: { EnableKeyRotation: true } });
+  });
+
+  test('of the local stage go with their stack', () => {
+    for (const table of resources('local', 'AWS::DynamoDB::Table'))
+      expect(table).toMatchObject({
+        DeletionPolicy: 'Delete',
+        Properties: { DeletionProtectionEnabled: false },
+      });
+  });
+});
+
+describe('the state machine and the schedule', () => {
+  test('every task has a timeout, retries with jitter and handles every error', () => {
+    const definition = z
+      .object({ States: z.record(z.string(), z.looseObject({ Type: z.string() })) })
+      .parse(JSON.parse(template.machines[0]?.definition ?? ''));
+    const tasks = Object.values(definition.States).filter((state) => state.Type === 'Task');
+    expect(tasks).toHaveLength(18);
+    for (const task of tasks) {
+      expect(task['TimeoutSeconds'] ?? task['TimeoutSecondsPath']).toBeDefined();
+      expect(task['Retry']).toMatchObject([{ JitterStrategy: 'FULL', MaxDelaySeconds: 10, MaxAttempts: 6 }]);
+      const catchers = z.array(z.object({ ErrorEquals: z.array(z.string()) })).parse(task['Catch']);
+      expect(catchers.at(-1)?.ErrorEquals).toEqual(['States.ALL']);
+    }
+  });
+
+  test('the sweep is called every minute', () => {
+    expect(template.schedules).toMatchObject([{ everyMs: 60_000, functionArns: [functionOf('sweep').arn] }]);
+  });
+});
