@@ -6,6 +6,7 @@ import type {
 import { actionOf } from '../../lib/http/route-table.ts';
 import { authorise, type Verdict } from '../../lib/security/authorise.ts';
 import { issuerFromEnv } from '../../lib/security/authorise-env.ts';
+import { lazily } from '../../lib/security/authorizer.ts';
 import { processAuthorizer } from '../../lib/security/policy-files.ts';
 import { tokenVerifier } from '../../lib/security/token-verifier.ts';
 import { isRevoked } from '../../lib/store/principals.ts';
@@ -16,7 +17,7 @@ const log = new Logger({ serviceName: 'authorise' });
 const deps = {
   verify: tokenVerifier(issuerFromEnv(process.env), { nowMs: () => clock.monotonicMs() }),
   isRevoked: (principal: string) => isRevoked(store, principal),
-  authorizer: processAuthorizer(),
+  authorizer: lazily(processAuthorizer),
   actionOf,
   clock,
   reportPolicyErrors: (errors: readonly string[]) => log.error('policy evaluation failed', { errors }),

@@ -2,13 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
-import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { asError, HostError } from './errors.ts';
 
 /** Binary to use instead of the installed one. */
 const ENGINE_VARIABLE = 'LABSCAPE_ENGINE';
 const READY_TIMEOUT_MS = 10_000;
-const READY_POLL_MS = 15;
+const PORT_TRIES_MAX = 5;
+/** What the engine says once it has its port. */
+const LISTENING = 'listening on';
 const STOP_TIMEOUT_MS = 3000;
 /** Standard error kept for the message if the engine dies, characters. */
 const STDERR_MAX = 4000;
@@ -43,15 +44,25 @@ export function engineBinary(env: NodeJS.ProcessEnv = process.env): string {
 export async function startEngine(dbPath?: string): Promise<Engine> {
   const binary = engineBinary();
   if (dbPath !== undefined) refuseForeignFile(dbPath);
-  const port = await freePort();
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startOn(await freePort(), binary, dbPath);
+    } catch (error) {
+      // Somebody else took the port between our look and the engine's.
+      const raced = asError(error).message.includes('already in use');
+      if (!raced || attempt === PORT_TRIES_MAX) throw error;
+    }
+  }
+}
+
+async function startOn(port: number, binary: string, dbPath: string | undefined): Promise<Engine> {
   const args = ['serve', '--host', '127.0.0.1', '--port', String(port)];
   const child = spawn(binary, dbPath === undefined ? args : [...args, '--db-path', dbPath], {
     stdio: ['ignore', 'ignore', 'pipe'],
     // A Ctrl-C in the terminal reaches the whole process group: the engine must outlive the host's own clean stop.
     detached: true,
   });
-  const exit = watch(child);
-  const url = `http://127.0.0.1:${port}`;
+  const { listening, exit } = watch(child);
   let stopping = false;
   const died = new Promise<string>((resolve) => {
     exit.then((why) => {
@@ -62,28 +73,38 @@ export async function startEngine(dbPath?: string): Promise<Engine> {
     stopping = true;
     await endChild(child, exit);
   };
-  try {
-    await Promise.race([ready(url), exit.then((why) => Promise.reject(new HostError(why)))]);
-  } catch (error) {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<string>((resolve) => {
+    const why = `The database engine did not get ready in ${READY_TIMEOUT_MS / 1000} s.`;
+    timer = setTimeout(() => resolve(why), READY_TIMEOUT_MS);
+  });
+  const failure = await Promise.race([listening, exit, timeout]);
+  clearTimeout(timer);
+  if (failure !== undefined) {
     await stop();
-    throw error instanceof HostError ? error : new HostError(asError(error).message);
+    throw new HostError(dbPath === undefined ? failure : `${failure} Its file is ${dbPath}.`);
   }
-  return { url, pid: child.pid ?? -1, died, stop };
+  return { url: `http://127.0.0.1:${port}`, pid: child.pid ?? -1, died, stop };
 }
 
-/** Resolves with one sentence once the child has ended or could not be started. */
-function watch(child: ChildProcess): Promise<string> {
+/** `exit` resolves with one sentence once the child has ended or could not be started. */
+function watch(child: ChildProcess): { listening: Promise<undefined>; exit: Promise<string> } {
   let said = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-STDERR_MAX);
+  // Its own word, and not an answer on the port: that might be another engine's.
+  const listening = new Promise<undefined>((resolve) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-STDERR_MAX);
+      if (said.includes(LISTENING)) resolve(undefined);
+    });
   });
-  return new Promise((resolve) => {
+  const exit = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(`The database engine could not be started: ${error.message}.`));
     child.once('exit', (code, signal) => {
-      const last = said.trim().split('\n').pop() ?? '';
+      const last = said.split('\n').findLast((line) => line.startsWith('error')) ?? '';
       resolve(`The database engine ended (${signal ?? `code ${code}`})${last === '' ? '.' : `: ${last}`}`);
     });
   });
+  return { listening, exit };
 }
 
 async function endChild(child: ChildProcess, exit: Promise<string>): Promise<void> {
@@ -92,32 +113,6 @@ async function endChild(child: ChildProcess, exit: Promise<string>): Promise<voi
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
   await exit;
   clearTimeout(timer);
-}
-
-async function ready(url: string): Promise<void> {
-  const client = new DynamoDBClient({
-    endpoint: url,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'host', secretAccessKey: 'host' },
-    maxAttempts: 1,
-  });
-  const until = performance.now() + READY_TIMEOUT_MS;
-  try {
-    for (;;) {
-      try {
-        await client.send(new ListTablesCommand({}));
-        return;
-      } catch (error) {
-        if (performance.now() > until)
-          throw new HostError(
-            `The database engine did not answer in ${READY_TIMEOUT_MS} ms: ${asError(error).message}`,
-          );
-      }
-      await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
-    }
-  } finally {
-    client.destroy();
-  }
 }
 
 /** The engine would take any file for its own and fail in the middle of something; SQLite files start with their name. */

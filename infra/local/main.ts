@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { ROLES, type Role } from '../../lib/security/caller.ts';
 import { asError, HostError } from './errors.ts';
 import { type Host, startHost } from './host.ts';
+import type { MintRequest } from './issuer.ts';
+import { FLEET_SIZE, TENANT } from './sample/fleet-plan.ts';
 
 const PORT_DEFAULT = 4600;
 /** Long enough for a day's work with the printed tokens. */
@@ -16,12 +17,12 @@ interface Arguments {
   readonly dataDir: string | undefined;
 }
 
-/** What somebody may be, by role, to try things out. The sample fleet has a tenant and a labscape of these names. */
-const SCOPES: Readonly<Record<Role, Record<string, string>>> = {
+/** What the printed tokens speak for: the tenant and a labscape of the sample fleet. */
+const SCOPES: Readonly<Record<Role, Pick<MintRequest, 'tenant' | 'labscape'>>> = {
   admin: {},
   operator: {},
-  tenant: { tenant: 'acme' },
-  agent: { labscape: 'lab-north' },
+  tenant: { tenant: TENANT },
+  agent: { labscape: FLEET_SIZE.labscapes[0] ?? 'north' },
 };
 
 export function readArguments(argv: readonly string[]): Arguments {
@@ -44,20 +45,6 @@ export function readArguments(argv: readonly string[]): Arguments {
     const why = error instanceof z.ZodError ? error.issues[0]?.message : asError(error).message;
     throw new HostError(`${why}. Usage: ${USAGE}`);
   }
-}
-
-/** `sample-fleet.ts` beside this file, once it is there. */
-const SampleFleet = z.object({
-  startSampleFleet: z.custom<(host: Host) => Promise<{ stop(): Promise<void> } | undefined>>(
-    (value) => typeof value === 'function',
-  ),
-});
-async function startFleet(host: Host): Promise<() => Promise<void>> {
-  const file = new URL('./sample-fleet.ts', import.meta.url);
-  if (!existsSync(file)) return async () => {};
-  const { startSampleFleet } = SampleFleet.parse(await import(file.href));
-  const fleet = await startSampleFleet(host);
-  return async () => fleet?.stop();
 }
 
 async function welcome(host: Host): Promise<string> {
@@ -91,7 +78,10 @@ async function main(): Promise<void> {
   try {
     if (!empty) {
       process.stdout.write('starting: sample fleet\n');
-      stopFleet = await startFleet(host);
+      // Not before it is needed: it brings esbuild along.
+      const { startSampleFleet } = await import('./sample-fleet.ts');
+      const fleet = await startSampleFleet(host);
+      stopFleet = () => fleet.stop();
     }
     process.stdout.write(await welcome(host));
     const died = await Promise.race([signal, host.died]);

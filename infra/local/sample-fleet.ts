@@ -17,6 +17,8 @@ export interface FleetHost {
 }
 
 export interface FleetOptions extends Partial<FleetSize> {
+  /** A fleet of one's own instead of the planned one; without allocations if somebody else makes them. */
+  readonly plan?: FleetPlan;
   /** `process`: a shell process per allocation; `worker`: one process per resource counts for all of its. */
   readonly work?: 'process' | 'worker';
   readonly tickMs?: number;
@@ -51,7 +53,7 @@ const HEARD_EVERY_MS = 200;
 
 /** Starts the sample fleet against a host: everything goes over its HTTP API, as a real fleet's would. */
 export async function startSampleFleet(host: FleetHost, options: FleetOptions = {}): Promise<SampleFleet> {
-  const plan = planFleet({ ...FLEET_SIZE, ...options });
+  const plan = options.plan ?? planFleet({ ...FLEET_SIZE, ...options });
   const operator = operatorClient(host);
   await registerFleet(operator, plan);
   const fleet = new Fleet(host, plan, options);
@@ -197,6 +199,7 @@ class Fleet {
             kind: 'process',
             start: ['sh', counter],
             env: { ...environment, COUNTER_TICK_S: `${tickMs / 1000}` },
+            leaseFile: path.join(this.#folder, `${resource}.lease`),
           }
         : {
             ...{ kind: 'worker', command: [process.execPath, worker] },

@@ -164,7 +164,7 @@ class RunningAgent implements Agent {
   #failed(error: unknown, seq: number): void {
     if (error instanceof ApiProblem && error.code === 'replayed-heartbeat') {
       // One that a later beat overtook on its way is no sign of a clock that was set back.
-      if (seq < this.#heardSeq) return;
+      if (seq < this.#seq) return;
       this.#seq = leapAfterReplay(this.#seq, this.#replays);
       this.#replays += 1;
     }

@@ -28,6 +28,9 @@ export const ProcessRunnerConfig = z.strictObject({
   env: Environment,
   cwd: z.string().optional(),
   logDir: z.string().optional().meta({ description: "where the work's output goes; nowhere without it" }),
+  leaseFile: z.string().optional().meta({
+    description: 'holds until when the work may run, epoch ms; its name is LABSCAPE_LEASE_FILE to the work',
+  }),
   stateFile: z
     .string()
     .optional()

@@ -231,6 +231,12 @@ export class ResourceKeeper {
   }
 
   #apply(plan: ReconcilePlan): void {
+    const { log, resource } = this.#deps;
+    const [start, stop, adopt] = [plan.start.length, plan.stop.length, plan.adopt.length];
+    if (start + stop + adopt > 0) {
+      const { epoch, revision } = this.#desired ?? this.#known;
+      log('info', 'work changes', { resource, start, stop, adopt, waiting: plan.waiting, epoch, revision });
+    }
     for (const work of plan.start) {
       this.#running.set(keyOf(work), { work, state: 'starting' });
       this.#runner.start(work);
@@ -247,7 +253,6 @@ export class ResourceKeeper {
     }
     if (plan.kill && !this.#killed) {
       this.#killed = true;
-      const { log, resource } = this.#deps;
       log('warn', 'lease is over: all work is ended by force', { resource, left: this.#running.size });
       this.#runner.killAll();
     }

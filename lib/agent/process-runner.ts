@@ -1,3 +1,4 @@
+import { renameSync, writeFileSync } from 'node:fs';
 import type { ProcessRunnerConfig } from './config.ts';
 import { endLeftovers, remember } from './leftovers.ts';
 import type { Runner, RunnerListener } from './runner.ts';
@@ -56,6 +57,20 @@ export class ProcessRunner implements Runner {
 
   killAll(): void {
     for (const each of this.#processes.values()) each.kill();
+  }
+
+  /** For work that must not run twice even when its agent hangs: it looks before it acts. */
+  leaseUntil(wallMs: number): void {
+    const { leaseFile } = this.#deps.config;
+    if (leaseFile === undefined) return;
+    try {
+      // Renamed into place, so that nobody reads half a number.
+      writeFileSync(`${leaseFile}.new`, `${Math.floor(wallMs)}\n`);
+      renameSync(`${leaseFile}.new`, leaseFile);
+    } catch {
+      // The work then stops by itself, too early rather than too late.
+      this.#faults += 1;
+    }
   }
 
   takeFaults(): number {

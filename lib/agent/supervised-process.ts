@@ -34,6 +34,8 @@ export interface ProcessDeps {
  *
  * The contract with the process: its standard input is a pipe that carries nothing and ends when the agent dies, so
  * work that must not outlive its agent exits at end of file. On a stop it gets SIGTERM, and SIGKILL after the grace.
+ * An agent that hangs can do neither: work that must not run twice even then reads the number in LABSCAPE_LEASE_FILE
+ * before it acts, and ends once the host's clock (epoch ms) has passed it.
  */
 export class SupervisedProcess {
   #work: Work;
@@ -124,6 +126,7 @@ export class SupervisedProcess {
       LABSCAPE_EPOCH: String(groupEpoch),
       LABSCAPE_RESOURCE: resource,
       LABSCAPE_SPEC: JSON.stringify(spec ?? {}),
+      ...(config.leaseFile !== undefined && { LABSCAPE_LEASE_FILE: config.leaseFile }),
     });
   }
 

@@ -5,6 +5,7 @@ import type { APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import type * as z from 'zod';
 import type { Clock } from '../clock.ts';
 import { ProblemError } from '../errors.ts';
+import { lazily } from '../security/authorizer.ts';
 import type { Caller } from '../security/caller.ts';
 import { processAuthorizer } from '../security/policy-files.ts';
 import { shapeAnswer } from './answer.ts';
@@ -85,7 +86,7 @@ export function apiHandler<F extends ApiFunction>(
   // The route's schemas have parsed what its operation is given, which the type system cannot follow through a Map.
   const byName = operations as unknown as Readonly<Record<string, AnyOperation>>;
   const record = recorder(fn, deps.clock);
-  const authorizer = processAuthorizer();
+  const authorizer = lazily(processAuthorizer);
 
   async function serve(exchange: Exchange): Promise<APIGatewayProxyStructuredResultV2> {
     const route = routes.get(exchange.event.routeKey);

@@ -51,11 +51,19 @@ function readIfMatch(event: ApiEvent, route: Route): number | undefined {
   return Number(revision);
 }
 
+/** A number of nothing would be read as 0. */
+function readQuery(event: ApiEvent): Readonly<Record<string, string | undefined>> {
+  const query = event.queryStringParameters ?? {};
+  const empty = Object.keys(query).find((name) => query[name] === '');
+  if (empty !== undefined) throw invalidField(empty, 'must not be empty');
+  return query;
+}
+
 /** All that a request says, parsed by its route's schemas; throws what is wrong with it. */
 export function readInput(event: ApiEvent, route: Route): Input {
   return {
     params: parsePart(route.params ?? NOTHING, event.pathParameters ?? {}, 'path'),
-    query: parsePart(route.query ?? NOTHING, event.queryStringParameters ?? {}, 'query'),
+    query: parsePart(route.query ?? NOTHING, readQuery(event), 'query'),
     idempotencyKey: readIdempotencyKey(event, route),
     ifMatch: readIfMatch(event, route),
     body: readBody(event, route),

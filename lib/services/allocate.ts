@@ -1,25 +1,19 @@
-import { createHash } from 'node:crypto';
-import {
-  canonicalConstraints,
-  closeBoundOf,
-  GROUPS_BORN_MAX,
-  type GroupRef,
-  isLarge,
-  kindOf,
-} from '../allocation/groups.ts';
+import { kindOf } from '../allocation/groups.ts';
 import { type Ineligible, leastLoaded } from '../allocation/placement.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { ProblemError } from '../errors.ts';
-import type { Allocation, AllocationInput } from '../schemas/allocation.ts';
-import { type Membership, placeWrites, waitWrites } from '../store/allocation-writes.ts';
+import type { Allocation } from '../schemas/allocation.ts';
+import { placeWrites, waitWrites } from '../store/allocation-writes.ts';
 import { type AllocationRecord, decodeAllocation, readAllocation } from '../store/allocations.ts';
 import type { Item } from '../store/attributes.ts';
 import { type GroupRecord, readGroup } from '../store/groups.ts';
 import { decodeResource, type ResourceRecord } from '../store/resources.ts';
 import type { QuotaSlice } from '../store/tenants.ts';
 import { add } from '../vector.ts';
+import { type AllocateRequest, type Draft, draftOf, profileOf } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
-import { originOf, type Requester } from './origin.ts';
+import { membershipFor, newGroup } from './membership.ts';
+import { originOf } from './origin.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -28,25 +22,8 @@ const CANDIDATES_MAX = 8;
 const TRIES_MAX = 12;
 /** A refusal for lack of room stands only on a picture this fresh, ms. */
 const REFUSAL_AGE_MAX_MS = 50;
-const PROFILE_LENGTH = 8;
-const KEY_LENGTH = 32;
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-
-/** The allocation's id is made from the caller's Idempotency-Key, so that the same key is the same allocation. */
-export const allocationIdOf = (idempotencyKey: string): string => sha256(idempotencyKey).slice(0, KEY_LENGTH);
-
-export const profileOf = (input: Pick<AllocationInput, 'constraints'>): string =>
-  sha256(canonicalConstraints(input.constraints)).slice(0, PROFILE_LENGTH);
-
-export interface AllocateRequest {
-  readonly tenant: string;
-  readonly input: AllocationInput;
-  readonly idempotencyKey: string;
-  readonly requester: Requester;
-  /** Awaited before the first write. */
-  readonly cleared: () => Promise<void>;
-}
+export { profileOf } from './allocation-draft.ts';
 
 export interface Allocated {
   /** `created`: placed now; `existing`: the key was used before with the same body; `waiting`: pending. */
@@ -62,6 +39,7 @@ type Attempt =
 /** Places a demand, or says why not. Raises quota-exceeded, no-capacity, idempotency-mismatch, not-found, unavailable. */
 export const allocate = async (runtime: Runtime, request: AllocateRequest): Promise<Allocated> => {
   const draft = draftOf(runtime, request);
+  const startedMs = runtime.clock.monotonicMs();
   const kind = kindOf(request.input.class, profileOf(request.input));
   let raced = 0;
   const refused = new Set<string>();
@@ -91,15 +69,17 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
     const pick = raced === 0 ? 0 : Math.floor(runtime.chance.uniform() * ranking.candidates.length);
     const target = snapshot.resources.find((r) => r.id === ranking.candidates[pick]?.id);
     if (target === undefined) {
-      if (runtime.fleet.ageMs() > REFUSAL_AGE_MAX_MS) {
+      // One that was begun after the request was is fresh however long it took to read.
+      if (snapshot.at < startedMs && runtime.fleet.ageMs() > REFUSAL_AGE_MAX_MS) {
         await runtime.fleet.snapshot(0);
         refused.clear();
         continue;
       }
       const existing = await existingOf(runtime, request, draft);
       if (existing !== undefined) return existing;
-      if (request.input.onFull === 'refuse') throw noCapacity(ranking.reasons);
-      const waiting = await waitFor(runtime, request, draft, kind, slice, ranking.reasons);
+      const reasons = withGroupless(ranking.reasons, refused.size);
+      if (request.input.onFull === 'refuse') throw noCapacity(reasons);
+      const waiting = await waitFor(runtime, request, draft, kind, slice, reasons);
       if (waiting.kind === 'done') return waiting.result;
     } else {
       const outcome = await tryPlace(runtime, request, draft, kind, slice, target, refused);
@@ -114,38 +94,6 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
     retryAfterS: 1,
   });
 };
-
-const draftOf = (
-  runtime: Runtime,
-  request: AllocateRequest,
-): Omit<AllocationRecord, 'group' | 'slice' | 'chain'> => {
-  const now = runtime.clock.now();
-  const { input } = request;
-  return {
-    tenant: request.tenant,
-    id: allocationIdOf(request.idempotencyKey),
-    state: 'active',
-    class: input.class,
-    demand: input.demand,
-    constraints: input.constraints,
-    leaseUntil: input.leaseMs === undefined ? undefined : now + input.leaseMs,
-    spec: input.spec,
-    requestHash: sha256(
-      JSON.stringify([
-        input.demand,
-        input.class,
-        canonicalConstraints(input.constraints),
-        input.leaseMs,
-        input.spec,
-        input.onFull,
-      ]),
-    ),
-    createdAt: now,
-    endedAt: undefined,
-  };
-};
-
-type Draft = ReturnType<typeof draftOf>;
 
 /** The quota slice to take from, or the refusal. */
 const sliceFor = async (runtime: Runtime, request: AllocateRequest): Promise<QuotaSlice | ProblemError> => {
@@ -166,7 +114,7 @@ const tryPlace = async (
   target: ResourceRecord,
   refused: Set<string>,
 ): Promise<Attempt> => {
-  const membership = membershipFor(runtime, draft, kind, target);
+  const membership = await membershipFor(runtime, draft, kind, target);
   if (membership === undefined) {
     refused.add(target.id);
     return { kind: 'next' };
@@ -222,52 +170,6 @@ const tryPlace = async (
     },
   };
 };
-
-/** The youngest group of the kind that may still take members, else a birth, else nothing. */
-const membershipFor = (
-  runtime: Runtime,
-  draft: Draft,
-  kind: string,
-  target: ResourceRecord,
-): Membership | undefined => {
-  const closeBound = closeBoundOf(target.capacity);
-  if (!isLarge(draft.demand, closeBound)) {
-    let youngest: GroupRef | undefined;
-    for (const ref of target.groups) {
-      if (ref.kind !== kind || runtime.fleet.isFull(ref.group)) continue;
-      if (youngest === undefined || ref.group > youngest.group) youngest = ref;
-    }
-    if (youngest !== undefined) return { kind: 'join', group: youngest.group, closeBound };
-  }
-  if (target.groups.length >= GROUPS_BORN_MAX) return undefined;
-  return { kind: 'birth', group: newGroup(runtime, draft, kind, target) };
-};
-
-const newGroup = (
-  runtime: Runtime,
-  draft: Draft,
-  kind: string,
-  target: ResourceRecord | undefined,
-): GroupRecord => ({
-  id: runtime.chance.id(),
-  resource: target?.id,
-  labscape: target?.labscape,
-  epoch: 1,
-  status: target === undefined ? 'pending' : 'placed',
-  class: draft.class,
-  kind,
-  constraints: draft.constraints,
-  demand: draft.demand,
-  count: 1,
-  load: 1,
-  recovery: undefined,
-  runningEpoch: 0,
-  runningCount: 0,
-  heldUntil: undefined,
-  heldBy: undefined,
-  reason: undefined,
-  since: draft.createdAt,
-});
 
 /** What failed conditions tell: `exists` first, then newer pictures of what was tried. */
 const learnFrom = async (
@@ -326,7 +228,7 @@ const waitFor = async (
   draft: Draft,
   kind: string,
   slice: QuotaSlice,
-  reasons: Readonly<Partial<Record<Ineligible, number>>>,
+  reasons: Reasons,
 ): Promise<Attempt> => {
   const reason = describe(reasons);
   const group: GroupRecord = { ...newGroup(runtime, draft, kind, undefined), reason };
@@ -361,12 +263,18 @@ const waitFor = async (
   return { kind: 'done', result: { kind: 'waiting', allocation: allocationView(allocation, group) } };
 };
 
-const describe = (reasons: Readonly<Partial<Record<Ineligible, number>>>): string => {
+type Reasons = Readonly<Partial<Record<Ineligible, number>>>;
+
+/** Resources that had room, but no group to put the demand into and none to be born. */
+const withGroupless = (reasons: Reasons, count: number): Reasons =>
+  count === 0 ? reasons : { ...reasons, 'too-many-groups': (reasons['too-many-groups'] ?? 0) + count };
+
+const describe = (reasons: Reasons): string => {
   const parts = Object.entries(reasons).map(([reason, count]) => `${reason}: ${count}`);
   return parts.length === 0 ? 'no resource is registered' : parts.join(', ');
 };
 
-const noCapacity = (reasons: Readonly<Partial<Record<Ineligible, number>>>): ProblemError =>
+const noCapacity = (reasons: Reasons): ProblemError =>
   new ProblemError(
     'no-capacity',
     `nothing can take this demand now (${describe(reasons)}): ask for less, relax a constraint, or wait with onFull=wait`,

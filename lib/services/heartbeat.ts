@@ -7,7 +7,7 @@ import { type BeatRecord, readBeats, readManyBeats, writeBeats } from '../store/
 import type { LabscapeRecord } from '../store/labscapes.ts';
 import { type ResourceRecord, readResources } from '../store/resources.ts';
 import type { Runtime } from './runtime.ts';
-import { graceAfterBlindness, judgeLabscape } from './verdicts.ts';
+import { graceAfterBlindness, type Heard, hearingSince, judgeLabscape } from './verdicts.ts';
 
 const lastLookAround = new WeakMap<Runtime, number>();
 
@@ -104,7 +104,9 @@ const judgeEverybody = async (
 ): Promise<void> => {
   const snapshot = await runtime.fleet.snapshot();
   const of = (id: string): readonly ResourceRecord[] => snapshot.resources.filter((r) => r.labscape === id);
-  await judgeLabscape(runtime, of(labscape.id), beats, labscape.policy, requestId);
+  const own: Heard = { beats, policy: labscape.policy };
+  // Of its own labscape the grace tells all: nobody else need be asked.
+  await judgeLabscape(runtime, of(labscape.id), own, requestId, Number.NEGATIVE_INFINITY);
   const at = runtime.clock.monotonicMs();
   if (at - (lastLookAround.get(runtime) ?? Number.NEGATIVE_INFINITY) < labscape.policy.beatMs) return;
   lastLookAround.set(runtime, at);
@@ -113,10 +115,13 @@ const judgeEverybody = async (
     runtime.store,
     others.map((other) => other.id),
   );
+  const heard = records.flatMap((record, index): Heard[] => {
+    const policy = others[index]?.policy;
+    return policy === undefined ? [] : [{ beats: record, policy }];
+  });
+  const since = hearingSince([own, ...heard], runtime.clock.now());
+  if (since === undefined) return;
   await Promise.all(
-    records.map((record, index) => {
-      const other = others[index];
-      return other === undefined ? [] : judgeLabscape(runtime, of(other.id), record, other.policy, requestId);
-    }),
+    heard.map((other) => judgeLabscape(runtime, of(other.beats.labscape), other, requestId, since)),
   );
 };

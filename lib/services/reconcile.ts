@@ -1,7 +1,10 @@
+import { ACK_WAIT_MS } from '../failover/fencing.ts';
 import { isEnded } from '../failover/recovery-status.ts';
+import type { Policy } from '../schemas/labscape.ts';
+import type { Phase } from '../schemas/recovery.ts';
 import { expiredLeases } from '../store/allocations.ts';
 import { pendingGroups } from '../store/groups.ts';
-import { newestBeat, readManyBeats } from '../store/heartbeats.ts';
+import { readManyBeats } from '../store/heartbeats.ts';
 import { decodeRecovery, type RecoveryRecord, recoveriesPage } from '../store/recoveries.ts';
 import { takeoverWrites } from '../store/recovery-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
@@ -9,14 +12,16 @@ import { system } from './origin.ts';
 import { placePending } from './place-pending.ts';
 import { release } from './release.ts';
 import type { Runtime } from './runtime.ts';
-import { judgeLabscape, leaseEndMs } from './verdicts.ts';
+import { type Heard, hearingSince, judgeLabscape, leaseEndMs } from './verdicts.ts';
 
 /** Bounds of one sweep: what is left over is the next one's. */
 const LEASES_MAX = 200;
 const PENDING_MAX = 100;
 const RECOVERIES_MAX = 100;
-/** A recovery that has not moved for so long, waits apart, lost its execution, ms. */
+/** A recovery that should have moved on so long ago lost its execution, ms. */
 const STALLED_AFTER_MS = 60_000;
+/** How long a recovery waits for a person's word, as lib/workflow/phases/decide.ts has it, ms. */
+const APPROVAL_WAIT_MS = 3_600_000;
 
 export interface Swept {
   readonly judged: number;
@@ -51,18 +56,16 @@ const judgeFleet = async (runtime: Runtime, request: string): Promise<{ count: n
     runtime.store,
     labscapes.map((l) => l.id),
   );
-  const now = runtime.clock.now();
-  const heard = beats.some((record, index) => {
-    const newest = newestBeat(record);
-    const policy = labscapes[index]?.policy;
-    return newest !== undefined && policy !== undefined && now - newest <= leaseEndMs(policy);
+  const heard = labscapes.flatMap((labscape, index): Heard[] => {
+    const record = beats[index];
+    return record === undefined ? [] : [{ beats: record, policy: labscape.policy }];
   });
-  if (!heard) return { count: 0, blind: true };
+  const since = hearingSince(heard, runtime.clock.now());
+  if (since === undefined) return { count: 0, blind: true };
   const started = await Promise.all(
-    labscapes.map((labscape, index) => {
-      const record = beats[index];
-      const own = snapshot.resources.filter((r) => r.labscape === labscape.id);
-      return record === undefined ? [] : judgeLabscape(runtime, own, record, labscape.policy, request);
+    heard.map((one) => {
+      const own = snapshot.resources.filter((r) => r.labscape === one.beats.labscape);
+      return judgeLabscape(runtime, own, one, request, since);
     }),
   );
   return { count: started.flat().length, blind: false };
@@ -108,19 +111,40 @@ const startOwed = async (runtime: Runtime): Promise<number> => {
   return outcomes.filter((outcome) => outcome === 'started').length;
 };
 
-const isStalled = (recovery: RecoveryRecord, now: number): boolean => {
-  if (isEnded(recovery.status) || recovery.nextPhase === undefined || recovery.waiting !== undefined)
-    return false;
-  const last = Math.max(recovery.startedAt, ...recovery.phases.map((phase) => phase.endedAt));
-  return now - last > STALLED_AFTER_MS;
+/** The longest that a recovery may wait in a phase, ms; a person gets an hour. */
+const waitMaxMs = (phase: Phase, policy: Policy): number => {
+  switch (phase) {
+    case 'AwaitFence':
+      return Math.max(ACK_WAIT_MS, leaseEndMs(policy));
+    case 'RestoreSystem':
+      return policy.restoreWaitMs;
+    case 'ResumeService':
+      return policy.resumeWaitMs;
+    default:
+      return APPROVAL_WAIT_MS;
+  }
 };
+
+/** When the recovery must have moved on at the latest if its execution lives, epoch ms. */
+const dueAt = ({ waiting, startedAt, phases }: RecoveryRecord, policy: Policy): number =>
+  waiting === undefined
+    ? Math.max(startedAt, ...phases.map((phase) => phase.endedAt))
+    : (waiting.answeredAt ?? waiting.since + waitMaxMs(waiting.phase, policy));
+
+const isStalled = (recovery: RecoveryRecord, policy: Policy, now: number): boolean =>
+  !isEnded(recovery.status) &&
+  recovery.nextPhase !== undefined &&
+  now - dueAt(recovery, policy) > STALLED_AFTER_MS;
 
 /** A recovery whose execution is gone is taken over by a newer attempt, which goes on where the record stands. */
 const takeOver = async (runtime: Runtime): Promise<number> => {
   const page = await recoveriesPage(runtime.store, RECOVERIES_MAX, undefined);
   const now = runtime.clock.now();
   let taken = 0;
-  for (const recovery of page.items.map(decodeRecovery).filter((r) => isStalled(r, now))) {
+  const { labscapes } = await runtime.fleet.snapshot();
+  for (const recovery of page.items.map(decodeRecovery)) {
+    const policy = labscapes.get(recovery.labscape)?.policy;
+    if (policy === undefined || !isStalled(recovery, policy, now)) continue;
     const resource = await readResource(runtime.store, recovery.labscape, recovery.resource);
     if (resource === undefined || resource.recovery !== recovery.id) continue;
     const outcome = await runtime.store.transact(takeoverWrites(runtime.store, resource, recovery));

@@ -17,6 +17,26 @@ export const leaseEndMs = (policy: Policy): number => leaseEndsAt(0, policy.leas
 export const graceAfterBlindness = (beats: BeatRecord, policy: Policy, now: number): number | undefined =>
   graceUntil(newestBeat(beats), now, leaseEndMs(policy));
 
+/** A labscape's beats and the policy that sets their pace. */
+export interface Heard {
+  readonly beats: BeatRecord;
+  readonly policy: Policy;
+}
+
+/**
+ * Since when the controller has heard somebody without a break, epoch ms; undefined when it hears nobody now. Who
+ * was silent before that may have been beating at a controller that was blind.
+ */
+export const hearingSince = (fleet: readonly Heard[], now: number): number | undefined => {
+  const since = fleet.flatMap(({ beats, policy }) => {
+    const newest = newestBeat(beats);
+    const leaseMs = leaseEndMs(policy);
+    // Its grace was granted when its beats came through again.
+    return newest !== undefined && now - newest <= leaseMs ? [beats.graceUntil - leaseMs] : [];
+  });
+  return since.length === 0 ? undefined : Math.min(...since);
+};
+
 export const watchedOf = (resource: ResourceRecord): Watched => ({
   status: resource.status,
   epoch: resource.epoch,
@@ -25,16 +45,19 @@ export const watchedOf = (resource: ResourceRecord): Watched => ({
   locked: resource.recovery !== undefined,
 });
 
-/** Judges all given resources of one labscape and writes what changed; starts recoveries where a verdict fell. */
+/**
+ * Judges all given resources of one labscape and writes what changed; starts recoveries where a verdict fell.
+ * `since`: the controller has heard somebody since then, see hearingSince.
+ */
 export const judgeLabscape = async (
   runtime: Runtime,
   resources: readonly ResourceRecord[],
-  beats: BeatRecord,
-  policy: Policy,
+  { beats, policy }: Heard,
   request: string,
+  since: number,
 ): Promise<readonly string[]> => {
   const now = runtime.clock.now();
-  if (now < beats.graceUntil) return [];
+  if (now < beats.graceUntil || now < since + leaseEndMs(policy)) return [];
   const detector = { beatMs: policy.beatMs, leaseEndMs: leaseEndMs(policy) };
   const steps = resources.flatMap((resource) => {
     const step = stepFor(watchedOf(resource), beats.pulses.get(resource.id), now, detector);

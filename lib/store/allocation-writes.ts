@@ -68,7 +68,7 @@ export const placeWrites = (store: Store, input: PlaceInput): readonly Write[] =
   const conditions: Condition[] = [
     attributeEquals('status', S('healthy')),
     attributeEquals('cfg', N(resource.cfg)),
-    vectorAtMost('used', subtract(resource.fill, demand)),
+    vectorAtMost('used', subtract(resource.fill, demand), demand),
   ];
   const add: Item = { ...vectorDelta('used', demand), assignRev: N(1) };
   if (membership.kind === 'birth') {

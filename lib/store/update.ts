@@ -41,9 +41,12 @@ export const exists = (name: string): Condition => ({
   names: { [`#c_${tagOf(name)}`]: name },
 });
 
-/** name ≤ value in each dimension: what keeps `used` under its bound. */
-export const vectorAtMost = (prefix: string, bound: Vector): Condition =>
-  vectorCompare(prefix, '<=', bound, 'max');
+/**
+ * name ≤ value in each dimension: what keeps `used` under its bound. With `gain`, only in those that it adds to: what
+ * stands over the bound already is not made worse.
+ */
+export const vectorAtMost = (prefix: string, bound: Vector, gain?: Vector): Condition =>
+  vectorCompare(prefix, '<=', bound, 'max', gain);
 
 export const vectorAtLeast = (prefix: string, bound: Vector): Condition =>
   vectorCompare(prefix, '>=', bound, 'min');
@@ -59,14 +62,22 @@ const LETTERS: readonly (readonly [keyof Vector, string])[] = [
   ['network', 'N'],
 ];
 
-const vectorCompare = (prefix: string, operator: string, bound: Vector, tag: string): Condition => {
+const vectorCompare = (
+  prefix: string,
+  operator: string,
+  bound: Vector,
+  tag: string,
+  gain?: Vector,
+): Condition => {
   const names: Record<string, string> = {};
   const values: Item = {};
-  const texts = LETTERS.map(([dimension, letter]) => {
-    names[`#${tag}${letter}`] = `${prefix}${letter}`;
-    values[`:${tag}${letter}`] = N(bound[dimension]);
-    return `#${tag}${letter} ${operator} :${tag}${letter}`;
-  });
+  const texts = LETTERS.filter(([dimension]) => gain === undefined || gain[dimension] > 0).map(
+    ([dimension, letter]) => {
+      names[`#${tag}${letter}`] = `${prefix}${letter}`;
+      values[`:${tag}${letter}`] = N(bound[dimension]);
+      return `#${tag}${letter} ${operator} :${tag}${letter}`;
+    },
+  );
   return { text: texts.join(' AND '), names, values };
 };
 

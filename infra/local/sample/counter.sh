@@ -2,7 +2,8 @@
 # One allocation's work: counts. Goes on from the last number in its file and appends a line a tick:
 #   {"n":17,"resource":"north-1","group":"…","epoch":3,"at":1700000000000}
 # A gap or a repeated number in the file is therefore proof of lost or doubled work.
-# Ends when its standard input does: then the agent has died, and another host may already be counting.
+# Ends when its standard input does: then the agent has died, and another host may already be counting. Ends also when
+# the lease has run out that the agent notes in LABSCAPE_LEASE_FILE: then the agent hangs.
 set -u
 tick_s=${COUNTER_TICK_S:-0.5}
 # Two files of this size are the most that one counter keeps: a fleet left on overnight must not fill the disk.
@@ -55,6 +56,10 @@ while :; do
     at=$((offset + up))
   else
     at=$(date +%s)000
+  fi
+  if [ -n "${LABSCAPE_LEASE_FILE:-}" ]; then
+    read -r lease_until <"$LABSCAPE_LEASE_FILE" || exit 1
+    [ "$at" -lt "$lease_until" ] || exit 0
   fi
   printf '{"n":%s,"resource":"%s","group":"%s","epoch":%s,"at":%s}\n' \
     "$n" "$LABSCAPE_RESOURCE" "$LABSCAPE_GROUP" "$LABSCAPE_EPOCH" "$at" >>"$file" || exit 1

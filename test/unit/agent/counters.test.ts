@@ -44,14 +44,15 @@ const lines = (): CounterLine[] =>
 const numbers = () => lines().map(({ n }) => n);
 
 /** Both kinds of counter are held to the same promises. */
-function shell(): ChildProcess {
+function shell(more: Record<string, string> = {}): ChildProcess {
   const child = spawn('sh', [sample('counter.sh')], {
-    stdio: ['pipe', 'ignore', 'inherit'],
+    stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
     env: {
       ...{ PATH: process.env['PATH'] ?? '', COUNTER_DIR: folder, COUNTER_TICK_S: '0.05' },
       ...{ LABSCAPE_TENANT: 'acme', LABSCAPE_ALLOCATION: 'a', LABSCAPE_GROUP: 'g1' },
       ...{ LABSCAPE_EPOCH: '3', LABSCAPE_RESOURCE: 'r1' },
+      ...more,
     },
   });
   children.push(child);
@@ -68,8 +69,8 @@ function worker(): ChildProcess {
   return child;
 }
 
-describe.each([
-  ['shell counter', shell],
+describe.each<[string, () => ChildProcess]>([
+  ['shell counter', () => shell()],
   ['worker', worker],
 ])('the %s', (_, run) => {
   test('appends a line a tick and says where and under which epoch', async () => {
@@ -118,6 +119,18 @@ test('a worker whose lease has run out stops by itself, though its agent is froz
   child.stdin?.write(`${JSON.stringify({ op: 'lease', until: leaseEnd })}\n`);
   await ended;
   expect(Math.max(...lines().map(({ at }) => at))).toBeLessThan(leaseEnd);
+});
+
+test('a shell counter whose lease has run out stops by itself, and so does one that cannot know', async () => {
+  const leaseFile = path.join(folder, 'lease');
+  const leaseEnd = Date.now() + 300;
+  writeFileSync(leaseFile, `${leaseEnd}\n`);
+  const child = shell({ LABSCAPE_LEASE_FILE: leaseFile });
+  expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(0);
+  expect(lines().length).toBeGreaterThan(0);
+  expect(Math.max(...lines().map(({ at }) => at))).toBeLessThan(leaseEnd);
+  const blind = shell({ LABSCAPE_LEASE_FILE: path.join(folder, 'missing') });
+  expect(await new Promise((resolve) => blind.on('exit', resolve))).toBe(1);
 });
 
 test('a long file is put aside, and the numbers go on', () => {

@@ -54,6 +54,14 @@ describe('a process per allocation', () => {
     expect(lines.filter((line) => line.startsWith('LD_PRELOAD'))).toEqual([]);
   });
 
+  test('notes its lease where work can read it that must not outlive a hanging agent', async () => {
+    const runs = runner({ leaseFile: file('lease') });
+    runs.leaseUntil(1234.5);
+    runs.start(shell(`cat $LABSCAPE_LEASE_FILE > ${file('seen')}; exec sleep 60`));
+    await until('running', () => bench.count('running') === 1 && existsSync(file('seen')));
+    expect(readFileSync(file('seen'), 'utf8')).toBe('1234\n');
+  });
+
   test('stops with SIGTERM', async () => {
     const runs = runner({});
     runs.start(

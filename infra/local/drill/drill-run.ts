@@ -1,0 +1,64 @@
+import type { Phase, Trigger } from '../../../lib/schemas/recovery.ts';
+
+export interface DrillPhase {
+  readonly name: Phase;
+  /** The controller's own work. */
+  readonly ms: number;
+  readonly budgetMs?: number;
+  readonly within: boolean;
+  /** Time spent waiting for an agent. */
+  readonly waitedMs: number;
+}
+
+/** One rehearsed failover as the line of JSON tells it. All times in ms. */
+export interface RunLine {
+  readonly trigger: Trigger;
+  readonly allocations: number;
+  readonly moved: number;
+  readonly pending: number;
+  /** By the drill's own ledger, read back over HTTP. */
+  readonly lost: number;
+  /** Items written by the transactions that changed the owner of the victim's groups, and how many these were. */
+  readonly writes: number;
+  readonly failoverTransactions: number;
+  readonly phases: readonly DrillPhase[];
+  readonly faultToVerdictMs: number;
+  /** Until the last of the moved counters wrote its first line on its new owner. */
+  readonly faultToRunningMs: number;
+  readonly totalMs: number;
+  readonly auditVerified: boolean;
+  readonly invariants: 'held' | 'broken';
+}
+
+/** What people want to know besides. */
+export interface DrillRun extends RunLine {
+  readonly victim: string;
+  readonly victimAllocations: number;
+  readonly victimGroups: number;
+  readonly targets: readonly string[];
+  readonly events: number;
+  readonly counterLines: number;
+  readonly setup: {
+    readonly allocateMs: number;
+    readonly p50Ms: number;
+    readonly p99Ms: number;
+  };
+  /** One sentence per thing that is not as it must be; none: the drill has passed. */
+  readonly faults: readonly string[];
+}
+
+export const lineOf = (run: DrillRun): RunLine => ({
+  trigger: run.trigger,
+  allocations: run.allocations,
+  moved: run.moved,
+  pending: run.pending,
+  lost: run.lost,
+  writes: run.writes,
+  failoverTransactions: run.failoverTransactions,
+  phases: run.phases,
+  faultToVerdictMs: run.faultToVerdictMs,
+  faultToRunningMs: run.faultToRunningMs,
+  totalMs: run.totalMs,
+  auditVerified: run.auditVerified,
+  invariants: run.invariants,
+});

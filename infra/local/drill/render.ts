@@ -1,0 +1,73 @@
+import type { Paint } from '../../../lib/cli/paint.ts';
+import { type Column, table } from '../../../lib/cli/table.ts';
+import type { DrillPhase, DrillRun } from './drill-run.ts';
+
+/** Faults shown; the rest are counted: a broken counter is broken two thousand times. */
+const FAULTS_SHOWN = 20;
+const BAR_WIDTH = 30;
+const WORK = '█';
+const WAIT = '░';
+
+const COLUMNS: readonly Column[] = [
+  { title: 'PHASE' },
+  { title: 'MS', align: 'right' },
+  { title: 'BUDGET', align: 'right' },
+  { title: 'WITHIN' },
+  { title: 'WAITED', align: 'right' },
+  { title: `${WORK} WORK ${WAIT} WAIT` },
+];
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+
+/** Whatever took time at all is seen; the longest takes the whole width. */
+function bar({ ms, waitedMs, within }: DrillPhase, longestMs: number, paint: Paint): string {
+  const cells = (part: number) => (part <= 0 ? 0 : Math.max(1, Math.round((part / longestMs) * BAR_WIDTH)));
+  return (
+    paint(within ? 'green' : 'yellow', WORK.repeat(cells(ms))) + paint('dim', WAIT.repeat(cells(waitedMs)))
+  );
+}
+
+function timeline(phases: readonly DrillPhase[], paint: Paint): string {
+  const longestMs = Math.max(1, ...phases.map(({ ms, waitedMs }) => ms + waitedMs));
+  const rows = phases.map((phase) => [
+    phase.name,
+    phase.ms.toFixed(1),
+    phase.budgetMs === undefined ? '-' : String(phase.budgetMs),
+    phase.budgetMs === undefined ? '' : phase.within ? paint('green', 'yes') : paint('yellow', 'no'),
+    phase.waitedMs > 0 ? seconds(phase.waitedMs) : '-',
+    bar(phase, longestMs, paint),
+  ]);
+  return table(COLUMNS, rows, (text) => paint('dim', text));
+}
+
+/** The whole drill for people. Ends with a line break. */
+export function render(run: DrillRun, paint: Paint): string {
+  const { setup, victim, targets } = run;
+  const good = (held: boolean, text: string) => paint(held ? 'green' : 'red', text);
+  const lines = [
+    '',
+    `${paint('bold', 'Failover drill')}  ${run.allocations} allocations made in ${seconds(setup.allocateMs)} (p50 ${setup.p50Ms.toFixed(1)} ms, p99 ${setup.p99Ms.toFixed(1)} ms)`,
+    `killed: ${paint('bold', victim)} with ${run.victimAllocations} allocations in ${run.victimGroups} groups, found by ${run.trigger}`,
+    '',
+    timeline(run.phases, paint),
+    '',
+    `moved       ${run.moved} allocations to ${targets.join(', ')}: ${run.failoverTransactions} transaction, ${run.writes} items`,
+    `verdict     ${seconds(run.faultToVerdictMs)} after the fault`,
+    `running     ${seconds(run.faultToRunningMs)} after the fault, the last of them`,
+    `recovered   ${seconds(run.totalMs)} after the fault, ${victim} restored`,
+    `ledger      ${good(run.lost === 0, `${run.lost} lost`)}, ${good(run.pending === 0, `${run.pending} pending`)}`,
+    `audit       ${run.events} events, ${run.auditVerified ? paint('green', 'verified, and they rebuild the state') : paint('red', 'NOT verified')}`,
+    `invariants  ${run.invariants === 'held' ? paint('green', 'held') : paint('red', 'BROKEN')}, ${run.counterLines} counter lines read`,
+    '',
+    run.faults.length === 0 ? paint('green', 'The drill has passed.') : faults(run.faults, paint),
+    '',
+  ];
+  return lines.join('\n');
+}
+
+function faults(all: readonly string[], paint: Paint): string {
+  const shown = all.slice(0, FAULTS_SHOWN).map((fault) => `  ${fault}`);
+  const rest = all.length - shown.length;
+  if (rest > 0) shown.push(`  and ${rest} more`);
+  return [paint('red', 'The drill has FAILED:'), ...shown].join('\n');
+}

@@ -1,0 +1,181 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Host, startHost } from '../host.ts';
+import type { FleetPlan } from '../sample/fleet-plan.ts';
+import { registerFleet } from '../sample/fleet-setup.ts';
+import { type SampleFleet, startSampleFleet } from '../sample-fleet.ts';
+import { groupsOn } from './check-moves.ts';
+import { readCounters } from './counter-lines.ts';
+import { DrillError } from './drill-error.ts';
+import { DRILL_TENANT, planDrill } from './drill-plan.ts';
+import type { DrillRun } from './drill-run.ts';
+import { type Evidence, judge } from './judge.ts';
+import type { SeenAllocation } from './ledger.ts';
+import { checkSize, DRILL_SIZE, type DrillSize } from './options.ts';
+import { type Progress, SILENT } from './progress.ts';
+import { readAllocations, readEvents, readHeads, readResources, recoveriesOf } from './read-back.ts';
+import { type Allocated, allocateAll, type Clients, clientsFor } from './setup.ts';
+import { until, untilAllRun, untilRecovered } from './watch.ts';
+
+export interface DrillOptions extends Partial<DrillSize> {
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+  /** An assembly made before; see HostOptions. */
+  readonly assemblyDir?: string;
+}
+
+/** How often a counter writes, ms. */
+const TICK_MS = 500;
+/** What runs writes at least once in this time; a busy machine is late by some ticks. */
+const LIVE_MS = 4 * TICK_MS;
+const START_MS_MAX = 60_000;
+/** The recovery's own waits, and room for a slow machine. */
+const RECOVERY_MS_MAX = 90_000;
+const RETURN_MS_MAX = 30_000;
+/** The victim holds at least this share of what an even spread would give it. */
+const FAIR_SHARE_MIN = 0.9;
+/** Events of the last moment lie within this of now, should clocks be read in another order, ms. */
+const TIME_SLACK_MS = 5_000;
+
+interface Stage {
+  readonly host: Host;
+  readonly fleet: SampleFleet;
+  readonly clients: Clients;
+  readonly plan: FleetPlan;
+  readonly size: DrillSize;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  readonly startedAt: number;
+}
+
+/**
+ * Rehearses a failover on an ephemeral host, over its HTTP API only: joins, registers, allocates, lets all of it run,
+ * kills the fullest resource's agent, waits for the end of the recovery and the return of the host, and judges by
+ * what the API, the counters' files and the DynamoDB endpoint say. Throws DrillError when it gets stuck on the way.
+ */
+export async function runDrill(options: DrillOptions = {}): Promise<DrillRun> {
+  const { progress = SILENT, signal = new AbortController().signal, assemblyDir, ...given } = options;
+  const size = { ...DRILL_SIZE, ...given };
+  checkSize(size);
+  const startedAt = Date.now();
+  progress.stage('host starts');
+  const host = await startHost({
+    ...{ port: 0, logLevel: 'ERROR' },
+    ...(assemblyDir === undefined ? {} : { assemblyDir }),
+  });
+  const plan = planDrill(size);
+  let fleet: SampleFleet | undefined;
+  try {
+    const clients = await clientsFor(host, DRILL_TENANT);
+    const died = host.died.then((why) => Promise.reject(new DrillError(why)));
+    progress.stage(`${plan.allocations.length} allocations are made`);
+    await registerFleet(clients.operator, plan);
+    const onPlaced = (done: number) => progress.count(done, plan.allocations.length);
+    const allocated = await Promise.race([allocateAll(clients.tenant, plan, onPlaced, signal), died]);
+    progress.stage(`${plan.resources.length} agents start`);
+    const own = { plan: { ...plan, allocations: [] }, work: 'worker', tickMs: TICK_MS } as const;
+    fleet = await startSampleFleet(host, own);
+    const stage = { host, fleet, clients, plan, size, progress, signal, startedAt };
+    return judge(await Promise.race([rehearse(stage, allocated), died]));
+  } finally {
+    progress.stage('everything stops');
+    await fleet?.stop();
+    await host.stop();
+    progress.end();
+  }
+}
+
+async function rehearse(stage: Stage, allocated: Allocated): Promise<Evidence> {
+  const { host, fleet, clients, size, progress, signal } = stage;
+  progress.stage('all work starts');
+  const onCount = (running: number, of: number) => progress.count(running, of);
+  const before = await untilAllRun(clients.tenant, START_MS_MAX, signal, onCount);
+  // Each counter gets to count a few times before anything happens to it.
+  await sleep(LIVE_MS, undefined, { signal });
+  const victim = chooseVictim(before, size);
+  await refuseIfUnsteady(stage);
+  progress.stage(`agent of ${victim} is killed, recovery runs`);
+  const killedAt = Date.now();
+  fleet.kill(victim, 'SIGKILL');
+  const recovery = await untilRecovered(clients.operator, victim, RECOVERY_MS_MAX, signal);
+  const transactions = host.transactions();
+  progress.stage(`${victim} returns`);
+  await untilReturned(stage, victim);
+  progress.stage('what happened is read back');
+  const after = await readAfter(stage, victim, recovery.id, allocated);
+  return {
+    ...{ victim, killedAt, leaseMs: size.leaseMs, tenant: DRILL_TENANT, ledger: allocated.ledger },
+    ...{ before, recovery, transactions, after, setup: setupOf(allocated) },
+  };
+}
+
+/** The resource with the most allocations, more groups at a tie. */
+function chooseVictim(before: readonly SeenAllocation[], size: DrillSize): string {
+  const homes = [...new Set(before.flatMap(({ resource }) => resource ?? []))].map((id) => ({
+    id,
+    count: before.filter(({ resource }) => resource === id).length,
+    groups: groupsOn(id, before).length,
+  }));
+  homes.sort((a, b) => b.count - a.count || b.groups - a.groups);
+  const [victim] = homes;
+  const least = Math.floor((FAIR_SHARE_MIN * size.allocations) / size.resources);
+  if (victim === undefined || victim.count < least || victim.groups < size.groups) {
+    throw new DrillError(
+      `${victim?.id ?? 'nothing'} holds the most: ${victim?.count ?? 0} allocations in ${victim?.groups ?? 0} groups, at least ${least} in ${size.groups} were wanted`,
+    );
+  }
+  return victim.id;
+}
+
+/** A machine too slow for the lease fails resources over by itself: then nothing that follows could be judged. */
+async function refuseIfUnsteady({ clients: { operator }, plan, size }: Stage): Promise<void> {
+  for (const { id, status, statusReason } of await readResources(operator)) {
+    const had = (await recoveriesOf(operator, id)).length;
+    if (status === 'healthy' && had === 0) continue;
+    throw new DrillError(
+      `${id} of ${plan.resources.length} is ${status} (${statusReason}) before anything was killed: this machine is too busy for leases of ${size.leaseMs} ms, try --lease-ms`,
+    );
+  }
+}
+
+/** Back among the healthy, under the order to restore it. If it does not come, the judge says so. */
+async function untilReturned({ clients, signal }: Stage, victim: string): Promise<void> {
+  const look = async () => {
+    const resource = await clients.operator.call('getResource', { params: { resource: victim } });
+    return resource.status === 'healthy' ? resource : undefined;
+  };
+  await until(`${victim} returns`, RETURN_MS_MAX, signal, look).catch((error: unknown) => {
+    if (!(error instanceof DrillError)) throw error;
+  });
+}
+
+async function readAfter(
+  stage: Stage,
+  victim: string,
+  recovery: string,
+  { ledger }: Allocated,
+): Promise<Evidence['after']> {
+  const { fleet, clients, plan, signal, startedAt } = stage;
+  const { operator, tenant } = clients;
+  const liveSince = Date.now();
+  await sleep(LIVE_MS, undefined, { signal });
+  const counters = readCounters(fleet.workDir, DRILL_TENANT, ledger.keys());
+  const events = await readEvents(operator, startedAt - TIME_SLACK_MS, Date.now() + TIME_SLACK_MS);
+  const entities = [
+    ...plan.labscapes.map(({ id }) => `labscape#${id}`),
+    ...plan.resources.map(({ id }) => `resource#${id}`),
+    ...[`tenant#${DRILL_TENANT}`, `recovery#${recovery}`],
+  ];
+  const heads = await readHeads(operator, entities);
+  const [allocations, resources, assignments] = await Promise.all([
+    readAllocations(tenant),
+    readResources(operator),
+    operator.call('getAssignments', { params: { resource: victim } }),
+  ]);
+  if (assignments === null) throw new DrillError(`${victim} has no assignments to be read`);
+  return { allocations, resources, assignments, events, heads, counters, liveSince };
+}
+
+function setupOf({ latenciesMs, tookMs }: Allocated): DrillRun['setup'] {
+  const at = (share: number) => latenciesMs[Math.floor(share * (latenciesMs.length - 1))] ?? 0;
+  return { allocateMs: tookMs, p50Ms: at(0.5), p99Ms: at(0.99) };
+}

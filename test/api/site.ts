@@ -1,0 +1,157 @@
+import { expect } from '@jest/globals';
+import type * as z from 'zod';
+import type { Allocation, AllocationInput } from '../../lib/schemas/allocation.ts';
+import type { Labels, Vector } from '../../lib/schemas/common.ts';
+import type { LabscapeInput } from '../../lib/schemas/labscape.ts';
+import type { Recovery } from '../../lib/schemas/recovery.ts';
+import type { Resource } from '../../lib/schemas/resource.ts';
+import { even, patiently, type Rig, until, vector } from './rig.ts';
+
+export const CAPACITY = 1_000;
+/** Of CAPACITY processing: 80 % may be used at all, 90 % of that by placement. */
+export const LIMIT = 800;
+export const FILL = 720;
+/** A group of CAPACITY takes no more members from this on. */
+export const GROUP_CLOSES_AT = 40;
+
+let sites = 0;
+
+export interface SiteOptions {
+  readonly resources?: number;
+  readonly capacity?: Vector;
+  readonly policy?: z.input<typeof LabscapeInput>['policy'];
+  readonly quota?: Vector;
+  readonly slices?: number;
+}
+
+type Wish = Omit<z.input<typeof AllocationInput>, 'demand' | 'tenant'>;
+
+/** A labscape of a test's own with resources and a tenant; its work stays inside. */
+export class Site {
+  readonly rig: Rig;
+  readonly id: string;
+  readonly tenant: string;
+  readonly resources: string[] = [];
+  #keys = 0;
+
+  constructor(rig: Rig, id: string) {
+    this.rig = rig;
+    this.id = id;
+    this.tenant = `tenant-${id}`;
+  }
+
+  async register(capacity: Vector = even(CAPACITY), labels: Labels = {}): Promise<string> {
+    const id = `${this.id}-r${this.resources.length + 1}`;
+    await this.rig.admin.call('registerResource', { body: { id, labscape: this.id, capacity, labels } });
+    this.resources.push(id);
+    return id;
+  }
+
+  quota(quota: Vector, slices = 4) {
+    const { tenant } = this;
+    return this.rig.admin.call('putTenant', { params: { tenant }, body: { quota, slices } });
+  }
+
+  /** Asks once for `processing` (or a whole vector) under a new key, unless one is given. */
+  ask(demand: number | Vector, wish: Wish = {}, key = `key-${this.id}-${++this.#keys}`) {
+    const constraints = { labscapes: [this.id], ...wish.constraints };
+    const asked = typeof demand === 'number' ? vector({ processing: demand }) : demand;
+    const body = { ...wish, tenant: this.tenant, demand: asked, constraints };
+    return this.rig.admin.exchange('allocate', { body, headers: { 'idempotency-key': key } });
+  }
+
+  /** As `ask`, coming back as long as the answer is 503. */
+  async place(demand: number | Vector, wish: Wish = {}): Promise<Allocation> {
+    const key = `key-${this.id}-${++this.#keys}`;
+    return (await patiently(() => this.ask(demand, wish, key))).body;
+  }
+
+  /** `count` allocations of `processing` each. */
+  async fill(count: number, processing: number, wish: Wish = {}): Promise<Allocation[]> {
+    const placed: Allocation[] = [];
+    for (let i = 0; i < count; i += 1) placed.push(await this.place(processing, wish));
+    return placed;
+  }
+
+  allocation(id: string): Promise<Allocation> {
+    return this.rig.admin.call('getAllocation', {
+      params: { allocation: id },
+      query: { tenant: this.tenant },
+    });
+  }
+
+  release(id: string): Promise<Allocation> {
+    const query = { tenant: this.tenant };
+    return patiently(() => this.rig.admin.call('releaseAllocation', { params: { allocation: id }, query }));
+  }
+
+  resource(id: string): Promise<Resource> {
+    return this.rig.admin.call('getResource', { params: { resource: id } });
+  }
+
+  async all(): Promise<Resource[]> {
+    return (await this.rig.admin.call('listResources', { query: { labscape: this.id, limit: 500 } })).items;
+  }
+
+  async quotaUsed(): Promise<Vector> {
+    return (await this.rig.admin.call('getTenant', { params: { tenant: this.tenant } })).used;
+  }
+
+  fail(resource: string) {
+    return this.rig.admin.call('failResource', { params: { resource }, body: { reason: 'test' } });
+  }
+
+  drain(resource: string) {
+    return this.rig.admin.call('drainResource', { params: { resource }, body: { reason: 'test' } });
+  }
+
+  activate(resource: string) {
+    return this.rig.admin.call('activateResource', { params: { resource }, body: { reason: 'test' } });
+  }
+
+  /** The recovery once it is written and `is` holds. */
+  recovery(id: string, is: (recovery: Recovery) => boolean): Promise<Recovery> {
+    return until(`recovery ${id}`, async () => {
+      const found = await this.rig.admin
+        .call('getRecovery', { params: { recovery: id } })
+        .catch((error: unknown) => notFound(error));
+      return found !== undefined && is(found) ? found : undefined;
+    });
+  }
+
+  ended(id: string): Promise<Recovery> {
+    return this.recovery(id, (recovery) => recovery.endedAt !== undefined);
+  }
+
+  /** Each chain of the site is whole, and so are those of the given recoveries. */
+  async expectAuditWhole(recoveries: readonly string[] = []): Promise<void> {
+    const entities = [
+      `labscape#${this.id}`,
+      `tenant#${this.tenant}`,
+      ...this.resources.map((id) => `resource#${id}`),
+      ...recoveries.map((id) => `recovery#${id}`),
+    ];
+    for (const entity of entities) {
+      const answer = await this.rig.admin.call('verifyChain', { query: { entity } });
+      expect({ entity, faults: answer.faults, verified: answer.verified }).toEqual({
+        ...{ entity, faults: [], verified: true },
+      });
+    }
+  }
+}
+
+function notFound(error: unknown): undefined {
+  if (error instanceof Error && 'status' in error && error.status === 404) return undefined;
+  throw error;
+}
+
+/** Joins a labscape with resources of CAPACITY and a tenant with room enough. */
+export async function newSite(rig: Rig, options: SiteOptions = {}): Promise<Site> {
+  sites += 1;
+  const site = new Site(rig, `site${sites}`);
+  const policy = { mode: 'automatic' as const, restoreWaitMs: 1_000, coolDownMs: 0, ...options.policy };
+  await rig.admin.call('joinLabscape', { body: { id: site.id, policy } });
+  for (let i = 0; i < (options.resources ?? 1); i += 1) await site.register(options.capacity);
+  await site.quota(options.quota ?? even(1_000_000), options.slices);
+  return site;
+}
