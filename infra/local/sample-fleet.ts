@@ -8,7 +8,7 @@ import type { MintRequest } from './issuer.ts';
 import { bundlePrograms } from './sample/agent-bundle.ts';
 import { AgentProcess } from './sample/agent-process.ts';
 import { FLEET_SIZE, type FleetPlan, type FleetSize, planFleet } from './sample/fleet-plan.ts';
-import { activateOffline, allocateWork, registerFleet } from './sample/fleet-setup.ts';
+import { activateOffline, allocateWork, registerFleet, warmUp } from './sample/fleet-setup.ts';
 
 export interface FleetHost {
   readonly url: string;
@@ -26,6 +26,8 @@ export interface FleetOptions extends Partial<FleetSize> {
   readonly restore?: boolean;
   /** Length of the agents' long polls, s; 0: none. */
   readonly longPollS?: number;
+  /** How many agents start at the same time; by default all. Those with much to run take the machine's breath away. */
+  readonly startTogether?: number;
 }
 
 export interface SampleFleet {
@@ -56,10 +58,10 @@ export async function startSampleFleet(host: FleetHost, options: FleetOptions = 
   const plan = options.plan ?? planFleet({ ...FLEET_SIZE, ...options });
   const operator = operatorClient(host);
   await registerFleet(operator, plan);
+  await warmUp(operator, plan);
   const fleet = new Fleet(host, plan, options);
   try {
-    await fleet.startAgents();
-    await untilHeard(operator, plan);
+    await fleet.startAgents((started) => untilHeard(operator, started));
     await activateOffline(operator, plan);
     const allocations = await allocateWork(operator, plan);
     return {
@@ -90,9 +92,9 @@ function operatorClient(host: FleetHost): Client {
 }
 
 /** Work is placed on resources that are known to live only. */
-async function untilHeard(operator: Client, plan: FleetPlan): Promise<void> {
+async function untilHeard(operator: Client, resources: readonly string[]): Promise<void> {
   const deadlineMs = performance.now() + HEARD_MS_MAX;
-  const missing = new Set(plan.resources.map(({ id }) => id));
+  const missing = new Set(resources);
   while (missing.size > 0 && performance.now() < deadlineMs) {
     const status = await operator.call('getStatus');
     for (const { resources } of status.labscapes) {
@@ -124,7 +126,7 @@ class Fleet {
     mkdirSync(path.join(this.#folder, 'logs'), { recursive: true });
   }
 
-  async startAgents(): Promise<void> {
+  async startAgents(untilHeard: (started: readonly string[]) => Promise<void>): Promise<void> {
     const programs = bundlePrograms(path.join(this.#folder, 'bin'));
     await this.#writeTokens();
     this.#renewal = setInterval(() => void this.#writeTokens().catch(() => undefined), TOKEN_RENEW_MS);
@@ -142,7 +144,13 @@ class Fleet {
         },
       });
       this.#agents.set(id, agent);
-      agent.start();
+    }
+    const ids = [...this.#agents.keys()];
+    const { startTogether = ids.length } = this.#options;
+    while (ids.length > 0) {
+      const next = ids.splice(0, startTogether);
+      for (const id of next) this.agent(id).start();
+      await untilHeard(next);
     }
   }
 

@@ -142,15 +142,21 @@ export class Rig {
     });
   }
 
-  /** Everything that a refused request must leave as it was. */
-  async state(): Promise<string> {
+  /** Everything that a refused request must leave as it was, a line for each thing. */
+  async state(): Promise<string[]> {
     const [status, resources, events] = await Promise.all([
       this.admin.call('getStatus'),
       collect(this.admin.pages('listResources')),
       this.eventCount(),
     ]);
-    const { at: _now, ...lasting } = status;
-    return JSON.stringify({ lasting, resources, events });
+    return [
+      `${events} events`,
+      JSON.stringify(status.pending),
+      // Verdicts are of the moment; what was made of them stands in the resource.
+      ...status.labscapes.map(({ resources: _, ...labscape }) => JSON.stringify(labscape)),
+      ...status.recoveries.map((recovery) => JSON.stringify(recovery)),
+      ...resources.map((resource) => JSON.stringify(resource)),
+    ];
   }
 
   async eventCount(): Promise<number> {

@@ -1,7 +1,9 @@
 import { expect } from '@jest/globals';
 import type * as z from 'zod';
 import type { Allocation, AllocationInput } from '../../lib/schemas/allocation.ts';
+import type { RESTORE_OUTCOMES } from '../../lib/schemas/assignment.ts';
 import type { Labels, Vector } from '../../lib/schemas/common.ts';
+import type { BeatEntry } from '../../lib/schemas/heartbeat.ts';
 import type { LabscapeInput } from '../../lib/schemas/labscape.ts';
 import type { Recovery } from '../../lib/schemas/recovery.ts';
 import type { Resource } from '../../lib/schemas/resource.ts';
@@ -33,6 +35,7 @@ export class Site {
   readonly tenant: string;
   readonly resources: string[] = [];
   #keys = 0;
+  #beats = 0;
 
   constructor(rig: Rig, id: string) {
     this.rig = rig;
@@ -123,6 +126,37 @@ export class Site {
     return this.recovery(id, (recovery) => recovery.endedAt !== undefined);
   }
 
+  /** One heartbeat of an agent that speaks for one resource. */
+  beat(resource: string, word: Partial<z.input<typeof BeatEntry>> = {}) {
+    this.#beats += 1;
+    return this.rig.admin.call('beat', {
+      params: { labscape: this.id },
+      body: {
+        agent: `agent-of-${resource}`.slice(0, 40),
+        seq: this.#beats,
+        resources: [{ resource, epoch: 1, assignmentRevision: 1, ...word }],
+      },
+    });
+  }
+
+  /** The labscape's answer to the restore order of a recovery, as an agent gives it. */
+  answerRestore(resource: string, recovery: string, outcome: (typeof RESTORE_OUTCOMES)[number]) {
+    const body = { agent: 'agent', epoch: 1, restore: { recovery, outcome } };
+    return this.rig.admin.call('report', { params: { resource }, body });
+  }
+
+  /** Declares a resource failed and answers the restore order; the recovery's report. */
+  async failAndRestore(resource: string): Promise<Recovery> {
+    const { recovery } = await this.fail(resource);
+    await this.recovery(recovery, (at) => at.nextPhase === 'RecoverData' || at.endedAt !== undefined);
+    await this.answerRestore(resource, recovery, 'restored');
+    return this.ended(recovery);
+  }
+
+  async drained(resource: string): Promise<Recovery> {
+    return this.ended((await this.drain(resource)).recovery);
+  }
+
   /** Each chain of the site is whole, and so are those of the given recoveries. */
   async expectAuditWhole(recoveries: readonly string[] = []): Promise<void> {
     const entities = [
@@ -149,7 +183,11 @@ function notFound(error: unknown): undefined {
 export async function newSite(rig: Rig, options: SiteOptions = {}): Promise<Site> {
   sites += 1;
   const site = new Site(rig, `site${sites}`);
-  const policy = { mode: 'automatic' as const, restoreWaitMs: 1_000, coolDownMs: 0, ...options.policy };
+  // Nobody fails by silence unless the test is about that.
+  const policy = {
+    ...({ mode: 'automatic', leaseMs: 600_000, restoreWaitMs: 1_000, coolDownMs: 0 } as const),
+    ...options.policy,
+  };
   await rig.admin.call('joinLabscape', { body: { id: site.id, policy } });
   for (let i = 0; i < (options.resources ?? 1); i += 1) await site.register(options.capacity);
   await site.quota(options.quota ?? even(1_000_000), options.slices);

@@ -19,7 +19,10 @@ export interface Evidence {
   readonly tenant: string;
   readonly ledger: Ledger;
   /** Everything runs; the victim lives. */
-  readonly before: readonly SeenAllocation[];
+  readonly before: {
+    readonly allocations: readonly SeenAllocation[];
+    readonly resources: readonly SeenResource[];
+  };
   readonly recovery: SeenRecovery;
   readonly transactions: readonly TransactionRecord[];
   /** Read after the recovery had ended and its host had returned. */
@@ -39,8 +42,8 @@ export interface Evidence {
 /** Judges a rehearsal by its evidence alone. Pure. */
 export function judge(evidence: Evidence): DrillRun {
   const { victim, killedAt, ledger, before, recovery, after } = evidence;
-  const groups = groupsOn(victim, before);
-  const moved = before.filter(({ resource }) => resource === victim).map(({ id }) => id);
+  const groups = groupsOn(victim, before.allocations);
+  const moved = before.allocations.filter(({ resource }) => resource === victim).map(({ id }) => id);
   const { lost, pending, faults: ledgerFaults } = checkLedger(ledger, after.allocations, victim);
   const flips = countFlips(
     evidence.transactions,
@@ -54,6 +57,7 @@ export function judge(evidence: Evidence): DrillRun {
   });
   const invariantFaults = [
     ...ledgerFaults,
+    ...checkLimits(ledger, before.allocations, before.resources),
     ...checkLimits(ledger, after.allocations, after.resources),
     ...checkMoves(groups, recovery, after.allocations),
     ...counterFaults(evidence),

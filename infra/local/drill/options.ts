@@ -46,7 +46,9 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-export interface DrillArguments extends DrillSize {
+export interface DrillArguments extends Omit<DrillSize, 'leaseMs'> {
+  /** Absent: nobody asked for a certain one. */
+  readonly leaseMs?: number;
   readonly json: boolean;
   readonly help: boolean;
 }
@@ -63,7 +65,7 @@ const Given = z.object({
   groups: whole('--groups', 1, GROUPS_MAX).default(DRILL_SIZE.groups),
   resources: whole('--resources', RESOURCES_MIN, RESOURCES_MAX).default(DRILL_SIZE.resources),
   'beat-ms': whole('--beat-ms', 50, 60_000).default(DRILL_SIZE.beatMs),
-  'lease-ms': whole('--lease-ms', 200, 600_000).default(DRILL_SIZE.leaseMs),
+  'lease-ms': whole('--lease-ms', 200, 600_000).exactOptional(),
   json: z.boolean().default(false),
   help: z.boolean().default(false),
 });
@@ -73,8 +75,8 @@ export function readArguments(argv: readonly string[]): DrillArguments {
   const given = Given.safeParse(parse(argv));
   if (!given.success) throw new UsageError(given.error.issues.map(({ message }) => message).join('; '));
   const { 'beat-ms': beatMs, 'lease-ms': leaseMs, ...rest } = given.data;
-  checkSize({ ...rest, beatMs, leaseMs });
-  return { ...rest, beatMs, leaseMs };
+  checkSize({ ...rest, beatMs, leaseMs: leaseMs ?? DRILL_SIZE.leaseMs });
+  return { ...rest, beatMs, ...(leaseMs === undefined ? {} : { leaseMs }) };
 }
 
 function parse(argv: readonly string[]): Record<string, unknown> {

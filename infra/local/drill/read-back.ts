@@ -26,11 +26,9 @@ export const readResources = (operator: Client): Promise<SeenResource[]> =>
 export const readEvents = (operator: Client, from: number, to: number): Promise<SeenEvent[]> =>
   all(operator.pages('listEvents', { query: { from, to, limit: PAGE } }));
 
-/** Recoveries of a resource, newest first. */
-export async function recoveriesOf(operator: Client, resource: string): Promise<SeenRecovery[]> {
-  const recoveries = await all(operator.pages('listRecoveries', { query: { limit: PAGE } }));
-  return recoveries.filter((recovery) => recovery.resource === resource);
-}
+/** Newest first. */
+export const readRecoveries = (operator: Client): Promise<SeenRecovery[]> =>
+  all(operator.pages('listRecoveries', { query: { limit: PAGE } }));
 
 /** Position and hash that entities remember as the end of their chains, by the control plane's own check of them. */
 export async function readHeads(

@@ -1,9 +1,12 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../../../lib/client/client.ts';
+import type { SeenResource } from './check-limits.ts';
 import type { SeenRecovery } from './check-moves.ts';
-import { DrillError } from './drill-error.ts';
+import { DrillError, TooBusy } from './drill-error.ts';
 import type { SeenAllocation } from './ledger.ts';
-import { readAllocations, recoveriesOf } from './read-back.ts';
+import { readAllocations, readRecoveries, readResources } from './read-back.ts';
+import type { Clients } from './setup.ts';
 
 /** Often enough to be near, seldom enough to leave the machine to what is measured. */
 const LOOK_EVERY_MS = 250;
@@ -25,22 +28,47 @@ export async function until<T>(
   }
 }
 
-/** Waits until the owners report every allocation running. */
+/**
+ * All resources as they are, none of them troubled. A machine too slow for its leases fails resources over by itself:
+ * then nothing that follows could be judged.
+ */
+export async function steadyResources(operator: Client): Promise<readonly SeenResource[]> {
+  const [resources, recoveries] = await Promise.all([readResources(operator), readRecoveries(operator)]);
+  // A suspect one may be heard again; a failed one has work to be moved.
+  const failed = resources.find(({ status }) => status !== 'healthy' && status !== 'suspect');
+  const troubled = failed?.id ?? recoveries[0]?.resource;
+  if (troubled === undefined) return resources;
+  const because = failed?.statusReason ?? recoveries[0]?.reason ?? '';
+  throw new TooBusy(
+    `${troubled} failed before anything was killed (${because}): this machine is too busy for leases this short, try a longer --lease-ms`,
+  );
+}
+
+/**
+ * Waits until the owners report every allocation running. Two thousand of them are listed only when their counters'
+ * files are there: listing them again and again would slow down what it waits for.
+ */
 export function untilAllRun(
-  tenant: Client,
-  withinMs: number,
-  signal: AbortSignal,
-  onCount: (running: number, of: number) => void,
+  { operator, tenant }: Clients,
+  counters: { readonly folder: string; readonly count: number },
+  wait: {
+    readonly withinMs: number;
+    readonly signal: AbortSignal;
+    readonly onCount: (begun: number) => void;
+  },
 ): Promise<readonly SeenAllocation[]> {
-  return until('all work is reported running', withinMs, signal, async () => {
+  const { folder, count } = counters;
+  return until('all work is reported running', wait.withinMs, wait.signal, async () => {
+    await steadyResources(operator);
+    const begun = existsSync(folder) ? readdirSync(folder).length : 0;
+    wait.onCount(begun);
+    if (begun < count) return undefined;
     const listed = await readAllocations(tenant);
-    const running = listed.filter((allocation) => allocation.running === true).length;
-    onCount(running, listed.length);
-    return running === listed.length ? listed : undefined;
+    return listed.every(({ running }) => running === true) ? listed : undefined;
   });
 }
 
-/** Waits for the end of the recovery of a resource, which must be the only one it ever had. */
+/** Waits for the end of the recovery of a resource, which must be the only one there is. */
 export function untilRecovered(
   operator: Client,
   resource: string,
@@ -48,8 +76,9 @@ export function untilRecovered(
   signal: AbortSignal,
 ): Promise<SeenRecovery> {
   return until(`the recovery of ${resource} ends`, withinMs, signal, async () => {
-    const [recovery, ...others] = await recoveriesOf(operator, resource);
-    if (others.length > 0) throw new DrillError(`${resource} had ${others.length + 1} recoveries, not one`);
-    return recovery?.endedAt === undefined ? undefined : recovery;
+    const recoveries = await readRecoveries(operator);
+    const other = recoveries.find((recovery) => recovery.resource !== resource) ?? recoveries[1];
+    if (other !== undefined) throw new DrillError(`${other.resource} is recovered, too: ${other.reason}`);
+    return recoveries.find(({ endedAt }) => endedAt !== undefined);
   });
 }

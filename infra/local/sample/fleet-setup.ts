@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiProblem } from '../../../lib/client/api-error.ts';
 import type { Client } from '../../../lib/client/client.ts';
 import type { FleetPlan } from './fleet-plan.ts';
 
 /** How many allocations are asked for at the same time: enough to be quick, few enough to conflict rarely. */
 const ALLOCATE_TOGETHER = 4;
+/** A labscape whose resources are all suspect for a moment has no room for work that is tied to it. */
+const ROOM_TRIES = 6;
+const ROOM_AGAIN_MS = 1_000;
 
 /** Ours from the run before: data folders are used again. */
 async function unlessThere<T>(call: Promise<T>): Promise<void> {
@@ -22,6 +26,20 @@ export async function registerFleet(operator: Client, plan: FleetPlan): Promise<
   await operator.call('putTenant', { params: { tenant }, body: { quota, slices } });
 }
 
+/**
+ * Calls what the fleet and its visitors will call: a function's first call loads it, which on a small machine takes
+ * long enough to cost a resource its lease if it happens while agents beat.
+ */
+export async function warmUp(operator: Client, plan: FleetPlan): Promise<void> {
+  const tenant = plan.tenant.id;
+  await operator.call('getStatus');
+  await operator.call('listAllocations', { query: { tenant, limit: 1 } });
+  await operator.call('listRecoveries', { query: { limit: 1 } });
+  await operator.call('listEvents', { query: { limit: 1 } });
+  const resource = plan.resources[0]?.id;
+  if (resource !== undefined) await operator.call('getAssignments', { params: { resource } });
+}
+
 /** Takes resources back that went offline while the fleet was down; what an operator drained stays drained. */
 export async function activateOffline(operator: Client, plan: FleetPlan): Promise<void> {
   const ours = new Set(plan.resources.map(({ id }) => id));
@@ -29,6 +47,22 @@ export async function activateOffline(operator: Client, plan: FleetPlan): Promis
     if (status !== 'offline' || !ours.has(id)) continue;
     const body = { reason: 'the sample fleet was started again' };
     await operator.call('activateResource', { params: { resource: id }, body }).catch(() => undefined);
+  }
+}
+
+async function allocateOne(
+  operator: Client,
+  { key, input }: FleetPlan['allocations'][number],
+): Promise<string> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const headers = { 'idempotency-key': key };
+      return (await operator.call('allocate', { body: input, headers })).status;
+    } catch (error) {
+      if (!(error instanceof ApiProblem)) throw error;
+      if (error.code !== 'no-capacity' || tries >= ROOM_TRIES) return error.code;
+      await sleep(ROOM_AGAIN_MS);
+    }
   }
 }
 
@@ -41,13 +75,7 @@ export async function allocateWork(operator: Client, plan: FleetPlan): Promise<R
   };
   const lane = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      try {
-        const headers = { 'idempotency-key': next.key };
-        note((await operator.call('allocate', { body: next.input, headers })).status);
-      } catch (error) {
-        if (!(error instanceof ApiProblem)) throw error;
-        note(error.code);
-      }
+      note(await allocateOne(operator, next));
     }
   };
   await Promise.all(Array.from({ length: ALLOCATE_TOGETHER }, lane));

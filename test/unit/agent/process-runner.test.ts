@@ -23,6 +23,7 @@ const shell = (script: string, each = work('a')): Work => ({
   spec: { command: ['sh', '-c', script] },
 });
 const file = (name: string) => path.join(bench.folder, name);
+const written = (name: string) => existsSync(file(name)) && readFileSync(file(name), 'utf8').endsWith('\n');
 const pidIn = (name: string) => Number(readFileSync(file(name), 'utf8'));
 
 describe('a process per allocation', () => {
@@ -31,7 +32,7 @@ describe('a process per allocation', () => {
     const command = ['sh', '-c', script];
     const spec = { command, env: { COLOUR: 'red', LABSCAPE_GROUP: 'forged' }, data: { size: 1 } };
     runner({}).start({ ...work('a', 'g1', 4), spec });
-    await until('running', () => bench.count('running') === 1);
+    await until('running', () => bench.count('running') === 1 && written('env'));
     const lines = readFileSync(file('env'), 'utf8').split('\n');
     expect(lines).toEqual(
       expect.arrayContaining([
@@ -48,7 +49,7 @@ describe('a process per allocation', () => {
       ...work('a'),
       spec: { command: ['false'], env: { LD_PRELOAD: 'evil.so' } },
     });
-    await until('running', () => bench.count('running') === 1);
+    await until('running', () => bench.count('running') === 1 && written('env'));
     const lines = readFileSync(file('env'), 'utf8').split('\n');
     expect(lines).toContain('SITE=north');
     expect(lines.filter((line) => line.startsWith('LD_PRELOAD'))).toEqual([]);
@@ -58,7 +59,7 @@ describe('a process per allocation', () => {
     const runs = runner({ leaseFile: file('lease') });
     runs.leaseUntil(1234.5);
     runs.start(shell(`cat $LABSCAPE_LEASE_FILE > ${file('seen')}; exec sleep 60`));
-    await until('running', () => bench.count('running') === 1 && existsSync(file('seen')));
+    await until('running', () => bench.count('running') === 1 && written('seen'));
     expect(readFileSync(file('seen'), 'utf8')).toBe('1234\n');
   });
 
@@ -66,10 +67,10 @@ describe('a process per allocation', () => {
     const runs = runner({});
     runs.start(
       shell(
-        `echo $$ > ${file('pid')}; trap 'echo bye > ${file('bye')}; exit 0' TERM; while :; do sleep 0.05; done`,
+        `trap 'echo bye > ${file('bye')}; exit 0' TERM; echo $$ > ${file('pid')}; while :; do sleep 0.05; done`,
       ),
     );
-    await until('running', () => bench.count('running') === 1 && existsSync(file('pid')));
+    await until('running', () => bench.count('running') === 1 && written('pid'));
     runs.stop('acme/a');
     await until('stopped', () => bench.count('stopped') === 1);
     expect(readFileSync(file('bye'), 'utf8')).toBe('bye\n');
@@ -79,7 +80,7 @@ describe('a process per allocation', () => {
   test('kills the whole group of a process that does not heed SIGTERM', async () => {
     const runs = runner({ stopGraceMs: 100 });
     runs.start(shell(`trap '' TERM; sleep 60 & echo $! > ${file('pid')}; while :; do sleep 1; done`));
-    await until('running', () => bench.count('running') === 1 && existsSync(file('pid')));
+    await until('running', () => bench.count('running') === 1 && written('pid'));
     runs.stop('acme/a');
     await until('stopped', () => bench.count('stopped') === 1);
     await until('its child is gone too', () => !isAlive(pidIn('pid')));
@@ -89,7 +90,7 @@ describe('a process per allocation', () => {
     const stop = ['sh', '-c', `echo "$LABSCAPE_ALLOCATION $LABSCAPE_PID" > ${file('asked')}`];
     const runs = runner({ stop });
     runs.start(shell(`echo $$ > ${file('pid')}; exec sleep 60`));
-    await until('running', () => bench.count('running') === 1 && existsSync(file('pid')));
+    await until('running', () => bench.count('running') === 1 && written('pid'));
     runs.stop('acme/a');
     await until('stopped', () => bench.count('stopped') === 1);
     expect(readFileSync(file('asked'), 'utf8')).toBe(`a ${pidIn('pid')}\n`);
@@ -126,7 +127,7 @@ describe('a process per allocation', () => {
     await until('two run', () => bench.count('running') >= 2);
     runs.killAll();
     await until('all stopped', () => bench.count('stopped') === 3, 1000);
-    for (const name of ['a', 'b']) if (existsSync(file(name))) expect(isAlive(pidIn(name))).toBe(false);
+    for (const name of ['a', 'b']) if (written(name)) expect(isAlive(pidIn(name))).toBe(false);
   });
 });
 

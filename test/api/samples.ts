@@ -1,0 +1,75 @@
+import { ROUTES, type Route } from '../../lib/http/routes.ts';
+import type { RawRequest } from './rig.ts';
+
+export const routes: readonly Route[] = ROUTES;
+
+export interface Names {
+  readonly labscape: string;
+  readonly resource: string;
+  readonly tenant: string;
+  readonly principal: string;
+  readonly allocation: string;
+  readonly recovery: string;
+}
+
+const demand = { processing: 1, memory: 0, storage: 0, network: 0 };
+const capacity = { processing: 10, memory: 10, storage: 10, network: 10 };
+const reason = { reason: 'test' };
+
+/** A body that is good for each operation that takes one. */
+const bodies = (names: Names): Readonly<Record<string, object>> => ({
+  joinLabscape: { id: names.labscape },
+  editLabscape: { weight: 50 },
+  beat: {
+    agent: 'agent',
+    seq: 1,
+    resources: [{ resource: names.resource, epoch: 0, assignmentRevision: 0 }],
+  },
+  putTenant: { quota: capacity },
+  revokePrincipal: reason,
+  reinstatePrincipal: reason,
+  registerResource: { id: names.resource, labscape: names.labscape, capacity },
+  editResource: { labels: { a: 'b' } },
+  failResource: reason,
+  drainResource: reason,
+  activateResource: reason,
+  retireResource: reason,
+  report: { agent: 'agent', epoch: 1, stopped: [{ group: 'nothing', epoch: 1 }] },
+  allocate: { tenant: names.tenant, demand },
+  renewAllocation: { leaseMs: 60_000 },
+  approveRecovery: { decision: 'reject', reason: 'test' },
+});
+
+/** Queries without which an operation means nothing. */
+const queries = (names: Names): Readonly<Record<string, string>> => ({
+  listAllocations: `tenant=${names.tenant}`,
+  getAllocation: `tenant=${names.tenant}`,
+  releaseAllocation: `tenant=${names.tenant}`,
+  renewAllocation: `tenant=${names.tenant}`,
+  verifyChain: `entity=${encodeURIComponent(`labscape#${names.labscape}`)}`,
+});
+
+export const bodyOf = (operation: string, names: Names): object | undefined => bodies(names)[operation];
+
+export const pathOf = (route: Route, names: Names): string =>
+  route.path.replace(/\{(\w+)\}/g, (_, name: string) => names[name as keyof Names]);
+
+export const queryOf = (operation: string, names: Names): string => queries(names)[operation] ?? '';
+
+export const headersOf = (route: Route): Record<string, string> => ({
+  ...(route.body === undefined ? {} : { 'content-type': 'application/json' }),
+  ...(route.headers?.includes('if-match') === true ? { 'if-match': '*' } : {}),
+  ...(route.headers?.includes('idempotency-key') === true ? { 'idempotency-key': 'sample' } : {}),
+});
+
+/** A request that nothing is wrong with, as far as its schemas can tell. */
+export function goodRequest(route: Route, names: Names): RawRequest {
+  const query = queryOf(route.operation, names);
+  const body = bodyOf(route.operation, names);
+  return {
+    method: route.method,
+    path: `${pathOf(route, names)}${query === '' ? '' : `?${query}`}`,
+    headers: headersOf(route),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  };
+}
