@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import { AlarmBinding } from '../lib/schemas/alarm.ts';
+import { Id } from '../lib/schemas/common.ts';
 
 /** Stages that may lose their data: deleting the stack deletes the tables. */
 const DISPOSABLE_STAGES: readonly string[] = ['local', 'test'];
@@ -28,6 +30,21 @@ const StageInput = z.strictObject({
       functionErrors: z.int().min(1).default(5),
     })
     .prefault({}),
+  recoveryAlarms: z
+    .strictObject({
+      /** Labscapes with an alarm of their own; the others rely on the detector. */
+      labscapes: z.array(Id).max(200).default([]),
+      /** Accounts whose alarms may start recoveries, by the topic's policy and again by the function. */
+      accounts: z
+        .array(z.string().regex(/^\d{12}$/, 'must be 12 digits'))
+        .max(50)
+        .default([]),
+      /** Alarms of the user's own, by name, and what each speaks of. */
+      bindings: z.array(AlarmBinding).max(200).default([]),
+    })
+    .prefault({}),
+  /** False: the detector only writes verdicts, and alarms alone start recoveries. */
+  detectorStarts: z.boolean().default(true),
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
 });
 

@@ -7,6 +7,7 @@ import type { StageConfig } from './config.ts';
 import { Alarms } from './constructs/alarms.ts';
 import { ControlApi } from './constructs/control-api.ts';
 import { ControlFunction } from './constructs/control-function.ts';
+import { FailureAlarms } from './constructs/failure-alarms.ts';
 import { RecoveryMachine } from './constructs/recovery-machine.ts';
 import { SweepSchedule } from './constructs/sweep-schedule.ts';
 import { type FunctionName, PERMISSIONS } from './permissions.ts';
@@ -63,11 +64,16 @@ export class ControlPlaneStack extends Stack {
       stateMachineName: this.#stateMachineName,
       handler: recovery,
     });
+    const trigger = this.#function('recovery-trigger', {
+      ALARM_ACCOUNTS: config.recoveryAlarms.accounts.join(','),
+      ALARM_BINDINGS: JSON.stringify(config.recoveryAlarms.bindings),
+    }).lambda;
+    new FailureAlarms(this, 'Failures', { config, trigger });
     new SweepSchedule(this, 'Sweep', sweep);
     new ControlApi(this, 'Http', { config, routes: props.routes, handlers, authoriser: authorise.lambda });
     new Alarms(this, 'Alarms', {
       config,
-      functions: { ...handlers, authorise: authorise.lambda, recovery, sweep },
+      functions: { ...handlers, authorise: authorise.lambda, recovery, sweep, 'recovery-trigger': trigger },
       sweep,
       machine,
     });
@@ -92,7 +98,10 @@ export class ControlPlaneStack extends Stack {
         resourceName: this.#stateMachineName,
         arnFormat: ArnFormat.COLON_RESOURCE_NAME,
       }),
-      environment,
+      environment: {
+        ...(PERMISSIONS[name].startsRecoveries ? { DETECTOR_STARTS: String(config.detectorStarts) } : {}),
+        ...environment,
+      },
       ...(name === 'recovery' && !config.disposable
         ? { reservedConcurrency: config.recoveryConcurrency }
         : {}),

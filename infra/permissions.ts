@@ -1,15 +1,17 @@
 import type { ApiFunction } from '../lib/http/routes.ts';
 
-export type FunctionName = ApiFunction | 'authorise' | 'recovery' | 'sweep';
+export type FunctionName = ApiFunction | 'authorise' | 'recovery' | 'recovery-trigger' | 'sweep';
 
-/** DynamoDB has no permission for transactions: each item of one is authorised as the plain call it stands for. */
+/**
+ * DynamoDB has no permission for transactions: each item of one is authorised as the plain call it stands for.
+ * Nothing is deleted: items end as tombstones that expire.
+ */
 export type StateAction =
   | 'GetItem'
   | 'BatchGetItem'
   | 'Query'
   | 'PutItem'
   | 'UpdateItem'
-  | 'DeleteItem'
   | 'ConditionCheckItem';
 
 export interface Permissions {
@@ -38,12 +40,13 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   recoveries: { state: [...READ, ...WRITE], audit: ['PutItem'], answersTasks: true },
   audit: { state: READ, audit: ['GetItem', 'Query'] },
   recovery: {
-    state: [...READ, ...WRITE, 'DeleteItem'],
+    state: [...READ, ...WRITE],
     audit: ['PutItem', 'GetItem', 'Query'],
     answersTasks: true,
   },
+  'recovery-trigger': { state: [...READ, ...WRITE], audit: ['PutItem'], startsRecoveries: true },
   sweep: {
-    state: [...READ, ...WRITE, 'DeleteItem'],
+    state: [...READ, ...WRITE],
     audit: ['PutItem'],
     startsRecoveries: true,
     answersTasks: true,

@@ -232,7 +232,7 @@ export class RecoveryMachine extends Construct {
     // Reading a path that is absent ends the execution with an error that nothing can catch.
     // Not `IsPresent: false`, which the local ASL library takes for never.
     choice.when(Condition.not(Condition.isPresent(proceed)), this.#state('UnknownProceed'));
-    for (const name of ORDER.slice(ORDER.findIndex((state) => state === phase.name) + 1))
+    for (const name of ORDER.slice(ORDER.indexOf(phase.name) + 1))
       choice.when(Condition.stringEquals(proceed, name), this.#state(name));
     task.next(choice.otherwise(this.#state('UnknownProceed')));
   }

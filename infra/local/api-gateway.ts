@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as z from 'zod';
-import { PROBLEMS, type ProblemCode } from '../../lib/errors.ts';
-import type { Problem } from '../../lib/schemas/problem.ts';
+import { type ProblemCode, ProblemError } from '../../lib/errors.ts';
+import { problemAnswer } from '../../lib/http/problems.ts';
 import { asError } from './errors.ts';
 import type { Functions } from './functions.ts';
 import { GatewayAuthoriser, type Verdict } from './gateway-authoriser.ts';
@@ -130,22 +130,7 @@ function lambdaResponse(payload: unknown): LambdaResponse | undefined {
 }
 
 function problem(code: ProblemCode, detail: string, requestId: string): LambdaResponse {
-  const status = PROBLEMS[code];
-  const body: Problem = {
-    type: `urn:labscape:problem:${code}`,
-    title: code,
-    status,
-    code,
-    detail,
-    requestId,
-  };
-  return {
-    statusCode: status,
-    headers: { 'content-type': 'application/problem+json' },
-    cookies: [],
-    body: JSON.stringify(body),
-    isBase64Encoded: false,
-  };
+  return LambdaResponse.parse(problemAnswer(new ProblemError(code, detail), requestId));
 }
 
 /** Undefined if it is too large; the rest is read and dropped, so that the answer reaches the caller. */

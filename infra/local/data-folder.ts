@@ -30,13 +30,18 @@ export function openDataFolder(path: string | undefined): DataFolder {
     if (error instanceof HostError) throw error;
     throw new HostError(`The data folder ${folder} cannot be written: ${asError(error).message}.`);
   }
+  const release = () => {
+    process.off('exit', release);
+    rmSync(path === undefined ? folder : lock, { recursive: true, force: true });
+  };
+  process.once('exit', release);
   return {
     path: folder,
     database: join(folder, 'state.db'),
     issuerKey: join(folder, 'issuer-key.json'),
     logs: join(folder, 'logs'),
     noteEngine: (pid) => writeFileSync(lock, JSON.stringify({ host: process.pid, engine: pid })),
-    release: () => rmSync(path === undefined ? folder : lock, { recursive: true, force: true }),
+    release,
   };
 }
 

@@ -14,6 +14,9 @@ import type { LocalFunction } from './template-functions.ts';
 /** Transactions remembered for a drill that asks which items were touched together. */
 const TRANSACTIONS_MAX = 2000;
 
+/** Connections to the engine that are idle for so long are closed by us, before the engine may do so under a request. */
+const IDLE_MS = 5000;
+
 export interface TransactionRecord {
   /** Epoch ms when it began. */
   readonly at: number;
@@ -43,7 +46,7 @@ export async function startDynamodbEndpoint(options: {
   readonly callers: ReadonlyMap<string, LocalFunction>;
 }): Promise<DynamodbEndpoint> {
   const engine = new URL(options.engineUrl);
-  const agent = new Agent({ keepAlive: true });
+  const agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
   const calls = new DynamodbCalls(options.tables);
   const conflicts = new Conflicts();
   const counts = new Map<string, number>();

@@ -63,9 +63,12 @@ async function startOn(port: number, binary: string, dbPath: string | undefined)
     detached: true,
   });
   const { listening, exit } = watch(child);
+  const reaper = startReaper(child.pid);
   let stopping = false;
   const died = new Promise<string>((resolve) => {
     exit.then((why) => {
+      // Its number may soon be another process's.
+      reaper?.kill();
       if (!stopping) resolve(why);
     });
   });
@@ -85,6 +88,18 @@ async function startOn(port: number, binary: string, dbPath: string | undefined)
     throw new HostError(dbPath === undefined ? failure : `${failure} Its file is ${dbPath}.`);
   }
   return { url: `http://127.0.0.1:${port}`, pid: child.pid ?? -1, died, stop };
+}
+
+/**
+ * Being detached the engine would outlive a host that is killed. The reaper's standard input ends with the host, however
+ * that ends; then it ends the engine.
+ */
+function startReaper(pid: number | undefined): ChildProcess | undefined {
+  if (pid === undefined || process.platform === 'win32') return undefined;
+  return spawn('/bin/sh', ['-c', `cat >/dev/null; kill -9 ${pid}`], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
 }
 
 /** `exit` resolves with one sentence once the child has ended or could not be started. */

@@ -1,3 +1,4 @@
+import { startAlarms } from './alarms.ts';
 import { startApiGateway } from './api-gateway.ts';
 import { type DataFolder, openDataFolder } from './data-folder.ts';
 import { type Counters, startDynamodbEndpoint, type TransactionRecord } from './dynamodb-endpoint.ts';
@@ -31,7 +32,9 @@ export interface HostOptions {
   readonly guards?: boolean;
   /** Level of the functions' logs; `silent` writes none. Default: the template's. */
   readonly logLevel?: 'silent' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
-  /** Whether to call the template's schedules (the sweep, every minute). Default true. */
+  /** Whether the detector starts recoveries itself; false leaves it to alarms. Default: the template's. */
+  readonly detectorStarts?: boolean;
+  /** Whether to call the template's schedules (the sweep, every minute) and evaluate its alarms. Default true. */
   readonly schedules?: boolean;
   /** An assembly made before; by default it is synthesized if the sources have changed. */
   readonly assemblyDir?: string;
@@ -137,7 +140,10 @@ async function compose(
       functions: template.functions,
       endpoints: { dynamodb: dynamodb?.url ?? engine.url, stepFunctions: stepFunctions.url },
       sink,
-      environment: logLevel === undefined ? {} : { POWERTOOLS_LOG_LEVEL: logLevel.toUpperCase() },
+      environment: {
+        ...(logLevel === undefined ? {} : { POWERTOOLS_LOG_LEVEL: logLevel.toUpperCase() }),
+        ...(options.detectorStarts === undefined ? {} : { DETECTOR_STARTS: String(options.detectorStarts) }),
+      },
     },
     callers,
   );
@@ -145,7 +151,10 @@ async function compose(
   undo.push(() => executions.stopAll());
   const gateway = await startApiGateway({ port: options.port, routes: template.routes, functions });
   undo.push(() => gateway.stop());
-  if (options.schedules ?? true) undo.push(startSchedules(template.schedules, functions));
+  if (options.schedules ?? true) {
+    undo.push(startSchedules(template.schedules, functions));
+    undo.push(startAlarms(template.alarms, sink, functions));
+  }
   return {
     url: gateway.url,
     counters: () => dynamodb?.counters() ?? {},

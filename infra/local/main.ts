@@ -76,27 +76,38 @@ async function main(): Promise<void> {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const { empty, port, dataDir } = readArguments(process.argv.slice(2));
   const signal = nextSignal();
+  // One function's promise that nobody awaits would end a sandbox on Lambda, not the whole control plane.
+  process.on('unhandledRejection', (reason) => {
+    process.stderr.write(`unhandled rejection: ${asError(reason).stack ?? asError(reason).message}\n`);
+  });
   const host = await startHost({
     port,
     ...(dataDir === undefined ? {} : { dataDir }),
     progress: (step) => process.stdout.write(`starting: ${step}\n`),
   });
-  let stopFleet = async () => {};
+  const died = host.died.then((why) => Promise.reject(new HostError(why)));
+  const fleet = empty ? Promise.resolve(undefined) : startFleet(host);
+  const stopFleet = () => fleet.then((started) => started?.stop()).catch(() => {});
+  let up = false;
   try {
-    if (!empty) {
-      process.stdout.write('starting: sample fleet\n');
-      // Not before it is needed: it brings esbuild along.
-      const { startSampleFleet } = await import('./sample-fleet.ts');
-      const fleet = await startSampleFleet(host);
-      stopFleet = () => fleet.stop();
+    up = await Promise.race([fleet.then(() => true), signal.then(() => false), died]);
+    if (up) {
+      process.stdout.write(await welcome(host));
+      await Promise.race([signal, died]);
     }
-    process.stdout.write(await welcome(host));
-    const died = await Promise.race([signal, host.died]);
-    if (died !== undefined) throw new HostError(died);
   } finally {
-    await stopFleet();
+    // A fleet that is still being set up ends when its host does.
+    if (up) await stopFleet();
     await host.stop();
+    await stopFleet();
   }
+}
+
+/** Loaded when it is needed, since it brings esbuild along. */
+async function startFleet(host: Host): Promise<{ stop(): Promise<void> }> {
+  process.stdout.write('starting: sample fleet\n');
+  const { startSampleFleet } = await import('./sample-fleet.ts');
+  return startSampleFleet(host);
 }
 
 /** Resolves at the first request to stop; a second one does not wait for the clean end. */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Assembly } from './assembly.ts';
+import { type LocalAlarm, readAlarms } from './template-alarms.ts';
 import { type LocalFunction, readFunctions } from './template-functions.ts';
 import { type LocalRoute, readRoutes } from './template-routes.ts';
 
@@ -10,10 +11,8 @@ const WITHOUT_EFFECT = new Set([
   'AWS::Lambda::Permission',
   'AWS::ApiGatewayV2::Api',
   'AWS::ApiGatewayV2::Stage',
-  'AWS::CloudWatch::Alarm',
   'AWS::SNS::Topic',
   'AWS::SNS::TopicPolicy',
-  'AWS::SNS::Subscription',
 ]);
 const EMULATED = new Set([
   'AWS::DynamoDB::Table',
@@ -26,6 +25,8 @@ const EMULATED = new Set([
   'AWS::ApiGatewayV2::Authorizer',
   'AWS::StepFunctions::StateMachine',
   'AWS::Events::Rule',
+  'AWS::CloudWatch::Alarm',
+  'AWS::SNS::Subscription',
 ]);
 
 const KeySchema = z.array(z.object({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }));
@@ -76,6 +77,7 @@ export interface LocalTemplate {
   readonly routes: readonly LocalRoute[];
   readonly machines: readonly LocalMachine[];
   readonly schedules: readonly LocalSchedule[];
+  readonly alarms: readonly LocalAlarm[];
 }
 
 /** Reads the assembly that `cdk synth` left in `dir`. `parameters` are CloudFormation parameters by name. */
@@ -94,6 +96,7 @@ export function readTemplate(dir: string, parameters: Readonly<Record<string, st
       arn: arn(),
       definition: MachineShape.parse(properties).DefinitionString,
     })),
+    alarms: readAlarms(assembly),
     schedules: assembly.ofType('AWS::Events::Rule').map(({ name, properties }) => {
       const rule = RuleShape.parse(properties);
       return {

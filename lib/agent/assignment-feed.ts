@@ -30,8 +30,13 @@ export interface FeedDeps {
 const BACKOFF = { baseMs: 50, capMs: 2_000 };
 /** An index that lagged has caught up after a moment. */
 const INCOMPLETE_AGAIN_MS = 200;
-/** Least time between two long polls, so that a server that answers them at once is not flooded. */
-const POLL_GAP_MS = 50;
+/**
+ * Pause after an answer. It doubles while one change chases the other, since each costs the whole list, and is short
+ * again after a calm: what changes rarely is heard of at once.
+ */
+const GAP_MS_MIN = 50;
+const GAP_MS_MAX = 1_000;
+const CALM_MS = 2_000;
 /** Beyond what the server may wait. */
 const POLL_SLACK_MS = 5_000;
 const FETCH_TIMEOUT_MS = 10_000;
@@ -84,11 +89,11 @@ export class AssignmentFeed {
     const { clock, log, resource } = this.#deps;
     let revision = 0;
     let failures = 0;
+    let gapMs = GAP_MS_MIN;
+    let changedMs = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
-      const startedMs = clock.monotonicMs();
       try {
-        const wasPoll = !this.#stale;
-        const fetched = wasPoll ? await this.#longPoll(revision, signal) : await this.#fetchAll(signal);
+        const fetched = this.#stale ? await this.#fetchAll(signal) : await this.#longPoll(revision, signal);
         if (signal.aborted) return;
         failures = 0;
         if (fetched !== undefined) {
@@ -96,8 +101,10 @@ export class AssignmentFeed {
           if (taken) revision = fetched.desired.revision;
           if (!taken || !fetched.desired.complete) await this.#againSoon(signal);
         }
-        const tookMs = clock.monotonicMs() - startedMs;
-        if (wasPoll && tookMs < POLL_GAP_MS) await pause(POLL_GAP_MS - tookMs, signal);
+        const nowMs = clock.monotonicMs();
+        gapMs = nowMs - changedMs < CALM_MS ? Math.min(GAP_MS_MAX, gapMs * 2) : GAP_MS_MIN;
+        if (fetched !== undefined) changedMs = nowMs;
+        await pause(gapMs, signal);
       } catch (error) {
         if (signal.aborted) return;
         log('warn', 'could not fetch assignments', { resource, reason: reasonOf(error) });

@@ -48,8 +48,10 @@ export function renderRecovery(report: Report, paint: Paint): string {
     `${paint('bold', id)}  ${paintStatus(paint, status)}`,
     `${resource} in ${labscape}, started ${instant(startedAt)} by ${trigger}: ${reason}`,
   ];
-  if (report.silentSince !== undefined && report.verdictAt !== undefined) {
-    lines.push(`silent for ${duration(report.verdictAt - report.silentSince)} before the verdict`);
+  const { silentSince = 0, verdictAt = 0 } = report;
+  // Somebody may declare a resource failed that is not silent at all.
+  if (trigger === 'detector' && verdictAt > silentSince && silentSince > 0) {
+    lines.push(`silent for ${duration(verdictAt - silentSince)} before the verdict`);
   }
   lines.push('', phases.length === 0 ? 'No phase has ended yet.' : renderPhases(phases, paint));
   lines.push('', `work ${duration(report.workMs)}, waited ${duration(report.waitedMs)}`);

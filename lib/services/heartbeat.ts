@@ -73,7 +73,9 @@ const refuseStrangers = async (
   const stranger = input.resources[index];
   if (stranger !== undefined) {
     throw new ProblemError('not-found', `labscape ${labscape} has no resource ${stranger.resource}`, {
-      errors: [{ field: `resources[${index}].resource`, reason: `is not a resource of labscape ${labscape}` }],
+      errors: [
+        { field: `resources[${index}].resource`, reason: `is not a resource of labscape ${labscape}` },
+      ],
     });
   }
 };

@@ -18,6 +18,8 @@ import { type Heard, hearingSince, judgeLabscape, leaseEndMs } from './verdicts.
 const LEASES_MAX = 200;
 const PENDING_MAX = 100;
 const RECOVERIES_MAX = 100;
+/** A verdict's own start, by the detector or an alarm, gets so long before the reconciler steps in, ms. */
+const OWED_AFTER_MS = 30_000;
 /** A recovery that should have moved on so long ago lost its execution, ms. */
 const STALLED_AFTER_MS = 60_000;
 /** How long a recovery waits for a person's word, as lib/workflow/phases/decide.ts has it, ms. */
@@ -96,7 +98,9 @@ const placeWaiting = async (runtime: Runtime, request: string): Promise<number> 
 };
 
 const isOwed = (resource: ResourceRecord, now: number): boolean =>
-  resource.status === 'failed' && resource.recovery === undefined && (resource.retryAt ?? 0) <= now;
+  resource.status === 'failed' &&
+  resource.recovery === undefined &&
+  (resource.retryAt ?? resource.since + OWED_AFTER_MS) <= now;
 
 /** Failed resources that no recovery owns: their start was lost, or was refused a while ago. */
 const startOwed = async (runtime: Runtime): Promise<number> => {

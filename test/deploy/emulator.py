@@ -3,7 +3,11 @@
 Each mend names a function of the pinned version; a version without it stops here, and not somewhere in the test.
 """
 
+import os
 import re
+import signal
+import threading
+import time
 
 from ministack import app
 from ministack.services import cloudwatch, lambda_svc, stepfunctions
@@ -20,34 +24,18 @@ def spell_dimensions_as_cloudwatch() -> None:
     cloudwatch._dispatch_alarm_actions = mended
 
 
-def evaluate_alarms_by_dimensions() -> None:
-    """An alarm watches the metric of its own dimensions; the emulator adds up all metrics of the name."""
-    evaluate = cloudwatch._evaluate_alarm
-
-    def mended(alarm):
-        wanted = {d["Name"]: d["Value"] for d in alarm.get("Dimensions") or []}
-        key = (alarm.get("Namespace"), alarm.get("MetricName"))
-        every = cloudwatch._metrics
-        own = {k: points for k, points in every.items() if k[:2] == key and points and points[0]["Dimensions"] == wanted}
-        cloudwatch._metrics = own
-        try:
-            return evaluate(alarm)
-        finally:
-            cloudwatch._metrics = every
-
-    cloudwatch._evaluate_alarm = mended
-
-
 def name_thrown_errors() -> None:
-    """Lambda's `errorType` is the error's name; the emulator calls every one Runtime.HandlerError."""
+    """Lambda's `errorType` is the error's name; the emulator calls every one Runtime.HandlerError.
+
+    The log ends with the stack, which function-runtime.ts lets begin with `Name: message`.
+    """
     execute = lambda_svc._execute_function_warm
 
     def mended(func, event, request_id):
         result = execute(func, event, request_id)
         body = result.get("body")
         if result.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
-            # The log ends with the stack, whose first line is `Name: message`.
-            thrown = re.search(r"^([A-Z]\w*): " + re.escape(body["errorMessage"]), result.get("log", ""), re.MULTILINE)
+            thrown = re.search(r"^([A-Z][\w.]*): " + re.escape(body["errorMessage"]), result.get("log", ""), re.MULTILINE)
             if thrown:
                 result["body"] = {**body, "errorType": thrown.group(1)}
         return result
@@ -68,10 +56,22 @@ def read_timeouts_from_the_state() -> None:
     stepfunctions._execute_task = mended
 
 
+def end_with_the_test() -> None:
+    """A test that was killed cannot stop us: when our parent is gone, the whole group ends."""
+    parent = os.getppid()
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 if __name__ == "__main__":
+    end_with_the_test()
     for mend in (
         spell_dimensions_as_cloudwatch,
-        evaluate_alarms_by_dimensions,
         name_thrown_errors,
         read_timeouts_from_the_state,
     ):

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { ROOT } from '../../infra/bundle.ts';
 import { type Host, startHost } from '../../infra/local/host.ts';
 import { synthesise } from '../../infra/local/synthesise.ts';
 import { temporaryFolder } from './support.ts';
@@ -87,6 +89,22 @@ describe('the local host', () => {
     const token = await host.mint({ sub: 'ada', roles: ['admin'] });
     expect(await statusOf(host, '/status', token)).toBe(200);
     expect(host.counters()).toEqual({});
+  });
+
+  test('does not leave its engine behind when it is killed', async () => {
+    const script = `import { startEngine } from ${JSON.stringify(join(ROOT, 'infra/local/engine.ts'))};
+      console.log((await startEngine()).pid);
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      env: { ...process.env, NODE_OPTIONS: '' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const pid = await new Promise<number>((resolve) =>
+      child.stdout.once('data', (text) => resolve(Number(text))),
+    );
+    expect(isAlive(pid)).toBe(true);
+    child.kill('SIGKILL');
+    while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
   });
 
   test('says when the engine dies', async () => {

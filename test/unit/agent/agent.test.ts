@@ -59,6 +59,22 @@ describe('an agent', () => {
     expect(api.fetches.slice(0, 3).map((fetch) => fetch.cursor)).toEqual([undefined, '2', '4']);
   });
 
+  test('asks ever more slowly while one change chases the other, and misses none', async () => {
+    const r1 = api.add('r1', [work('a')]);
+    const agent = await bench.start();
+    await runs(agent, 1);
+    const before = api.fetches.length;
+    for (let i = 0; i < 100; i += 1) {
+      r1.revision += 1;
+      r1.items = [work('a'), work(`b${i}`)];
+      api.changed();
+      await new Promise((resolve) => setTimeout(resolve, 15));
+    }
+    await until('the last is carried out', () => bench.lastBeat()?.assignmentRevision === 101);
+    expect(api.fetches.length - before).toBeLessThan(20);
+    expect(bench.linesOf('b99').length).toBeGreaterThan(0);
+  });
+
   test('waits with a start until the previous owner cannot run it any more', async () => {
     api.add('r1', [{ ...work('a'), startInMs: 400 }]);
     const agent = await bench.start();

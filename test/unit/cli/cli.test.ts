@@ -209,6 +209,7 @@ describe('recoveries', () => {
     expect(out).toMatch(/Detect +0\.4 +5 +yes +- +█\n/);
     expect(out).toMatch(/Failover +7\.3 +5 +no/);
     expect(out).toMatch(/ResumeService +3\.0 +5 +yes +900 ms +█░{32}/);
+    expect(out).toContain('silent for 2.0 s before the verdict');
     expect(out).toContain('1 groups with 3 allocations went to north-1: 50 % of the demand');
     expect(out).toContain('g2 waits: 1 allocations');
   });

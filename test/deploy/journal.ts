@@ -1,0 +1,44 @@
+import { performance } from 'node:perf_hooks';
+
+/** A step failed, and was said so; those that build on it are not tried. */
+export class StepFailed extends Error {
+  override readonly name = 'StepFailed';
+}
+
+/** One line for each step. */
+export class Journal {
+  passed = 0;
+  failed = 0;
+  readonly #say: (line: string) => void;
+
+  constructor(say: (line: string) => void) {
+    this.#say = say;
+  }
+
+  /** Runs a step; `detail` makes a few words of what it gave. */
+  async step<T>(title: string, work: () => Promise<T>, detail: (result: T) => string = () => ''): Promise<T> {
+    const startedMs = performance.now();
+    const seconds = () => ((performance.now() - startedMs) / 1000).toFixed(1).padStart(5);
+    try {
+      const result = await work();
+      const words = detail(result);
+      this.passed += 1;
+      this.#say(`ok   ${seconds()} s  ${title}${words === '' ? '' : `: ${words}`}`);
+      return result;
+    } catch (cause) {
+      this.failed += 1;
+      this.#say(`FAIL ${seconds()} s  ${title}: ${cause instanceof Error ? cause.message : String(cause)}`);
+      throw new StepFailed(title, { cause });
+    }
+  }
+
+  /** A step that has nothing to do here, and why. */
+  note(title: string, why: string): void {
+    this.#say(`-             ${title}: ${why}`);
+  }
+
+  /** As the other test runs end. */
+  summary(skipped = 0): string {
+    return `${this.passed} passed, ${this.failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`;
+  }
+}
