@@ -232,7 +232,8 @@ export class RecoveryMachine extends Construct {
     // Reading a path that is absent ends the execution with an error that nothing can catch.
     // Not `IsPresent: false`, which the local ASL library takes for never.
     choice.when(Condition.not(Condition.isPresent(proceed)), this.#state('UnknownProceed'));
-    for (const name of ORDER.slice(ORDER.indexOf(phase.name) + 1))
+    const order: readonly string[] = ORDER;
+    for (const name of order.slice(order.indexOf(phase.name) + 1))
       choice.when(Condition.stringEquals(proceed, name), this.#state(name));
     task.next(choice.otherwise(this.#state('UnknownProceed')));
   }

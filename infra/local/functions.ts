@@ -71,11 +71,6 @@ export class Functions {
     }
   }
 
-  /** Loads every function now, so that no first call pays for it. */
-  warmUp(): void {
-    for (const fn of this.#options.functions) this.#handler(fn);
-  }
-
   /** Waits until no call is running, `waitMs` at most. */
   async drain(waitMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;

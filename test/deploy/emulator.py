@@ -3,6 +3,7 @@
 Each mend names a function of the pinned version; a version without it stops here, and not somewhere in the test.
 """
 
+import logging
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import time
 from ministack import app
 from ministack.services import cloudwatch, lambda_svc, stepfunctions
 
+logger = logging.getLogger("labscape")
 
 def spell_dimensions_as_cloudwatch() -> None:
     """CloudWatch's message has `{name, value}`; the emulator repeats the template's `{Name, Value}`."""
@@ -38,6 +40,22 @@ def name_thrown_errors() -> None:
             thrown = re.search(r"^([A-Z][\w.]*): " + re.escape(body["errorMessage"]), result.get("log", ""), re.MULTILINE)
             if thrown:
                 result["body"] = {**body, "errorType": thrown.group(1)}
+        return result
+
+    lambda_svc._execute_function_warm = mended
+
+
+def repeat_errors_of_functions() -> None:
+    """What a function logs as an error goes into our log as well, where the test's reader finds it."""
+    execute = lambda_svc._execute_function_warm
+
+    def mended(func, event, request_id):
+        result = execute(func, event, request_id)
+        for line in result.get("log", "").splitlines():
+            if '"level":"ERROR"' in line:
+                logger.error("%s: %s", func["config"]["FunctionName"], line)
+        if result.get("error"):
+            logger.error("%s: %s", func["config"]["FunctionName"], result.get("body"))
         return result
 
     lambda_svc._execute_function_warm = mended
@@ -73,6 +91,7 @@ if __name__ == "__main__":
     for mend in (
         spell_dimensions_as_cloudwatch,
         name_thrown_errors,
+        repeat_errors_of_functions,
         read_timeouts_from_the_state,
     ):
         mend()
