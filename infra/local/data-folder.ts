@@ -55,12 +55,38 @@ function makeFolder(path: string): void {
 /** Two engines on one file would each believe their own cache. */
 function refuseIfInUse(folder: string, lock: string): void {
   const { host, engine } = readLock(lock);
-  if (host !== undefined && isAlive(host))
+  if (host !== undefined && host !== process.pid && isAlive(host))
     throw new HostError(`The data folder ${folder} is in use by process ${host}.`);
-  if (engine !== undefined && isAlive(engine))
+  if (engine === undefined || !isAlive(engine)) return;
+  if (!serves(engine, folder))
     throw new HostError(
-      `The data folder ${folder} is held by process ${engine}, a database engine whose host has died: end it first.`,
+      `The data folder ${folder} may still be in use by process ${engine}: look what it is, and end it.`,
     );
+  endOrphan(engine);
+}
+
+/** Whether a process is the engine of this folder; the number may have gone to another since. */
+function serves(pid: number, folder: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(join(folder, 'state.db'));
+  } catch {
+    return false;
+  }
+}
+
+/** How long an engine whose host was killed gets to close its file, ms. */
+const ORPHAN_MS_MAX = 5_000;
+const LOOK_EVERY_MS = 20;
+
+/** Its host was killed, so nobody will ever ask it again. */
+function endOrphan(pid: number): void {
+  process.kill(pid, 'SIGTERM');
+  const gate = new Int32Array(new SharedArrayBuffer(4));
+  for (let waitedMs = 0; isAlive(pid); waitedMs += LOOK_EVERY_MS) {
+    if (waitedMs === ORPHAN_MS_MAX) process.kill(pid, 'SIGKILL');
+    // A start has nothing else to do meanwhile.
+    Atomics.wait(gate, 0, 0, LOOK_EVERY_MS);
+  }
 }
 
 /** A lock that is missing or was cut short holds nothing. */
@@ -75,9 +101,18 @@ function readLock(lock: string): Partial<z.infer<typeof Lock>> {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     // EPERM: it lives, as somebody else's.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+  return !isZombie(pid);
+}
+
+/** Ended, but nobody has asked how: where no process collects orphans, such a number stays. */
+function isZombie(pid: number): boolean {
+  try {
+    return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
   }
 }

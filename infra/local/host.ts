@@ -155,6 +155,8 @@ async function compose(
     undo.push(startSchedules(template.schedules, functions));
     undo.push(startAlarms(template.alarms, sink, functions));
   }
+  // Executions live in this process only, unlike Step Functions': those of the run before are gone.
+  if (options.dataDir !== undefined) void functions.invoke('sweep', { orphaned: true });
   return {
     url: gateway.url,
     counters: () => dynamodb?.counters() ?? {},

@@ -1,7 +1,6 @@
-import { ACK_WAIT_MS } from '../failover/fencing.ts';
 import { isEnded } from '../failover/recovery-status.ts';
+import { waitMaxMs } from '../failover/wait-bounds.ts';
 import type { Policy } from '../schemas/labscape.ts';
-import type { Phase } from '../schemas/recovery.ts';
 import { expiredLeases } from '../store/allocations.ts';
 import { pendingGroups } from '../store/groups.ts';
 import { readManyBeats } from '../store/heartbeats.ts';
@@ -12,7 +11,7 @@ import { system } from './origin.ts';
 import { placePending } from './place-pending.ts';
 import { release } from './release.ts';
 import type { Runtime } from './runtime.ts';
-import { type Heard, hearingSince, judgeLabscape, leaseEndMs } from './verdicts.ts';
+import { type Heard, hearingSince, judgeLabscape } from './verdicts.ts';
 
 /** Bounds of one sweep: what is left over is the next one's. */
 const LEASES_MAX = 200;
@@ -22,8 +21,6 @@ const RECOVERIES_MAX = 100;
 const OWED_AFTER_MS = 30_000;
 /** A recovery that should have moved on so long ago lost its execution, ms. */
 const STALLED_AFTER_MS = 60_000;
-/** How long a recovery waits for a person's word, as lib/workflow/phases/decide.ts has it, ms. */
-const APPROVAL_WAIT_MS = 3_600_000;
 
 export interface Swept {
   readonly judged: number;
@@ -35,13 +32,22 @@ export interface Swept {
   readonly blind: boolean;
 }
 
+export interface SweepOptions {
+  /** The state machine is known to have lost its executions: every recovery is taken over at once. */
+  readonly orphaned?: boolean | undefined;
+}
+
 /** The backstop behind everything that usually happens at once: verdicts, leases, pending work, orphaned recoveries. */
-export const sweep = async (runtime: Runtime, request: string): Promise<Swept> => {
+export const sweep = async (
+  runtime: Runtime,
+  request: string,
+  options: SweepOptions = {},
+): Promise<Swept> => {
   const judged = await judgeFleet(runtime, request);
   const [expired, started, takenOver] = await Promise.all([
     expireLeases(runtime, request),
-    judged.blind ? 0 : startOwed(runtime),
-    takeOver(runtime),
+    startOwed(runtime, options.orphaned === true),
+    takeOver(runtime, options.orphaned === true),
   ]);
   const placed = await placeWaiting(runtime, request);
   return { judged: judged.count, blind: judged.blind, expired, placed, started, takenOver };
@@ -103,10 +109,10 @@ const isOwed = (resource: ResourceRecord, now: number): boolean =>
   (resource.retryAt ?? resource.since + OWED_AFTER_MS) <= now;
 
 /** Failed resources that no recovery owns: their start was lost, or was refused a while ago. */
-const startOwed = async (runtime: Runtime): Promise<number> => {
+const startOwed = async (runtime: Runtime, orphaned: boolean): Promise<number> => {
   const { resources } = await runtime.fleet.snapshot();
   const now = runtime.clock.now();
-  const owed = resources.filter((resource) => isOwed(resource, now));
+  const owed = resources.filter((resource) => isOwed(resource, orphaned ? now + OWED_AFTER_MS : now));
   const outcomes = await Promise.all(
     owed.map((r) =>
       runtime.executions.start({ resource: r.id, epoch: r.epoch, attempt: r.attempt, trigger: 'reconciler' }),
@@ -115,40 +121,28 @@ const startOwed = async (runtime: Runtime): Promise<number> => {
   return outcomes.filter((outcome) => outcome === 'started').length;
 };
 
-/** The longest that a recovery may wait in a phase, ms; a person gets an hour. */
-const waitMaxMs = (phase: Phase, policy: Policy): number => {
-  switch (phase) {
-    case 'AwaitFence':
-      return Math.max(ACK_WAIT_MS, leaseEndMs(policy));
-    case 'RestoreSystem':
-      return policy.restoreWaitMs;
-    case 'ResumeService':
-      return policy.resumeWaitMs;
-    default:
-      return APPROVAL_WAIT_MS;
-  }
-};
-
 /** When the recovery must have moved on at the latest if its execution lives, epoch ms. */
 const dueAt = ({ waiting, startedAt, phases }: RecoveryRecord, policy: Policy): number =>
   waiting === undefined
     ? Math.max(startedAt, ...phases.map((phase) => phase.endedAt))
     : (waiting.answeredAt ?? waiting.since + waitMaxMs(waiting.phase, policy));
 
+const isActive = (recovery: RecoveryRecord): boolean =>
+  !isEnded(recovery.status) && recovery.nextPhase !== undefined;
+
 const isStalled = (recovery: RecoveryRecord, policy: Policy, now: number): boolean =>
-  !isEnded(recovery.status) &&
-  recovery.nextPhase !== undefined &&
   now - dueAt(recovery, policy) > STALLED_AFTER_MS;
 
 /** A recovery whose execution is gone is taken over by a newer attempt, which goes on where the record stands. */
-const takeOver = async (runtime: Runtime): Promise<number> => {
+const takeOver = async (runtime: Runtime, orphaned: boolean): Promise<number> => {
   const page = await recoveriesPage(runtime.store, RECOVERIES_MAX, undefined);
   const now = runtime.clock.now();
   let taken = 0;
   const { labscapes } = await runtime.fleet.snapshot();
   for (const recovery of page.items.map(decodeRecovery)) {
     const policy = labscapes.get(recovery.labscape)?.policy;
-    if (policy === undefined || !isStalled(recovery, policy, now)) continue;
+    if (policy === undefined || !isActive(recovery)) continue;
+    if (!orphaned && !isStalled(recovery, policy, now)) continue;
     const resource = await readResource(runtime.store, recovery.labscape, recovery.resource);
     if (resource === undefined || resource.recovery !== recovery.id) continue;
     const outcome = await runtime.store.transact(takeoverWrites(runtime.store, resource, recovery));

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { LABSCAPE_DIMENSION } from '../../lib/failover/alarm-target.ts';
-import { equal, until } from './check.ts';
+import { collect, equal, until } from './check.ts';
 import { CONTROL_STACK, resourcesOf, type TemplateResource } from './cloud.ts';
 import { PATIENCE_MS, recovered, wordsOf } from './recovery.ts';
 import { LABSCAPE, type Site } from './site.ts';
@@ -23,10 +23,11 @@ export async function checkAlarm(site: Site, assembly: string, resource: string)
     async () => {
       agent.declare(resource, 'failed');
       await agent.beat();
-      await until(`verdict on ${resource}`, PATIENCE_MS, site.signal, async () => {
-        const seen = await admin.call('getResource', { params: { resource } });
-        return seen.status === 'failed' && seen.recovery === undefined ? seen : undefined;
+      await until(`refused recovery of ${resource}`, PATIENCE_MS, site.signal, async () => {
+        const found = await collect(admin.pages('listRecoveries'));
+        return found.find((r) => r.resource === resource && r.status === 'refused');
       });
+      equal('status', (await admin.call('getResource', { params: { resource } })).status, 'failed');
       return until(`count of ${METRIC} in the log`, PATIENCE_MS, site.signal, () => countedFailures(site));
     },
   );

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { ROOT } from '../../infra/bundle.ts';
 import { runApp } from '../../infra/local/synthesise.ts';
 import { VERSION } from '../../lib/version.ts';
-import type { Workspace } from './workspace.ts';
+import { LABSCAPE } from './site.ts';
+import { ACCOUNT, type Workspace } from './workspace.ts';
 
 /** A name that nobody can own: the deployed stage gets the issuer's keys inline and never asks it. */
 export const ISSUER = 'https://issuer.example';
@@ -26,7 +27,8 @@ export async function synthesiseTest(
   root: string = ROOT,
 ): Promise<string> {
   const folder = workspace.file(name);
-  const stage = { issuer: ISSUER, audience: AUDIENCE, logLevel: options.logLevel };
+  const recoveryAlarms = { labscapes: [LABSCAPE], accounts: [ACCOUNT] };
+  const stage = { issuer: ISSUER, audience: AUDIENCE, logLevel: options.logLevel, recoveryAlarms };
   await runApp(folder, { stage: 'test', stages: { test: stage } }, root);
   return folder;
 }

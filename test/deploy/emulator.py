@@ -11,9 +11,11 @@ import threading
 import time
 
 from ministack import app
+from ministack.core import iam_actions
 from ministack.services import cloudwatch, lambda_svc, stepfunctions
 
 logger = logging.getLogger("labscape")
+
 
 def spell_dimensions_as_cloudwatch() -> None:
     """CloudWatch's message has `{name, value}`; the emulator repeats the template's `{Name, Value}`."""
@@ -74,6 +76,33 @@ def read_timeouts_from_the_state() -> None:
     stepfunctions._execute_task = mended
 
 
+def authorise_answers_by_their_machine() -> None:
+    """Who answers a task needs the right to on the task's state machine; the emulator wants it on `*`.
+
+    AWS's reference says `*` as well, and AWS does otherwise: its refusals name the machine, and CDK grants on it.
+    """
+    execute = stepfunctions._execute_task
+    extract = iam_actions.extract_resource_arn
+    running = []
+
+    def remember(state_def, raw_input, execution, ctx):
+        running.append(ctx)
+        try:
+            return execute(state_def, raw_input, execution, ctx)
+        finally:
+            running[:] = [other for other in running if other is not ctx]
+
+    def mended(service, method, path, headers, body, *rest):
+        token = iam_actions._safe_json_field(body, "taskToken") if service == "states" else None
+        for ctx in list(running) if token else []:
+            if ctx.get("Task", {}).get("Token") == token:
+                return ctx["StateMachine"]["Id"]
+        return extract(service, method, path, headers, body, *rest)
+
+    stepfunctions._execute_task = remember
+    iam_actions.extract_resource_arn = mended
+
+
 def end_with_the_test() -> None:
     """A test that was killed cannot stop us: when our parent is gone, the whole group ends."""
     parent = os.getppid()
@@ -93,6 +122,7 @@ if __name__ == "__main__":
         name_thrown_errors,
         repeat_errors_of_functions,
         read_timeouts_from_the_state,
+        authorise_answers_by_their_machine,
     ):
         mend()
     app.main()

@@ -7,6 +7,9 @@ const DEMAND = 300;
 const ALLOCATIONS = 8;
 const BRIEF_LEASE_MS = 1_000;
 const BRIEF_KEY = 'runs-out';
+/** Where the brief allocation goes, out of the way of what the test counts. */
+const QUIET_RESOURCE = 'host-4';
+const QUIET = { site: 'quiet' };
 
 /** Slow enough that nobody is silent while a deployment runs, strict enough that every kind of wait is met. */
 const POLICY = {
@@ -23,8 +26,12 @@ export async function setUpWork(site: Site): Promise<void> {
   const { journal, admin, agent } = site;
   await journal.step('joins a labscape and registers its resources', async () => {
     await admin.call('joinLabscape', { body: { id: LABSCAPE, policy: POLICY } });
-    for (const id of RESOURCES)
-      await admin.call('registerResource', { body: { id, labscape: LABSCAPE, capacity: even(CAPACITY) } });
+    for (const id of RESOURCES) {
+      const labels = id === QUIET_RESOURCE ? QUIET : {};
+      await admin.call('registerResource', {
+        body: { id, labscape: LABSCAPE, capacity: even(CAPACITY), labels },
+      });
+    }
     equal('resources', (await collect(admin.pages('listResources'))).length, RESOURCES.length);
   });
   await journal.step('sets tenants', async () => {
@@ -65,7 +72,8 @@ async function place({ admin, tenant }: Site): Promise<number> {
   }
   const large = { body: { demand: even(CAPACITY) }, headers: { 'idempotency-key': 'too-large' } };
   equal('an allocation that fits nowhere', await refusedWith(tenant.call('allocate', large)), 409);
-  const body = { tenant: BRIEF_TENANT, demand: even(1), leaseMs: BRIEF_LEASE_MS };
+  const constraints = { labels: QUIET };
+  const body = { tenant: BRIEF_TENANT, demand: even(1), constraints, leaseMs: BRIEF_LEASE_MS };
   await admin.call('allocate', { body, headers: { 'idempotency-key': BRIEF_KEY } });
   return seen.size;
 }

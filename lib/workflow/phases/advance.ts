@@ -3,6 +3,7 @@ import { executionName } from '../../services/runtime.ts';
 import type { RecoveryRecord, Waiting } from '../../store/recoveries.ts';
 import { writeProgress } from '../../store/recovery-writes.ts';
 import {
+  goOn,
   isPast,
   ownRecovery,
   type PhaseAnswer,
@@ -39,7 +40,7 @@ export const advance = async (
   // What waits is answered elsewhere, so only the table knows.
   const usable = remembered?.nextPhase === phase && remembered.waiting === undefined;
   const stored = usable ? remembered : await ownRecovery(context);
-  if (isPast(stored, phase)) return { proceed: stateAfter(stored), waitSeconds: 1 };
+  if (isPast(stored, phase)) return goOn(context, stored);
   if (stored.nextPhase !== phase) throw new Superseded(`recovery ${stored.id} stands at ${stored.nextPhase}`);
   const settled = settleWait(
     { ...stored, phases: withResults(stored.phases, task.carry) },
@@ -56,7 +57,7 @@ export const advance = async (
   if (!(await writeProgress(runtime.store, after, phase, task.input.attempt))) {
     forget(runtime, execution);
     const now = await ownRecovery(context);
-    if (isPast(now, phase)) return { proceed: stateAfter(now), waitSeconds: 1 };
+    if (isPast(now, phase)) return goOn(context, now);
     throw new LostRace(`${phase} of ${stored.id}`);
   }
   remember(runtime, execution, { recovery: after });

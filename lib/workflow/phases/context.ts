@@ -1,6 +1,7 @@
 import { ProblemError } from '../../errors.ts';
 import { phaseResult } from '../../failover/phases.ts';
 import { isEnded } from '../../failover/recovery-status.ts';
+import { waitLeftS } from '../../failover/wait-bounds.ts';
 import { PHASES, type Phase, type PhaseResult } from '../../schemas/recovery.ts';
 import type { Requester } from '../../services/origin.ts';
 import { system } from '../../services/origin.ts';
@@ -73,6 +74,19 @@ export const stateAfter = (recovery: RecoveryRecord): string => {
   const { waiting } = recovery;
   if (waiting !== undefined && waiting.answer === undefined) return AWAIT_STATE[waiting.phase] ?? 'Park';
   return recovery.nextPhase ?? 'End';
+};
+
+/** Answer of a task whose phase is done already: on to where the record stands, with what is left of a wait. */
+export const goOn = async ({ runtime }: PhaseContext, recovery: RecoveryRecord): Promise<PhaseAnswer> => {
+  const { waiting } = recovery;
+  const proceed = stateAfter(recovery);
+  if (waiting === undefined || waiting.answer !== undefined) return { proceed };
+  const labscape = await runtime.fleet.labscape(recovery.labscape);
+  if (labscape === undefined) return { proceed, waitSeconds: 1 };
+  return {
+    proceed,
+    waitSeconds: waitLeftS(waiting.phase, labscape.policy, waiting.since, runtime.clock.now()),
+  };
 };
 
 export const isPast = (recovery: RecoveryRecord, phase: Phase): boolean =>

@@ -1,6 +1,7 @@
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { isEnded } from '../../failover/recovery-status.ts';
 import { type Decision, type DecisionFacts, decide as decideByRules } from '../../failover/rules.ts';
+import { APPROVAL_WAIT_MS } from '../../failover/wait-bounds.ts';
 import { originOf } from '../../services/origin.ts';
 import { executionName } from '../../services/runtime.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
@@ -9,19 +10,17 @@ import type { ResourceRecord } from '../../store/resources.ts';
 import { ZERO } from '../../vector.ts';
 import {
   findRecovery,
+  goOn,
   newWait,
   type PhaseAnswer,
   type PhaseContext,
   readOwnResource,
   requesterOf,
-  stateAfter,
   stopwatch,
   withResults,
 } from './context.ts';
 import { LostRace, Superseded } from './errors.ts';
 
-/** How long a recovery waits for a person's word, seconds. */
-const APPROVAL_WAIT_S = 3_600;
 /** A picture of the labscape this old still tells an epidemic from one failure, ms. */
 const FLEET_AGE_MAX_MS = 1_000;
 
@@ -31,9 +30,7 @@ export const decide = async (context: PhaseContext): Promise<PhaseAnswer> => {
   const watch = stopwatch(context);
   const existing = await findRecovery(context);
   if (existing !== undefined && existing.attempt === task.input.attempt) {
-    return isEnded(existing.status)
-      ? { proceed: 'End' }
-      : { proceed: stateAfter(existing), waitSeconds: APPROVAL_WAIT_S };
+    return isEnded(existing.status) ? { proceed: 'End' } : goOn(context, existing);
   }
   const resource = await readOwnResource(context);
   if (resource.epoch !== task.input.epoch || resource.attempt !== task.input.attempt) {
@@ -139,7 +136,7 @@ const ask = async (
   };
   const outcome = await runtime.store.transact(claimWrites(runtime.store, resource, waiting, event));
   if (outcome.kind !== 'done') throw new LostRace(`claim of ${resource.id}`);
-  return { proceed: 'AwaitApproval', waitSeconds: APPROVAL_WAIT_S, carry: recovery.phases };
+  return { proceed: 'AwaitApproval', waitSeconds: APPROVAL_WAIT_MS / 1000, carry: recovery.phases };
 };
 
 const refuse = async (

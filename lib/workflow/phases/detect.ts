@@ -6,12 +6,12 @@ import { readBeats } from '../../store/heartbeats.ts';
 import { readRecovery } from '../../store/recoveries.ts';
 import type { ResourceRecord } from '../../store/resources.ts';
 import {
+  goOn,
   isProblem,
   type PhaseAnswer,
   type PhaseContext,
   readOwnResource,
   requesterOf,
-  stateAfter,
   stopwatch,
 } from './context.ts';
 import { Superseded } from './errors.ts';
@@ -84,5 +84,5 @@ const resume = async (context: PhaseContext, resource: ResourceRecord): Promise<
       `resource ${resource.id} is at epoch ${resource.epoch}, attempt ${resource.attempt}`,
     );
   }
-  return { proceed: stateAfter(recovery), waitSeconds: 1 };
+  return goOn(context, recovery);
 };

@@ -18,6 +18,7 @@ import { decodeResource, type ResourceRecord } from '../../store/resources.ts';
 import type { Outcome } from '../../store/store.ts';
 import { sum } from '../../vector.ts';
 import {
+  goOn,
   isPast,
   ownRecovery,
   type PhaseAnswer,
@@ -26,7 +27,6 @@ import {
   requesterOf,
   type Stopwatch,
   settleWait,
-  stateAfter,
   stopwatch,
   withResults,
 } from './context.ts';
@@ -57,7 +57,7 @@ export const failover = async (context: PhaseContext): Promise<PhaseAnswer> => {
   let picture = remembered(context) ?? (await read(context));
   for (;;) {
     const stored = picture.recovery;
-    if (isPast(stored, 'Failover')) return { proceed: stateAfter(stored), waitSeconds: 1 };
+    if (isPast(stored, 'Failover')) return goOn(context, stored);
     if (stored.nextPhase !== 'Failover')
       throw new Superseded(`recovery ${stored.id} stands at ${stored.nextPhase}`);
     const settled = settleWait(

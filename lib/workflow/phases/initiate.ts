@@ -9,6 +9,7 @@ import { type RecoveryRecord, readRecovery } from '../../store/recoveries.ts';
 import { fenceWrites } from '../../store/recovery-writes.ts';
 import type { ResourceRecord } from '../../store/resources.ts';
 import {
+  goOn,
   newWait,
   type PhaseAnswer,
   type PhaseContext,
@@ -38,8 +39,7 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
       throw new Superseded(`resource ${resource.id} is owned by ${resource.recovery ?? 'a newer attempt'}`);
     }
     const existing = claimed ? await readRecovery(runtime.store, id) : undefined;
-    if (existing !== undefined && existing.nextPhase !== 'Initiate')
-      return { proceed: stateAfter(existing), waitSeconds: 1 };
+    if (existing !== undefined && existing.nextPhase !== 'Initiate') return goOn(context, existing);
     if (resource.epoch !== task.input.epoch)
       throw new Superseded(`resource ${resource.id} is at epoch ${resource.epoch}`);
     const [beats, labscape] = await Promise.all([
