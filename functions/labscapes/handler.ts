@@ -1,5 +1,7 @@
 import { etag } from '../../lib/http/answer.ts';
 import { apiHandler } from '../../lib/http/api-handler.ts';
+import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { Id, PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import { editLabscape, getLabscape, joinLabscape, labscapeView } from '../../lib/services/labscapes.ts';
 import { allLabscapes } from '../../lib/store/labscapes.ts';
 import { requesterOf } from '../requester.ts';
@@ -22,7 +24,13 @@ export const handler = apiHandler(
     },
     listLabscapes: async (request) => {
       request.permit({});
-      return { status: 200, body: { items: (await allLabscapes(control.store, true)).map(labscapeView) } };
+      const { cursor, limit = PAGE_SIZE_DEFAULT } = request.query;
+      const after = decodeCursor(Id, cursor) ?? '';
+      const rest = (await allLabscapes(control.store, true)).filter(({ id }) => id > after);
+      const items = rest.slice(0, limit).map(labscapeView);
+      const last = items.at(-1)?.id;
+      const next = last === undefined || rest.length <= limit ? {} : { next: encodeCursor(last) };
+      return { status: 200, body: { items, ...next } };
     },
     getLabscape: async (request) => {
       request.permit({ labscape: request.params.labscape });

@@ -43,6 +43,9 @@ export function readJsonBody(event: ApiEvent): unknown {
   if (!MEDIA_TYPE.test(event.headers['content-type']?.trim() ?? '')) {
     throw new ProblemError('unsupported-media-type', 'Send the body as content-type: application/json.');
   }
+  if (event.headers['content-encoding'] !== undefined) {
+    throw new ProblemError('unsupported-media-type', 'Send the body as it is, without content-encoding.');
+  }
   const fault = scanJson(text);
   if (fault !== undefined) throw badJson(`${fault.what} at ${placeOf(text, fault.at)}`);
   try {

@@ -222,23 +222,19 @@ describe('the path', () => {
 });
 
 describe('the query', () => {
-  const bad = (route: Route, query: string, field?: string): Try => ({
-    ...goodRequest(route, names),
-    what: 'query',
-    path: `${pathOf(route, names)}?${query}`,
-    ...(field === undefined ? {} : { field }),
-  });
+  /** A good query with one thing more, or in place of what it says of the same name. */
+  const bad = (route: Route, query: string, field: string): Try => {
+    const good = queryOf(route.operation, names);
+    const kept = good.startsWith(`${query.split('=')[0]}=`) ? '' : good;
+    const whole = [kept, query].filter((part) => part !== '').join('&');
+    return { ...goodRequest(route, names), what: 'query', path: `${pathOf(route, names)}?${whole}`, field };
+  };
 
   test('takes no unknown parameter on any route', async () => {
-    const queried = (route: Route, more: string) =>
-      [queryOf(route.operation, names), more].filter((part) => part !== '').join('&');
     await expectRefused(
       routes
         .filter((route) => route.action !== 'public')
-        .flatMap((route) => [
-          bad(route, queried(route, 'unknown=1'), 'unknown'),
-          bad(route, queried(route, 'constructor=1'), 'constructor'),
-        ]),
+        .flatMap((route) => [bad(route, 'unknown=1', 'unknown'), bad(route, 'constructor=1', 'constructor')]),
     );
   });
 
@@ -287,16 +283,9 @@ describe('the query', () => {
     const listing = routes.filter(
       (route) => route.query !== undefined && 'cursor' in (schemaOf(route.query).properties ?? {}),
     );
-    // The list of labscapes is one page: it has no cursors to take.
-    const paged = listing.filter((route) => route.operation !== 'listLabscapes');
-    expect(paged.length).toBeGreaterThanOrEqual(5);
+    expect(listing).toHaveLength(6);
     await expectRefused(
-      paged.flatMap((route) =>
-        made.map((cursor) => {
-          const query = queryOf(route.operation, names);
-          return bad(route, [query, `cursor=${cursor}`].filter((part) => part !== '').join('&'), 'cursor');
-        }),
-      ),
+      listing.flatMap((route) => made.map((cursor) => bad(route, `cursor=${cursor}`, 'cursor'))),
     );
   });
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ROOT } from '../../infra/bundle.ts';
@@ -61,12 +61,13 @@ export class Cloud {
   /** Deploys both stacks of an assembly; their outputs by stack and name. */
   async deploy(assembly: string, parameters: readonly string[] = []): Promise<Outputs> {
     const file = this.#workspace.file('outputs.json');
+    rmSync(file, { force: true });
     await this.#cdk([
       ...['deploy', '--all', '--app', assembly],
       ...['--require-approval', 'never', '--progress', 'events', '--outputs-file', file],
       ...parameters.flatMap((parameter) => ['--parameters', parameter]),
     ]);
-    return Outputs.parse(existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {});
+    return Outputs.parse(JSON.parse(readFileSync(file, 'utf8')));
   }
 
   /** The names of a stack's resources by their ids in the template. */

@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import * as z from 'zod';
 import { lastLines, stopGroup } from './tool.ts';
 import { ACCOUNT, environmentFor, REGION, type Workspace } from './workspace.ts';
@@ -21,7 +22,7 @@ export class Emulator {
   readonly endpoint: string;
   readonly #child: ChildProcess;
   readonly #log: string;
-  #exited: Promise<void>;
+  readonly #exited: Promise<void>;
 
   private constructor(endpoint: string, child: ChildProcess, log: string) {
     this.endpoint = endpoint;
@@ -90,7 +91,8 @@ function emulatorEnvironment(workspace: Workspace, endpoint: string, port: numbe
     SFTP_ENABLED: '0',
     STATE_DIR: workspace.file('state'),
     S3_DATA_DIR: workspace.file('s3'),
-    NODE_OPTIONS: `--import=${join(HERE, 'function-runtime.ts')}`,
+    // A URL, since a path may have spaces.
+    NODE_OPTIONS: `--import=${pathToFileURL(join(HERE, 'function-runtime.ts')).href}`,
     PYTHONUNBUFFERED: '1',
   };
 }

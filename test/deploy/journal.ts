@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { ApiProblem } from '../../lib/client/api-error.ts';
 
 /** A step failed, and was said so; those that build on it are not tried. */
 export class StepFailed extends Error {
@@ -27,7 +27,7 @@ export class Journal {
       return result;
     } catch (cause) {
       this.failed += 1;
-      this.#say(`FAIL ${seconds()} s  ${title}: ${cause instanceof Error ? cause.message : String(cause)}`);
+      this.#say(`FAIL ${seconds()} s  ${title}: ${wordsOf(cause)}`);
       throw new StepFailed(title, { cause });
     }
   }
@@ -41,4 +41,13 @@ export class Journal {
   summary(skipped = 0): string {
     return `${this.passed} passed, ${this.failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`;
   }
+}
+
+/** What went wrong in words; a refusal of the API with what was asked. */
+export function wordsOf(error: unknown): string {
+  if (error instanceof ApiProblem) {
+    const { operation, status, code, message } = error;
+    return `${operation} was answered ${status} ${code}: ${message}`;
+  }
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import { openIssuer } from '../../infra/local/issuer.ts';
 import { checkAccess } from './access.ts';
 import { checkAlarm } from './alarm.ts';
@@ -104,6 +105,7 @@ async function run(journal: Journal, workspace: Workspace, signal: AbortSignal):
 async function main(signal: AbortSignal): Promise<number> {
   const journal = new Journal(say);
   const workspace = openWorkspace();
+  let keep = false;
   try {
     await run(journal, workspace, signal);
     say(journal.summary());
@@ -120,10 +122,12 @@ async function main(signal: AbortSignal): Promise<number> {
       journal.failed += 1;
       say(`FAIL ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     }
+    keep = true;
+    say(`Logs and assemblies are in ${relative(process.cwd(), workspace.dir)} until the next run.`);
     say(journal.summary());
     return 1;
   } finally {
-    workspace.remove();
+    if (!keep) workspace.remove();
   }
 }
 

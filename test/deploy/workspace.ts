@@ -47,7 +47,7 @@ function isAlive(pid: number): boolean {
 }
 
 /** Settings of the developer's that must not reach the emulated cloud, or lead a tool to the real one. */
-const FOREIGN = /^(AWS_|CDK_|LABSCAPE_|NODE_OPTIONS$|NODE_PATH$|(https?|all|no)_proxy$)/i;
+const FOREIGN = /^(AWS_|CDK_|LABSCAPE_|PYTHON|NODE_OPTIONS$|NODE_PATH$|(https?|all|no)_proxy$)/i;
 
 export const REGION = 'us-east-1';
 export const ACCOUNT = '000000000000';
