@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../schemas/audit.ts';
-import { type ChainHead, GENESIS, hashEvent } from './event.ts';
+import { type ChainHead, EMPTY_CHAIN, hashEvent } from './event.ts';
 
 export type ChainFault = 'edited' | 'missing' | 'reordered' | 'truncated' | 'foreign';
 export interface Fault {
@@ -9,16 +9,18 @@ export interface Fault {
 
 /**
  * Checks one entity's chain, given in the order it was stored. With `head` (what the entity itself remembers) a
- * chain cut off at its end is found too. An empty list of faults means it is whole.
+ * chain cut off at its end is found too. `after` is the event before the first one given, for a part of a chain. An
+ * empty list of faults means it is whole.
  */
 export const verifyChain = (
   entity: string,
   events: readonly AuditEvent[],
   head?: ChainHead,
+  after: ChainHead = EMPTY_CHAIN,
 ): readonly Fault[] => {
   const faults: Fault[] = [];
-  let expectedRev = 1;
-  let prev = GENESIS;
+  let expectedRev = after.rev + 1;
+  let prev = after.head;
   for (const event of events) {
     if (event.entity !== entity) {
       faults.push({ rev: event.rev, fault: 'foreign' });

@@ -52,6 +52,25 @@ export const eventsOfEntity = async (
     'audit',
   );
 
+/** The last events of an entity, oldest of them first. */
+export const lastEventsOf = async (
+  store: Store,
+  entity: string,
+  most: number,
+): Promise<readonly AuditEvent[]> => {
+  const page = await store.query(
+    {
+      KeyConditionExpression: 'entity = :entity',
+      ExpressionAttributeValues: { ':entity': S(entity) },
+      ConsistentRead: true,
+      ScanIndexForward: false,
+      Limit: most,
+    },
+    'audit',
+  );
+  return page.items.map(decodeEvent).reverse();
+};
+
 /** Events of one UTC day in order of time, from `fromMs` to `toMs` inclusive. */
 export const eventsOfDay = async (
   store: Store,

@@ -89,11 +89,13 @@ export const phaseFigures = (
   reports: readonly Recovery[],
   floor: readonly number[],
 ): Figure[] => {
+  const floorFigure = figureOf(`${label} bare transaction`, floor);
   const names = [...new Set(reports.flatMap((report) => report.phases.map((phase) => phase.name)))];
-  return names.flatMap((name) => {
+  const figures = names.flatMap((name) => {
     const results = reports.flatMap((report) => report.phases.filter((phase) => phase.name === name));
     const budget = results[0]?.budgetMs;
     const samples = results.map((phase) => phase.ms);
     return budget === undefined ? [] : [figureOf(`${label} ${name}`, samples, { budget, floor })];
   });
+  return [...figures, floorFigure];
 };

@@ -1,14 +1,14 @@
 import { verifyChain } from '../../audit/chain.ts';
-import { entityOf } from '../../audit/event.ts';
+import { EMPTY_CHAIN, entityOf } from '../../audit/event.ts';
 import type { Runtime } from '../../services/runtime.ts';
-import { decodeEvent, eventsOfEntity } from '../../store/events.ts';
+import { lastEventsOf } from '../../store/events.ts';
 import type { ResourceRecord } from '../../store/resources.ts';
 import { advance } from './advance.ts';
 import type { PhaseAnswer, PhaseContext } from './context.ts';
 import { checkScopeTwice, scopeOf } from './scope.ts';
 
-/** Longest part of a resource's chain that a recovery checks; the whole is `labscape audit verify`'s work. */
-const EVENTS_MAX = 500;
+/** The end of a resource's chain that a recovery checks; the whole is `labscape audit verify`'s work. */
+const EVENTS_MAX = 32;
 
 /** Invariants over the scope, and the audit chains of what was touched. */
 export const validateCompletely = (context: PhaseContext): Promise<PhaseAnswer> =>
@@ -26,9 +26,12 @@ export const validateCompletely = (context: PhaseContext): Promise<PhaseAnswer> 
 
 const chainFaults = async (runtime: Runtime, resource: ResourceRecord): Promise<readonly string[]> => {
   const entity = entityOf.resource(resource.id);
-  const page = await eventsOfEntity(runtime.store, entity, EVENTS_MAX, undefined);
   // The head was read before the events: whatever came after it is not a fault.
-  const events = page.items.map(decodeEvent).filter((event) => event.rev <= resource.chain.rev);
-  const head = page.next === undefined ? resource.chain : undefined;
-  return verifyChain(entity, events, head).map((f) => `${entity} at ${f.rev}: ${f.fault}`);
+  const events = (await lastEventsOf(runtime.store, entity, EVENTS_MAX)).filter(
+    (event) => event.rev <= resource.chain.rev,
+  );
+  const [first] = events;
+  const before =
+    first === undefined || first.rev === 1 ? EMPTY_CHAIN : { rev: first.rev - 1, head: first.prev };
+  return verifyChain(entity, events, resource.chain, before).map((f) => `${entity} at ${f.rev}: ${f.fault}`);
 };

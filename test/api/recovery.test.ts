@@ -1,0 +1,334 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Allocation } from '../../lib/schemas/allocation.ts';
+import type { Recovery } from '../../lib/schemas/recovery.ts';
+import { sum, within } from '../../lib/vector.ts';
+import { even, type Rig, refusalOf, startRig, until, vector } from './rig.ts';
+import { CAPACITY, LIMIT, newSite, type Site } from './site.ts';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await startRig();
+});
+afterAll(() => rig.stop());
+
+/** The last part of an item key, which names the item. */
+const itemsOf = (keys: readonly string[]): string[] =>
+  keys.map((key) => key.slice(key.lastIndexOf('#', key.lastIndexOf('#') - 1) + 1));
+
+/** Committed transactions that touched one of the recovery's groups since it began. */
+const flipsOf = (report: Recovery) =>
+  rig.host
+    .transactions()
+    .filter(({ at, status }) => status === 200 && at >= report.startedAt)
+    .filter(({ keys }) => report.moves.some(({ group }) => itemsOf(keys).includes(`GRP#${group}`)));
+
+const decisionOf = (report: Recovery) => report.phases.find((phase) => phase.name === 'Decide')?.detail;
+
+/** All that was placed is placed or waits, once, and every counter agrees with it. */
+async function expectNothingLost(site: Site, placed: readonly Allocation[]): Promise<void> {
+  const now = await Promise.all(placed.map(({ id }) => site.allocation(id)));
+  expect(now.filter(({ status }) => status !== 'placed' && status !== 'pending')).toEqual([]);
+  const homes = now.filter(({ status }) => status === 'placed');
+  for (const resource of await site.all()) {
+    const here = homes.filter((allocation) => allocation.resource === resource.id);
+    expect([resource.id, resource.used]).toEqual([resource.id, sum(here.map((a) => a.demand))]);
+    expect(resource.groups).toBe(new Set(here.map((a) => a.group)).size);
+    expect(within(resource.used, resource.limit)).toBe(true);
+  }
+  expect(await site.quotaUsed()).toEqual(sum(now.map((a) => a.demand)));
+}
+
+describe('one failed resource', () => {
+  test.each([
+    [10, 40],
+    [120, 4],
+  ])('moves %d allocations in one transaction', async (count, size) => {
+    const site = await newSite(rig);
+    const placed = await site.fill(count, size);
+    await site.register();
+    await site.register();
+    const [first = ''] = site.resources;
+    const groups = new Set(placed.map((a) => a.group)).size;
+    expect((await site.resource(first)).groups).toBe(groups);
+    const report = await site.failAndRestore(first);
+    expect(report).toMatchObject({ status: 'done', pending: [], rehomedShare: 1 });
+    expect(report.moves).toHaveLength(groups);
+    const flips = flipsOf(report);
+    expect(flips).toHaveLength(1);
+    const targets = new Set(report.moves.map((move) => move.to)).size;
+    // Groups, targets, the source, the recovery and the event: nothing by allocation.
+    expect(flips[0]?.keys).toHaveLength(groups + targets + 3);
+    expect(itemsOf(flips[0]?.keys ?? []).filter((key) => key.startsWith('ALLOC#'))).toEqual([]);
+    await expectNothingLost(site, placed);
+    await site.expectAuditWhole([report.id]);
+  });
+
+  test('is recovered once, however often and at the same time it is declared failed', async () => {
+    const site = await newSite(rig, { resources: 2 });
+    const [first = ''] = site.resources;
+    await site.fill(4, 40);
+    const outcomes = await Promise.allSettled([site.fail(first), site.fail(first), site.fail(first)]);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'fulfilled') expect(outcome.value.recovery).toBe(`${first}-1-1`);
+      else expect(outcome.reason).toMatchObject({ status: 409, code: 'not-in-this-state' });
+    }
+    const report = await site.ended(`${first}-1-1`);
+    expect(flipsOf(report)).toHaveLength(1);
+    expect(rig.host.executions().filter(({ name }) => name.startsWith(`${first}-`))).toHaveLength(1);
+    const { items } = await rig.admin.call('listRecoveries', { query: { limit: 500 } });
+    expect(items.filter(({ resource }) => resource === first)).toHaveLength(1);
+  });
+
+  test('is not recovered again by its tasks, whichever is repeated after the end', async () => {
+    const site = await newSite(rig, { resources: 2 });
+    const [first = ''] = site.resources;
+    const placed = await site.fill(4, 40);
+    const report = await site.failAndRestore(first);
+    await site.activate(first);
+    const before = await rig.state();
+    const input = { resource: first, epoch: 1, attempt: 1, trigger: 'api' };
+    const waits = ['AwaitApproval', 'AwaitFence', 'AwaitRestore', 'AwaitRunning'];
+    const phases = [...report.phases.map((phase) => phase.name), ...waits, 'Compensate', 'Park'];
+    expect(phases.length).toBeGreaterThanOrEqual(18);
+    for (const phase of phases) {
+      const token = waits.includes(phase) ? { taskToken: 'late' } : {};
+      const answer = await rig.host.invoke('recovery', { phase, input, last: {}, ...token });
+      if (answer.ok) expect([phase, answer.payload]).toEqual([phase, { proceed: 'End' }]);
+      else expect([phase, answer.errorType]).toEqual([phase, 'Superseded']);
+    }
+    expect(await rig.state()).toEqual(before);
+    expect(await site.recovery(report.id, () => true)).toEqual(report);
+    await expectNothingLost(site, placed);
+  });
+});
+
+describe('two that fail together', () => {
+  test('lose nothing, though each may be the target of the other', async () => {
+    const site = await newSite(rig, { resources: 3 });
+    const [first = '', second = '', third = ''] = site.resources;
+    const placed = await site.fill(12, 40);
+    const reports = await Promise.all([site.drained(first), site.drained(second)]);
+    for (const { status, pending } of reports) expect([status, pending]).toEqual(['done', []]);
+    await expectNothingLost(site, placed);
+    expect((await site.resource(third)).used).toEqual(vector({ processing: 480 }));
+    await site.expectAuditWhole(reports.map(({ id }) => id));
+  });
+
+  test('lose nothing while others allocate and release', async () => {
+    const site = await newSite(rig, { resources: 3 });
+    const [first = ''] = site.resources;
+    const placed = await site.fill(9, 20);
+    let drained = false;
+    const churn = Array.from({ length: 3 }, async () => {
+      const kept: Allocation[] = [];
+      while (!drained) {
+        const [a, b] = [await site.place(5), await site.place(5)];
+        await site.release(a.id);
+        kept.push(b);
+        if (kept.length > 3) await site.release(kept.shift()?.id ?? '');
+      }
+      return kept;
+    });
+    const report = await site.drained(first);
+    drained = true;
+    const kept = (await Promise.all(churn)).flat();
+    expect(report.status).toBe('done');
+    expect(await site.resource(first)).toMatchObject({ status: 'drained', used: even(0), groups: 0 });
+    await expectNothingLost(site, [...placed, ...kept]);
+    await site.expectAuditWhole([report.id]);
+  });
+
+  test('meet a target that has changed since it was seen, and find another picture', async () => {
+    const site = await newSite(rig, { resources: 2 });
+    const [first = '', second = ''] = site.resources;
+    const placed = await site.fill(4, 40);
+    await site.drained(first);
+    await site.activate(first);
+    // The recovery function has just seen it otherwise.
+    const body = { capacity: even(2 * CAPACITY), labels: { rack: 'new' } };
+    const headers = { 'if-match': '*' };
+    await rig.admin.call('editResource', { params: { resource: first }, body, headers });
+    const report = await site.drained(second);
+    expect(report).toMatchObject({ status: 'done', pending: [], rehomedShare: 1 });
+    await expectNothingLost(site, placed);
+    await site.expectAuditWhole([report.id]);
+  });
+});
+
+describe('the rules', () => {
+  /** The agent's own word that its resource has failed. */
+  const failByWord = async (site: Site, resource: string) => {
+    await site.beat(resource);
+    await site.beat(resource, { status: 'failed' });
+  };
+  const immediate = { fencing: 'immediate' } as const;
+
+  test('a labscape that observes is told what would have been done, and keeps its work', async () => {
+    const site = await newSite(rig, { resources: 2, policy: { mode: 'observe' } });
+    const [first = ''] = site.resources;
+    const placed = await site.fill(4, 40);
+    await failByWord(site, first);
+    const report = await site.ended(`${first}-1-1`);
+    expect(report).toMatchObject({ status: 'refused', trigger: 'detector', moves: [] });
+    expect(report.reason).toContain('mode-observe: the labscape only observes: I would have moved 2 groups');
+    expect(decisionOf(report)).toMatchObject({ kind: 'refuse', rule: 'mode-observe' });
+    const resource = await site.resource(first);
+    expect([resource.status, resource.groups, resource.recovery]).toEqual(['failed', 2, undefined]);
+    await expectNothingLost(site, placed);
+    // Its word to the contrary takes the verdict back.
+    await site.beat(first);
+    expect((await site.resource(first)).status).toBe('healthy');
+    await site.expectAuditWhole([report.id]);
+  });
+
+  test('maintenance and cool-down refuse, and say so', async () => {
+    const site = await newSite(rig, { resources: 2, policy: { ...immediate, coolDownMs: 3_600_000 } });
+    const [first = '', second = ''] = site.resources;
+    await site.failAndRestore(first);
+    await site.activate(first);
+    await failByWord(site, first);
+    expect(decisionOf(await site.ended(`${first}-2-2`))).toMatchObject({ rule: 'cool-down' });
+    await rig.admin.call('editLabscape', {
+      ...{ params: { labscape: site.id }, headers: { 'if-match': '*' } },
+      body: { maintenance: true },
+    });
+    await until('the recovery function has looked again', async () => {
+      // A refusal is believed on a fresh picture only, and so makes one.
+      const { reason } = await site.drained(second);
+      await site.activate(second);
+      return reason;
+    });
+    await failByWord(site, second);
+    expect(decisionOf(await site.recovery(`${second}-2-2`, () => true))).toBeDefined();
+  });
+
+  test('a labscape that asks waits for the word of a person, and then goes on', async () => {
+    const site = await newSite(rig, { resources: 2, policy: { ...immediate, mode: 'ask' } });
+    const [first = ''] = site.resources;
+    const placed = await site.fill(4, 40);
+    await failByWord(site, first);
+    const asked = await site.recovery(`${first}-1-1`, ({ status }) => status === 'awaiting-approval');
+    expect(asked).toMatchObject({ moves: [], nextPhase: 'Initiate' });
+    expect(await site.resource(first)).toMatchObject({ status: 'failed', epoch: 1, recovery: asked.id });
+    expect((await refusalOf(site.fail(first))).code).toBe('not-in-this-state');
+    const say = (decision: 'approve' | 'reject') =>
+      rig.admin.call('approveRecovery', {
+        params: { recovery: asked.id },
+        body: { decision, reason: 'test' },
+      });
+    await say('approve');
+    expect((await refusalOf(say('reject'))).code).toBe('not-in-this-state');
+    await site.recovery(asked.id, (at) => at.nextPhase === 'RecoverData');
+    await site.answerRestore(first, asked.id, 'restored');
+    const report = await site.ended(asked.id);
+    expect(report).toMatchObject({ status: 'done', rehomedShare: 1 });
+    await expectNothingLost(site, placed);
+    await site.expectAuditWhole([asked.id]);
+  });
+
+  test('a rejection ends it, however early it comes, and releases the lock', async () => {
+    const site = await newSite(rig, { resources: 2, policy: { ...immediate, mode: 'ask' } });
+    const [first = ''] = site.resources;
+    const placed = await site.fill(4, 40);
+    await failByWord(site, first);
+    const recovery = `${first}-1-1`;
+    const body = { decision: 'reject', reason: 'test' } as const;
+    // As soon as there is something to reject.
+    for (let rejected = false; !rejected; )
+      rejected = await rig.admin.call('approveRecovery', { params: { recovery }, body }).then(
+        () => true,
+        (error: unknown) => !/404|no recovery|not begun|changing/.test(String(error)),
+      );
+    const report = await site.ended(recovery);
+    expect(report).toMatchObject({ status: 'refused', moves: [] });
+    const resource = await site.resource(first);
+    expect([resource.status, resource.epoch, resource.recovery]).toEqual(['failed', 1, undefined]);
+    await expectNothingLost(site, placed);
+    expect((await site.activate(first)).status).toBe('healthy');
+    await site.expectAuditWhole([recovery]);
+  });
+
+  test('the second of four that fails trips the breaker: a person decides', async () => {
+    const site = await newSite(rig, { resources: 4, policy: { ...immediate, restoreWaitMs: 600_000 } });
+    const [first = '', second = ''] = site.resources;
+    const placed = await site.fill(8, 40);
+    await failByWord(site, first);
+    await site.recovery(`${first}-1-1`, (at) => at.nextPhase === 'RecoverData');
+    await failByWord(site, second);
+    const asked = await site.recovery(`${second}-1-1`, ({ status }) => status === 'awaiting-approval');
+    expect(decisionOf(asked)).toMatchObject({ kind: 'ask', rule: 'breaker' });
+    expect(asked.reason).toContain('2 of 4 resources are down at once');
+    expect(await site.resource(second)).toMatchObject({ status: 'failed', epoch: 1 });
+    await rig.admin.call('approveRecovery', {
+      ...{ params: { recovery: asked.id }, body: { decision: 'approve', reason: 'test' } },
+    });
+    for (const resource of [first, second]) {
+      await site.recovery(`${resource}-1-1`, (at) => at.nextPhase === 'RecoverData');
+      await site.answerRestore(resource, `${resource}-1-1`, 'restored');
+      expect((await site.ended(`${resource}-1-1`)).status).toBe('done');
+    }
+    await expectNothingLost(site, placed);
+  });
+
+  test('a person may override them, for it is a person who asks', async () => {
+    const site = await newSite(rig, { resources: 2, policy: { mode: 'observe' } });
+    const [first = ''] = site.resources;
+    await site.fill(2, 40);
+    expect(await site.failAndRestore(first)).toMatchObject({
+      status: 'done',
+      trigger: 'api',
+      rehomedShare: 1,
+    });
+  });
+});
+
+describe('work that fits nowhere', () => {
+  test('waits with its reason, degrades the recovery, and is placed when there is room', async () => {
+    const site = await newSite(rig, { resources: 2 });
+    const [first = '', second = ''] = site.resources;
+    const placed = await site.fill(12, 100);
+    const report = await site.failAndRestore(first);
+    // 600 each, and a limit of 800: two of six move into the reserve.
+    expect(report.status).toBe('degraded');
+    expect(report.moves).toHaveLength((LIMIT - 600) / 100);
+    expect(report.pending).toHaveLength(4);
+    for (const { reason } of report.pending) expect(reason).toBe('no-room-processing');
+    expect(report.reason).toContain('4 groups wait for room');
+    expect((await site.resource(second)).used).toEqual(vector({ processing: LIMIT }));
+    const waiting = (await Promise.all(placed.map(({ id }) => site.allocation(id)))).filter(
+      ({ status }) => status === 'pending',
+    );
+    expect(waiting.map(({ reason }) => reason)).toEqual(Array(4).fill('no-room-processing'));
+    expect((await rig.admin.call('getStatus')).pending.groups).toBe(4);
+    await expectNothingLost(site, placed);
+    // One of them is released as it waits; room comes for the others.
+    await site.release(waiting[0]?.id ?? '');
+    const third = await site.register();
+    await rig.invoke('sweep', {});
+    expect((await site.resource(third)).used).toEqual(vector({ processing: 300 }));
+    expect((await rig.admin.call('getStatus')).pending.groups).toBe(0);
+    await expectNothingLost(
+      site,
+      placed.filter(({ id }) => id !== waiting[0]?.id),
+    );
+    await site.expectAuditWhole([report.id]);
+  });
+
+  test('is not even taken from its resource when nobody else is healthy', async () => {
+    const alone = await startRig();
+    try {
+      const site = await newSite(alone);
+      const [only = ''] = site.resources;
+      const placed = await site.fill(2, 40);
+      const { recovery } = await site.fail(only);
+      const report = await site.ended(recovery);
+      expect(report).toMatchObject({ status: 'refused', moves: [] });
+      expect(report.reason).toContain('feasible');
+      expect(await site.resource(only)).toMatchObject({ status: 'failed', groups: 2 });
+      await expectNothingLost(site, placed);
+      expect((await site.activate(only)).status).toBe('healthy');
+    } finally {
+      await alone.stop();
+    }
+  });
+});
