@@ -18,6 +18,9 @@ export interface DataFolder {
   release(): void;
 }
 
+/** Folders that this very process holds: a lock with our number may as well be that of a dead process before us. */
+const held = new Set<string>();
+
 /** Takes `path`, or a new folder for temporary files, for this process. */
 export function openDataFolder(path: string | undefined): DataFolder {
   const folder = path === undefined ? mkdtempSync(join(tmpdir(), 'labscape-')) : resolve(path);
@@ -26,12 +29,14 @@ export function openDataFolder(path: string | undefined): DataFolder {
     makeFolder(folder);
     refuseIfInUse(folder, lock);
     writeFileSync(lock, JSON.stringify({ host: process.pid }));
+    held.add(folder);
   } catch (error) {
     if (error instanceof HostError) throw error;
     throw new HostError(`The data folder ${folder} cannot be written: ${asError(error).message}.`);
   }
   const release = () => {
     process.off('exit', release);
+    held.delete(folder);
     rmSync(path === undefined ? folder : lock, { recursive: true, force: true });
   };
   process.once('exit', release);
@@ -55,7 +60,7 @@ function makeFolder(path: string): void {
 /** Two engines on one file would each believe their own cache. */
 function refuseIfInUse(folder: string, lock: string): void {
   const { host, engine } = readLock(lock);
-  if (host !== undefined && host !== process.pid && isAlive(host))
+  if (host !== undefined && (host === process.pid ? held.has(folder) : isAlive(host)))
     throw new HostError(`The data folder ${folder} is in use by process ${host}.`);
   if (engine === undefined || !isAlive(engine)) return;
   if (!serves(engine, folder))

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Allocation } from '../../lib/schemas/allocation.ts';
 import type { Recovery } from '../../lib/schemas/recovery.ts';
 import { sum, within } from '../../lib/vector.ts';
-import { even, type Rig, refusalOf, startRig, until, vector } from './rig.ts';
+import { even, type Rig, refusalOf, startRig, vector } from './rig.ts';
 import { CAPACITY, LIMIT, newSite, type Site } from './site.ts';
 
 let rig: Rig;
@@ -181,25 +181,30 @@ describe('the rules', () => {
     await site.expectAuditWhole([report.id]);
   });
 
-  test('maintenance and cool-down refuse, and say so', async () => {
-    const site = await newSite(rig, { resources: 2, policy: { ...immediate, coolDownMs: 3_600_000 } });
-    const [first = '', second = ''] = site.resources;
-    await site.failAndRestore(first);
-    await site.activate(first);
-    await failByWord(site, first);
-    expect(decisionOf(await site.ended(`${first}-2-2`))).toMatchObject({ rule: 'cool-down' });
+  test('maintenance refuses, and keeps the work', async () => {
+    const site = await newSite(rig, { resources: 2, policy: immediate });
+    const [first = ''] = site.resources;
     await rig.admin.call('editLabscape', {
       ...{ params: { labscape: site.id }, headers: { 'if-match': '*' } },
       body: { maintenance: true },
     });
-    await until('the recovery function has looked again', async () => {
-      // A refusal is believed on a fresh picture only, and so makes one.
-      const { reason } = await site.drained(second);
-      await site.activate(second);
-      return reason;
-    });
-    await failByWord(site, second);
-    expect(decisionOf(await site.recovery(`${second}-2-2`, () => true))).toBeDefined();
+    const placed = await site.fill(2, 40);
+    await failByWord(site, first);
+    const report = await site.ended(`${first}-1-1`);
+    expect(report.status).toBe('refused');
+    expect(decisionOf(report)).toMatchObject({ kind: 'refuse', rule: 'maintenance' });
+    await expectNothingLost(site, placed);
+  });
+
+  test('cool-down refuses a second recovery that no person asks for', async () => {
+    const site = await newSite(rig, { resources: 2, policy: { ...immediate, coolDownMs: 3_600_000 } });
+    const [first = ''] = site.resources;
+    await site.failAndRestore(first);
+    await site.activate(first);
+    await failByWord(site, first);
+    const report = await site.ended(`${first}-2-2`);
+    expect(decisionOf(report)).toMatchObject({ kind: 'refuse', rule: 'cool-down' });
+    expect((await site.failAndRestore(first)).status).toBe('done');
   });
 
   test('a labscape that asks waits for the word of a person, and then goes on', async () => {
@@ -283,8 +288,26 @@ describe('the rules', () => {
 });
 
 describe('work that fits nowhere', () => {
+  let alone: Rig;
+  beforeAll(async () => {
+    // A fleet of its own: the reason is the most frequent one, and nobody else may be healthy below.
+    alone = await startRig();
+  });
+  afterAll(() => alone.stop());
+
+  test('is not even taken from its resource when nobody else is healthy', async () => {
+    const site = await newSite(alone);
+    const [only = ''] = site.resources;
+    const placed = await site.fill(2, 40);
+    const report = await site.ended((await site.fail(only)).recovery);
+    expect(report).toMatchObject({ status: 'refused', moves: [] });
+    expect(report.reason).toContain('feasible');
+    expect(await site.resource(only)).toMatchObject({ status: 'failed', groups: 2 });
+    await expectNothingLost(site, placed);
+  });
+
   test('waits with its reason, degrades the recovery, and is placed when there is room', async () => {
-    const site = await newSite(rig, { resources: 2 });
+    const site = await newSite(alone, { resources: 2 });
     const [first = '', second = ''] = site.resources;
     const placed = await site.fill(12, 100);
     const report = await site.failAndRestore(first);
@@ -299,36 +322,18 @@ describe('work that fits nowhere', () => {
       ({ status }) => status === 'pending',
     );
     expect(waiting.map(({ reason }) => reason)).toEqual(Array(4).fill('no-room-processing'));
-    expect((await rig.admin.call('getStatus')).pending.groups).toBe(4);
+    expect((await alone.admin.call('getStatus')).pending.groups).toBe(4);
     await expectNothingLost(site, placed);
     // One of them is released as it waits; room comes for the others.
     await site.release(waiting[0]?.id ?? '');
     const third = await site.register();
-    await rig.invoke('sweep', {});
+    await alone.invoke('sweep', {});
     expect((await site.resource(third)).used).toEqual(vector({ processing: 300 }));
-    expect((await rig.admin.call('getStatus')).pending.groups).toBe(0);
+    expect((await alone.admin.call('getStatus')).pending.groups).toBe(0);
     await expectNothingLost(
       site,
       placed.filter(({ id }) => id !== waiting[0]?.id),
     );
     await site.expectAuditWhole([report.id]);
-  });
-
-  test('is not even taken from its resource when nobody else is healthy', async () => {
-    const alone = await startRig();
-    try {
-      const site = await newSite(alone);
-      const [only = ''] = site.resources;
-      const placed = await site.fill(2, 40);
-      const { recovery } = await site.fail(only);
-      const report = await site.ended(recovery);
-      expect(report).toMatchObject({ status: 'refused', moves: [] });
-      expect(report.reason).toContain('feasible');
-      expect(await site.resource(only)).toMatchObject({ status: 'failed', groups: 2 });
-      await expectNothingLost(site, placed);
-      expect((await site.activate(only)).status).toBe('healthy');
-    } finally {
-      await alone.stop();
-    }
   });
 });

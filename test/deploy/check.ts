@@ -31,9 +31,9 @@ export async function refusedWith(call: Promise<unknown>): Promise<number> {
 
 const POLL_MS = 200;
 
-/** Asks until there is an answer. */
+/** Asks until there is an answer; `what` is awaited, which may be said differently when it did not come. */
 export async function until<T>(
-  what: string,
+  what: string | (() => string),
   patienceMs: number,
   signal: AbortSignal,
   ask: () => Promise<T | undefined>,
@@ -42,7 +42,10 @@ export async function until<T>(
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
-    if (performance.now() > deadline) throw new CheckFailed(`within ${patienceMs} ms there was no ${what}`);
+    if (performance.now() > deadline) {
+      const words = typeof what === 'string' ? what : what();
+      throw new CheckFailed(`within ${patienceMs} ms there was no ${words}`);
+    }
     await sleep(POLL_MS, undefined, { signal });
   }
 }

@@ -42,10 +42,13 @@ export async function recovered(
   const before = await allocationsOf(site);
   const moving = before.filter((a) => a.resource === resource).map((a) => a.id);
   must(`nothing runs on ${resource}, so nothing could move`, moving.length > 0);
-  const recovery = await until(`end of the recovery of ${resource}`, PATIENCE_MS, site.signal, async () => {
+  let seen: readonly Recovery[] = [];
+  const missing = () =>
+    `end of the recovery of ${resource}; seen were ${seen.map(standingOf).join(', ') || 'none'}`;
+  const recovery = await until(missing, PATIENCE_MS, site.signal, async () => {
     await site.agent.round();
-    const found = await collect(site.admin.pages('listRecoveries'));
-    return found.find((r) => r.resource === resource && r.endedAt !== undefined && is(r));
+    seen = (await collect(site.admin.pages('listRecoveries'))).filter((r) => r.resource === resource);
+    return seen.find((r) => r.endedAt !== undefined && is(r));
   });
   equal(`outcome (${recovery.reason})`, recovery.status, 'done');
   equal(
@@ -66,6 +69,9 @@ export async function recovered(
     await verified(site, entity);
   return recovery;
 }
+
+const standingOf = ({ id, trigger, status, nextPhase }: Recovery): string =>
+  `${id} by ${trigger} ${status}${nextPhase === undefined ? '' : ` before ${nextPhase}`}`;
 
 export async function verified({ admin }: Site, entity: string): Promise<void> {
   const { verified: whole, faults } = await admin.call('verifyChain', { query: { entity } });
@@ -95,12 +101,29 @@ async function repeatLate(site: Site, recovery: Recovery): Promise<void> {
     return now === 'RUNNING' ? undefined : now;
   });
   equal('late execution', status, 'SUCCEEDED');
+  equal('its states', await statesOf(site, name), ['Begin', 'Detect', 'SupersededByNewer']);
   const after = await site.admin.call('getResource', { params });
   equal('epoch and groups', [after.epoch, after.groups], [before.epoch, before.groups]);
 }
 
+const executionArnOf = (name: string): string => `${STATES}:execution:${MACHINE}:${name}`;
+
+/** The states that an execution went through. */
+async function statesOf({ cloud }: Site, name: string): Promise<string[]> {
+  const Answer = z.object({
+    events: z.array(z.object({ stateEnteredEventDetails: z.object({ name: z.string() }).optional() })),
+  });
+  const executionArn = executionArnOf(name);
+  const { events } = Answer.parse(
+    await cloud.call('stepfunctions', 'get_execution_history', { executionArn }),
+  );
+  return events.flatMap(({ stateEnteredEventDetails: entered }) =>
+    entered === undefined ? [] : [entered.name],
+  );
+}
+
 async function executionStatus({ cloud }: Site, name: string): Promise<string> {
-  const executionArn = `${STATES}:execution:${MACHINE}:${name}`;
+  const executionArn = executionArnOf(name);
   const answer = await cloud.call('stepfunctions', 'describe_execution', { executionArn });
   return z.object({ status: z.string() }).parse(answer).status;
 }

@@ -11,6 +11,8 @@ import type { Clients } from './setup.ts';
 /** Often enough to be near, seldom enough to leave the machine to what is measured. */
 const LOOK_EVERY_MS = 250;
 
+const ADVICE = 'this machine is too busy for leases this short, try a longer --lease-ms';
+
 /** Looks until something is there. Throws DrillError with `what` when it is not in time. */
 export async function until<T>(
   what: string,
@@ -39,9 +41,7 @@ export async function steadyResources(operator: Client): Promise<readonly SeenRe
   const troubled = failed?.id ?? recoveries[0]?.resource;
   if (troubled === undefined) return resources;
   const because = failed?.statusReason ?? recoveries[0]?.reason ?? '';
-  throw new TooBusy(
-    `${troubled} failed before anything was killed (${because}): this machine is too busy for leases this short, try a longer --lease-ms`,
-  );
+  throw new TooBusy(`${troubled} failed before anything was killed (${because}): ${ADVICE}`);
 }
 
 /**
@@ -78,7 +78,7 @@ export function untilRecovered(
   return until(`the recovery of ${resource} ends`, withinMs, signal, async () => {
     const recoveries = await readRecoveries(operator);
     const other = recoveries.find((recovery) => recovery.resource !== resource) ?? recoveries[1];
-    if (other !== undefined) throw new DrillError(`${other.resource} is recovered, too: ${other.reason}`);
+    if (other !== undefined) throw new TooBusy(`${other.resource} failed, too (${other.reason}): ${ADVICE}`);
     return recoveries.find(({ endedAt }) => endedAt !== undefined);
   });
 }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openDataFolder } from '../../../infra/local/data-folder.ts';
+import { startEngine } from '../../../infra/local/engine.ts';
 import { openIssuer } from '../../../infra/local/issuer.ts';
 import { temporaryFolder } from '../../infra/support.ts';
 
@@ -21,15 +22,35 @@ test('removes a temporary folder when it is released, and keeps a named one', ()
   expect(existsSync(named.path)).toBe(true);
 });
 
-test('refuses a folder that a living process uses', () => {
-  writeFileSync(join(folder.path, 'host.lock'), JSON.stringify({ host: process.pid }));
-  expect(() => openDataFolder(folder.path)).toThrow(`is in use by process ${process.pid}`);
+test('refuses a folder that a living process uses', async () => {
+  const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+  writeFileSync(join(folder.path, 'host.lock'), JSON.stringify({ host: other.pid }));
+  expect(() => openDataFolder(folder.path)).toThrow(`is in use by process ${other.pid}`);
+  other.kill();
 });
 
-test('refuses a folder that the engine of a dead host still holds', async () => {
+test('refuses a folder that this process holds, and takes over one that a process of the same number left', () => {
+  const first = openDataFolder(folder.path);
+  expect(() => openDataFolder(folder.path)).toThrow(`is in use by process ${process.pid}`);
+  first.release();
+  writeFileSync(join(folder.path, 'host.lock'), JSON.stringify({ host: process.pid }));
+  openDataFolder(folder.path).release();
+});
+
+test('refuses a folder when its engine number may be that of another program', async () => {
   const dead = await pidOfDeadProcess();
   writeFileSync(join(folder.path, 'host.lock'), JSON.stringify({ host: dead, engine: process.pid }));
-  expect(() => openDataFolder(folder.path)).toThrow('a database engine whose host has died');
+  expect(() => openDataFolder(folder.path)).toThrow(`may still be in use by process ${process.pid}`);
+});
+
+test('ends the engine that a killed host left behind', async () => {
+  const orphan = await startEngine(join(folder.path, 'state.db'));
+  writeFileSync(
+    join(folder.path, 'host.lock'),
+    JSON.stringify({ host: await pidOfDeadProcess(), engine: orphan.pid }),
+  );
+  openDataFolder(folder.path).release();
+  expect(await orphan.died).toContain('The database engine ended');
 });
 
 test('takes over a folder whose host and engine are dead', async () => {
