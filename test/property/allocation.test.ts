@@ -1,0 +1,268 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  canonicalConstraints,
+  closeBoundOf,
+  decodeGroupRef,
+  encodeGroupRef,
+  GROUPS_BORN_MAX,
+  GROUPS_HELD_MAX,
+  isLarge,
+  kindOf,
+} from '../../lib/allocation/groups.ts';
+import { fillOf, limitOf } from '../../lib/allocation/limits.ts';
+import { boundFor, ineligible, leastLoaded, type Purpose } from '../../lib/allocation/placement.ts';
+import { cutQuota, fitQuota, recutQuota, type Slice } from '../../lib/allocation/quota.ts';
+import { CLASSES, DIMENSIONS, QUANTITY_MAX, type Vector } from '../../lib/schemas/common.ts';
+import { add, dominantShare, mapVector, subtract, sum, within, ZERO } from '../../lib/vector.ts';
+import { constraints, demand, fleet, RUNS, vectorOf } from './arbitraries.ts';
+
+/** Shares as a policy states them: at most four decimals. */
+const share = (most: number) => fc.integer({ min: 1, max: most }).map((n) => n / 10_000);
+const shares = fc.record({
+  processing: share(8_000),
+  memory: share(8_500),
+  storage: share(7_500),
+  network: share(7_000),
+});
+const capacity = vectorOf(fc.integer({ min: 1, max: QUANTITY_MAX }));
+
+describe('limits', () => {
+  test('are the greatest whole quantity that the share allows, exactly', () => {
+    fc.assert(
+      fc.property(capacity, shares, (whole, parts) => {
+        const limit = limitOf(whole, parts);
+        for (const d of DIMENSIONS) {
+          const allowed = BigInt(whole[d]) * BigInt(Math.round(parts[d] * 10_000));
+          expect(BigInt(limit[d]) * 10_000n <= allowed).toBe(true);
+          expect(BigInt(limit[d] + 1) * 10_000n > allowed).toBe(true);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  test('hold the fill, which is nine tenths of them, or all', () => {
+    fc.assert(
+      fc.property(capacity, shares, (whole, parts) => {
+        const limit = limitOf(whole, parts);
+        const fill = fillOf(limit, 'system');
+        expect(within(fill, limit) && within(limit, whole)).toBe(true);
+        for (const d of DIMENSIONS) expect(fill[d]).toBe(Number((BigInt(limit[d]) * 9n) / 10n));
+        expect(fillOf(limit, 'none')).toEqual(limit);
+      }),
+      RUNS,
+    );
+  });
+
+  test('grow with the capacity', () => {
+    fc.assert(
+      fc.property(capacity, capacity, shares, (a, b, parts) => {
+        const [small, large] = [
+          mapVector((d) => Math.min(a[d], b[d])),
+          mapVector((d) => Math.max(a[d], b[d])),
+        ];
+        expect(within(limitOf(small, parts), limitOf(large, parts))).toBe(true);
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('groups', () => {
+  test('close at 4 % of any dimension, and a demand that reaches it is large', () => {
+    fc.assert(
+      fc.property(capacity, demand(1_000), (whole, asked) => {
+        const bound = closeBoundOf(whole);
+        for (const d of DIMENSIONS) {
+          expect(bound[d]).toBeGreaterThanOrEqual(1);
+          expect(bound[d]).toBeLessThanOrEqual(Math.max(1, whole[d] * 0.04));
+        }
+        expect(isLarge(asked, bound)).toBe(DIMENSIONS.some((d) => asked[d] >= bound[d]));
+        // Whatever joins a group that was open leaves it below twice the bound.
+        if (!isLarge(asked, bound)) expect(within(add(bound, asked), add(bound, bound))).toBe(true);
+      }),
+      RUNS,
+    );
+  });
+
+  test('are told apart by what constraints mean, not by how they are written', () => {
+    fc.assert(
+      fc.property(constraints, fc.nat(), (one, turn) => {
+        const turned = (list: readonly string[]) => {
+          const at = turn % list.length;
+          return [...list.slice(at), ...list.slice(0, at), ...list.slice(0, 1)];
+        };
+        const labels = Object.fromEntries(Object.entries(one.labels ?? {}).reverse());
+        const other = {
+          ...(one.labscapes === undefined ? {} : { labscapes: turned(one.labscapes) }),
+          ...(one.notLabscapes === undefined ? {} : { notLabscapes: turned(one.notLabscapes) }),
+          ...(one.labels === undefined ? {} : { labels }),
+        };
+        expect(canonicalConstraints(other)).toBe(canonicalConstraints(one));
+        const more = { ...one, labscapes: [...(one.labscapes ?? []), 'elsewhere'] };
+        expect(canonicalConstraints(more)).not.toBe(canonicalConstraints(one));
+      }),
+      RUNS,
+    );
+  });
+
+  test('are remembered as class, profile and id, and read back so', () => {
+    const id = fc.stringMatching(/^[a-z0-9-]{1,40}$/);
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...CLASSES),
+        fc.stringMatching(/^[0-9a-f]{8}$/),
+        id,
+        (cls, profile, name) => {
+          const ref = { kind: kindOf(cls, profile), group: name };
+          expect(decodeGroupRef(encodeGroupRef(ref))).toEqual(ref);
+        },
+      ),
+      RUNS,
+    );
+    expect(new Set(CLASSES.map((cls) => kindOf(cls, 'x'))).size).toBe(CLASSES.length);
+  });
+});
+
+describe('placement', () => {
+  const purpose = fc.constantFrom<Purpose>('placement', 'failover');
+  const most = fc.integer({ min: 1, max: 6 });
+
+  test('proposes only healthy, allowed resources with room, at most as many as asked', () => {
+    fc.assert(
+      fc.property(fleet(20), demand(400), constraints, purpose, most, (all, asked, wish, why, count) => {
+        const request = { demand: asked, constraints: wish, purpose: why, kind: 'n.profile', most: count };
+        const { candidates, reasons } = leastLoaded(all, request);
+        expect(candidates.length).toBeLessThanOrEqual(count);
+        for (const one of candidates) {
+          expect(one.status).toBe('healthy');
+          expect(wish.labscapes?.includes(one.labscape) ?? true).toBe(true);
+          expect(wish.notLabscapes?.includes(one.labscape) ?? false).toBe(false);
+          expect(one.labels['rack']).toBe(wish.labels?.rack ?? one.labels['rack']);
+          for (const d of DIMENSIONS)
+            if (asked[d] > 0) expect(one.used[d] + asked[d]).toBeLessThanOrEqual(boundFor(one, why)[d]);
+        }
+        const refused = Object.values(reasons).reduce((total, n) => total + n, 0);
+        const able = all.filter((one) => ineligible(one, asked, wish, why, 'n.profile') === undefined).length;
+        expect(refused + able).toBe(all.length);
+        expect(candidates).toHaveLength(Math.min(able, count));
+      }),
+      RUNS,
+    );
+  });
+
+  test('places to fill only, fails over to the limit', () => {
+    fc.assert(
+      fc.property(fleet(20), demand(400), (all, asked) => {
+        const ask = (why: Purpose) =>
+          leastLoaded(all, { demand: asked, constraints: {}, purpose: why, kind: 'n.profile', most: 20 });
+        for (const one of ask('placement').candidates)
+          for (const d of DIMENSIONS)
+            if (asked[d] > 0) expect(one.used[d] + asked[d]).toBeLessThanOrEqual(one.fill[d]);
+        const reached = new Set(ask('failover').candidates.map(({ id }) => id));
+        for (const one of ask('placement').candidates) expect(reached.has(one.id)).toBe(true);
+      }),
+      RUNS,
+    );
+  });
+
+  test('proposes the emptiest first, the same whatever order it sees the fleet in', () => {
+    fc.assert(
+      fc.property(fleet(20), demand(400), purpose, most, fc.nat(), (all, asked, why, count, turn) => {
+        const request = { demand: asked, constraints: {}, purpose: why, most: count };
+        const ids = (list: typeof all) => leastLoaded(list, request).candidates.map(({ id }) => id);
+        const at = all.length === 0 ? 0 : turn % all.length;
+        expect(ids([...all.slice(at), ...all.slice(0, at)].reverse())).toEqual(ids(all));
+        const after = leastLoaded(all, request).candidates.map((one) =>
+          dominantShare(add(one.used, asked), boundFor(one, why)),
+        );
+        expect(after).toEqual([...after].sort((a, b) => a - b));
+      }),
+      RUNS,
+    );
+  });
+
+  test('bears no group past the bound, but lets members into one of their kind', () => {
+    fc.assert(
+      fc.property(fleet(20), demand(50), purpose, (all, asked, why) => {
+        const bound = why === 'failover' ? GROUPS_HELD_MAX : GROUPS_BORN_MAX;
+        for (const one of all) {
+          const strange = ineligible(one, asked, {}, why, 'c.other');
+          if (one.groups.length >= bound) expect(strange).toBeDefined();
+          const known = ineligible(one, asked, {}, why, 'n.profile');
+          if (one.groups.length > 0) expect(known).not.toBe('too-many-groups');
+        }
+      }),
+      RUNS,
+    );
+  });
+});
+
+const slices: fc.Arbitrary<Slice[]> = fc
+  .array(fc.tuple(vectorOf(fc.nat({ max: 50 })), vectorOf(fc.nat({ max: 50 }))), {
+    minLength: 1,
+    maxLength: 16,
+  })
+  .map((list) => list.map(([used, spare], index) => ({ index, used, cap: add(used, spare) })));
+
+describe('quota', () => {
+  test('is cut into slices that add up to it, none much larger than another', () => {
+    fc.assert(
+      fc.property(
+        vectorOf(fc.nat({ max: QUANTITY_MAX })),
+        fc.integer({ min: 1, max: 16 }),
+        (quota, count) => {
+          const caps = cutQuota(quota, count);
+          expect(caps).toHaveLength(count);
+          expect(sum(caps)).toEqual(quota);
+          for (const d of DIMENSIONS)
+            expect(
+              Math.max(...caps.map((c) => c[d])) - Math.min(...caps.map((c) => c[d])),
+            ).toBeLessThanOrEqual(1);
+        },
+      ),
+      RUNS,
+    );
+  });
+
+  test('takes a demand exactly when all slices together have room, and gathers what it needs', () => {
+    const left = (all: readonly Slice[]): Vector => sum(all.map((s) => subtract(s.cap, s.used)));
+    fc.assert(
+      fc.property(slices, demand(400), fc.nat(), (all, asked, start) => {
+        const fit = fitQuota(all, asked, start % all.length);
+        if (fit.kind === 'exceeded') {
+          expect(within(asked, left(all))).toBe(false);
+          expect(fit.left).toEqual(left(all));
+          return;
+        }
+        expect(within(asked, left(all))).toBe(true);
+        const lent = fit.kind === 'gather' ? fit.lend : new Map<number, Vector>();
+        for (const [index, part] of lent) {
+          const slice = all[index];
+          expect(index).not.toBe(fit.index);
+          expect(slice !== undefined && within(part, subtract(slice.cap, slice.used))).toBe(true);
+          expect(within(ZERO, part)).toBe(true);
+        }
+        const target = all[fit.index];
+        const cap = add(target?.cap ?? ZERO, sum(lent.values()));
+        expect(within(add(target?.used ?? ZERO, asked), cap)).toBe(true);
+      }),
+      RUNS,
+    );
+  });
+
+  test('is cut anew to the same sum, and no slice below what it uses', () => {
+    fc.assert(
+      fc.property(slices, vectorOf(fc.nat({ max: 900 })), (all, quota) => {
+        const caps = recutQuota(all, quota);
+        const used = sum(all.map((slice) => slice.used));
+        expect(caps === undefined).toBe(!within(used, quota));
+        if (caps === undefined) return;
+        expect(sum(caps)).toEqual(quota);
+        for (const [index, cap] of caps.entries()) expect(within(all[index]?.used ?? ZERO, cap)).toBe(true);
+      }),
+      RUNS,
+    );
+  });
+});
