@@ -1,7 +1,7 @@
 import { refusesGroup } from '../allocation/placement.ts';
 import { entityOf, headOf, nextEvent } from '../audit/event.ts';
+import { homeWrites } from '../store/flip-writes.ts';
 import { type GroupRecord, readGroup } from '../store/groups.ts';
-import { homeWrites } from '../store/recovery-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { add, dominantShare } from '../vector.ts';
 import { originOf, type Requester } from './origin.ts';

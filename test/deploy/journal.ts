@@ -1,4 +1,8 @@
 import { ApiProblem } from '../../lib/client/api-error.ts';
+import { shortened } from './tool.ts';
+
+/** Of a failed step's reason, at each of its ends: some tools say a lot. */
+const REASON_LINES = 15;
 
 /** A step failed, and was said so; those that build on it are not tried. */
 export class StepFailed extends Error {
@@ -27,14 +31,9 @@ export class Journal {
       return result;
     } catch (cause) {
       this.failed += 1;
-      this.#say(`FAIL ${seconds()} s  ${title}: ${wordsOf(cause)}`);
+      this.#say(`FAIL ${seconds()} s  ${title}: ${shortened(wordsOf(cause), REASON_LINES)}`);
       throw new StepFailed(title, { cause });
     }
-  }
-
-  /** A step that has nothing to do here, and why. */
-  note(title: string, why: string): void {
-    this.#say(`-             ${title}: ${why}`);
   }
 
   /** As the other test runs end. */

@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import { openIssuer } from '../../infra/local/issuer.ts';
 import { checkAccess } from './access.ts';
 import { checkAlarm } from './alarm.ts';
-import { AUDIENCE, ISSUER, synthesiseTest } from './assembly.ts';
+import { AUDIENCE, changedSources, ISSUER, synthesiseTest } from './assembly.ts';
 import { Cloud, CONTROL_STACK, type Outputs, resourcesOf, STATE_STACK } from './cloud.ts';
 import { Emulator } from './emulator.ts';
 import { Journal, StepFailed } from './journal.ts';
@@ -37,6 +37,8 @@ function apiUrl(endpoint: string, outputs: Outputs): string {
 interface Deployed {
   readonly site: Site;
   readonly assembly: string;
+  /** Sources whose code has changed. */
+  readonly changed: string;
   readonly outputs: Outputs;
 }
 
@@ -50,6 +52,8 @@ async function deploy(
   const cloud = new Cloud(python, workspace, emulator.endpoint, signal);
   const issuer = await openIssuer(workspace.file('issuer-key.json'));
   const stranger = await openIssuer(workspace.file('stranger-key.json'));
+  // Beforehand, so that both deployments are of the same sources though somebody edits them meanwhile.
+  const changed = changedSources(workspace);
   const assembly = await journal.step(
     'synthesises stage test',
     () => synthesiseTest(workspace, 'assembly', { logLevel: 'INFO' }),
@@ -68,15 +72,18 @@ async function deploy(
     mint: issuer.minter(ISSUER, AUDIENCE),
     forge: stranger.minter(ISSUER, AUDIENCE),
   });
-  return { site, assembly, outputs };
+  return { site, assembly, changed, outputs };
 }
 
-async function testDeployed({ site, assembly, outputs }: Deployed, workspace: Workspace): Promise<void> {
+async function testDeployed(
+  { site, assembly, changed, outputs }: Deployed,
+  workspace: Workspace,
+): Promise<void> {
   await checkAccess(site);
   await setUpWork(site);
   await checkRecovery(site, 'host-1');
   await checkAlarm(site, assembly, 'host-2');
-  await checkRedeploy(site, workspace, outputs);
+  await checkRedeploy(site, workspace, changed, outputs);
 }
 
 async function run(journal: Journal, workspace: Workspace, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { Health } from '../../lib/schemas/status.ts';
 import { VERSION } from '../../lib/version.ts';
-import { CHANGED_VERSION, changedSources, synthesiseTest } from './assembly.ts';
+import { CHANGED_VERSION, synthesiseTest } from './assembly.ts';
 import { collect, equal, must, until } from './check.ts';
 import type { Outputs } from './cloud.ts';
 import { verified } from './recovery.ts';
@@ -12,8 +12,13 @@ import type { Workspace } from './workspace.ts';
 /** The sweep is called every minute from the deployment on, and may just have been. */
 const SWEEP_PATIENCE_MS = 130_000;
 
-/** Changed code and settings are deployed over running work, and nothing is lost. */
-export async function checkRedeploy(site: Site, workspace: Workspace, first: Outputs): Promise<void> {
+/** Changed code, that of the folder `changed`, and settings are deployed over running work, and nothing is lost. */
+export async function checkRedeploy(
+  site: Site,
+  workspace: Workspace,
+  changed: string,
+  first: Outputs,
+): Promise<void> {
   const { journal, cloud } = site;
   const before = await journal.step(
     'looks at all there is',
@@ -25,7 +30,7 @@ export async function checkRedeploy(site: Site, workspace: Workspace, first: Out
     sizeOf,
   );
   const assembly = await journal.step('synthesises changed code and a changed setting', () =>
-    synthesiseTest(workspace, 'assembly-changed', { logLevel: 'WARN' }, changedSources(workspace)),
+    synthesiseTest(workspace, 'assembly-changed', { logLevel: 'WARN' }, changed),
   );
   await journal.step('cdk deploy, over what runs', async () => {
     // Without the issuer's keys: a parameter keeps its value. The outputs name the API and the tables.

@@ -56,8 +56,9 @@ export class ScriptedAgent {
       if (leased && assignmentRevision > carried.revision) await this.#run(resource);
     }
     for (const { resource, recovery } of answer.orders) {
+      // What has failed for good nobody restores, and nobody says so.
+      if (this.#of(resource).status === 'failed') continue;
       await this.#report(resource, this.#of(resource).epoch, { restore: { recovery, outcome: 'restored' } });
-      this.declare(resource, 'ok');
     }
     return answer;
   }

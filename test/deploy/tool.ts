@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 
-/** A tool that did not do its work, with the end of what it said. */
+/** A tool that did not do its work, with what it said. */
 export class ToolFailed extends Error {
   override readonly name = 'ToolFailed';
 }
@@ -11,9 +11,6 @@ export interface ToolRun {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
-
-/** Lines of a failed tool's output that are worth showing. */
-const SAID_LINES = 25;
 
 /** Runs a tool to its end; what it wrote to standard output. It and its children are stopped at a timeout or abort. */
 export function runTool(command: string, args: readonly string[], how: ToolRun): Promise<string> {
@@ -39,7 +36,7 @@ export function runTool(command: string, args: readonly string[], how: ToolRun):
       limit.removeEventListener('abort', stop);
       if (code === 0) return resolve(out.join(''));
       const why = limit.aborted ? `was stopped after ${how.timeoutMs} ms at most` : `ended with ${code}`;
-      reject(new ToolFailed(`${command} ${args[0] ?? ''} ${why}:\n${lastLines(said.join(''), SAID_LINES)}`));
+      reject(new ToolFailed(`${command} ${args[0] ?? ''} ${why}:\n${said.join('')}`));
     });
   });
 }
@@ -52,6 +49,15 @@ export function stopGroup(pid: number | undefined, signal: NodeJS.Signals): bool
   } catch {
     return false;
   }
+}
+
+/** A long text by its beginning and its end. */
+export function shortened(text: string, lines: number): string {
+  const all = text.trimEnd().split('\n');
+  if (all.length <= 2 * lines) return all.join('\n');
+  return [...all.slice(0, lines), `… ${all.length - 2 * lines} more lines …`, ...all.slice(-lines)].join(
+    '\n',
+  );
 }
 
 export const lastLines = (text: string, count: number): string =>

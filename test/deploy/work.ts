@@ -17,6 +17,7 @@ const POLICY = {
   fencing: 'ack',
   beatMs: 60_000,
   leaseMs: 600_000,
+  restoreWaitMs: 3_000,
   coolDownMs: 0,
   breakerShare: 1,
 } as const;

@@ -11,7 +11,13 @@ import {
   kindOf,
 } from '../../lib/allocation/groups.ts';
 import { fillOf, limitOf } from '../../lib/allocation/limits.ts';
-import { boundFor, ineligible, leastLoaded, type Purpose } from '../../lib/allocation/placement.ts';
+import {
+  boundFor,
+  type Candidate,
+  ineligible,
+  leastLoaded,
+  type Purpose,
+} from '../../lib/allocation/placement.ts';
 import { cutQuota, fitQuota, recutQuota, type Slice } from '../../lib/allocation/quota.ts';
 import { CLASSES, DIMENSIONS, QUANTITY_MAX, type Vector } from '../../lib/schemas/common.ts';
 import { add, dominantShare, mapVector, subtract, sum, within, ZERO } from '../../lib/vector.ts';
@@ -167,18 +173,35 @@ describe('placement', () => {
     );
   });
 
-  test('proposes the emptiest first, the same whatever order it sees the fleet in', () => {
-    fc.assert(
-      fc.property(fleet(20), demand(400), purpose, most, fc.nat(), (all, asked, why, count, turn) => {
-        const request = { demand: asked, constraints: {}, purpose: why, most: count };
-        const ids = (list: typeof all) => leastLoaded(list, request).candidates.map(({ id }) => id);
-        const at = all.length === 0 ? 0 : turn % all.length;
-        expect(ids([...all.slice(at), ...all.slice(0, at)].reverse())).toEqual(ids(all));
-        const after = leastLoaded(all, request).candidates.map((one) =>
-          dominantShare(add(one.used, asked), boundFor(one, why)),
-        );
-        expect(after).toEqual([...after].sort((a, b) => a - b));
+  test('proposes the emptiest first, the smaller id at a tie, in whatever order it sees the fleet', () => {
+    // Of one size and few levels of use, so that ties are many.
+    const even = fleet(20).map((all) =>
+      all.map((one): Candidate => {
+        const capacity = { processing: 1_000, memory: 1_000, storage: 1_000, network: 1_000 };
+        const limit = limitOf(capacity, { processing: 0.8, memory: 0.8, storage: 0.7, network: 0.7 });
+        const used = mapVector((d) => (one.used[d] % 3) * 100);
+        return { ...one, capacity, limit, fill: fillOf(limit, 'system'), used };
       }),
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(even, fleet(20)),
+        demand(400),
+        purpose,
+        most,
+        fc.nat(),
+        (all, asked, why, count, turn) => {
+          const request = { demand: asked, constraints: {}, purpose: why, most: count };
+          const at = all.length === 0 ? 0 : turn % all.length;
+          const turned = [...all.slice(at), ...all.slice(0, at)].reverse();
+          const after = (one: Candidate) => dominantShare(add(one.used, asked), boundFor(one, why));
+          const expected = all
+            .filter((one) => ineligible(one, asked, {}, why) === undefined)
+            .sort((a, b) => after(a) - after(b) || (a.id < b.id ? -1 : 1))
+            .slice(0, count);
+          expect(leastLoaded(turned, request).candidates).toEqual(expected);
+        },
+      ),
       RUNS,
     );
   });
@@ -247,6 +270,10 @@ describe('quota', () => {
         const target = all[fit.index];
         const cap = add(target?.cap ?? ZERO, sum(lent.values()));
         expect(within(add(target?.used ?? ZERO, asked), cap)).toBe(true);
+        // No more is lent than is lacking.
+        const lacking = subtract(add(target?.used ?? ZERO, asked), target?.cap ?? ZERO);
+        if (fit.kind === 'gather')
+          expect(sum(lent.values())).toEqual(mapVector((d) => Math.max(0, lacking[d])));
       }),
       RUNS,
     );

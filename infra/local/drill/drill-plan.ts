@@ -9,12 +9,14 @@ const LABSCAPES = ['north', 'east', 'south'] as const;
 const CAPACITY: Vector = { processing: 64_000, memory: 262_144, storage: 8_000, network: 25_000 };
 /**
  * The share of every resource's capacity that the work takes: twice as much still stays under fill (72, 76, 67 and
- * 63 % of capacity), so any resource could take all that another one loses, and none would have to be relieved.
+ * 63 % of capacity), so any resource could take all that another one loses, and none would have to be relieved. An
+ * eighth of it stays below the 4 % at which a group closes: eight kinds of work are eight groups, seldom more.
  */
-const SHARE_USED: Vector = { processing: 0.3, memory: 0.3, storage: 0.25, network: 0.25 };
+const SHARE_USED: Vector = { processing: 0.28, memory: 0.28, storage: 0.24, network: 0.24 };
 /** Demands differ, or a sum that counted one twice and another not at all would go unnoticed. */
 const SIZES_IN_TURN = [1, 0.7, 1.3, 0.9, 1.1] as const;
-/** More kinds of work than groups that are asked for: a resource that lacks one by chance has enough of the others. */
+/** With so few allocations of each kind on a resource, one may lack a kind by chance: then there are some more kinds. */
+const FEW_OF_A_KIND = 8;
 const SPARE_KINDS = 4;
 const GROUPS_BORN_MAX = 24;
 /** The most slices: each is one item, and the fewer collide, the fewer allocations must be tried again. */
@@ -59,7 +61,8 @@ function resourcesOf(count: number): FleetPlan['resources'] {
 export function planDrill(size: DrillSize): FleetPlan {
   const { allocations, groups, resources: count, beatMs, leaseMs } = size;
   const resources = resourcesOf(count);
-  const kinds = Math.min(GROUPS_BORN_MAX, groups + SPARE_KINDS);
+  const spare = allocations / (count * groups) < FEW_OF_A_KIND ? SPARE_KINDS : 0;
+  const kinds = Math.min(GROUPS_BORN_MAX, groups + spare);
   const policy = {
     ...({ mode: 'automatic', fencing: 'lease', beatMs, leaseMs } as const),
     ...{ restoreWaitMs: 15_000, resumeWaitMs: 30_000, coolDownMs: 5_000 },

@@ -1,0 +1,213 @@
+import { encodeGroupRef, GROUPS_HELD_MAX, type GroupRef } from '../allocation/groups.ts';
+import type { MovableGroup, Target } from '../failover/plan.ts';
+import type { AuditEvent } from '../schemas/audit.ts';
+import type { Class, Vector } from '../schemas/common.ts';
+import { subtract } from '../vector.ts';
+import { N, S, SS } from './attributes.ts';
+import { chainAt, groupsBelow, groupsExactly } from './conditions.ts';
+import { putEvent } from './events.ts';
+import { pendingEntry } from './groups.ts';
+import { keys } from './keys.ts';
+import type { RecoveryRecord } from './recoveries.ts';
+import { progressWrite } from './recovery-writes.ts';
+import type { ResourceRecord } from './resources.ts';
+import type { Store } from './store.ts';
+import {
+  absent,
+  attributeEquals,
+  type Condition,
+  exists,
+  updateItem,
+  vectorAtMost,
+  vectorDelta,
+} from './update.ts';
+import type { Write } from './write.ts';
+
+export interface FlipMove {
+  readonly group: MovableGroup;
+  readonly to: Target;
+  /** The owner before may still run it until then, epoch ms; absent behind a fence. */
+  readonly heldUntil?: number;
+}
+
+const groupAsSeen = (source: string, group: MovableGroup): readonly Condition[] => [
+  attributeEquals('resource', S(source)),
+  attributeEquals('epoch', N(group.epoch)),
+  attributeEquals('load', N(group.load)),
+  attributeEquals('status', S('placed')),
+];
+
+export const moveWrite = (
+  store: Store,
+  source: string,
+  move: FlipMove,
+  recovery: string,
+  at: number,
+): Write =>
+  updateItem(`group:${move.group.id}`, {
+    table: store.tables.state,
+    key: keys.group(move.group.id),
+    set: {
+      resource: S(move.to.id),
+      lab: S(move.to.labscape),
+      epoch: N(move.group.epoch + 1),
+      recovery: S(recovery),
+      since: N(at),
+      ...(move.heldUntil === undefined ? {} : { heldUntil: N(move.heldUntil), heldBy: S(source) }),
+    },
+    ...(move.heldUntil === undefined ? { remove: ['heldUntil', 'heldBy'] } : {}),
+    conditions: groupAsSeen(source, move.group),
+  });
+
+const pendWrite = (
+  store: Store,
+  source: string,
+  group: MovableGroup,
+  reason: string,
+  recovery: string,
+  at: number,
+): Write =>
+  updateItem(`group:${group.id}`, {
+    table: store.tables.state,
+    key: keys.group(group.id),
+    set: {
+      status: S('pending'),
+      epoch: N(group.epoch + 1),
+      recovery: S(recovery),
+      reason: S(reason),
+      since: N(at),
+      ...pendingEntry(group.class, at, group.id),
+    },
+    remove: ['resource', 'lab', 'heldUntil', 'heldBy'],
+    conditions: groupAsSeen(source, group),
+  });
+
+/** A target takes what it gains only while healthy, configured as planned, and under its bound afterwards. */
+export const targetWrite = (
+  store: Store,
+  target: Target,
+  gain: { readonly demand: Vector; readonly refs: readonly GroupRef[] },
+  bound: Vector,
+): Write =>
+  updateItem(`target:${target.id}`, {
+    table: store.tables.state,
+    key: keys.resource(target.labscape, target.id),
+    add: {
+      ...vectorDelta('used', gain.demand),
+      groupIds: SS(gain.refs.map(encodeGroupRef)),
+      assignRev: N(1),
+    },
+    conditions: [
+      attributeEquals('status', S('healthy')),
+      attributeEquals('cfg', N(target.cfg)),
+      vectorAtMost('used', subtract(bound, gain.demand)),
+      groupsBelow(GROUPS_HELD_MAX - gain.refs.length + 1),
+    ],
+  });
+
+export interface FlipInput {
+  readonly source: ResourceRecord;
+  readonly recovery: RecoveryRecord;
+  readonly attempt: number;
+  readonly moves: readonly FlipMove[];
+  readonly unplaced: readonly { readonly group: MovableGroup; readonly reason: string }[];
+  readonly gains: ReadonlyMap<
+    string,
+    { readonly target: Target; readonly demand: Vector; readonly refs: readonly GroupRef[] }
+  >;
+  readonly leaving: Vector;
+  readonly event: AuditEvent;
+}
+
+/** The flip, one transaction: every group of the failed resource changes owner or waits; nothing in between. */
+export const flipWrites = (store: Store, input: FlipInput): readonly Write[] => {
+  const { source, recovery, event } = input;
+  const refs = [...input.moves, ...input.unplaced].map(({ group }) =>
+    encodeGroupRef({ kind: group.kind, group: group.id }),
+  );
+  return [
+    ...input.moves.map((move) => moveWrite(store, source.id, move, recovery.id, event.at)),
+    ...input.unplaced.map(({ group, reason }) =>
+      pendWrite(store, source.id, group, reason, recovery.id, event.at),
+    ),
+    ...[...input.gains.values()].map((gain) => targetWrite(store, gain.target, gain, gain.target.limit)),
+    updateItem('source', {
+      table: store.tables.state,
+      key: keys.resource(source.labscape, source.id),
+      set: { rev: N(event.rev), head: S(event.hash) },
+      add: { ...vectorDelta('used', input.leaving, -1), assignRev: N(1) },
+      ...(refs.length === 0 ? {} : { deleteFromSet: { groupIds: SS(refs) } }),
+      remove: ['moving'],
+      conditions: [
+        attributeEquals('epoch', N(source.epoch)),
+        attributeEquals('recovery', S(recovery.id)),
+        ...chainAt(source.chain),
+        // Nothing may stay behind: the plan saw every group that the resource holds.
+        refs.length === 0 ? absent('groupIds') : groupsExactly(refs.length),
+      ],
+    }),
+    progressWrite(store, recovery, 'Failover', input.attempt),
+    putEvent(store, event),
+  ];
+};
+
+/** A pending group finds a home; chained on the resource that takes it. */
+export const homeWrites = (
+  store: Store,
+  group: {
+    readonly id: string;
+    readonly epoch: number;
+    readonly kind: string;
+    readonly class: Class;
+    readonly load: number;
+    readonly demand: Vector;
+  },
+  target: ResourceRecord,
+  bound: Vector,
+  event: AuditEvent,
+): readonly Write[] => [
+  updateItem('group', {
+    table: store.tables.state,
+    key: keys.group(group.id),
+    set: {
+      status: S('placed'),
+      resource: S(target.id),
+      lab: S(target.labscape),
+      epoch: N(group.epoch + 1),
+      since: N(event.at),
+    },
+    remove: ['findPk', 'findSk', 'reason'],
+    conditions: [
+      attributeEquals('status', S('pending')),
+      attributeEquals('epoch', N(group.epoch)),
+      attributeEquals('load', N(group.load)),
+    ],
+  }),
+  updateItem('target', {
+    table: store.tables.state,
+    key: keys.resource(target.labscape, target.id),
+    set: { rev: N(event.rev), head: S(event.hash) },
+    add: {
+      ...vectorDelta('used', group.demand),
+      groupIds: SS([encodeGroupRef({ kind: group.kind, group: group.id })]),
+      assignRev: N(1),
+    },
+    conditions: [
+      attributeEquals('status', S('healthy')),
+      attributeEquals('cfg', N(target.cfg)),
+      vectorAtMost('used', subtract(bound, group.demand)),
+      groupsBelow(GROUPS_HELD_MAX),
+      ...chainAt(target.chain),
+    ],
+  }),
+  putEvent(store, event),
+];
+
+/** Releases are told to wait, so that the flip's picture of the groups stays true. */
+export const movingWrite = (store: Store, resource: ResourceRecord): Write =>
+  updateItem('source', {
+    table: store.tables.state,
+    key: keys.resource(resource.labscape, resource.id),
+    set: { moving: { BOOL: true } },
+    conditions: [attributeEquals('epoch', N(resource.epoch)), exists('recovery')],
+  });
