@@ -20,8 +20,6 @@ import type { Runtime } from './runtime.ts';
 /** How many candidates one look at the fleet ranks, and how many commits one request may try. */
 const CANDIDATES_MAX = 8;
 const TRIES_MAX = 12;
-/** A refusal for lack of room stands only on a picture this fresh, ms. */
-const REFUSAL_AGE_MAX_MS = 50;
 
 export { profileOf } from './allocation-draft.ts';
 
@@ -69,8 +67,8 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
     const pick = raced === 0 ? 0 : Math.floor(runtime.chance.uniform() * ranking.candidates.length);
     const target = snapshot.resources.find((r) => r.id === ranking.candidates[pick]?.id);
     if (target === undefined) {
-      // One that was begun after the request was is fresh however long it took to read.
-      if (snapshot.at < startedMs && runtime.fleet.ageMs() > REFUSAL_AGE_MAX_MS) {
+      // A refusal stands only on a picture begun after the request: what was registered or released before it counts.
+      if (snapshot.at < startedMs) {
         await runtime.fleet.snapshot(0);
         refused.clear();
         continue;

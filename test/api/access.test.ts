@@ -19,14 +19,14 @@ beforeAll(async () => {
   away = await newSite(rig);
   const { id: allocation } = await site.place(10);
   names = {
-    ...{ labscape: site.id, resource: `${site.id}-r1`, tenant: site.tenant, allocation },
+    ...{ labscape: site.labscape, resource: `${site.id}-r1`, tenant: site.tenant, allocation },
     ...{ principal: 'somebody', recovery: 'none' },
   };
   identities = {
     admin: { sub: 'ada', roles: ['admin'] },
     operator: { sub: 'olga', roles: ['operator'] },
     tenant: { sub: 'tina', roles: ['tenant'], tenant: site.tenant },
-    agent: { sub: 'ag', roles: ['agent'], labscape: site.id },
+    agent: { sub: 'ag', roles: ['agent'], labscape: site.labscape },
   };
 });
 afterAll(() => rig.stop());
@@ -212,17 +212,22 @@ describe('isolation', () => {
 
   test('an agent speaks for its own labscape only', async () => {
     const token = await rig.token(identities.agent);
-    const there = { ...names, labscape: away.id, resource: `${away.id}-r1` };
+    const there = { ...names, labscape: away.labscape, resource: `${away.id}-r1` };
     const own = guarded.filter((route) => ALLOWED[route.action]?.includes('agent') === true);
     const statuses = await refusals(own.map((route) => ({ ...goodRequest(route, there), token })));
     expect(statuses).toEqual(own.map((route) => (route.operation === 'beat' ? 403 : 404)));
   });
 
   test('two roles give the rights of both, within the scope of each', async () => {
-    const both = rig.as({ sub: 'bo', roles: ['tenant', 'agent'], tenant: site.tenant, labscape: away.id });
+    const both = rig.as({
+      sub: 'bo',
+      roles: ['tenant', 'agent'],
+      tenant: site.tenant,
+      labscape: away.labscape,
+    });
     expect((await both.call('getTenant', { params: { tenant: site.tenant } })).id).toBe(site.tenant);
     expect((await both.call('getResource', { params: { resource: `${away.id}-r1` } })).labscape).toBe(
-      away.id,
+      away.labscape,
     );
     for (const call of [
       () => both.call('getTenant', { params: { tenant: away.tenant } }),

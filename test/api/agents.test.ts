@@ -31,13 +31,13 @@ describe('heartbeats', () => {
       },
     ]);
     const { labscapes } = await rig.admin.call('getStatus');
-    expect(labscapes.find((l) => l.id === site.id)?.resources[0]).toMatchObject({
+    expect(labscapes.find((l) => l.id === site.labscape)?.resources[0]).toMatchObject({
       ...{ verdict: 'healthy', lastBeatAt: answer?.receivedAt },
     });
   });
 
   test('that were sent before are refused, and count for nothing', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const [agent] = agentsOf(site);
     const first = await agent?.beat({}, 100);
     const before = await rig.state();
@@ -60,7 +60,7 @@ describe('heartbeats', () => {
       expect([refusal.status, refusal.errors[0]?.field]).toEqual([404, 'resources[0].resource']);
     }
     const body = { agent: 'a', seq: 1, resources: [{ resource: 'x', epoch: 1, assignmentRevision: 1 }] };
-    for (const labscape of [away.id, 'nothing']) {
+    for (const labscape of [away.labscape, 'nothing']) {
       const beat = agent?.client.call('beat', { params: { labscape }, body }) ?? Promise.resolve();
       expect((await refusalOf(beat)).status).toBe(403);
     }
@@ -71,12 +71,12 @@ describe('heartbeats', () => {
 
 describe('assignments', () => {
   test('list what the resource shall run, and change with their revision', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const [agent] = agentsOf(site);
     const spec = { command: ['run', 'me'], env: { HOME: '/x' }, data: { n: 1, s: 'two', b: true } };
     const placed = await site.place(10, { spec, class: 'critical' });
     const seen = await agent?.assignments();
-    expect(seen).toMatchObject({ complete: true, epoch: 1, status: 'healthy', labscape: site.id });
+    expect(seen).toMatchObject({ complete: true, epoch: 1, status: 'healthy', labscape: site.labscape });
     expect(seen?.items).toEqual([
       {
         ...{ tenant: site.tenant, allocation: placed.id, group: placed.group, groupEpoch: 1 },
@@ -93,7 +93,7 @@ describe('assignments', () => {
   });
 
   test('a long poll returns when work arrives', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const [agent] = agentsOf(site);
     const { revision = 0 } = (await agent?.assignments()) ?? {};
     const poll = agent?.assignments({ after: revision, wait: 20 });
@@ -123,7 +123,7 @@ describe('assignments', () => {
 
 describe('reports', () => {
   test('say what runs; what is stale has no effect and is named', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const [placed] = await site.fill(2, 10);
     await site.register();
     const [agent, other] = agentsOf(site);

@@ -30,7 +30,7 @@ async function race(site: Site, count: number, demand: number): Promise<Record<s
 
 describe('idempotency', () => {
   test('the same key with the same body is the same allocation', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const first = await site.ask(10, {}, 'same');
     const again = await site.ask(10, {}, 'same');
     expect([first.status, again.status]).toEqual([201, 200]);
@@ -39,14 +39,14 @@ describe('idempotency', () => {
   });
 
   test('answers a repeated request even when the quota and the fleet are full of it', async () => {
-    const site = await newSite(rig, { quota: even(FILL) });
+    const site = await newSite(rig, { shared: true, quota: even(FILL) });
     const first = await site.ask(FILL, {}, 'all');
     const again = await site.ask(FILL, {}, 'all');
     expect([again.status, again.body.id]).toEqual([200, first.body.id]);
   });
 
   test('repeats the answer of a waiting and of a released allocation', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const waiting = await site.ask(FILL + 1, { onFull: 'wait' }, 'waits');
     expect(waiting.status).toBe(202);
     expect((await site.ask(FILL + 1, { onFull: 'wait' }, 'waits')).status).toBe(200);
@@ -57,7 +57,7 @@ describe('idempotency', () => {
   });
 
   test('of many at the same time with one key one is created', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => patiently(() => site.ask(7, {}, 'crowd'))),
     );
@@ -67,7 +67,7 @@ describe('idempotency', () => {
   });
 
   test('the same key with another body is refused, and the header is named', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     await site.ask(10, {}, 'mine');
     for (const other of [
       () => site.ask(11, {}, 'mine'),
@@ -83,7 +83,7 @@ describe('idempotency', () => {
   });
 
   test('one key of two tenants is two allocations', async () => {
-    const [a, b] = [await newSite(rig), await newSite(rig)];
+    const [a, b] = [await newSite(rig, { shared: true }), await newSite(rig, { shared: true })];
     expect((await a.ask(10, {}, 'shared')).status).toBe(201);
     expect((await b.ask(20, {}, 'shared')).status).toBe(201);
   });
@@ -95,7 +95,7 @@ describe('idempotency', () => {
     ['with a tab', 'a\tb'],
     ['too long', 'k'.repeat(129)],
   ])('a key that is %s is refused', async (_, key) => {
-    const site = await newSite(rig, { resources: 0 });
+    const site = await newSite(rig, { shared: true, resources: 0 });
     const answer = await rig.send({
       method: 'POST',
       path: '/allocations',
@@ -113,7 +113,11 @@ describe('idempotency', () => {
 
 describe('quota', () => {
   test('is refused with what is asked and what is left', async () => {
-    const site = await newSite(rig, { quota: vector({ processing: 100, memory: 50 }), slices: 4 });
+    const site = await newSite(rig, {
+      shared: true,
+      quota: vector({ processing: 100, memory: 50 }),
+      slices: 4,
+    });
     await site.place(vector({ processing: 30, memory: 10 }));
     const refusal = await refusalOf(site.ask(vector({ processing: 71, memory: 1 })));
     expect([refusal.status, refusal.code]).toEqual([409, 'quota-exceeded']);
@@ -126,7 +130,7 @@ describe('quota', () => {
   });
 
   test('counts what waits', async () => {
-    const site = await newSite(rig, { quota: vector({ processing: 1_000 }) });
+    const site = await newSite(rig, { shared: true, quota: vector({ processing: 1_000 }) });
     const { status, body } = await site.ask(900, { onFull: 'wait' });
     expect([status, body.status, body.resource]).toEqual([202, 'pending', undefined]);
     expect(body.reason).toContain('no-room-processing: 1');
@@ -137,14 +141,14 @@ describe('quota', () => {
   });
 
   test('lets exactly as many of a racing crowd in as fit', async () => {
-    const site = await newSite(rig, { quota: vector({ processing: 70 }), slices: 4 });
+    const site = await newSite(rig, { shared: true, quota: vector({ processing: 70 }), slices: 4 });
     expect(await race(site, 24, 7)).toEqual({ placed: 10, 'quota-exceeded': 14 });
     expect(await site.quotaUsed()).toEqual(vector({ processing: 70 }));
     expect(sum((await site.all()).map((r) => r.used))).toEqual(vector({ processing: 70 }));
   });
 
   test('may be raised and cut, but not below what is used', async () => {
-    const site = await newSite(rig, { quota: vector({ processing: 50 }) });
+    const site = await newSite(rig, { shared: true, quota: vector({ processing: 50 }) });
     await site.place(40);
     expect((await refusalOf(site.quota(vector({ processing: 39 })))).code).toBe('conflict');
     await site.quota(vector({ processing: 40 }));
@@ -179,7 +183,7 @@ describe('room', () => {
   });
 
   test('placement stops at fill in every dimension, and the sums agree', async () => {
-    const site = await newSite(rig, { resources: 2 });
+    const site = await newSite(rig, { shared: true, resources: 2 });
     const placed: Allocation[] = [];
     for (let refusal: ApiProblem | undefined; refusal === undefined; )
       try {
@@ -202,7 +206,7 @@ describe('room', () => {
   });
 
   test('the last of it goes to exactly as many of a racing crowd as fit', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     await site.place(FILL - 60);
     expect(await race(site, 16, 20)).toEqual({ placed: 3, 'no-capacity': 13 });
     const [resource] = await site.all();
@@ -238,7 +242,7 @@ describe('room', () => {
 
 describe('groups', () => {
   test('gather demands of one class and profile until they close', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const small = await site.fill(GROUP_CLOSES_AT / 10, 10);
     expect(new Set(small.map((a) => a.group)).size).toBe(1);
     expect((await site.place(10)).group).not.toBe(small[0]?.group);
@@ -246,7 +250,7 @@ describe('groups', () => {
   });
 
   test('a large demand is a group of its own', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const [a, b] = await site.fill(2, GROUP_CLOSES_AT);
     expect(a?.group).not.toBe(b?.group);
   });
@@ -269,7 +273,7 @@ describe('constraints', () => {
 
 describe('the end', () => {
   test('release gives everything back, and closes the group with its last member', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const [a, b] = await site.fill(2, 10);
     expect((await site.all())[0]).toMatchObject({ used: vector({ processing: 20 }), groups: 1 });
     expect((await site.release(a?.id ?? '')).status).toBe('released');
@@ -283,7 +287,7 @@ describe('the end', () => {
   });
 
   test('a second release changes nothing', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const { id } = await site.place(10);
     const first = await site.release(id);
     const before = await rig.state();
@@ -292,7 +296,7 @@ describe('the end', () => {
   });
 
   test('of many releases at the same time one counts', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const [a] = await site.fill(3, 10);
     await Promise.all(Array.from({ length: 6 }, () => site.release(a?.id ?? '')));
     expect((await site.all())[0]?.used).toEqual(vector({ processing: 20 }));
@@ -300,7 +304,7 @@ describe('the end', () => {
   });
 
   test('a crowd that allocates and releases leaves nothing behind', async () => {
-    const site = await newSite(rig, { resources: 2 });
+    const site = await newSite(rig, { shared: true, resources: 2 });
     await Promise.all(
       Array.from({ length: 16 }, async () => {
         const { id } = await site.place(9);
@@ -313,7 +317,7 @@ describe('the end', () => {
   });
 
   test('a lease ends by the sweep unless it is renewed', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const short = await site.place(10, { leaseMs: 1_000 });
     const renewed = await site.place(10, { leaseMs: 1_000 });
     const forever = await site.place(10);
@@ -336,7 +340,7 @@ describe('the end', () => {
   });
 
   test('what is not there cannot be read, released or renewed', async () => {
-    const site = await newSite(rig, { resources: 0 });
+    const site = await newSite(rig, { shared: true, resources: 0 });
     const input = { params: { allocation: 'nothing' }, query: { tenant: site.tenant } };
     for (const call of [
       () => rig.admin.call('getAllocation', input),
@@ -349,7 +353,7 @@ describe('the end', () => {
 
 describe('lists', () => {
   test('of allocations show each exactly once, whatever the size of a page', async () => {
-    const site = await newSite(rig, { capacity: even(10_000) });
+    const site = await newSite(rig, { shared: true, capacity: even(10_000) });
     const placed = await site.fill(17, 1);
     await site.release(placed[0]?.id ?? '');
     const ids = placed.map((a) => a.id).sort();

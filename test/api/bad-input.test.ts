@@ -17,7 +17,7 @@ beforeAll(async () => {
   const { id: allocation } = await site.place(10);
   token = await rig.token({ sub: 'root', roles: ['admin'] });
   names = {
-    ...{ labscape: site.id, resource: `${site.id}-r1`, tenant: site.tenant, allocation },
+    ...{ labscape: site.labscape, resource: `${site.id}-r1`, tenant: site.tenant, allocation },
     ...{ principal: 'somebody', recovery: 'none' },
   };
 });

@@ -121,19 +121,20 @@ describe('resources', () => {
   });
 
   test('are edited against their ETag, and take more work at once', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const [id = ''] = site.resources;
     await site.place(720);
     expect((await refusalOf(site.ask(1))).code).toBe('no-capacity');
     expect((await refusalOf(editResource(id, '"2"', { labels: {} }))).status).toBe(412);
-    const edited = await editResource(id, '"1"', { capacity: even(2 * CAPACITY), labels: { rack: 'x' } });
+    const labels = { ...site.labels, rack: 'x' };
+    const edited = await editResource(id, '"1"', { capacity: even(2 * CAPACITY), labels });
     expect(edited.etag).toBe('"2"');
     expect(edited.body).toMatchObject({ limit: { processing: 1_600 }, labels: { rack: 'x' } });
     expect((await site.ask(1)).status).toBe(201);
   });
 
   test('are not cut below what they hold', async () => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const [id = ''] = site.resources;
     await site.place(400);
     const before = await site.resource(id);
@@ -174,7 +175,7 @@ describe('resources', () => {
 
 describe('drain', () => {
   test('moves everything, keeps the resource empty, and activate takes it back', async () => {
-    const site = await newSite(rig, { resources: 2 });
+    const site = await newSite(rig, { shared: true, resources: 2 });
     const [first = '', second = ''] = site.resources;
     const placed = await site.fill(12, 30);
     const moved = placed.filter((a) => a.resource === first);
@@ -200,7 +201,7 @@ describe('drain', () => {
   });
 
   test('of an empty resource is done at once', async () => {
-    const site = await newSite(rig, { resources: 2 });
+    const site = await newSite(rig, { shared: true, resources: 2 });
     const report = await site.drained(`${site.id}-r1`);
     expect(report).toMatchObject({ status: 'done', moves: [], pending: [] });
   });
@@ -208,7 +209,7 @@ describe('drain', () => {
 
 describe('fail', () => {
   test('moves the work, and the resource is offline until it is activated', async () => {
-    const site = await newSite(rig, { resources: 3 });
+    const site = await newSite(rig, { shared: true, resources: 3 });
     const [first = ''] = site.resources;
     await site.fill(9, 30);
     const report = await site.failAndRestore(first);

@@ -43,7 +43,7 @@ describe('one failed resource', () => {
     [10, 40],
     [120, 4],
   ])('moves %d allocations in one transaction', async (count, size) => {
-    const site = await newSite(rig);
+    const site = await newSite(rig, { shared: true });
     const placed = await site.fill(count, size);
     await site.register();
     await site.register();
@@ -64,7 +64,7 @@ describe('one failed resource', () => {
   });
 
   test('is recovered once, however often and at the same time it is declared failed', async () => {
-    const site = await newSite(rig, { resources: 2 });
+    const site = await newSite(rig, { shared: true, resources: 2 });
     const [first = ''] = site.resources;
     await site.fill(4, 40);
     const outcomes = await Promise.allSettled([site.fail(first), site.fail(first), site.fail(first)]);
@@ -80,7 +80,7 @@ describe('one failed resource', () => {
   });
 
   test('is not recovered again by its tasks, whichever is repeated after the end', async () => {
-    const site = await newSite(rig, { resources: 2 });
+    const site = await newSite(rig, { shared: true, resources: 2 });
     const [first = ''] = site.resources;
     const placed = await site.fill(4, 40);
     const report = await site.failAndRestore(first);
@@ -104,7 +104,7 @@ describe('one failed resource', () => {
 
 describe('two that fail together', () => {
   test('lose nothing, though each may be the target of the other', async () => {
-    const site = await newSite(rig, { resources: 3 });
+    const site = await newSite(rig, { shared: true, resources: 3 });
     const [first = '', second = '', third = ''] = site.resources;
     const placed = await site.fill(12, 40);
     const reports = await Promise.all([site.drained(first), site.drained(second)]);
@@ -115,7 +115,7 @@ describe('two that fail together', () => {
   });
 
   test('lose nothing while others allocate and release', async () => {
-    const site = await newSite(rig, { resources: 3 });
+    const site = await newSite(rig, { shared: true, resources: 3 });
     const [first = ''] = site.resources;
     const placed = await site.fill(9, 20);
     let drained = false;
@@ -139,13 +139,13 @@ describe('two that fail together', () => {
   });
 
   test('meet a target that has changed since it was seen, and find another picture', async () => {
-    const site = await newSite(rig, { resources: 2 });
+    const site = await newSite(rig, { shared: true, resources: 2 });
     const [first = '', second = ''] = site.resources;
     const placed = await site.fill(4, 40);
     await site.drained(first);
     await site.activate(first);
     // The recovery function has just seen it otherwise.
-    const body = { capacity: even(2 * CAPACITY), labels: { rack: 'new' } };
+    const body = { capacity: even(2 * CAPACITY) };
     const headers = { 'if-match': '*' };
     await rig.admin.call('editResource', { params: { resource: first }, body, headers });
     const report = await site.drained(second);

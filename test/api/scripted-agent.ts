@@ -18,8 +18,8 @@ export class ScriptedAgent {
 
   constructor(rig: Rig, site: Site, resource: string) {
     this.id = `agent-${resource}`;
-    this.client = rig.as({ sub: this.id, roles: ['agent'], labscape: site.id });
-    this.#labscape = site.id;
+    this.client = rig.as({ sub: this.id, roles: ['agent'], labscape: site.labscape });
+    this.#labscape = site.labscape;
     this.#resource = resource;
   }
 

@@ -24,28 +24,36 @@ export interface SiteOptions {
   readonly policy?: z.input<typeof LabscapeInput>['policy'];
   readonly quota?: Vector;
   readonly slices?: number;
+  /** In the labscape that such sites of a host have in common, apart by a label: a fleet of few labscapes is quicker. */
+  readonly shared?: boolean;
 }
 
 type Wish = Omit<z.input<typeof AllocationInput>, 'demand' | 'tenant'>;
 
-/** A labscape of a test's own with resources and a tenant; its work stays inside. */
+/** Resources and a tenant of a test's own; its work stays on them. */
 export class Site {
   readonly rig: Rig;
   readonly id: string;
+  readonly labscape: string;
   readonly tenant: string;
+  /** What its resources carry, and its work asks for. */
+  readonly labels: Labels;
   readonly resources: string[] = [];
   #keys = 0;
   #beats = 0;
 
-  constructor(rig: Rig, id: string) {
+  constructor(rig: Rig, id: string, labscape: string) {
     this.rig = rig;
     this.id = id;
+    this.labscape = labscape;
     this.tenant = `tenant-${id}`;
+    this.labels = labscape === id ? {} : { site: id };
   }
 
   async register(capacity: Vector = even(CAPACITY), labels: Labels = {}): Promise<string> {
     const id = `${this.id}-r${this.resources.length + 1}`;
-    await this.rig.admin.call('registerResource', { body: { id, labscape: this.id, capacity, labels } });
+    const body = { id, labscape: this.labscape, capacity, labels: { ...this.labels, ...labels } };
+    await this.rig.admin.call('registerResource', { body });
     this.resources.push(id);
     return id;
   }
@@ -57,7 +65,8 @@ export class Site {
 
   /** Asks once for `processing` (or a whole vector) under a new key, unless one is given. */
   ask(demand: number | Vector, wish: Wish = {}, key = `key-${this.id}-${++this.#keys}`) {
-    const constraints = { labscapes: [this.id], ...wish.constraints };
+    const labels = { ...this.labels, ...wish.constraints?.labels };
+    const constraints = { labscapes: [this.labscape], ...wish.constraints, labels };
     const asked = typeof demand === 'number' ? vector({ processing: demand }) : demand;
     const body = { ...wish, tenant: this.tenant, demand: asked, constraints };
     return this.rig.admin.exchange('allocate', { body, headers: { 'idempotency-key': key } });
@@ -93,7 +102,9 @@ export class Site {
   }
 
   async all(): Promise<Resource[]> {
-    return (await this.rig.admin.call('listResources', { query: { labscape: this.id, limit: 500 } })).items;
+    const query = { labscape: this.labscape, limit: 500 };
+    const { items } = await this.rig.admin.call('listResources', { query });
+    return items.filter(({ id }) => this.resources.includes(id));
   }
 
   async quotaUsed(): Promise<Vector> {
@@ -130,7 +141,7 @@ export class Site {
   beat(resource: string, word: Partial<z.input<typeof BeatEntry>> = {}) {
     this.#beats += 1;
     return this.rig.admin.call('beat', {
-      params: { labscape: this.id },
+      params: { labscape: this.labscape },
       body: {
         agent: `agent-of-${resource}`.slice(0, 40),
         seq: this.#beats,
@@ -160,7 +171,7 @@ export class Site {
   /** Each chain of the site is whole, and so are those of the given recoveries. */
   async expectAuditWhole(recoveries: readonly string[] = []): Promise<void> {
     const entities = [
-      `labscape#${this.id}`,
+      `labscape#${this.labscape}`,
       `tenant#${this.tenant}`,
       ...this.resources.map((id) => `resource#${id}`),
       ...recoveries.map((id) => `recovery#${id}`),
@@ -179,16 +190,23 @@ function notFound(error: unknown): undefined {
   throw error;
 }
 
-/** Joins a labscape with resources of CAPACITY and a tenant with room enough. */
+/** Nobody fails by silence unless the test is about that. */
+const POLICY = { mode: 'automatic', leaseMs: 600_000, restoreWaitMs: 1_000, coolDownMs: 0 } as const;
+const COMMON = 'common';
+const withCommon = new WeakSet<Rig>();
+
+/** Resources of CAPACITY in a labscape that acts on its own, and a tenant with room enough. */
 export async function newSite(rig: Rig, options: SiteOptions = {}): Promise<Site> {
   sites += 1;
-  const site = new Site(rig, `site${sites}`);
-  // Nobody fails by silence unless the test is about that.
-  const policy = {
-    ...({ mode: 'automatic', leaseMs: 600_000, restoreWaitMs: 1_000, coolDownMs: 0 } as const),
-    ...options.policy,
-  };
-  await rig.admin.call('joinLabscape', { body: { id: site.id, policy } });
+  const id = `site${sites}`;
+  const shared = options.shared === true;
+  if (!shared)
+    await rig.admin.call('joinLabscape', { body: { id, policy: { ...POLICY, ...options.policy } } });
+  else if (!withCommon.has(rig)) {
+    withCommon.add(rig);
+    await rig.admin.call('joinLabscape', { body: { id: COMMON, policy: POLICY } });
+  }
+  const site = new Site(rig, id, shared ? COMMON : id);
   for (let i = 0; i < (options.resources ?? 1); i += 1) await site.register(options.capacity);
   await site.quota(options.quota ?? even(1_000_000), options.slices);
   return site;

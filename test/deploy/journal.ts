@@ -4,6 +4,11 @@ import { shortened } from './tool.ts';
 /** Of a failed step's reason, at each of its ends: some tools say a lot. */
 const REASON_LINES = 15;
 
+/** The test cannot run on this machine: nothing is wrong with the product. */
+export class NotAvailable extends Error {
+  override readonly name = 'NotAvailable';
+}
+
 /** A step failed, and was said so; those that build on it are not tried. */
 export class StepFailed extends Error {
   override readonly name = 'StepFailed';
@@ -19,7 +24,7 @@ export class Journal {
     this.#say = say;
   }
 
-  /** Runs a step; `detail` makes a few words of what it gave. */
+  /** Runs a step; `detail` makes a few words of what it gave. Throws StepFailed, or NotAvailable as it came. */
   async step<T>(title: string, work: () => Promise<T>, detail: (result: T) => string = () => ''): Promise<T> {
     const startedMs = performance.now();
     const seconds = () => ((performance.now() - startedMs) / 1000).toFixed(1).padStart(5);
@@ -30,6 +35,7 @@ export class Journal {
       this.#say(`ok   ${seconds()} s  ${title}${words === '' ? '' : `: ${words}`}`);
       return result;
     } catch (cause) {
+      if (cause instanceof NotAvailable) throw cause;
       this.failed += 1;
       this.#say(`FAIL ${seconds()} s  ${title}: ${shortened(wordsOf(cause), REASON_LINES)}`);
       throw new StepFailed(title, { cause });

@@ -5,8 +5,8 @@ import { checkAlarm } from './alarm.ts';
 import { AUDIENCE, changedSources, ISSUER, synthesiseTest } from './assembly.ts';
 import { Cloud, CONTROL_STACK, type Outputs, resourcesOf, STATE_STACK } from './cloud.ts';
 import { Emulator } from './emulator.ts';
-import { Journal, StepFailed } from './journal.ts';
-import { NotAvailable, preparePython } from './python.ts';
+import { Journal, NotAvailable, StepFailed } from './journal.ts';
+import { preparePython } from './python.ts';
 import { checkRecovery } from './recovery.ts';
 import { checkRedeploy } from './redeploy.ts';
 import { type Site, siteAt } from './site.ts';
@@ -119,10 +119,9 @@ async function main(signal: AbortSignal): Promise<number> {
     return 0;
   } catch (error) {
     if (signal.aborted) return EXIT_INTERRUPTED;
-    const { cause } = error instanceof StepFailed ? error : { cause: error };
-    if (cause instanceof NotAvailable) {
-      say(`skipped: ${cause.message}`);
-      say('0 passed, 0 failed, 1 skipped');
+    if (error instanceof NotAvailable) {
+      say(`skipped: ${error.message}`);
+      say(journal.summary(1));
       return 0;
     }
     if (!(error instanceof StepFailed)) {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { runTool, ToolFailed, type ToolRun } from './tool.ts';
+import { NotAvailable } from './journal.ts';
+import { lastLines, runTool, ToolFailed, type ToolRun } from './tool.ts';
 import type { Workspace } from './workspace.ts';
 
 const CANDIDATES = [
@@ -18,11 +19,6 @@ const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt');
 const ASK_TIMEOUT_MS = 20_000;
 /** The packages have 90 MB. */
 const INSTALL_TIMEOUT_MS = 240_000;
-
-/** The emulator cannot be had on this machine: nothing is wrong with the product. */
-export class NotAvailable extends Error {
-  override readonly name = 'NotAvailable';
-}
 
 export interface Environment {
   readonly python: string;
@@ -71,9 +67,8 @@ async function install(command: string, dir: string, run: ToolRun): Promise<void
   } catch (error) {
     run.signal.throwIfAborted();
     if (!(error instanceof ToolFailed)) throw error;
-    throw new NotAvailable(
-      `the packages of test/deploy/requirements.txt cannot be installed: ${error.message}`,
-    );
+    const why = lastLines(error.message, 1);
+    throw new NotAvailable(`the packages of test/deploy/requirements.txt cannot be installed: ${why}`);
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }

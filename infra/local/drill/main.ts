@@ -2,7 +2,14 @@ import { paintFor } from '../../../lib/cli/paint.ts';
 import { asError, HostError } from '../errors.ts';
 import { DrillError, TooBusy } from './drill-error.ts';
 import { type DrillRun, lineOf } from './drill-run.ts';
-import { DRILL_SIZE, type DrillArguments, readArguments, USAGE, UsageError } from './options.ts';
+import {
+  DRILL_SIZE,
+  type DrillArguments,
+  type DrillTrigger,
+  readArguments,
+  USAGE,
+  UsageError,
+} from './options.ts';
 import { progressOn } from './progress.ts';
 import { render } from './render.ts';
 import { runDrill } from './run-drill.ts';
@@ -10,6 +17,8 @@ import { runDrill } from './run-drill.ts';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
+/** Of the line that tells it; the whole is on standard error. */
+const ERROR_LENGTH_MAX = 500;
 /** How much longer the leases of a second try are. */
 const BUSY_FACTOR = 4;
 
@@ -23,9 +32,13 @@ function say(runs: readonly DrillRun[], { json }: DrillArguments): void {
 }
 
 /** Where nobody asked for a certain lease, a busy machine gets a second try with one that it can keep. */
-async function rehearse(given: DrillArguments, signal: AbortSignal): Promise<DrillRun> {
-  const { json: _json, help: _help, leaseMs = DRILL_SIZE.leaseMs, ...size } = given;
-  const options = { ...size, signal, progress: progressOn(process.stderr) };
+async function rehearse(
+  given: DrillArguments,
+  trigger: DrillTrigger,
+  signal: AbortSignal,
+): Promise<DrillRun> {
+  const { json: _json, help: _help, triggers: _triggers, leaseMs = DRILL_SIZE.leaseMs, ...size } = given;
+  const options = { ...size, trigger, signal, progress: progressOn(process.stderr) };
   try {
     return await runDrill({ ...options, leaseMs });
   } catch (error) {
@@ -37,7 +50,8 @@ async function rehearse(given: DrillArguments, signal: AbortSignal): Promise<Dri
 }
 
 async function drill(given: DrillArguments, signal: AbortSignal): Promise<number> {
-  const runs = [await rehearse(given, signal)];
+  const runs: DrillRun[] = [];
+  for (const trigger of given.triggers) runs.push(await rehearse(given, trigger, signal));
   say(runs, given);
   return runs.every(({ faults }) => faults.length === 0) ? 0 : EXIT_FAILED;
 }
@@ -76,7 +90,9 @@ async function main(argv: readonly string[]): Promise<number> {
     const known = error instanceof DrillError || error instanceof HostError;
     process.stderr.write(`\n${known ? message : (stack ?? message)}\n`);
     // Whoever reads the line finds one, also of a drill that got stuck.
-    if (given.json) process.stdout.write(`${JSON.stringify({ runs: [], error: message })}\n`);
+    if (given.json) {
+      process.stdout.write(`${JSON.stringify({ runs: [], error: message.slice(0, ERROR_LENGTH_MAX) })}\n`);
+    }
     return EXIT_FAILED;
   }
 }

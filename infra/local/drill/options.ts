@@ -20,6 +20,10 @@ export const DRILL_SIZE: DrillSize = {
   leaseMs: 2_000,
 };
 
+/** Who starts the recovery: the detector at its verdict, or the alarm on the metric of it. */
+export const DRILL_TRIGGERS = ['detector', 'alarm'] as const;
+export type DrillTrigger = (typeof DRILL_TRIGGERS)[number];
+
 /** Groups born on one resource by placement; see lib/allocation/groups.ts. */
 const GROUPS_MAX = 24;
 /** Two in each of three labscapes: a third of the work is tied to its labscape, and must find another host there. */
@@ -38,6 +42,7 @@ export const USAGE = `npm run drill [-- OPTIONS]
   --resources N     resources in three labscapes, ${RESOURCES_MIN} to ${RESOURCES_MAX} (${DRILL_SIZE.resources})
   --beat-ms N       time between heartbeats (${DRILL_SIZE.beatMs})
   --lease-ms N      how long an agent may run its work after its last heartbeat (${DRILL_SIZE.leaseMs})
+  --trigger T       detector, alarm, or both, one run after the other (both)
   --json            end with one line of JSON on standard output, and say everything else on standard error
   --help            this text`;
 
@@ -49,6 +54,7 @@ export class UsageError extends Error {
 export interface DrillArguments extends Omit<DrillSize, 'leaseMs'> {
   /** Absent: nobody asked for a certain one. */
   readonly leaseMs?: number;
+  readonly triggers: readonly DrillTrigger[];
   readonly json: boolean;
   readonly help: boolean;
 }
@@ -66,6 +72,7 @@ const Given = z.object({
   resources: whole('--resources', RESOURCES_MIN, RESOURCES_MAX).default(DRILL_SIZE.resources),
   'beat-ms': whole('--beat-ms', 50, 60_000).default(DRILL_SIZE.beatMs),
   'lease-ms': whole('--lease-ms', 200, 600_000).exactOptional(),
+  trigger: z.enum(['both', ...DRILL_TRIGGERS], '--trigger must be detector, alarm or both').default('both'),
   json: z.boolean().default(false),
   help: z.boolean().default(false),
 });
@@ -74,9 +81,10 @@ const Given = z.object({
 export function readArguments(argv: readonly string[]): DrillArguments {
   const given = Given.safeParse(parse(argv));
   if (!given.success) throw new UsageError(given.error.issues.map(({ message }) => message).join('; '));
-  const { 'beat-ms': beatMs, 'lease-ms': leaseMs, ...rest } = given.data;
+  const { 'beat-ms': beatMs, 'lease-ms': leaseMs, trigger, ...rest } = given.data;
+  const triggers = trigger === 'both' ? DRILL_TRIGGERS : [trigger];
   checkSize({ ...rest, beatMs, leaseMs: leaseMs ?? DRILL_SIZE.leaseMs });
-  return { ...rest, beatMs, ...(leaseMs === undefined ? {} : { leaseMs }) };
+  return { ...rest, beatMs, triggers, ...(leaseMs === undefined ? {} : { leaseMs }) };
 }
 
 function parse(argv: readonly string[]): Record<string, unknown> {
@@ -87,6 +95,7 @@ function parse(argv: readonly string[]): Record<string, unknown> {
       args: [...argv],
       options: {
         ...{ allocations: text, groups: text, resources: text, 'beat-ms': text, 'lease-ms': text },
+        trigger: text,
         ...{ json: flag, help: flag },
       },
     }).values;

@@ -11,13 +11,15 @@ import { DRILL_TENANT, planDrill } from './drill-plan.ts';
 import type { DrillRun } from './drill-run.ts';
 import { type Evidence, judge } from './judge.ts';
 import type { SeenAllocation } from './ledger.ts';
-import { checkSize, DRILL_SIZE, type DrillSize } from './options.ts';
+import { checkSize, DRILL_SIZE, type DrillSize, type DrillTrigger } from './options.ts';
 import { type Progress, SILENT } from './progress.ts';
 import { readAllocations, readEvents, readHeads, readResources } from './read-back.ts';
 import { type Allocated, allocateAll, type Clients, clientsFor } from './setup.ts';
 import { steadyResources, until, untilAllRun, untilRecovered } from './watch.ts';
 
 export interface DrillOptions extends Partial<DrillSize> {
+  /** Who starts the recovery; `alarm` switches the detector's own start off. Default: the detector. */
+  readonly trigger?: DrillTrigger;
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
   /** An assembly made before; see HostOptions. */
@@ -56,13 +58,14 @@ interface Stage {
  * what the API, the counters' files and the DynamoDB endpoint say. Throws DrillError when it gets stuck on the way.
  */
 export async function runDrill(options: DrillOptions = {}): Promise<DrillRun> {
-  const { progress = SILENT, signal = new AbortController().signal, assemblyDir, ...given } = options;
+  const { progress = SILENT, signal = new AbortController().signal, assemblyDir, ...asked } = options;
+  const { trigger = 'detector', ...given } = asked;
   const size = { ...DRILL_SIZE, ...given };
   checkSize(size);
   const startedAt = Date.now();
   progress.stage('host starts');
   const host = await startHost({
-    ...{ port: 0, logLevel: 'ERROR' },
+    ...{ port: 0, logLevel: 'ERROR', detectorStarts: trigger === 'detector' },
     ...(assemblyDir === undefined ? {} : { assemblyDir }),
   });
   const plan = planDrill(size);

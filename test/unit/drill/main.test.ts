@@ -48,7 +48,19 @@ describe('npm run drill', () => {
   test('rehearses a small failover whole: nothing lost, one transaction, everything runs again', async () => {
     // A lease that a machine busy with other tests can keep.
     const { code, out, err } = await drill(
-      ...['--allocations', '60', '--groups', '2', '--resources', '6', '--lease-ms', '6000', '--json'],
+      ...[
+        '--allocations',
+        '60',
+        '--groups',
+        '2',
+        '--resources',
+        '6',
+        '--lease-ms',
+        '6000',
+        '--trigger',
+        'detector',
+        '--json',
+      ],
     );
     expect([code, err]).toEqual([0, expect.stringMatching(/The drill has passed/)]);
     const { runs }: { runs: RunLine[] } = JSON.parse(out);
