@@ -46,10 +46,6 @@ export class Fleet {
     return { at: this.#at, labscapes: this.#labscapes, resources: this.#resources };
   }
 
-  ageMs(): number {
-    return this.#clock.monotonicMs() - this.#at;
-  }
-
   async #load(): Promise<void> {
     const at = this.#clock.monotonicMs();
     const labscapes = await allLabscapes(this.#store);

@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { ChainHead } from '../../../lib/audit/event.ts';
 import type { Assignments } from '../../../lib/schemas/assignment.ts';
+import type { Trigger } from '../../../lib/schemas/recovery.ts';
 import type { TransactionRecord } from '../dynamodb-endpoint.ts';
 import { checkAudit, type SeenEvent } from './check-audit.ts';
 import { allRunningAt, type CounterLog, checkCounters, checkRunning } from './check-counters.ts';
@@ -14,6 +15,8 @@ import { checkLedger, type Ledger, type SeenAllocation } from './ledger.ts';
 /** Everything that was seen of one rehearsed failover. Times in epoch ms of one machine. */
 export interface Evidence {
   readonly victim: string;
+  /** Who was to start the recovery. */
+  readonly trigger: Trigger;
   readonly killedAt: number;
   readonly leaseMs: number;
   readonly tenant: string;
@@ -64,6 +67,9 @@ export function judge(evidence: Evidence): DrillRun {
     ...returnFaults(evidence),
     ...(runningAt === undefined ? ['not every moved allocation runs on a new owner'] : []),
     ...(flips.transactions === 1 ? [] : [`${flips.transactions} transactions moved the groups, not one`]),
+    ...(recovery.trigger === evidence.trigger
+      ? []
+      : [`the recovery was started by ${recovery.trigger}, not by ${evidence.trigger}`]),
     ...(recovery.verdictAt === undefined ? ['the recovery does not say when the verdict fell'] : []),
   ];
   const faults = [

@@ -1,14 +1,21 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChainHead } from '../../../lib/audit/event.ts';
 import type { Client } from '../../../lib/client/client.ts';
 import type { SeenEvent } from './check-audit.ts';
 import type { SeenResource } from './check-limits.ts';
 import type { SeenRecovery } from './check-moves.ts';
 import type { SeenAllocation } from './ledger.ts';
+import type { Clients } from './setup.ts';
 
 /** Largest page that the API gives. */
 const PAGE = 500;
 /** Chains verified at the same time. */
 const VERIFY_TOGETHER = 4;
+/** Looks at a fleet that will not keep still: verdicts come and go where a machine is busy. */
+const LOOKS_MAX = 6;
+const LOOK_AGAIN_MS = 500;
+/** Events that a clock read a moment earlier or later has dated lie within this, ms. */
+const TIME_SLACK_MS = 5_000;
 
 async function all<T>(pages: AsyncIterable<T>): Promise<T[]> {
   const items: T[] = [];
@@ -45,4 +52,36 @@ export async function readHeads(
   };
   await Promise.all(Array.from({ length: VERIFY_TOGETHER }, lane));
   return heads;
+}
+
+export interface QuietState {
+  readonly allocations: readonly SeenAllocation[];
+  readonly resources: readonly SeenResource[];
+  readonly events: readonly SeenEvent[];
+  readonly heads: ReadonlyMap<string, ChainHead>;
+}
+
+/** All that can be told apart from one reading to the next, but for heartbeats. */
+const stateOf = (resources: readonly SeenResource[]): string =>
+  JSON.stringify(resources.map(({ lastBeatAt: _, ...resource }) => resource));
+
+/**
+ * Events, heads and state that belong together: they come in many requests, so all of them are read again if a
+ * resource has changed meanwhile.
+ */
+export async function readQuietState(
+  { operator, tenant }: Clients,
+  entities: readonly string[],
+  since: number,
+  signal: AbortSignal,
+): Promise<QuietState> {
+  for (let look = 1; ; look += 1) {
+    const before = stateOf(await readResources(operator));
+    const heads = await readHeads(operator, entities);
+    const events = await readEvents(operator, since - TIME_SLACK_MS, Date.now() + TIME_SLACK_MS);
+    const allocations = await readAllocations(tenant);
+    const resources = await readResources(operator);
+    if (stateOf(resources) === before || look >= LOOKS_MAX) return { allocations, resources, events, heads };
+    await sleep(LOOK_AGAIN_MS, undefined, { signal });
+  }
 }

@@ -13,7 +13,7 @@ import { type Evidence, judge } from './judge.ts';
 import type { SeenAllocation } from './ledger.ts';
 import { checkSize, DRILL_SIZE, type DrillSize, type DrillTrigger } from './options.ts';
 import { type Progress, SILENT } from './progress.ts';
-import { readAllocations, readEvents, readHeads, readResources } from './read-back.ts';
+import { readQuietState } from './read-back.ts';
 import { type Allocated, allocateAll, type Clients, clientsFor } from './setup.ts';
 import { steadyResources, until, untilAllRun, untilRecovered } from './watch.ts';
 
@@ -38,8 +38,6 @@ const RECOVERY_MS_MAX = 90_000;
 const RETURN_MS_MAX = 30_000;
 /** The victim holds at least this share of what an even spread would give it. */
 const FAIR_SHARE_MIN = 0.9;
-/** Events of the last moment lie within this of now, should clocks be read in another order, ms. */
-const TIME_SLACK_MS = 5_000;
 
 interface Stage {
   readonly host: Host;
@@ -47,6 +45,7 @@ interface Stage {
   readonly clients: Clients;
   readonly plan: FleetPlan;
   readonly size: DrillSize;
+  readonly trigger: DrillTrigger;
   readonly progress: Progress;
   readonly signal: AbortSignal;
   readonly startedAt: number;
@@ -83,7 +82,7 @@ export async function runDrill(options: DrillOptions = {}): Promise<DrillRun> {
       ...{ plan: { ...plan, allocations: [] }, work: 'worker', tickMs: TICK_MS },
       startTogether: START_TOGETHER,
     });
-    const stage = { host, fleet, clients, plan, size, progress, signal, startedAt };
+    const stage = { host, fleet, clients, plan, size, trigger, progress, signal, startedAt };
     return judge(await Promise.race([rehearse(stage, allocated), died]));
   } finally {
     progress.stage('everything stops');
@@ -94,7 +93,7 @@ export async function runDrill(options: DrillOptions = {}): Promise<DrillRun> {
 }
 
 async function rehearse(stage: Stage, allocated: Allocated): Promise<Evidence> {
-  const { host, fleet, clients, size, progress, signal } = stage;
+  const { host, fleet, clients, size, trigger, progress, signal } = stage;
   progress.stage('all work starts');
   const counters = { folder: path.join(fleet.workDir, DRILL_TENANT), count: allocated.ledger.size };
   const onCount = (running: number) => progress.count(running, counters.count);
@@ -113,7 +112,7 @@ async function rehearse(stage: Stage, allocated: Allocated): Promise<Evidence> {
   progress.stage('what happened is read back');
   const after = await readAfter(stage, victim, recovery.id, allocated);
   return {
-    ...{ victim, killedAt, leaseMs: size.leaseMs, tenant: DRILL_TENANT, ledger: allocated.ledger },
+    ...{ victim, trigger, killedAt, leaseMs: size.leaseMs, tenant: DRILL_TENANT, ledger: allocated.ledger },
     before: { allocations, resources },
     ...{ recovery, transactions, after, setup: setupOf(allocated) },
   };
@@ -155,24 +154,18 @@ async function readAfter(
   { ledger }: Allocated,
 ): Promise<Evidence['after']> {
   const { fleet, clients, plan, signal, startedAt } = stage;
-  const { operator, tenant } = clients;
   const liveSince = Date.now();
   await sleep(LIVE_MS, undefined, { signal });
   const counters = readCounters(fleet.workDir, DRILL_TENANT, ledger.keys());
-  const events = await readEvents(operator, startedAt - TIME_SLACK_MS, Date.now() + TIME_SLACK_MS);
   const entities = [
     ...plan.labscapes.map(({ id }) => `labscape#${id}`),
     ...plan.resources.map(({ id }) => `resource#${id}`),
     ...[`tenant#${DRILL_TENANT}`, `recovery#${recovery}`],
   ];
-  const heads = await readHeads(operator, entities);
-  const [allocations, resources, assignments] = await Promise.all([
-    readAllocations(tenant),
-    readResources(operator),
-    operator.call('getAssignments', { params: { resource: victim } }),
-  ]);
+  const state = await readQuietState(clients, entities, startedAt, signal);
+  const assignments = await clients.operator.call('getAssignments', { params: { resource: victim } });
   if (assignments === null) throw new DrillError(`${victim} has no assignments to be read`);
-  return { allocations, resources, assignments, events, heads, counters, liveSince };
+  return { ...state, assignments, counters, liveSince };
 }
 
 function setupOf({ latenciesMs, tookMs }: Allocated): DrillRun['setup'] {

@@ -93,7 +93,8 @@ const history = new History()
   .add('resource#north-1', 'resource.healthy', { from: 'offline', to: 'healthy', reason: 'returned' });
 
 export const EVIDENCE: Evidence = {
-  ...{ victim: VICTIM, killedAt: KILLED_AT, leaseMs: LEASE_MS, tenant: 'acme', recovery: RECOVERY },
+  ...{ victim: VICTIM, trigger: 'detector', killedAt: KILLED_AT, leaseMs: LEASE_MS, tenant: 'acme' },
+  recovery: RECOVERY,
   ledger: new Map(
     WORK.map(({ id, demand }) => [id, { id, class: 'normal' as const, demand, constraints: {} }]),
   ),

@@ -57,6 +57,11 @@ describe('a rehearsal', () => {
       /its limit is 800/,
     ],
     [
+      'was moved because somebody else said so',
+      { ...EVIDENCE, trigger: 'alarm' },
+      /started by detector, not by alarm/,
+    ],
+    [
       'was found by nobody',
       { ...EVIDENCE, recovery: { ...RECOVERY, verdictAt: undefined } },
       /when the verdict fell/,

@@ -66,11 +66,12 @@ describe('the plan', () => {
 describe('the arguments', () => {
   test('have defaults', () => {
     const { leaseMs: _, ...size } = DRILL_SIZE;
-    expect(readArguments([])).toEqual({ ...size, json: false, help: false });
+    const triggers = ['detector', 'alarm'];
+    expect(readArguments([])).toEqual({ ...size, triggers, json: false, help: false });
   });
 
   test('are taken', () => {
-    const argv = ['--allocations', '600', '--groups=4', '--resources', '6', '--json'];
+    const argv = ['--allocations', '600', '--groups=4', '--resources', '6', '--trigger', 'alarm', '--json'];
     expect(readArguments([...argv, '--beat-ms', '1000', '--lease-ms', '3000'])).toEqual({
       ...{
         allocations: 600,
@@ -78,6 +79,7 @@ describe('the arguments', () => {
         resources: 6,
         beatMs: 1_000,
         leaseMs: 3_000,
+        triggers: ['alarm'],
         json: true,
         help: false,
       },
@@ -93,6 +95,7 @@ describe('the arguments', () => {
     [['--resources', '3'], /--resources must be from 6 to 60/],
     [['--resources', '-6'], /--resources/],
     [['--lease-ms', '700'], /--lease-ms must be at least two beats, 1000/],
+    [['--trigger', 'hope'], /--trigger must be detector, alarm or both/],
     [['--speed', '9'], /Unknown option '--speed'/],
     [['now'], /Unexpected argument 'now'/],
     [['--groups', 'x', '--resources', 'y'], /--groups must be.*; --resources must be/],
