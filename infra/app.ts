@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import { App, Tags } from 'aws-cdk-lib';
 import recommendedFlags from 'aws-cdk-lib/recommended-feature-flags.json' with { type: 'json' };
 import { ROUTES } from '../lib/http/routes.ts';
+import { acknowledge } from './acknowledgements.ts';
 import { bundleFunctions, ROOT } from './bundle.ts';
 import { loadStage } from './config.ts';
 import { ControlPlaneStack } from './control-plane-stack.ts';
+import { addRules } from './rules.ts';
 import { StateStack } from './state-stack.ts';
 
 const outdir = process.env['CDK_OUTDIR'] ?? join(ROOT, 'cdk.out');
@@ -29,4 +31,6 @@ new ControlPlaneStack(app, `labscape-${config.stage}`, {
 });
 for (const [key, value] of Object.entries({ ...config.tags, 'labscape:stage': config.stage }))
   Tags.of(app).add(key, value);
+acknowledge(app, config);
+addRules(app);
 app.synth();

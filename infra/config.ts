@@ -22,6 +22,15 @@ const StageInput = z.strictObject({
   logRetentionDays: z.literal(RETENTION_DAYS).default(30),
   /** Executions set aside for recovery, so that load elsewhere cannot starve it. */
   recoveryConcurrency: z.int().min(1).max(1000).default(20),
+  /** What the API takes before it answers 429, over all callers. */
+  api: z
+    .strictObject({
+      perSecond: z.int().min(1).default(2000),
+      burst: z.int().min(1).default(1000),
+    })
+    .prefault({}),
+  /** How a deployment moves callers to new code: all minus a tenth after 5 minutes, a tenth each minute, or at once. */
+  rollout: z.enum(['canary', 'linear', 'at-once']).default('canary'),
   alarms: z
     .strictObject({
       /** Who hears of an alarm; nobody if absent. */

@@ -1,20 +1,31 @@
-import { type App, ArnFormat, CfnParameter, Stack, type StackProps } from 'aws-cdk-lib';
-import { Architecture, Code, LayerVersion, Runtime } from 'aws-cdk-lib/aws-lambda';
-import type { ApiFunction, Route } from '../lib/http/routes.ts';
+import { type App, ArnFormat, CfnParameter, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Architecture, Code, type IFunction, LayerVersion, Runtime } from 'aws-cdk-lib/aws-lambda';
+import type { Route } from '../lib/http/routes.ts';
 import { API_FUNCTIONS } from '../lib/http/routes.ts';
 import type { Bundles } from './bundle.ts';
 import type { StageConfig } from './config.ts';
 import { Alarms } from './constructs/alarms.ts';
 import { ControlApi } from './constructs/control-api.ts';
 import { ControlFunction } from './constructs/control-function.ts';
+import { ControlDashboard } from './constructs/dashboard.ts';
+import { FailedEvents } from './constructs/failed-events.ts';
 import { FailureAlarms } from './constructs/failure-alarms.ts';
 import { RecoveryMachine } from './constructs/recovery-machine.ts';
+import { Rollout } from './constructs/rollout.ts';
 import { SweepSchedule } from './constructs/sweep-schedule.ts';
 import { type FunctionName, PERMISSIONS } from './permissions.ts';
 import type { StateStack } from './state-stack.ts';
 
-/** Seconds. `assignments` long-polls, up to what API Gateway lets an integration take. */
-const TIMEOUTS_S: Partial<Record<FunctionName, number>> = { assignments: 29, recovery: 30, sweep: 30 };
+/**
+ * Seconds. `assignments` long-polls, up to what API Gateway lets an integration take; an authoriser may take 10, and
+ * ends before that, so that its own error is the one that is seen.
+ */
+const TIMEOUTS_S: Partial<Record<FunctionName, number>> = {
+  authorise: 8,
+  assignments: 29,
+  recovery: 30,
+  sweep: 30,
+};
 const TIMEOUT_S = 10;
 /** MiB. Lambda gives CPU by memory: recovery plans over the whole fleet. */
 const MEMORY_MIB: Partial<Record<FunctionName, number>> = { recovery: 1024 };
@@ -49,34 +60,57 @@ export class ControlPlaneStack extends Stack {
       description: "The issuer's JSON Web Key Set inline; empty fetches it from the issuer",
       default: '',
     });
-    const authorise = this.#function('authorise', {
-      ISSUER: config.issuer,
-      AUDIENCE: config.audience,
-      JWKS: keys.valueAsString,
-    });
-    const handlers = Object.fromEntries(
-      API_FUNCTIONS.map((name) => [name, this.#function(name).lambda] as const),
-    ) as Record<ApiFunction, ControlFunction['lambda']>;
-    const recovery = this.#function('recovery').lambda;
-    const sweep = this.#function('sweep').lambda;
+    const functions = this.#functions(keys.valueAsString);
+    const live = (name: FunctionName) => functions[name].live as IFunction;
     const { machine } = new RecoveryMachine(this, 'Recovery', {
       config,
       stateMachineName: this.#stateMachineName,
-      handler: recovery,
+      handler: live('recovery'),
     });
-    const trigger = this.#function('recovery-trigger', {
-      ALARM_ACCOUNTS: config.recoveryAlarms.accounts.join(','),
-      ALARM_BINDINGS: JSON.stringify(config.recoveryAlarms.bindings),
-    }).lambda;
-    new FailureAlarms(this, 'Failures', { config, trigger });
-    new SweepSchedule(this, 'Sweep', sweep);
-    new ControlApi(this, 'Http', { config, routes: props.routes, handlers, authoriser: authorise.lambda });
+    const failed = new FailedEvents(this, 'FailedEvents', config);
+    // The next sweep does the work of one that failed; an alarm is told once, so it is worth trying longer.
+    failed.collect(live('sweep'), 0, Duration.minutes(1));
+    failed.collect(live('recovery-trigger'), 2, Duration.hours(1));
+    new FailureAlarms(this, 'Failures', {
+      config,
+      trigger: live('recovery-trigger'),
+      failures: failed.queue,
+    });
+    new SweepSchedule(this, 'Sweep', live('sweep'), failed.queue);
+    const http = new ControlApi(this, 'Http', {
+      config,
+      routes: props.routes,
+      handlers: Object.fromEntries(API_FUNCTIONS.map((name) => [name, live(name)])),
+      authoriser: live('authorise'),
+    });
     new Alarms(this, 'Alarms', {
       config,
-      functions: { ...handlers, authorise: authorise.lambda, recovery, sweep, 'recovery-trigger': trigger },
-      sweep,
+      functions: Object.fromEntries(Object.entries(functions).map(([name, { lambda }]) => [name, lambda])),
+      sweep: functions.sweep.lambda,
       machine,
+      failures: failed.queue,
     });
+    const tables = [props.stores.state, props.stores.audit];
+    new ControlDashboard(this, 'Dashboard', { config, machine, tables, failures: failed.queue });
+    const behindApi = new Set<string>([...API_FUNCTIONS, 'authorise']);
+    // What may lose its data may lose a deployment, too; and emulators know no CodeDeploy.
+    if (!config.disposable)
+      new Rollout(this, 'Rollout', { config, functions, behindApi, apiId: http.api.apiId });
+  }
+
+  #functions(issuerKeys: string): Record<FunctionName, ControlFunction> {
+    const { config } = this.#props;
+    const environments: Partial<Record<FunctionName, Record<string, string>>> = {
+      authorise: { ISSUER: config.issuer, AUDIENCE: config.audience, JWKS: issuerKeys },
+      'recovery-trigger': {
+        ALARM_ACCOUNTS: config.recoveryAlarms.accounts.join(','),
+        ALARM_BINDINGS: JSON.stringify(config.recoveryAlarms.bindings),
+      },
+    };
+    const names: FunctionName[] = ['authorise', ...API_FUNCTIONS, 'recovery', 'sweep', 'recovery-trigger'];
+    return Object.fromEntries(
+      names.map((name) => [name, this.#function(name, environments[name])]),
+    ) as Record<FunctionName, ControlFunction>;
   }
 
   #function(name: FunctionName, environment: Record<string, string> = {}): ControlFunction {

@@ -15,6 +15,10 @@ export interface StateStackProps extends StackProps {
 }
 
 const string = (name: string) => ({ name, type: AttributeType.STRING });
+/** A role names the indexes it may query; see control-function.ts. */
+export const STATE_INDEXES = ['byGroup', 'find'] as const;
+export const AUDIT_INDEXES = ['byTime'] as const;
+
 /** Indexes project every attribute, which is the default: a find answers without a second read. */
 const index = (indexName: string, hash: string, range: string): GlobalSecondaryIndexProps => ({
   indexName,
@@ -50,13 +54,13 @@ export class StateStack extends Stack {
       sortKey: string('sk'),
       timeToLiveAttribute: 'ttl',
     });
-    this.state.addGlobalSecondaryIndex(index('byGroup', 'grp', 'grpSk'));
-    this.state.addGlobalSecondaryIndex(index('find', 'findPk', 'findSk'));
+    this.state.addGlobalSecondaryIndex(index(STATE_INDEXES[0], 'grp', 'grpSk'));
+    this.state.addGlobalSecondaryIndex(index(STATE_INDEXES[1], 'findPk', 'findSk'));
     this.audit = new Table(this, 'Audit', {
       ...common,
       partitionKey: string('entity'),
       sortKey: { name: 'rev', type: AttributeType.NUMBER },
     });
-    this.audit.addGlobalSecondaryIndex(index('byTime', 'day', 'timeSk'));
+    this.audit.addGlobalSecondaryIndex(index(AUDIT_INDEXES[0], 'day', 'timeSk'));
   }
 }

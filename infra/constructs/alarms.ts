@@ -5,6 +5,7 @@ import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { StageConfig } from '../config.ts';
@@ -16,6 +17,8 @@ export interface AlarmsProps {
   readonly functions: Readonly<Record<string, IFunction>>;
   readonly sweep: IFunction;
   readonly machine: IStateMachine;
+  /** Where events end that no function could handle. */
+  readonly failures: IQueue;
 }
 
 /** What a person must hear of when the control plane itself is not well. */
@@ -35,6 +38,8 @@ export class Alarms extends Construct {
     for (const [name, lambda] of Object.entries(props.functions))
       this.#atLeast(`Errors-${name}`, lambda.metricErrors({ period: PERIOD }), functionErrors);
     this.#atLeast('RecoveryFailed', props.machine.metricFailed({ period: PERIOD }), 1);
+    const waiting = props.failures.metricApproximateNumberOfMessagesVisible({ period: PERIOD });
+    this.#atLeast('Undelivered', waiting, 1);
     this.#deadMan(props.sweep);
   }
 

@@ -1,4 +1,5 @@
 import { CfnOutput, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
   HttpApi,
   HttpMethod,
@@ -16,6 +17,22 @@ import type { StageConfig } from '../config.ts';
 
 /** How long a decision about one token and route is kept; a revoked principal is refused by the handler at once. */
 const AUTHORISER_TTL_S = 30;
+
+/** Who asked is in the functions' own line, by the same request id: tokens and claims stay out of this one. */
+const ACCESS_LOG = AccessLogFormat.custom(
+  JSON.stringify({
+    requestId: '$context.requestId',
+    time: '$context.requestTime',
+    ip: '$context.identity.sourceIp',
+    route: '$context.routeKey',
+    status: '$context.status',
+    bytes: '$context.responseLength',
+    ms: '$context.responseLatency',
+    integrationMs: '$context.integrationLatency',
+    authoriser: '$context.authorizer.error',
+    error: '$context.error.message',
+  }),
+);
 
 export interface ControlApiProps {
   readonly config: StageConfig;
@@ -38,7 +55,9 @@ export class ControlApi extends Construct {
     new HttpStage(this, 'Stage', {
       httpApi: this.api,
       autoDeploy: true,
+      throttle: { rateLimit: props.config.api.perSecond, burstLimit: props.config.api.burst },
       accessLogSettings: {
+        format: ACCESS_LOG,
         destination: new LogGroupLogDestination(
           new LogGroup(this, 'AccessLog', {
             logGroupName: `/aws/vendedlogs/apis/labscape-${props.config.stage}`,

@@ -3,8 +3,10 @@ import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import {
+  Alias,
   Architecture,
   Code,
+  type IVersion,
   Function as LambdaFunction,
   type LayerVersion,
   Runtime,
@@ -14,6 +16,7 @@ import { Construct } from 'constructs';
 import { POLICY_DIR } from '../bundle.ts';
 import type { StageConfig } from '../config.ts';
 import type { FunctionName, Permissions } from '../permissions.ts';
+import { AUDIT_INDEXES, STATE_INDEXES } from '../state-stack.ts';
 
 export interface Stores {
   readonly state: Table;
@@ -36,9 +39,14 @@ export interface ControlFunctionProps {
   readonly reservedConcurrency?: number;
 }
 
-/** One Lambda with its log group and a role that holds what its row of PERMISSIONS says. */
+/** What callers call: the version that is in service. A rollout moves it, and a rollback moves it back. */
+export const LIVE = 'live';
+
+/** One Lambda with its log group, its alias and a role that holds what its row of PERMISSIONS says. */
 export class ControlFunction extends Construct {
+  /** For metrics and names; whoever calls it calls `live`. */
   readonly lambda: LambdaFunction;
+  readonly live: Alias;
 
   constructor(scope: Construct, id: string, props: ControlFunctionProps) {
     super(scope, id);
@@ -61,6 +69,10 @@ export class ControlFunction extends Construct {
       architecture: Architecture.ARM_64,
       code: Code.fromAsset(props.bundle),
       handler: 'index.handler',
+      // Versions stay, so that there is one to go back to.
+      currentVersionOptions: {
+        removalPolicy: config.disposable ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
+      },
       layers: [props.layer],
       memorySize: props.memoryMiB,
       timeout: Duration.seconds(props.timeoutS),
@@ -84,8 +96,20 @@ export class ControlFunction extends Construct {
     });
     logGroup.grantWrite(role);
     for (const statement of statements(props)) role.addToPolicy(statement);
+    this.live = new Alias(this, 'Live', { aliasName: LIVE, version: this.lambda.currentVersion as IVersion });
   }
 }
+
+/** What DynamoDB does with a customer's key in the name of its caller. */
+const TABLE_KEY_ACTIONS = [
+  'Decrypt',
+  'DescribeKey',
+  'Encrypt',
+  'GenerateDataKey',
+  'GenerateDataKeyWithoutPlaintext',
+  'ReEncryptFrom',
+  'ReEncryptTo',
+].map((name) => `kms:${name}`);
 
 function statements(props: ControlFunctionProps): PolicyStatement[] {
   const { state, audit, key } = props.stores;
@@ -95,9 +119,17 @@ function statements(props: ControlFunctionProps): PolicyStatement[] {
   const audits = permissions.audit.filter((name) => name !== 'Query');
   const all = [
     allow('StateItems', actions(items), [state.tableArn]),
-    allow('StateQueries', permissions.state.includes('Query') ? ['dynamodb:Query'] : [], withIndexes(state)),
+    allow(
+      'StateQueries',
+      permissions.state.includes('Query') ? ['dynamodb:Query'] : [],
+      withIndexes(state, STATE_INDEXES),
+    ),
     allow('AuditItems', actions(audits), [audit.tableArn]),
-    allow('AuditQueries', permissions.audit.includes('Query') ? ['dynamodb:Query'] : [], withIndexes(audit)),
+    allow(
+      'AuditQueries',
+      permissions.audit.includes('Query') ? ['dynamodb:Query'] : [],
+      withIndexes(audit, AUDIT_INDEXES),
+    ),
     new PolicyStatement({
       sid: 'EventsAreNeverChanged',
       effect: Effect.DENY,
@@ -106,7 +138,7 @@ function statements(props: ControlFunctionProps): PolicyStatement[] {
     }),
     new PolicyStatement({
       sid: 'TableKey',
-      actions: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
+      actions: TABLE_KEY_ACTIONS,
       resources: [key.keyArn],
       conditions: { StringEquals: { 'kms:ViaService': `dynamodb.${Stack.of(key).region}.amazonaws.com` } },
     }),
@@ -126,4 +158,7 @@ function statements(props: ControlFunctionProps): PolicyStatement[] {
 const allow = (sid: string, actions: string[], resources: string[]) =>
   new PolicyStatement({ sid, actions, resources });
 
-const withIndexes = (table: Table) => [table.tableArn, `${table.tableArn}/index/*`];
+const withIndexes = (table: Table, indexes: readonly string[]) => [
+  table.tableArn,
+  ...indexes.map((name) => `${table.tableArn}/index/${name}`),
+];

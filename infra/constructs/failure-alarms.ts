@@ -5,6 +5,7 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { LambdaSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { LABSCAPE_DIMENSION } from '../../lib/failover/alarm-target.ts';
 import type { StageConfig } from '../config.ts';
@@ -16,6 +17,8 @@ export interface FailureAlarmsProps {
   readonly config: StageConfig;
   /** The function recovery-trigger. */
   readonly trigger: IFunction;
+  /** Where messages end that could not be delivered. */
+  readonly failures: IQueue;
 }
 
 /**
@@ -23,7 +26,7 @@ export interface FailureAlarmsProps {
  * those of the user's own, start recoveries. Silence is not health: missing data neither raises nor clears a failure.
  */
 export class FailureAlarms extends Construct {
-  constructor(scope: Construct, id: string, { config, trigger }: FailureAlarmsProps) {
+  constructor(scope: Construct, id: string, { config, trigger, failures }: FailureAlarmsProps) {
     super(scope, id);
     const topic = new Topic(this, 'Topic', {
       displayName: `Labscape ${config.stage} failures`,
@@ -32,7 +35,7 @@ export class FailureAlarms extends Construct {
     for (const account of config.recoveryAlarms.accounts) {
       topic.addToResourcePolicy(publishFrom(topic, account));
     }
-    topic.addSubscription(new LambdaSubscription(trigger));
+    topic.addSubscription(new LambdaSubscription(trigger, { deadLetterQueue: failures }));
     for (const labscape of config.recoveryAlarms.labscapes) {
       new Metric({
         namespace: 'Labscape',

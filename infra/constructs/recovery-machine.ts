@@ -24,8 +24,8 @@ import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import type { StageConfig } from '../config.ts';
 
-/** A phase is a few store calls; longer means that the function hangs. */
-const TASK_TIMEOUT_S = 30;
+/** Longer than the function may take, so that its own timeout is the error that is seen. */
+export const TASK_TIMEOUT_S = 35;
 
 /**
  * Errors after which the same call may succeed. A task may be killed at any point and repeated (invariant 6), hence
@@ -114,6 +114,9 @@ const WAITS: readonly Wait[] = [
   { name: 'AwaitRestore', next: 'RecoverData', onTimeout: 'RecoverData', onError: 'Park' },
   { name: 'AwaitRunning', next: 'RestorePerformance', onTimeout: 'RestorePerformance', onError: 'Park' },
 ];
+
+/** Every state that calls the recovery function. */
+export const PHASE_NAMES: readonly string[] = [...PHASES, ...WAITS].map(({ name }) => name);
 
 /** What every task is told: the execution's input, and the answer of the phase before (`{}` at first). */
 const CARRIED = { input: JsonPath.objectAt('$.input'), last: JsonPath.objectAt('$.last') };

@@ -46,10 +46,18 @@ const ARN_OF: Readonly<Record<string, (name: string) => string>> = {
   'AWS::IAM::Role': (name) => arn('iam', `role/${name}`),
   'AWS::KMS::Key': (name) => arn('kms', `key/${name}`),
   'AWS::Events::Rule': (name) => arn('events', `rule/${name}`),
+  'AWS::SQS::Queue': (name) => arn('sqs', name),
 };
 
 /** Types whose Ref is the ARN and not the name. */
-const REF_IS_ARN = new Set(['AWS::StepFunctions::StateMachine', 'AWS::Lambda::LayerVersion']);
+const REF_IS_ARN = new Set([
+  'AWS::StepFunctions::StateMachine',
+  'AWS::Lambda::LayerVersion',
+  'AWS::Lambda::Alias',
+]);
+
+/** There is one version of a function here, so an alias is the function. */
+const ALIAS = 'AWS::Lambda::Alias';
 
 const PSEUDO: Readonly<Record<string, string>> = {
   'AWS::Partition': PARTITION,
@@ -112,6 +120,7 @@ export class Resolver {
 
   #attribute([id, attribute]: [string, string], stack: Stack): string {
     if (attribute === 'Arn') return this.arnOf(id, stack);
+    if (attribute === 'QueueName') return this.nameOf(id, stack);
     throw new Error(`template of ${stack.name}: attribute ${attribute} of ${id} is not emulated`);
   }
 
@@ -137,7 +146,9 @@ export class Resolver {
   }
 
   arnOf(id: string, stack: Stack): string {
-    const { Type } = this.#resource(id, stack);
+    const { Type, Properties } = this.#resource(id, stack);
+    if (Type === ALIAS)
+      return arn('lambda', `function:${z.string().parse(this.resolve(Properties['FunctionName'], stack))}`);
     const make = ARN_OF[Type];
     if (make === undefined) throw new Error(`template of ${stack.name}: ARN of ${Type} is not emulated`);
     return make(this.nameOf(id, stack));

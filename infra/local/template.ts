@@ -13,6 +13,15 @@ const WITHOUT_EFFECT = new Set([
   'AWS::ApiGatewayV2::Stage',
   'AWS::SNS::Topic',
   'AWS::SNS::TopicPolicy',
+  // Calls name the alias, and the alias is the function: see intrinsics.ts.
+  'AWS::Lambda::Alias',
+  'AWS::Lambda::Version',
+  'AWS::Lambda::EventInvokeConfig',
+  'AWS::SQS::Queue',
+  'AWS::SQS::QueuePolicy',
+  'AWS::CloudWatch::Dashboard',
+  'AWS::CodeDeploy::Application',
+  'AWS::CodeDeploy::DeploymentGroup',
 ]);
 const EMULATED = new Set([
   'AWS::DynamoDB::Table',

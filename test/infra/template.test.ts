@@ -176,7 +176,7 @@ describe('functions', () => {
     expect(timeouts).toMatchObject({
       'labscape-prod-assignments': 29,
       'labscape-prod-recovery': 30,
-      'labscape-prod-authorise': 10,
+      'labscape-prod-authorise': 8,
     });
   });
 });

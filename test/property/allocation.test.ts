@@ -194,10 +194,10 @@ describe('placement', () => {
           const request = { demand: asked, constraints: {}, purpose: why, most: count };
           const at = all.length === 0 ? 0 : turn % all.length;
           const turned = [...all.slice(at), ...all.slice(0, at)].reverse();
-          const after = (one: Candidate) => dominantShare(add(one.used, asked), boundFor(one, why));
+          const shareOf = (one: Candidate) => dominantShare(add(one.used, asked), boundFor(one, why));
           const expected = all
             .filter((one) => ineligible(one, asked, {}, why) === undefined)
-            .sort((a, b) => after(a) - after(b) || (a.id < b.id ? -1 : 1))
+            .sort((a, b) => shareOf(a) - shareOf(b) || (a.id < b.id ? -1 : 1))
             .slice(0, count);
           expect(leastLoaded(turned, request).candidates).toEqual(expected);
         },

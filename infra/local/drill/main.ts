@@ -2,14 +2,7 @@ import { paintFor } from '../../../lib/cli/paint.ts';
 import { asError, HostError } from '../errors.ts';
 import { DrillError, TooBusy } from './drill-error.ts';
 import { type DrillRun, lineOf } from './drill-run.ts';
-import {
-  DRILL_SIZE,
-  type DrillArguments,
-  type DrillTrigger,
-  readArguments,
-  USAGE,
-  UsageError,
-} from './options.ts';
+import { DRILL_SIZE, type DrillArguments, readArguments, USAGE, UsageError } from './options.ts';
 import { progressOn } from './progress.ts';
 import { render } from './render.ts';
 import { runDrill } from './run-drill.ts';
@@ -31,27 +24,32 @@ function say(runs: readonly DrillRun[], { json }: DrillArguments): void {
   if (json) stdout.write(`${JSON.stringify({ runs: runs.map(lineOf) })}\n`);
 }
 
-/** Where nobody asked for a certain lease, a busy machine gets a second try with one that it can keep. */
-async function rehearse(
-  given: DrillArguments,
-  trigger: DrillTrigger,
-  signal: AbortSignal,
-): Promise<DrillRun> {
-  const { json: _json, help: _help, triggers: _triggers, leaseMs = DRILL_SIZE.leaseMs, ...size } = given;
-  const options = { ...size, trigger, signal, progress: progressOn(process.stderr) };
-  try {
-    return await runDrill({ ...options, leaseMs });
-  } catch (error) {
-    if (!(error instanceof TooBusy) || given.leaseMs !== undefined) throw error;
-    const longer = leaseMs * BUSY_FACTOR;
-    process.stderr.write(`${error.message}\nonce more, with leases of ${longer} ms\n`);
-    return await runDrill({ ...options, leaseMs: longer });
+/**
+ * One run per trigger. Where nobody asked for a certain lease, a busy machine gets a second try with one that it can
+ * keep, and so do the runs after it.
+ */
+async function rehearse(given: DrillArguments, signal: AbortSignal): Promise<readonly DrillRun[]> {
+  const { json: _json, help: _help, triggers, ...size } = given;
+  const options = { ...size, signal, progress: progressOn(process.stderr) };
+  let leaseMs = given.leaseMs ?? DRILL_SIZE.leaseMs;
+  let mayLengthen = given.leaseMs === undefined;
+  const runs: DrillRun[] = [];
+  for (const trigger of triggers) {
+    try {
+      runs.push(await runDrill({ ...options, trigger, leaseMs }));
+    } catch (error) {
+      if (!(error instanceof TooBusy) || !mayLengthen) throw error;
+      mayLengthen = false;
+      leaseMs *= BUSY_FACTOR;
+      process.stderr.write(`${error.message}\nonce more, with leases of ${leaseMs} ms\n`);
+      runs.push(await runDrill({ ...options, trigger, leaseMs }));
+    }
   }
+  return runs;
 }
 
 async function drill(given: DrillArguments, signal: AbortSignal): Promise<number> {
-  const runs: DrillRun[] = [];
-  for (const trigger of given.triggers) runs.push(await rehearse(given, trigger, signal));
+  const runs = await rehearse(given, signal);
   say(runs, given);
   return runs.every(({ faults }) => faults.length === 0) ? 0 : EXIT_FAILED;
 }

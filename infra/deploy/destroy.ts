@@ -1,0 +1,44 @@
+import type { StageConfig } from '../config.ts';
+import { program, readCommand, runCdk } from './command.ts';
+
+/** What goes and what stays, exactly. */
+export function farewell(config: StageConfig): string {
+  const { stage } = config;
+  const goes = [
+    `Destroys stack labscape-${stage}: functions, API, state machine (recoveries that run are stopped), schedule,`,
+    'alarms, topics, dashboard.',
+  ];
+  const logs = `/aws/lambda/labscape-${stage}-*, /aws/vendedlogs/apis/labscape-${stage}, /aws/vendedlogs/states/labscape-${stage}-recovery`;
+  const stays = config.disposable
+    ? [
+        `Destroys stack labscape-${stage}-state with both tables and everything in them: stage ${stage} may lose`,
+        'its data. The key is scheduled for deletion. Nothing is kept.',
+      ]
+    : [
+        'Keeps:',
+        `  stack labscape-${stage}-state (termination protection)`,
+        '  both tables (deletion protection, point-in-time recovery) and all that is in them',
+        '  the KMS key that they are encrypted with; without it they could not be read',
+        `  log groups ${logs} (events expire after ${config.logRetentionDays} days)`,
+        '  the queue of failed events (they expire after 14 days)',
+      ];
+  return [...goes, ...stays].join('\n');
+}
+
+/** Stacks in the order in which they may go. */
+export const stacksToDestroy = (config: StageConfig): readonly string[] => [
+  `labscape-${config.stage}`,
+  ...(config.disposable ? [`labscape-${config.stage}-state`] : []),
+];
+
+async function main(args: readonly string[]): Promise<number> {
+  const { config, context, yes } = readCommand(args);
+  console.log(farewell(config));
+  if (!yes) {
+    console.log('Nothing was destroyed: say --yes to do it.');
+    return 1;
+  }
+  return runCdk(['destroy', ...stacksToDestroy(config), '--exclusively', '--force', ...context]);
+}
+
+if (import.meta.main) await program(main);
