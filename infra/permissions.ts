@@ -23,28 +23,29 @@ export interface Permissions {
   readonly answersTasks?: true;
 }
 
-const READ = ['GetItem', 'BatchGetItem', 'Query'] as const;
+const FIND = ['GetItem', 'Query'] as const;
+const READ = [...FIND, 'BatchGetItem'] as const;
 const WRITE = ['PutItem', 'UpdateItem', 'ConditionCheckItem'] as const;
 
 /** All that a function may do. One role per function is made from its row, and nothing else. */
 export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   authorise: { state: ['GetItem'], audit: [] },
   status: { state: READ, audit: [] },
-  labscapes: { state: [...READ, ...WRITE], audit: ['PutItem'] },
-  tenants: { state: [...READ, ...WRITE], audit: ['PutItem'] },
-  principals: { state: [...READ, ...WRITE], audit: ['PutItem'] },
+  labscapes: { state: [...FIND, ...WRITE], audit: ['PutItem'] },
+  tenants: { state: ['GetItem', 'BatchGetItem', ...WRITE], audit: ['PutItem'] },
+  principals: { state: ['GetItem', ...WRITE], audit: ['PutItem'] },
   resources: { state: [...READ, ...WRITE], audit: ['PutItem'], startsRecoveries: true },
   allocations: { state: [...READ, ...WRITE], audit: ['PutItem'] },
-  assignments: { state: [...READ, ...WRITE], audit: ['PutItem'], answersTasks: true },
+  assignments: { state: [...READ, 'UpdateItem'], audit: [], answersTasks: true },
   heartbeats: { state: [...READ, ...WRITE], audit: ['PutItem'], startsRecoveries: true },
-  recoveries: { state: [...READ, ...WRITE], audit: ['PutItem'], answersTasks: true },
-  audit: { state: READ, audit: ['GetItem', 'Query'] },
+  recoveries: { state: [...FIND, ...WRITE], audit: ['PutItem'], answersTasks: true },
+  audit: { state: FIND, audit: ['GetItem', 'Query'] },
   recovery: {
     state: [...READ, ...WRITE],
     audit: ['PutItem', 'GetItem', 'Query'],
     answersTasks: true,
   },
-  'recovery-trigger': { state: [...READ, ...WRITE], audit: ['PutItem'], startsRecoveries: true },
+  'recovery-trigger': { state: [...FIND, ...WRITE], audit: ['PutItem'], startsRecoveries: true },
   sweep: {
     state: [...READ, ...WRITE],
     audit: ['PutItem'],

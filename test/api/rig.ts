@@ -11,7 +11,7 @@ import { Problem } from '../../lib/schemas/problem.ts';
 
 /** Until a thing that must come has come; far above what it takes, so that only a defect runs into it, ms. */
 const PATIENCE_MS = 30_000;
-const POLL_MS = 25;
+const POLL_MS = 40;
 
 export const vector = (part: Partial<Vector>): Vector => ({
   ...{ processing: 0, memory: 0, storage: 0, network: 0 },

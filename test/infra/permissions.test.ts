@@ -9,6 +9,33 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   TransactWriteItems: ['PutItem', 'UpdateItem', 'ConditionCheckItem'],
 };
 
+/** What CloudWatch says through SNS when a labscape's alarm rises. */
+const ALARM = {
+  Records: [
+    {
+      EventSource: 'aws:sns',
+      Sns: {
+        MessageId: '1',
+        Message: JSON.stringify({
+          AlarmName: 'labscape-local-failed-north',
+          NewStateValue: 'ALARM',
+          OldStateValue: 'OK',
+          StateChangeTime: '2026-01-01T00:00:00.000+0000',
+          AWSAccountId: '000000000000',
+          Region: 'US East (N. Virginia)',
+          Trigger: {
+            Namespace: 'Labscape',
+            MetricName: 'FailedResources',
+            Dimensions: [{ name: 'labscape', value: 'site1' }],
+          },
+        }),
+      },
+    },
+  ],
+};
+
+const WRITES = ['PutItem', 'UpdateItem', 'ConditionCheckItem'];
+
 let rig: Rig;
 let used: ReadonlyMap<string, ReadonlySet<string>>;
 
@@ -20,8 +47,15 @@ beforeAll(async () => {
   await site.release(placed?.id ?? '');
   await rig.admin.call('getStatus');
   await collect(rig.admin.pages('listEvents', { query: { limit: 100 } }));
+  await collect(rig.admin.pages('listLabscapes'));
+  await collect(rig.admin.pages('listRecoveries'));
+  await rig.admin.call('getTenant', { params: { tenant: site.tenant } });
+  const eve = { params: { principal: 'eve' } };
+  await rig.admin.call('revokePrincipal', { ...eve, body: { reason: 'a test' } });
+  await rig.admin.call('getPrincipal', eve);
+  await site.beat(site.resources[1] ?? '');
   await rig.invoke('sweep', {});
-  await rig.invoke('recovery-trigger', { Records: [] });
+  await rig.invoke('recovery-trigger', ALARM);
   used = byFunction(rig.host.counters());
 }, 120_000);
 afterAll(() => rig.stop());
@@ -36,6 +70,31 @@ function byFunction(counters: Readonly<Record<string, number>>): Map<string, Set
   }
   return found;
 }
+
+/** Granted, and not seen in a scenario in which most things go well. */
+const UNSEEN: Readonly<Record<string, { readonly actions: readonly string[]; readonly reason: string }>> = {
+  assignments: {
+    actions: ['BatchGetItem', 'Query'],
+    reason: 'what an agent fetches is found by group; here none fetches',
+  },
+  heartbeats: {
+    actions: ['PutItem', 'ConditionCheckItem'],
+    reason: 'a verdict that falls changes the resource, with an event; a healthy beat is one update',
+  },
+  recoveries: { actions: WRITES, reason: 'an approval is written with its event' },
+  'recovery-trigger': {
+    actions: ['GetItem', ...WRITES],
+    reason: 'an alarm bound to one resource reads it and declares it failed, with an event',
+  },
+  resources: {
+    actions: ['BatchGetItem'],
+    reason: 'a list of resources shows when each was last heard; here is none asked for',
+  },
+  sweep: {
+    actions: ['GetItem', ...WRITES],
+    reason: 'here is nothing to tidy: no lease ran out, no recovery was lost',
+  },
+};
 
 const granted = ({ state, audit }: Permissions): Set<string> => new Set([...state, ...audit]);
 const unused = (): Record<string, string[]> =>
@@ -56,7 +115,9 @@ describe('what functions may do and what they did', () => {
     }
   });
 
-  test('what is granted is used', () => {
-    expect(unused()).toEqual({});
+  test('what is granted is used, or there is a reason', () => {
+    const reasons = Object.entries(UNSEEN).map(([name, { actions }]) => [name, actions.toSorted()]);
+    const found = Object.entries(unused()).map(([name, actions]) => [name, actions.toSorted()]);
+    expect(Object.fromEntries(found)).toEqual(Object.fromEntries(reasons));
   });
 });
