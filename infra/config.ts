@@ -51,6 +51,13 @@ const StageInput = z.strictObject({
       /** Alarms of the user's own, by name, and what each speaks of. */
       bindings: z.array(AlarmBinding).max(200).default([]),
     })
+    .refine(
+      (alarms) => alarms.accounts.length > 0 || alarms.labscapes.length + alarms.bindings.length === 0,
+      {
+        path: ['accounts'],
+        message: 'must name the accounts whose alarms count, or no alarm would ever start anything',
+      },
+    )
     .prefault({}),
   /** False: the detector only writes verdicts, and alarms alone start recoveries. */
   detectorStarts: z.boolean().default(true),
