@@ -18,6 +18,10 @@ const required = (name: string): string => {
 export const systemClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };
 const systemChance: Chance = { uniform: () => Math.random(), id: () => v7() };
 
+/** All attempts together must end within the shortest function's timeout, the authoriser's 8 s. */
+const ATTEMPTS_MAX = 3;
+const REQUEST_TIMEOUTS = { connectionTimeout: 500, requestTimeout: 2_000, throwOnRequestTimeout: true };
+
 const noExecutions = (): never => {
   throw new Error('this function neither starts nor answers recoveries');
 };
@@ -29,10 +33,13 @@ let shared: Runtime | undefined;
 export const runtime = (executions: Executions = NO_EXECUTIONS): Runtime => {
   if (shared !== undefined) return shared;
   // One connection pool; the SDK retries throttling itself with jitter.
-  const store = new Store(new DynamoDBClient({ maxAttempts: 4 }), {
-    state: required('STATE_TABLE'),
-    audit: required('AUDIT_TABLE'),
-  });
+  const store = new Store(
+    new DynamoDBClient({ maxAttempts: ATTEMPTS_MAX, requestHandler: REQUEST_TIMEOUTS }),
+    {
+      state: required('STATE_TABLE'),
+      audit: required('AUDIT_TABLE'),
+    },
+  );
   shared = {
     store,
     fleet: new Fleet(store, systemClock),
