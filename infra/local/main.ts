@@ -66,8 +66,8 @@ async function welcome(host: Host): Promise<string> {
     ...ROLES.map((role, i) => `export ${role.toUpperCase()}=${tokens[i]}`),
     '\nTo try:',
     `curl ${host.url}/health`,
-    `curl -H "Authorization: Bearer $ADMIN" ${host.url}/status`,
-    `curl -H "Authorization: Bearer $ADMIN" ${host.url}/recoveries`,
+    `export LABSCAPE_URL=${host.url} LABSCAPE_TOKEN=$ADMIN && npm run -s labscape -- status`,
+    'npm run -s labscape -- fail north-1 --reason test --watch',
     '\nCtrl-C stops it.\n',
   ].join('\n');
 }

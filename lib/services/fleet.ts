@@ -52,7 +52,11 @@ export class Fleet {
     const lists = await Promise.all(labscapes.map((l) => resourcesOf(this.#store, l.id)));
     this.reads += 1;
     this.#labscapes = new Map(labscapes.map((l) => [l.id, l]));
-    this.#resources = lists.flat();
+    // An own commit that came in while the lists were read is newer than they are.
+    this.#resources = lists.flat().map((read) => {
+      const known = this.seen(read.id);
+      return known !== undefined && known.assignmentRevision > read.assignmentRevision ? known : read;
+    });
     this.#positions = new Map(this.#resources.map((r, index) => [r.id, index]));
     for (const resource of this.#resources) this.#located.set(resource.id, resource.labscape);
     if (this.#full.size > FULL_GROUPS_MAX) this.#full.clear();

@@ -46,7 +46,7 @@ export const beat = async (
     input.resources.map((entry) => ({ labscape: labscapeId, id: entry.resource })),
   );
   for (const resource of own) runtime.fleet.learn(resource);
-  await judgeEverybody(runtime, labscape, beats, requestId);
+  await judgeEverybody(runtime, labscape, beats, now, requestId);
   return {
     receivedAt: now,
     beatMs: labscape.policy.beatMs,
@@ -102,26 +102,28 @@ const judgeEverybody = async (
   runtime: Runtime,
   labscape: LabscapeRecord,
   beats: BeatRecord,
+  receivedAt: number,
   requestId: string,
 ): Promise<void> => {
   const snapshot = await runtime.fleet.snapshot();
   const of = (id: string): readonly ResourceRecord[] => snapshot.resources.filter((r) => r.labscape === id);
-  const own: Heard = { beats, policy: labscape.policy };
+  const own: Heard = { beats, policy: labscape.policy, readAt: receivedAt };
   // Of its own labscape the grace tells all: nobody else need be asked.
   await judgeLabscape(runtime, of(labscape.id), own, requestId, Number.NEGATIVE_INFINITY);
   const at = runtime.clock.monotonicMs();
   if (at - (lastLookAround.get(runtime) ?? Number.NEGATIVE_INFINITY) < labscape.policy.beatMs) return;
   lastLookAround.set(runtime, at);
   const others = [...snapshot.labscapes.values()].filter((other) => other.id !== labscape.id);
+  const readAt = runtime.clock.now();
   const records = await readManyBeats(
     runtime.store,
     others.map((other) => other.id),
   );
   const heard = records.flatMap((record, index): Heard[] => {
     const policy = others[index]?.policy;
-    return policy === undefined ? [] : [{ beats: record, policy }];
+    return policy === undefined ? [] : [{ beats: record, policy, readAt }];
   });
-  const since = hearingSince([own, ...heard], runtime.clock.now());
+  const since = hearingSince([own, ...heard], readAt);
   if (since === undefined) return;
   await Promise.all(
     heard.map((other) => judgeLabscape(runtime, of(other.beats.labscape), other, requestId, since)),

@@ -60,15 +60,16 @@ export const sweep = async (
 const judgeFleet = async (runtime: Runtime, request: string): Promise<{ count: number; blind: boolean }> => {
   const snapshot = await runtime.fleet.snapshot(0);
   const labscapes = [...snapshot.labscapes.values()];
+  const readAt = runtime.clock.now();
   const beats = await readManyBeats(
     runtime.store,
     labscapes.map((l) => l.id),
   );
   const heard = labscapes.flatMap((labscape, index): Heard[] => {
     const record = beats[index];
-    return record === undefined ? [] : [{ beats: record, policy: labscape.policy }];
+    return record === undefined ? [] : [{ beats: record, policy: labscape.policy, readAt }];
   });
-  const since = hearingSince(heard, runtime.clock.now());
+  const since = hearingSince(heard, readAt);
   if (since === undefined) return { count: 0, blind: true };
   const started = await Promise.all(
     heard.map((one) => {

@@ -21,6 +21,8 @@ export const graceAfterBlindness = (beats: BeatRecord, policy: Policy, now: numb
 export interface Heard {
   readonly beats: BeatRecord;
   readonly policy: Policy;
+  /** When the beats were asked for, epoch ms: what the controller itself is late by is nobody's silence. */
+  readonly readAt: number;
 }
 
 /**
@@ -52,11 +54,11 @@ export const watchedOf = (resource: ResourceRecord): Watched => ({
 export const judgeLabscape = async (
   runtime: Runtime,
   resources: readonly ResourceRecord[],
-  { beats, policy }: Heard,
+  { beats, policy, readAt }: Heard,
   request: string,
   since: number,
 ): Promise<readonly string[]> => {
-  const now = runtime.clock.now();
+  const now = readAt;
   if (now < beats.graceUntil || now < since + leaseEndMs(policy)) return [];
   const detector = { beatMs: policy.beatMs, leaseEndMs: leaseEndMs(policy) };
   const steps = resources.flatMap((resource) => {

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Allocation } from '../../lib/schemas/allocation.ts';
 import type { Recovery } from '../../lib/schemas/recovery.ts';
-import { sum, within } from '../../lib/vector.ts';
-import { even, type Rig, refusalOf, startRig, until, vector } from './rig.ts';
+import { even, type Rig, startRig, until, vector } from './rig.ts';
 import { CAPACITY, LIMIT, newSite, type Site } from './site.ts';
 
 let rig: Rig;
@@ -21,22 +20,6 @@ const flipsOf = (report: Recovery) =>
     .transactions()
     .filter(({ at, status }) => status === 200 && at >= report.startedAt)
     .filter(({ keys }) => report.moves.some(({ group }) => itemsOf(keys).includes(`GRP#${group}`)));
-
-const decisionOf = (report: Recovery) => report.phases.find((phase) => phase.name === 'Decide')?.detail;
-
-/** All that was placed is placed or waits, once, and every counter agrees with it. */
-async function expectNothingLost(site: Site, placed: readonly Allocation[]): Promise<void> {
-  const now = await Promise.all(placed.map(({ id }) => site.allocation(id)));
-  expect(now.filter(({ status }) => status !== 'placed' && status !== 'pending')).toEqual([]);
-  const homes = now.filter(({ status }) => status === 'placed');
-  for (const resource of await site.all()) {
-    const here = homes.filter((allocation) => allocation.resource === resource.id);
-    expect([resource.id, resource.used]).toEqual([resource.id, sum(here.map((a) => a.demand))]);
-    expect(resource.groups).toBe(new Set(here.map((a) => a.group)).size);
-    expect(within(resource.used, resource.limit)).toBe(true);
-  }
-  expect(await site.quotaUsed()).toEqual(sum(now.map((a) => a.demand)));
-}
 
 describe('one failed resource', () => {
   test.each([
@@ -59,7 +42,7 @@ describe('one failed resource', () => {
     // Groups, targets, the source, the recovery and the event: nothing by allocation.
     expect(flips[0]?.keys).toHaveLength(groups + targets + 3);
     expect(itemsOf(flips[0]?.keys ?? []).filter((key) => key.startsWith('ALLOC#'))).toEqual([]);
-    await expectNothingLost(site, placed);
+    await site.expectNothingLost(placed);
     await site.expectAuditWhole([report.id]);
   });
 
@@ -98,7 +81,7 @@ describe('one failed resource', () => {
     }
     expect(await rig.state()).toEqual(before);
     expect(await site.recovery(report.id, () => true)).toEqual(report);
-    await expectNothingLost(site, placed);
+    await site.expectNothingLost(placed);
   });
 });
 
@@ -109,7 +92,7 @@ describe('two that fail together', () => {
     const placed = await site.fill(12, 40);
     const reports = await Promise.all([site.drained(first), site.drained(second)]);
     for (const { status, pending } of reports) expect([status, pending]).toEqual(['done', []]);
-    await expectNothingLost(site, placed);
+    await site.expectNothingLost(placed);
     expect((await site.resource(third)).used).toEqual(vector({ processing: 480 }));
     await site.expectAuditWhole(reports.map(({ id }) => id));
   });
@@ -134,7 +117,7 @@ describe('two that fail together', () => {
     const kept = (await Promise.all(churn)).flat();
     expect(report.status).toBe('done');
     expect(await site.resource(first)).toMatchObject({ status: 'drained', used: even(0), groups: 0 });
-    await expectNothingLost(site, [...placed, ...kept]);
+    await site.expectNothingLost([...placed, ...kept]);
     await site.expectAuditWhole([report.id]);
   });
 
@@ -151,10 +134,7 @@ describe('two that fail together', () => {
       }),
     ]);
     expect(report).toMatchObject({ status: 'done', pending: [] });
-    await expectNothingLost(
-      site,
-      placed.filter((allocation) => !leaving.includes(allocation)),
-    );
+    await site.expectNothingLost(placed.filter((allocation) => !leaving.includes(allocation)));
     await site.expectAuditWhole([report.id]);
   });
 });
@@ -170,7 +150,7 @@ describe('a target that has changed since it was seen', () => {
     await site.ended(`${spare}-1-1`);
   };
 
-  test('takes nothing when it is no longer healthy', async () => {
+  test('takes nothing when it is no longer healthy, and is met again when it was only edited', async () => {
     const site = await newSite(rig, { resources: 1, policy });
     const [first = ''] = site.resources;
     const placed = await site.fill(4, 40);
@@ -182,6 +162,8 @@ describe('a target that has changed since it was seen', () => {
       await rig.invoke('sweep', {});
       return (await site.resource(second)).status === 'suspect' ? true : undefined;
     });
+    const edit = { params: { resource: third }, headers: { 'if-match': '*' } };
+    await rig.admin.call('editResource', { ...edit, body: { labels: { seen: 'no' } } });
     const before = (await site.resource(second)).used;
     const report = await site.drained(first);
     expect(new Set(report.moves.map(({ to }) => to))).toEqual(new Set([third]));
@@ -192,7 +174,7 @@ describe('a target that has changed since it was seen', () => {
     await site.expectAuditWhole([report.id]);
   });
 
-  test('is not filled past its limit, and is met again when it was only edited', async () => {
+  test('is not filled past its limit', async () => {
     const site = await newSite(rig, { resources: 1, policy });
     const [first = ''] = site.resources;
     const placed = await site.fill(2, 100);
@@ -203,146 +185,12 @@ describe('a target that has changed since it was seen', () => {
     await letItLook(site, spare);
     // As it was seen, both groups would fit exactly.
     placed.push(await site.place(20, on), await site.place(100, on));
-    const edit = { params: { resource: second }, headers: { 'if-match': '*' } };
-    await rig.admin.call('editResource', { ...edit, body: { labels: { role: 'target', seen: 'no' } } });
     const report = await site.drained(first);
     expect(report.status).toBe('degraded');
     expect([report.moves.length, report.pending.length]).toEqual([0, 2]);
     expect((await site.resource(second)).used).toEqual(vector({ processing: 720 }));
-    await expectNothingLost(site, placed);
+    await site.expectNothingLost(placed);
     await site.expectAuditWhole([report.id]);
-  });
-});
-
-describe('the rules', () => {
-  /** The agent's own word that its resource has failed. */
-  const failByWord = async (site: Site, resource: string) => {
-    await site.beat(resource);
-    await site.beat(resource, { status: 'failed' });
-  };
-  const immediate = { fencing: 'immediate' } as const;
-
-  test('a labscape that observes is told what would have been done, and keeps its work', async () => {
-    const site = await newSite(rig, { resources: 2, policy: { mode: 'observe' } });
-    const [first = ''] = site.resources;
-    const placed = await site.fill(4, 40);
-    await failByWord(site, first);
-    const report = await site.ended(`${first}-1-1`);
-    expect(report).toMatchObject({ status: 'refused', trigger: 'detector', moves: [] });
-    expect(report.reason).toContain('mode-observe: the labscape only observes: I would have moved 2 groups');
-    expect(decisionOf(report)).toMatchObject({ kind: 'refuse', rule: 'mode-observe' });
-    const resource = await site.resource(first);
-    expect([resource.status, resource.groups, resource.recovery]).toEqual(['failed', 2, undefined]);
-    await expectNothingLost(site, placed);
-    // Its word to the contrary takes the verdict back.
-    await site.beat(first);
-    expect((await site.resource(first)).status).toBe('healthy');
-    await site.expectAuditWhole([report.id]);
-  });
-
-  test('maintenance refuses, and keeps the work', async () => {
-    const site = await newSite(rig, { resources: 2, policy: immediate });
-    const [first = ''] = site.resources;
-    await rig.admin.call('editLabscape', {
-      ...{ params: { labscape: site.id }, headers: { 'if-match': '*' } },
-      body: { maintenance: true },
-    });
-    const placed = await site.fill(2, 40);
-    await failByWord(site, first);
-    const report = await site.ended(`${first}-1-1`);
-    expect(report.status).toBe('refused');
-    expect(decisionOf(report)).toMatchObject({ kind: 'refuse', rule: 'maintenance' });
-    await expectNothingLost(site, placed);
-  });
-
-  test('cool-down refuses a second recovery that no person asks for', async () => {
-    const site = await newSite(rig, { resources: 2, policy: { ...immediate, coolDownMs: 3_600_000 } });
-    const [first = ''] = site.resources;
-    await site.failAndRestore(first);
-    await site.activate(first);
-    await failByWord(site, first);
-    const report = await site.ended(`${first}-2-2`);
-    expect(decisionOf(report)).toMatchObject({ kind: 'refuse', rule: 'cool-down' });
-    expect((await site.failAndRestore(first)).status).toBe('done');
-  });
-
-  test('a labscape that asks waits for the word of a person, and then goes on', async () => {
-    const site = await newSite(rig, { resources: 2, policy: { ...immediate, mode: 'ask' } });
-    const [first = ''] = site.resources;
-    const placed = await site.fill(4, 40);
-    await failByWord(site, first);
-    const asked = await site.recovery(`${first}-1-1`, ({ status }) => status === 'awaiting-approval');
-    expect(asked).toMatchObject({ moves: [], nextPhase: 'Initiate' });
-    expect(await site.resource(first)).toMatchObject({ status: 'failed', epoch: 1, recovery: asked.id });
-    expect((await refusalOf(site.fail(first))).code).toBe('not-in-this-state');
-    const say = (decision: 'approve' | 'reject') =>
-      rig.admin.call('approveRecovery', {
-        params: { recovery: asked.id },
-        body: { decision, reason: 'test' },
-      });
-    await say('approve');
-    expect((await refusalOf(say('reject'))).code).toBe('not-in-this-state');
-    await site.recovery(asked.id, (at) => at.nextPhase === 'RecoverData');
-    await site.answerRestore(first, asked.id, 'restored');
-    const report = await site.ended(asked.id);
-    expect(report).toMatchObject({ status: 'done', rehomedShare: 1 });
-    await expectNothingLost(site, placed);
-    await site.expectAuditWhole([asked.id]);
-  });
-
-  test('a rejection ends it, however early it comes, and releases the lock', async () => {
-    const site = await newSite(rig, { resources: 2, policy: { ...immediate, mode: 'ask' } });
-    const [first = ''] = site.resources;
-    const placed = await site.fill(4, 40);
-    await failByWord(site, first);
-    const recovery = `${first}-1-1`;
-    const body = { decision: 'reject', reason: 'test' } as const;
-    // As soon as there is something to reject.
-    for (let rejected = false; !rejected; )
-      rejected = await rig.admin.call('approveRecovery', { params: { recovery }, body }).then(
-        () => true,
-        (error: unknown) => !/404|no recovery|not begun|changing/.test(String(error)),
-      );
-    const report = await site.ended(recovery);
-    expect(report).toMatchObject({ status: 'refused', moves: [] });
-    const resource = await site.resource(first);
-    expect([resource.status, resource.epoch, resource.recovery]).toEqual(['failed', 1, undefined]);
-    await expectNothingLost(site, placed);
-    expect((await site.activate(first)).status).toBe('healthy');
-    await site.expectAuditWhole([recovery]);
-  });
-
-  test('the second of four that fails trips the breaker: a person decides', async () => {
-    const site = await newSite(rig, { resources: 4, policy: { ...immediate, restoreWaitMs: 600_000 } });
-    const [first = '', second = ''] = site.resources;
-    const placed = await site.fill(8, 40);
-    await failByWord(site, first);
-    await site.recovery(`${first}-1-1`, (at) => at.nextPhase === 'RecoverData');
-    await failByWord(site, second);
-    const asked = await site.recovery(`${second}-1-1`, ({ status }) => status === 'awaiting-approval');
-    expect(decisionOf(asked)).toMatchObject({ kind: 'ask', rule: 'breaker' });
-    expect(asked.reason).toContain('2 of 4 resources are down at once');
-    expect(await site.resource(second)).toMatchObject({ status: 'failed', epoch: 1 });
-    await rig.admin.call('approveRecovery', {
-      ...{ params: { recovery: asked.id }, body: { decision: 'approve', reason: 'test' } },
-    });
-    for (const resource of [first, second]) {
-      await site.recovery(`${resource}-1-1`, (at) => at.nextPhase === 'RecoverData');
-      await site.answerRestore(resource, `${resource}-1-1`, 'restored');
-      expect((await site.ended(`${resource}-1-1`)).status).toBe('done');
-    }
-    await expectNothingLost(site, placed);
-  });
-
-  test('a person may override them, for it is a person who asks', async () => {
-    const site = await newSite(rig, { resources: 2, policy: { mode: 'observe' } });
-    const [first = ''] = site.resources;
-    await site.fill(2, 40);
-    expect(await site.failAndRestore(first)).toMatchObject({
-      status: 'done',
-      trigger: 'api',
-      rehomedShare: 1,
-    });
   });
 });
 
@@ -362,7 +210,7 @@ describe('work that fits nowhere', () => {
     expect(report).toMatchObject({ status: 'refused', moves: [] });
     expect(report.reason).toContain('feasible');
     expect(await site.resource(only)).toMatchObject({ status: 'failed', groups: 2 });
-    await expectNothingLost(site, placed);
+    await site.expectNothingLost(placed);
   });
 
   test('waits with its reason, degrades the recovery, and is placed when there is room', async () => {
@@ -382,17 +230,14 @@ describe('work that fits nowhere', () => {
     );
     expect(waiting.map(({ reason }) => reason)).toEqual(Array(4).fill('no-room-processing'));
     expect((await alone.admin.call('getStatus')).pending.groups).toBe(4);
-    await expectNothingLost(site, placed);
+    await site.expectNothingLost(placed);
     // One of them is released as it waits; room comes for the others.
     await site.release(waiting[0]?.id ?? '');
     const third = await site.register();
     await alone.invoke('sweep', {});
     expect((await site.resource(third)).used).toEqual(vector({ processing: 300 }));
     expect((await alone.admin.call('getStatus')).pending.groups).toBe(0);
-    await expectNothingLost(
-      site,
-      placed.filter(({ id }) => id !== waiting[0]?.id),
-    );
+    await site.expectNothingLost(placed.filter(({ id }) => id !== waiting[0]?.id));
     await site.expectAuditWhole([report.id]);
   });
 });

@@ -36,13 +36,17 @@ export interface RawAnswer {
 }
 
 /** Asks until the answer is there. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined>,
+  pauseMs = POLL_MS,
+): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (performance.now() > deadline) throw new Error(`never came: ${what}`);
-    await sleep(POLL_MS);
+    await sleep(pauseMs);
   }
 }
 

@@ -7,6 +7,7 @@ import type { BeatEntry } from '../../lib/schemas/heartbeat.ts';
 import type { LabscapeInput } from '../../lib/schemas/labscape.ts';
 import type { Recovery } from '../../lib/schemas/recovery.ts';
 import type { Resource } from '../../lib/schemas/resource.ts';
+import { sum, within } from '../../lib/vector.ts';
 import { even, patiently, type Rig, until, vector } from './rig.ts';
 
 export const CAPACITY = 1_000;
@@ -166,6 +167,20 @@ export class Site {
 
   async drained(resource: string): Promise<Recovery> {
     return this.ended((await this.drain(resource)).recovery);
+  }
+
+  /** All that was placed is placed or waits, once, and every counter agrees with it. */
+  async expectNothingLost(placed: readonly Allocation[]): Promise<void> {
+    const now = await Promise.all(placed.map(({ id }) => this.allocation(id)));
+    expect(now.filter(({ status }) => status !== 'placed' && status !== 'pending')).toEqual([]);
+    const homes = now.filter(({ status }) => status === 'placed');
+    for (const resource of await this.all()) {
+      const here = homes.filter((allocation) => allocation.resource === resource.id);
+      expect([resource.id, resource.used]).toEqual([resource.id, sum(here.map((a) => a.demand))]);
+      expect(resource.groups).toBe(new Set(here.map((a) => a.group)).size);
+      expect(within(resource.used, resource.limit)).toBe(true);
+    }
+    expect(await this.quotaUsed()).toEqual(sum(now.map((a) => a.demand)));
   }
 
   /** Each chain of the site is whole, and so are those of the given recoveries. */

@@ -27,6 +27,8 @@ export const detect = async (context: PhaseContext): Promise<PhaseAnswer> => {
   ) {
     return resume(context, resource);
   }
+  // What the controller itself is late by is nobody's silence.
+  const readAt = runtime.clock.now();
   const [beats, labscape] = await Promise.all([
     readBeats(runtime.store, resource.labscape),
     runtime.fleet.labscape(resource.labscape),
@@ -35,7 +37,7 @@ export const detect = async (context: PhaseContext): Promise<PhaseAnswer> => {
   const watch = stopwatch(context);
   if (labscape === undefined) throw new Superseded(`labscape ${resource.labscape} is not known`);
   const pulse = beats.pulses.get(resource.id);
-  const { verdict, reason } = judge(pulse, runtime.clock.now(), {
+  const { verdict, reason } = judge(pulse, readAt, {
     beatMs: labscape.policy.beatMs,
     leaseEndMs: leaseEndMs(labscape.policy),
   });
@@ -43,7 +45,8 @@ export const detect = async (context: PhaseContext): Promise<PhaseAnswer> => {
   if (!human) {
     if (resource.status !== 'failed') return { proceed: 'End' };
     // What a person or a user's own alarm declared failed, heartbeats do not take back.
-    if (verdict === 'healthy' && resource.failedBy === 'detector') return falseAlarm(context, resource);
+    const heardAgain = verdict === 'healthy' || verdict === 'suspect';
+    if (heardAgain && resource.failedBy === 'detector') return falseAlarm(context, resource);
   }
   const detail = {
     verdict,
