@@ -32,7 +32,7 @@ export const answerWait = async (
 
 /** Leaves the token that completes the wait; when the answer is here already, completes it at once. */
 export const leaveToken = async (
-  runtime: Runtime,
+  runtime: Pick<Runtime, 'store' | 'executions'>,
   recoveryId: string,
   phase: Phase,
   token: string,

@@ -1,6 +1,10 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ApiProblem } from '../../lib/client/api-error.ts';
 import type { Recovery } from '../../lib/schemas/recovery.ts';
+import type { Runtime } from '../../lib/services/runtime.ts';
+import { leaveToken } from '../../lib/services/waits.ts';
+import { Store } from '../../lib/store/store.ts';
 import { type Rig, refusalOf, startRig, until } from './rig.ts';
 import { newSite, type Site } from './site.ts';
 
@@ -9,6 +13,23 @@ beforeAll(async () => {
   rig = await startRig();
 });
 afterAll(() => rig.stop());
+
+/** The use cases on the host's own tables, with a machine that only says what it was told. */
+function runtimeOn({ host }: Rig, heard: string[][]): Pick<Runtime, 'store' | 'executions'> {
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+  const client = new DynamoDBClient({ endpoint: host.engine.url, region: 'us-east-1', credentials });
+  const named = (part: string) => host.template.tables.find(({ name }) => name.includes(part))?.name ?? '';
+  const store = new Store(client, { state: named('-State'), audit: named('-Audit') });
+  const told = (...words: string[]) => Promise.resolve(heard.push(words)).then(() => 'done' as const);
+  return {
+    store,
+    executions: {
+      start: ({ resource }) => told('start', resource).then(() => 'started' as const),
+      succeed: (token) => told('succeed', token),
+      fail: (token, error) => told('fail', token, error),
+    },
+  };
+}
 
 /** Not begun, or changing right now: the caller tries again. */
 function notYet(error: unknown): undefined {
@@ -114,6 +135,27 @@ describe('the rules', () => {
     await site.expectNothingLost(placed);
     expect((await site.activate(first)).status).toBe('healthy');
     await site.expectAuditWhole([recovery]);
+  });
+
+  test('a rejection that is there before the machine waits fails the wait', async () => {
+    const site = await newSite(rig, { resources: 2, policy: { ...immediate, mode: 'observe' } });
+    const [resource = ''] = site.resources;
+    await failByWord(site, resource);
+    await site.ended(`${resource}-1-1`);
+    await rig.admin.call('editLabscape', {
+      ...{ params: { labscape: site.labscape }, headers: { 'if-match': '*' } },
+      body: { policy: { mode: 'ask' } },
+    });
+    // By hand, so that no machine waits for the answer yet.
+    const input = { resource, epoch: 1, attempt: 2, trigger: 'reconciler' };
+    const answer = await rig.invoke('recovery', { phase: 'Decide', input, last: {} });
+    expect(answer).toMatchObject({ proceed: 'AwaitApproval' });
+    const recovery = `${resource}-1-2`;
+    const body = { decision: 'reject', reason: 'test' } as const;
+    await rig.admin.call('approveRecovery', { params: { recovery }, body });
+    const heard: string[][] = [];
+    await leaveToken(runtimeOn(rig, heard), recovery, 'AwaitApproval', 'token');
+    expect(heard).toEqual([['fail', 'token', 'Rejected']]);
   });
 
   test('the second of four that fails trips the breaker: a person decides', async () => {
