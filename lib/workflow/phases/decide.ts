@@ -36,7 +36,9 @@ export const decide = async (context: PhaseContext): Promise<PhaseAnswer> => {
   if (resource.epoch !== task.input.epoch || resource.attempt !== task.input.attempt) {
     throw new Superseded(`resource ${resource.id} has moved on`);
   }
-  let decision = decideByRules(await gatherFacts(context, resource, FLEET_AGE_MAX_MS));
+  const human = task.input.trigger === 'api' || task.input.trigger === 'drain';
+  // Maintenance and the breaker guard automation from itself: they see the fleet as it is now.
+  let decision = decideByRules(await gatherFacts(context, resource, human ? FLEET_AGE_MAX_MS : 0));
   // An objection is only believed on a fresh picture of the fleet.
   if (decision.kind !== 'proceed') decision = decideByRules(await gatherFacts(context, resource, 0));
   const result = watch.result('Decide', task.input.attempt, { ...decision });

@@ -40,6 +40,9 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
     }
     const existing = claimed ? await readRecovery(runtime.store, id) : undefined;
     if (existing !== undefined && existing.nextPhase !== 'Initiate') return goOn(context, existing);
+    if (existing !== undefined && existing.waiting?.answer !== 'approve') {
+      throw new Superseded(`recovery ${id} was not approved`);
+    }
     if (resource.epoch !== task.input.epoch)
       throw new Superseded(`resource ${resource.id} is at epoch ${resource.epoch}`);
     const [beats, labscape] = await Promise.all([
@@ -50,7 +53,9 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
     // The picture is at hand: from here the budget of the fence runs.
     watch = stopwatch(context);
     const lastBeatAt = beats.pulses.get(resource.id)?.lastAt;
-    const recovery = fenced(context, resource, existing, labscape, lastBeatAt);
+    // Once: the lease may end between two looks, and the record and the answer must agree.
+    const ms = waitMs(context, labscape, lastBeatAt);
+    const recovery = fenced(context, resource, existing, ms);
     const event = nextEvent(
       entityOf.resource(resource.id),
       resource.chain,
@@ -77,7 +82,6 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
     };
     remember(runtime, id, { recovery, fenced: { source, groups } });
     runtime.fleet.learn(source);
-    const ms = waitMs(context, labscape, lastBeatAt);
     return {
       proceed: stateAfter(recovery),
       ...(ms === 0 ? {} : { waitSeconds: Math.ceil(ms / 1000) }),
@@ -105,8 +109,8 @@ const fenced = (
   context: PhaseContext,
   resource: ResourceRecord,
   existing: RecoveryRecord | undefined,
-  labscape: LabscapeRecord,
-  lastBeatAt: number | undefined,
+  /** How long the old owner may still run its work, ms. */
+  ms: number,
 ): RecoveryRecord => {
   const now = context.runtime.clock.now();
   const decided = context.task.carry.find((r) => r.name === 'Detect')?.detail['reason'];
@@ -124,7 +128,7 @@ const fenced = (
     status: 'running',
     nextPhase: 'Failover',
     epoch: resource.epoch + 1,
-    waiting: waitMs(context, labscape, lastBeatAt) === 0 ? undefined : newWait('AwaitFence', now),
+    waiting: ms === 0 ? undefined : newWait('AwaitFence', now),
     phases: withResults(base.phases, context.task.carry),
   };
 };
