@@ -1,4 +1,3 @@
-import { DIMENSIONS } from '../../schemas/common.ts';
 import { relocate } from '../../services/relocate.ts';
 import { dominantShare, firstOver } from '../../vector.ts';
 import { advance } from './advance.ts';
@@ -35,7 +34,6 @@ export const restorePerformance = (context: PhaseContext): Promise<PhaseAnswer> 
         relocated,
         overFill,
         greatestFillShare: Math.max(0, ...shares),
-        dimensions: DIMENSIONS.length,
       },
     };
   });
