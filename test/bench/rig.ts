@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Host, startHost } from '../../infra/local/host.ts';
-import { ApiProblem } from '../../lib/client/api-error.ts';
 import { type Client, createClient } from '../../lib/client/client.ts';
 import type { Vector } from '../../lib/schemas/common.ts';
 import type { Recovery } from '../../lib/schemas/recovery.ts';
@@ -101,46 +100,62 @@ export const setCapacity = async (
   });
 };
 
-const ENDED = new Set(['done', 'degraded', 'refused', 'cancelled', 'parked']);
+/** Phases of a recovery whose end the bench waits for; a recovery that ends otherwise never reaches Close. */
+const LAST = new Set(['Close', 'Compensate', 'Park']);
+const END_TIMEOUT_MS = 120_000;
 
-/** Waits to the end of a recovery; answers the restore order for its resource as the labscape would. */
-export const untilEnded = async (bench: Bench, recovery: string, resource: string): Promise<Recovery> => {
-  let answered = false;
-  for (;;) {
-    const report = await bench.operator
-      .call('getRecovery', { params: { recovery } })
-      .catch((error: unknown) => {
-        if (error instanceof ApiProblem && error.status === 404) return undefined;
-        throw error;
-      });
-    if (report !== undefined && ENDED.has(report.status)) return report;
-    if (!answered && report?.phases.some((phase) => phase.name === 'RestoreSystem') === true) {
-      answered = true;
-      await bench.operator.call('report', {
-        params: { resource },
-        body: { agent: 'bench', epoch: report.epoch, restore: { recovery, outcome: 'restored' } },
-      });
-    }
-    await sleep(2);
-  }
+/** Settles at the first run of one of `phases`, by the metric the task writes: asking the API would load what is measured. */
+const phaseRun = (bench: Bench, phases: ReadonlySet<string>): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const end = (settle: () => void): void => {
+      clearTimeout(timer);
+      stopListening();
+      settle();
+    };
+    const timer = setTimeout(
+      () => end(() => reject(new Error(`no ${[...phases].join(' or ')} in ${END_TIMEOUT_MS} ms`))),
+      END_TIMEOUT_MS,
+    );
+    const stopListening = bench.host.onMetric((_, emf) => {
+      const { phase } = emf as { phase?: string };
+      if (phase !== undefined && phases.has(phase)) end(resolve);
+    });
+  });
+
+/** Starts a recovery of `resource`, answers its restore order as the labscape would, and waits to its end. */
+const recovered = async (
+  bench: Bench,
+  resource: string,
+  start: () => Promise<{ recovery: string }>,
+): Promise<Recovery> => {
+  const ordered = phaseRun(bench, new Set([...LAST, 'RestoreSystem']));
+  const ended = phaseRun(bench, LAST);
+  const { recovery } = await start();
+  await ordered;
+  const { epoch } = await bench.operator.call('getResource', { params: { resource } });
+  await bench.operator.call('report', {
+    params: { resource },
+    body: { agent: 'bench', epoch, restore: { recovery, outcome: 'restored' } },
+  });
+  await ended;
+  // The task that closes is counted before the state machine has its answer.
+  while (bench.host.executions().some(({ name, status }) => name === recovery && status === 'RUNNING'))
+    await sleep(1);
+  return bench.operator.call('getRecovery', { params: { recovery } });
 };
 
 export const failAndRecover = async (bench: Bench, resource: string): Promise<Recovery> => {
-  const { recovery } = await bench.operator.call('failResource', {
-    params: { resource },
-    body: { reason: 'bench' },
-  });
-  const report = await untilEnded(bench, recovery, resource);
+  const report = await recovered(bench, resource, () =>
+    bench.operator.call('failResource', { params: { resource }, body: { reason: 'bench' } }),
+  );
   await bench.operator.call('activateResource', { params: { resource }, body: { reason: 'bench' } });
   return report;
 };
 
 export const drainAndReturn = async (bench: Bench, resource: string): Promise<Recovery> => {
-  const { recovery } = await bench.operator.call('drainResource', {
-    params: { resource },
-    body: { reason: 'bench' },
-  });
-  const report = await untilEnded(bench, recovery, resource);
+  const report = await recovered(bench, resource, () =>
+    bench.operator.call('drainResource', { params: { resource }, body: { reason: 'bench' } }),
+  );
   await bench.operator.call('activateResource', { params: { resource }, body: { reason: 'bench' } });
   return report;
 };
