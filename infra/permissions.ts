@@ -38,7 +38,7 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   allocations: { state: [...READ, ...WRITE], audit: ['PutItem'] },
   assignments: { state: [...READ, 'UpdateItem'], audit: [], answersTasks: true },
   heartbeats: { state: [...READ, ...WRITE], audit: ['PutItem'], startsRecoveries: true },
-  recoveries: { state: [...FIND, ...WRITE], audit: ['PutItem'], answersTasks: true },
+  recoveries: { state: [...READ, ...WRITE], audit: ['PutItem'], answersTasks: true },
   audit: { state: FIND, audit: ['GetItem', 'Query'] },
   recovery: {
     state: [...READ, ...WRITE],

@@ -3,6 +3,7 @@ import {
   AttributeType,
   BillingMode,
   type GlobalSecondaryIndexProps,
+  ProjectionType,
   Table,
   TableEncryption,
   type TableProps,
@@ -19,9 +20,14 @@ const string = (name: string) => ({ name, type: AttributeType.STRING });
 export const STATE_INDEXES = ['byGroup', 'find'] as const;
 export const AUDIT_INDEXES = ['byTime'] as const;
 
-/** Indexes project every attribute, which is the default: a find answers without a second read. */
-const index = (indexName: string, hash: string, range: string): GlobalSecondaryIndexProps => ({
+const index = (
+  indexName: string,
+  hash: string,
+  range: string,
+  projectionType: ProjectionType,
+): GlobalSecondaryIndexProps => ({
   indexName,
+  projectionType,
   partitionKey: string(hash),
   sortKey: string(range),
 });
@@ -54,13 +60,15 @@ export class StateStack extends Stack {
       sortKey: string('sk'),
       timeToLiveAttribute: 'ttl',
     });
-    this.state.addGlobalSecondaryIndex(index(STATE_INDEXES[0], 'grp', 'grpSk'));
-    this.state.addGlobalSecondaryIndex(index(STATE_INDEXES[1], 'findPk', 'findSk'));
+    // Members and events are written once and listed often: their lists answer without a second read.
+    this.state.addGlobalSecondaryIndex(index(STATE_INDEXES[0], 'grp', 'grpSk', ProjectionType.ALL));
+    // Recoveries are written at every phase: their index must not be.
+    this.state.addGlobalSecondaryIndex(index(STATE_INDEXES[1], 'findPk', 'findSk', ProjectionType.KEYS_ONLY));
     this.audit = new Table(this, 'Audit', {
       ...common,
       partitionKey: string('entity'),
       sortKey: { name: 'rev', type: AttributeType.NUMBER },
     });
-    this.audit.addGlobalSecondaryIndex(index(AUDIT_INDEXES[0], 'day', 'timeSk'));
+    this.audit.addGlobalSecondaryIndex(index(AUDIT_INDEXES[0], 'day', 'timeSk', ProjectionType.ALL));
   }
 }

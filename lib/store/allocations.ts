@@ -138,8 +138,7 @@ export const expiredLeases = async (
 ): Promise<readonly AllocationRecord[]> => {
   const shards = await Promise.all(
     Array.from({ length: FIND_SHARDS }, (_, shard) =>
-      store.query({
-        IndexName: 'find',
+      store.find({
         KeyConditionExpression: 'findPk = :pk AND findSk < :now',
         ExpressionAttributeValues: { ':pk': S(find.leaseShard(shard)), ':now': S(timeKey(now)) },
         Limit: most,

@@ -107,6 +107,8 @@ export const targetWrite = (
 
 export interface FlipInput {
   readonly source: ResourceRecord;
+  /** The record as it stands, and as the flip leaves it. */
+  readonly before: RecoveryRecord;
   readonly recovery: RecoveryRecord;
   readonly attempt: number;
   readonly moves: readonly FlipMove[];
@@ -146,7 +148,12 @@ export const flipWrites = (store: Store, input: FlipInput): readonly Write[] => 
         refs.length === 0 ? absent('groupIds') : groupsExactly(refs.length),
       ],
     }),
-    progressWrite(store, recovery, 'Failover', input.attempt),
+    progressWrite(store, {
+      before: input.before,
+      after: recovery,
+      phase: 'Failover',
+      attempt: input.attempt,
+    }),
     putEvent(store, event),
   ];
 };

@@ -109,11 +109,11 @@ export const readGroups = async (store: Store, ids: readonly string[]): Promise<
 
 /** Pending groups, most urgent class first, oldest first; eventually consistent. */
 export const pendingGroups = async (store: Store, most: number): Promise<readonly GroupRecord[]> => {
-  const page = await store.query({
-    IndexName: 'find',
+  const page = await store.find({
     KeyConditionExpression: 'findPk = :pk',
     ExpressionAttributeValues: { ':pk': S(find.pending) },
     Limit: most,
   });
-  return page.items.map(decodeGroup);
+  // Found by the index, which may be a moment behind.
+  return page.items.map(decodeGroup).filter((group) => group.status === 'pending');
 };

@@ -110,7 +110,7 @@ export const newBeatItem = (labscape: string): Item => ({ ...keys.beat(labscape)
 /** Leaves an order for any agent of the labscape; it replaces one of an older recovery. */
 export const putOrder = async (store: Store, labscape: string, order: Order): Promise<void> => {
   const name = `${ORDER}${order.resource}`;
-  await store.update(
+  await store.write(
     updateInput({
       table: store.tables.state,
       key: keys.beat(labscape),
@@ -138,7 +138,7 @@ export const dropOrder = async (
             values: { ':recovery': S(`"recovery":${JSON.stringify(recovery)}`) },
           },
         ];
-  await store.update(
+  await store.write(
     updateInput({
       table: store.tables.state,
       key: keys.beat(labscape),

@@ -49,6 +49,16 @@ export interface RecoveryRecord {
   readonly chain: ChainHead;
 }
 
+/** One attribute per phase and attempt, so that each phase writes its own result and not everybody's. */
+const PHASE = 'phase.';
+const phaseAttribute = ({ name, attempt }: PhaseResult): string => `${PHASE}${name}.${attempt}`;
+
+const phasesOf = (item: Item): readonly PhaseResult[] =>
+  Object.keys(item)
+    .filter((name) => name.startsWith(PHASE))
+    .map((name) => parsed<PhaseResult>(item, name))
+    .sort((a, b) => a.attempt - b.attempt || PHASES.indexOf(a.name) - PHASES.indexOf(b.name));
+
 const parsed = <T>(item: Item, name: string): T => JSON.parse(str(item, name)) as T;
 
 export const decodeRecovery = (item: Item): RecoveryRecord => {
@@ -68,7 +78,7 @@ export const decodeRecovery = (item: Item): RecoveryRecord => {
     endedAt: optNum(item, 'endedAt'),
     silentSince: optNum(item, 'silentSince'),
     verdictAt: optNum(item, 'verdictAt'),
-    phases: parsed<PhaseResult[]>(item, 'phases'),
+    phases: phasesOf(item),
     moves: parsed<Move[]>(item, 'moves'),
     pending: parsed<PendingGroup[]>(item, 'pending'),
     demand: parsed<Vector>(item, 'demand'),
@@ -87,7 +97,7 @@ export const recoveryProgress = (recovery: RecoveryRecord): Item =>
     attempt: N(recovery.attempt),
     epoch: N(recovery.epoch),
     endedAt: recovery.endedAt === undefined ? undefined : N(recovery.endedAt),
-    phases: J(recovery.phases),
+    ...Object.fromEntries(recovery.phases.map((result) => [phaseAttribute(result), J(result)])),
     moves: J(recovery.moves),
     pending: J(recovery.pending),
     demand: J(recovery.demand),
@@ -96,6 +106,19 @@ export const recoveryProgress = (recovery: RecoveryRecord): Item =>
     rev: N(recovery.chain.rev),
     head: S(recovery.chain.head),
   });
+
+/** What differs between two pictures of one recovery: the attributes to write, and those to take away. */
+export const recoveryChanges = (
+  before: RecoveryRecord,
+  after: RecoveryRecord,
+): { readonly set: Item; readonly remove: readonly string[] } => {
+  const was = recoveryProgress(before);
+  const is = recoveryProgress(after);
+  const set: Item = {};
+  for (const [name, value] of Object.entries(is))
+    if (was[name]?.S !== value.S || was[name]?.N !== value.N) set[name] = value;
+  return { set, remove: Object.keys(was).filter((name) => is[name] === undefined) };
+};
 
 export const encodeRecovery = (recovery: RecoveryRecord): Item => ({
   ...keys.recovery(recovery.id),
@@ -121,8 +144,7 @@ export const readRecovery = async (store: Store, id: string): Promise<RecoveryRe
 
 /** Newest first; by the index, hence maybe a moment behind. */
 export const recoveriesPage = async (store: Store, limit: number, from: Item | undefined): Promise<Page> =>
-  store.query({
-    IndexName: 'find',
+  store.find({
     KeyConditionExpression: 'findPk = :pk',
     ExpressionAttributeValues: { ':pk': S(find.recoveries) },
     ScanIndexForward: false,
@@ -136,7 +158,7 @@ export const exchangeWaiting = async (
   recovery: RecoveryRecord,
   next: Waiting,
 ): Promise<boolean> => {
-  const outcome = await store.update(
+  return store.write(
     updateInput({
       table: store.tables.state,
       key: keys.recovery(recovery.id),
@@ -144,5 +166,4 @@ export const exchangeWaiting = async (
       conditions: [attributeEquals('waiting', J(recovery.waiting))],
     }),
   );
-  return outcome.kind === 'done';
 };

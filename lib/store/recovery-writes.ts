@@ -4,32 +4,34 @@ import { J, N, S } from './attributes.ts';
 import { chainAt } from './conditions.ts';
 import { putEvent } from './events.ts';
 import { keys } from './keys.ts';
-import { encodeRecovery, type RecoveryRecord, recoveryProgress } from './recoveries.ts';
+import { encodeRecovery, type RecoveryRecord, recoveryChanges, recoveryProgress } from './recoveries.ts';
 import type { ResourceRecord } from './resources.ts';
 import type { Store } from './store.ts';
 import { absent, attributeEquals, exists, putNew, type Update, updateInput, updateItem } from './update.ts';
 import type { Write } from './write.ts';
 
+/** One step of a recovery: the record as it stands, and as it shall stand. */
+export interface Progress {
+  readonly before: RecoveryRecord;
+  readonly after: RecoveryRecord;
+  readonly phase: Phase;
+  readonly attempt: number;
+}
+
 /** The recovery's progress, only while it stands at `phase` and no newer attempt has taken it over. */
-const progress = (store: Store, recovery: RecoveryRecord, phase: Phase, attempt: number): Update => ({
+const progress = (store: Store, { before, after, phase, attempt }: Progress): Update => ({
   table: store.tables.state,
-  key: keys.recovery(recovery.id),
-  set: recoveryProgress(recovery),
-  ...(recovery.waiting === undefined ? { remove: ['waiting'] } : {}),
+  key: keys.recovery(after.id),
+  ...recoveryChanges(before, after),
   conditions: [attributeEquals('nextPhase', S(phase)), attributeEquals('attempt', N(attempt))],
 });
 
-export const progressWrite = (store: Store, recovery: RecoveryRecord, phase: Phase, attempt: number): Write =>
-  updateItem('recovery', progress(store, recovery, phase, attempt));
+export const progressWrite = (store: Store, step: Progress): Write =>
+  updateItem('recovery', progress(store, step));
 
 /** The same alone; false when the recovery stands elsewhere. */
-export const writeProgress = async (
-  store: Store,
-  recovery: RecoveryRecord,
-  phase: Phase,
-  attempt: number,
-): Promise<boolean> =>
-  (await store.update(updateInput(progress(store, recovery, phase, attempt)))).kind === 'done';
+export const writeProgress = (store: Store, step: Progress): Promise<boolean> =>
+  store.write(updateInput(progress(store, step)));
 
 /** The fence: from here on nothing new lands on the resource, and older epochs have no effect. */
 export const fenceWrites = (
@@ -37,7 +39,8 @@ export const fenceWrites = (
   resource: ResourceRecord,
   recovery: RecoveryRecord,
   event: AuditEvent,
-  claimed: boolean,
+  /** The record of a recovery that had to be approved first. */
+  claimed: RecoveryRecord | undefined,
 ): readonly Write[] => [
   updateItem('resource', {
     table: store.tables.state,
@@ -56,12 +59,17 @@ export const fenceWrites = (
       attributeEquals('epoch', N(resource.epoch)),
       attributeEquals('attempt', N(resource.attempt)),
       ...chainAt(resource.chain),
-      claimed ? attributeEquals('recovery', S(recovery.id)) : absent('recovery'),
+      claimed === undefined ? absent('recovery') : attributeEquals('recovery', S(recovery.id)),
     ],
   }),
-  claimed
-    ? progressWrite(store, recovery, 'Initiate', recovery.attempt)
-    : putNew('recovery', store.tables.state, encodeRecovery(recovery)),
+  claimed === undefined
+    ? putNew('recovery', store.tables.state, encodeRecovery(recovery))
+    : progressWrite(store, {
+        before: claimed,
+        after: recovery,
+        phase: 'Initiate',
+        attempt: recovery.attempt,
+      }),
   putEvent(store, event),
 ];
 

@@ -41,7 +41,7 @@ export const endHold = async (store: Store, group: string, by: string): Promise<
 
 /** Something about the resource's assignments changed: its agent shall look. */
 export const bumpAssignments = async (store: Store, labscape: string, resource: string): Promise<void> => {
-  await store.update(
+  await store.write(
     updateInput({
       table: store.tables.state,
       key: keys.resource(labscape, resource),
@@ -57,7 +57,7 @@ export const acknowledgeFence = async (
   resource: ResourceRecord,
   epoch: number,
 ): Promise<void> => {
-  await store.update(
+  await store.write(
     updateInput({
       table: store.tables.state,
       key: keys.resource(resource.labscape, resource.id),

@@ -10,7 +10,7 @@ import {
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { Item } from './attributes.ts';
+import { type Item, str } from './attributes.ts';
 import { BadStartKey, StoreUnavailable, Throttled, translate } from './errors.ts';
 import type { Key } from './keys.ts';
 import type { UpdateInput, Write } from './write.ts';
@@ -95,6 +95,18 @@ export class Store {
     });
   }
 
+  /**
+   * Items that an index finds, in its order, as they stand in the table: indexes hold keys only, so that a write of
+   * what is found costs no second item. An item that is gone by now is left out.
+   */
+  async find(input: Omit<QueryCommandInput, 'TableName' | 'IndexName'>): Promise<Page> {
+    const page = await this.query({ ...input, IndexName: 'find' });
+    const found = await this.getMany(page.items.map(baseKey));
+    const byKey = new Map(found.map((item) => [keyText(item), item]));
+    const items = page.items.map((entry) => byKey.get(keyText(entry))).filter((item) => item !== undefined);
+    return { items, next: page.next };
+  }
+
   /** Every page of a query. */
   async queryAll(
     input: Omit<QueryCommandInput, 'TableName'>,
@@ -134,6 +146,19 @@ export class Store {
     });
   }
 
+  /** The same where nobody needs the item; false when a condition did not hold. */
+  async write(input: UpdateInput): Promise<boolean> {
+    return translate('update', async () => {
+      try {
+        await this.#client.send(new UpdateItemCommand(input));
+        return true;
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return false;
+        throw error;
+      }
+    });
+  }
+
   /** All or nothing. The SDK sends one idempotency token however often it retries. */
   async transact(writes: readonly Write[]): Promise<Outcome> {
     if (writes.length > TRANSACTION_ITEMS_MAX)
@@ -151,6 +176,13 @@ export class Store {
     });
   }
 }
+
+const baseKey = (entry: Item): Key => ({
+  pk: { S: str(entry, 'pk') },
+  sk: { S: str(entry, 'sk') },
+});
+
+const keyText = (item: Item): string => `${item['pk']?.S}\u0000${item['sk']?.S}`;
 
 /** Asks for the item as it stands where a condition fails. */
 const returningOld = (item: TransactWriteItem): TransactWriteItem => {

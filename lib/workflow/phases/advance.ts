@@ -54,7 +54,7 @@ export const advance = async (
     waiting: done.wait?.waiting,
     phases: withResults(settled.phases, [watch.result(phase, task.input.attempt, done.detail)]),
   };
-  if (!(await writeProgress(runtime.store, after, phase, task.input.attempt))) {
+  if (!(await writeProgress(runtime.store, { before: stored, after, phase, attempt: task.input.attempt }))) {
     forget(runtime, execution);
     const now = await ownRecovery(context);
     if (isPast(now, phase)) return goOn(context, now);

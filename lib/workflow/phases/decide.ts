@@ -4,6 +4,7 @@ import { type Decision, type DecisionFacts, decide as decideByRules } from '../.
 import { APPROVAL_WAIT_MS } from '../../failover/wait-bounds.ts';
 import { originOf } from '../../services/origin.ts';
 import { executionName } from '../../services/runtime.ts';
+import { readGroups } from '../../store/groups.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
 import { claimWrites, endingWrites } from '../../store/recovery-writes.ts';
 import type { ResourceRecord } from '../../store/resources.ts';
@@ -20,6 +21,7 @@ import {
   withResults,
 } from './context.ts';
 import { LostRace, Superseded } from './errors.ts';
+import { remember } from './memory.ts';
 
 /** A picture of the labscape this old still tells an epidemic from one failure, ms. */
 const FLEET_AGE_MAX_MS = 1_000;
@@ -38,7 +40,15 @@ export const decide = async (context: PhaseContext): Promise<PhaseAnswer> => {
   }
   const human = task.input.trigger === 'api' || task.input.trigger === 'drain';
   // Maintenance and the breaker guard automation from itself: they see the fleet as it is now.
-  let decision = decideByRules(await gatherFacts(context, resource, human ? FLEET_AGE_MAX_MS : 0));
+  const [facts, groups] = await Promise.all([
+    gatherFacts(context, resource, human ? FLEET_AGE_MAX_MS : 0),
+    readGroups(
+      context.runtime.store,
+      resource.groups.map((ref) => ref.group),
+    ),
+  ]);
+  remember(context.runtime, executionName(task.input), { groups });
+  let decision = decideByRules(facts);
   // An objection is only believed on a fresh picture of the fleet.
   if (decision.kind !== 'proceed') decision = decideByRules(await gatherFacts(context, resource, 0));
   const result = watch.result('Decide', task.input.attempt, { ...decision });

@@ -64,7 +64,7 @@ export const failover = async (context: PhaseContext): Promise<PhaseAnswer> => {
       { ...stored, phases: withResults(stored.phases, task.carry) },
       runtime.clock.now(),
     );
-    const attempt = await flipOnce(context, watch, { ...picture, recovery: settled }, races + replans);
+    const attempt = await flipOnce(context, watch, { ...picture, settled }, races + replans);
     if (attempt.outcome.kind === 'done') {
       return { proceed: 'Reassign', carry: [watch.result('Failover', task.input.attempt, attempt.detail)] };
     }
@@ -87,8 +87,10 @@ export const failover = async (context: PhaseContext): Promise<PhaseAnswer> => {
 /** From the fence, in the same warm function; a wait in between makes it old. */
 const remembered = ({ runtime, task }: PhaseContext): Picture | undefined => {
   const memory = recall(runtime, executionName(task.input));
-  if (memory?.fenced === undefined || memory.recovery.waiting !== undefined) return undefined;
-  return { recovery: memory.recovery, ...memory.fenced };
+  if (memory === undefined) return undefined;
+  const { recovery, source, groups } = memory;
+  if (recovery === undefined || source === undefined || groups === undefined) return undefined;
+  return recovery.waiting === undefined ? { recovery, source, groups } : undefined;
 };
 
 const read = async (context: PhaseContext): Promise<Picture> => {
@@ -123,11 +125,11 @@ const planAfresh = async ({ runtime }: PhaseContext, picture: Picture): Promise<
 const flipOnce = async (
   context: PhaseContext,
   watch: Stopwatch,
-  picture: Picture,
+  picture: Picture & { readonly settled: RecoveryRecord },
   overtaken: number,
 ): Promise<FlipAttempt> => {
   const { runtime, task } = context;
-  const { recovery, source } = picture;
+  const { settled: recovery, source } = picture;
   const plan = await planAfresh(context, picture);
   const detail = detailOf(plan, overtaken);
   const planned = recordAfter(recovery, plan, source);
@@ -155,6 +157,7 @@ const flipOnce = async (
   const outcome = await runtime.store.transact(
     flipWrites(runtime.store, {
       source,
+      before: picture.recovery,
       recovery: after,
       attempt: task.input.attempt,
       moves: movesWithTargets(plan),

@@ -2,7 +2,6 @@ import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { fenceWait } from '../../failover/fencing.ts';
 import { originOf } from '../../services/origin.ts';
 import { executionName } from '../../services/runtime.ts';
-import { readGroups } from '../../store/groups.ts';
 import { readBeats } from '../../store/heartbeats.ts';
 import type { LabscapeRecord } from '../../store/labscapes.ts';
 import { type RecoveryRecord, readRecovery } from '../../store/recoveries.ts';
@@ -22,7 +21,7 @@ import {
 } from './context.ts';
 import { draft } from './decide.ts';
 import { LostRace, Superseded } from './errors.ts';
-import { remember } from './memory.ts';
+import { recall, remember } from './memory.ts';
 
 /** A status event may come in between; that is no reason to wait a second for the state machine's retry. */
 const FENCE_TRIES_MAX = 4;
@@ -63,14 +62,9 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
       'resource.fenced',
       { recovery: id, epoch: recovery.epoch, trigger: task.input.trigger },
     );
-    // The groups are read beside the fence: the flip's conditions tell if one changed after it was read.
-    const [outcome, groups] = await Promise.all([
-      runtime.store.transact(fenceWrites(runtime.store, resource, recovery, event, claimed)),
-      readGroups(
-        runtime.store,
-        resource.groups.map((ref) => ref.group),
-      ),
-    ]);
+    const outcome = await runtime.store.transact(
+      fenceWrites(runtime.store, resource, recovery, event, existing),
+    );
     if (outcome.kind !== 'done') continue;
     const source: ResourceRecord = {
       ...resource,
@@ -80,7 +74,8 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
       chain: headOf(event),
       assignmentRevision: resource.assignmentRevision + 1,
     };
-    remember(runtime, id, { recovery, fenced: { source, groups } });
+    const groups = recall(runtime, id)?.groups;
+    remember(runtime, id, { recovery, source, ...(groups === undefined ? {} : { groups }) });
     runtime.fleet.learn(source);
     return {
       proceed: stateAfter(recovery),

@@ -5,9 +5,11 @@ import type { ResourceRecord } from '../../store/resources.ts';
 
 /** What a warm function knows of a recovery from the phase before: saves reads, never decides. */
 export interface Memory {
-  readonly recovery: RecoveryRecord;
-  /** The failed resource as the fence left it, and its groups as read beside the fence. */
-  readonly fenced?: { readonly source: ResourceRecord; readonly groups: readonly GroupRecord[] };
+  readonly recovery?: RecoveryRecord;
+  /** The resource's groups as read while the rules were asked; the flip's conditions tell if one has changed since. */
+  readonly groups?: readonly GroupRecord[];
+  /** The failed resource as the fence left it. */
+  readonly source?: ResourceRecord;
 }
 
 const RECOVERIES_MAX = 200;
