@@ -14,6 +14,8 @@ export interface DataFolder {
   readonly logs: string;
   /** Writes down whose engine has the database open. */
   noteEngine(pid: number): void;
+  /** Removes the database, once its engine has ended. */
+  dropDatabase(): void;
   /** Gives the folder free; one that was made for this run is removed. */
   release(): void;
 }
@@ -45,6 +47,9 @@ export function openDataFolder(path: string | undefined): DataFolder {
     database: join(folder, 'state.db'),
     issuerKey: join(folder, 'issuer-key.json'),
     logs: join(folder, 'logs'),
+    dropDatabase: () => {
+      for (const part of ['', '-wal', '-shm']) rmSync(`${join(folder, 'state.db')}${part}`, { force: true });
+    },
     noteEngine: (pid) => writeFileSync(lock, JSON.stringify({ host: process.pid, engine: pid })),
     release,
   };

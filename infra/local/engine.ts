@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { asError, HostError } from './errors.ts';
+import { warmEngine } from './warm-engine.ts';
 
 /** Binary to use instead of the installed one. */
 const ENGINE_VARIABLE = 'LABSCAPE_ENGINE';
@@ -65,6 +66,7 @@ async function startOn(port: number, binary: string, dbPath: string | undefined)
   const { listening, exit } = watch(child);
   const reaper = startReaper(child.pid);
   let stopping = false;
+  let cool = (): void => {};
   const died = new Promise<string>((resolve) => {
     exit.then((why) => {
       // Its number may soon be another process's.
@@ -74,6 +76,7 @@ async function startOn(port: number, binary: string, dbPath: string | undefined)
   });
   const stop = async () => {
     stopping = true;
+    cool();
     await endChild(child, exit);
   };
   let timer: NodeJS.Timeout | undefined;
@@ -87,6 +90,7 @@ async function startOn(port: number, binary: string, dbPath: string | undefined)
     await stop();
     throw new HostError(dbPath === undefined ? failure : `${failure} Its file is ${dbPath}.`);
   }
+  cool = await warmEngine(port);
   return { url: `http://127.0.0.1:${port}`, pid: child.pid ?? -1, died, stop };
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { startAlarms } from './alarms.ts';
 import { startApiGateway } from './api-gateway.ts';
 import { type DataFolder, openDataFolder } from './data-folder.ts';
@@ -76,6 +77,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
   await refuseIfTaken(options.port);
   const folder = openDataFolder(options.dataDir);
   const undo: Undo = [() => folder.release()];
+  // The engine does not make tables in one piece: those of a start that fails half-way answer nothing ever after.
+  let halfMade = !existsSync(folder.database);
+  undo.push(() => {
+    if (halfMade) folder.dropDatabase();
+  });
   const stop = async () => {
     for (const step of undo.splice(0).reverse()) await step();
   };
@@ -89,6 +95,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const template = readTemplate(assemblyDir, { [KEYS_PARAMETER]: issuer.keys });
     progress('tables');
     await ensureTables(engine.url, template.tables);
+    halfMade = false;
     progress('functions, state machine and API');
     const parts = await compose(options, folder, engine, template, undo);
     return {

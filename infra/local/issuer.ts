@@ -65,8 +65,8 @@ function claimsOf(request: MintRequest, iss: string, aud: string): JWTPayload {
     iss,
     aud,
     sub,
+    // No `nbf`: a clock that is set back would shut out everybody, agents included, for as long.
     iat: now,
-    nbf: now,
     exp: now + ttlSeconds,
     jti: randomUUID(),
     roles: [...roles],

@@ -7,7 +7,7 @@ import {
   type TableDescription,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
-import { HostError } from './errors.ts';
+import { asError, HostError } from './errors.ts';
 import { REGION } from './intrinsics.ts';
 import type { LocalTable } from './template.ts';
 
@@ -17,6 +17,8 @@ export async function ensureTables(engineUrl: string, tables: readonly LocalTabl
     endpoint: engineUrl,
     region: REGION,
     credentials: { accessKeyId: 'host', secretAccessKey: 'host' },
+    // The engine is at hand; a second try of a creation that failed half-way would only say that the table exists.
+    maxAttempts: 1,
   });
   try {
     for (const table of tables) {
@@ -27,6 +29,9 @@ export async function ensureTables(engineUrl: string, tables: readonly LocalTabl
           `The data folder was written by another version: table ${table.name} has other keys or indexes. Choose another data folder.`,
         );
     }
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    throw new HostError(`The tables could not be made: ${asError(error).message}. Is the disk full?`);
   } finally {
     client.destroy();
   }

@@ -26,6 +26,10 @@ export const fenceWait = (facts: FenceFacts): FenceWait => {
   if (facts.acknowledged || facts.policy === 'immediate') return { kind: 'none' };
   if (facts.policy === 'ack') return { kind: 'wait', ms: ACK_WAIT_MS };
   if (facts.lastBeatAt === undefined) return { kind: 'none' };
-  const ms = leaseEndsAt(facts.lastBeatAt, facts.leaseMs) - facts.now;
+  // No lease outlasts one that is granted now, even if the clock was set back since the last beat.
+  const ms = Math.min(
+    leaseEndsAt(facts.lastBeatAt, facts.leaseMs) - facts.now,
+    leaseEndsAt(0, facts.leaseMs),
+  );
   return ms > 0 ? { kind: 'wait', ms } : { kind: 'none' };
 };

@@ -13,6 +13,9 @@ export interface MovableGroup {
   readonly kind: string;
   readonly constraints: Constraints;
   readonly demand: Vector;
+  readonly labscape: string | undefined;
+  /** An owner before may still run it until then, epoch ms. */
+  readonly heldUntil: number | undefined;
 }
 
 /** A resource that may take groups. `room` is what its limit leaves. */

@@ -75,7 +75,8 @@ export const decide = (facts: DecisionFacts): Decision => {
     facts.lastRecoveryEndedAt === undefined
       ? Number.POSITIVE_INFINITY
       : facts.now - facts.lastRecoveryEndedAt;
-  if (since < facts.coolDownMs) {
+  // An end further ahead than a cool-down is of before the clock was set back: it would damp for as long as that.
+  if (since < facts.coolDownMs && since >= -facts.coolDownMs) {
     return refuse(
       'cool-down',
       `the last recovery ended ${since} ms ago, cool-down is ${facts.coolDownMs} ms`,

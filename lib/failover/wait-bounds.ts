@@ -19,6 +19,9 @@ export const waitMaxMs = (phase: Phase, policy: Policy): number => {
   }
 };
 
-/** What is left of a wait that began at `since`, whole seconds as a state machine's timeout takes them, at least 1. */
+/**
+ * What is left of a wait that began at `since`, whole seconds as a state machine's timeout takes them: at least 1, and
+ * never more than the whole wait, even if the clock was set back since.
+ */
 export const waitLeftS = (phase: Phase, policy: Policy, since: number, now: number): number =>
-  Math.max(1, Math.ceil((since + waitMaxMs(phase, policy) - now) / 1000));
+  Math.max(1, Math.ceil((Math.min(since, now) + waitMaxMs(phase, policy) - now) / 1000));

@@ -21,7 +21,7 @@ import {
   vectorBelow,
   vectorDelta,
 } from './update.ts';
-import type { Write } from './write.ts';
+import { tellingOld, type Write } from './write.ts';
 
 export interface Joining {
   readonly kind: 'join';
@@ -36,13 +36,15 @@ export interface Birth {
 export type Membership = Joining | Birth;
 
 const quotaTaken = (store: Store, tenant: string, slice: number, demand: Vector, cap: Vector): Write =>
-  updateItem('quota', {
-    table: store.tables.state,
-    key: keys.quota(tenant, slice),
-    add: vectorDelta('used', demand),
-    // The cap is compared as the caller saw it, so it must not have been cut since.
-    conditions: [exists('pk'), vectorAtMost('used', subtract(cap, demand)), capIs(cap)],
-  });
+  tellingOld(
+    updateItem('quota', {
+      table: store.tables.state,
+      key: keys.quota(tenant, slice),
+      add: vectorDelta('used', demand),
+      // The cap is compared as the caller saw it, so it must not have been cut since.
+      conditions: [vectorAtMost('used', subtract(cap, demand)), capIs(cap)],
+    }),
+  );
 
 const quotaReturned = (store: Store, tenant: string, slice: number, demand: Vector): Write =>
   updateItem('quota', {
@@ -76,8 +78,10 @@ export const placeWrites = (store: Store, input: PlaceInput): readonly Write[] =
     add['groupIds'] = SS([encodeGroupRef({ kind: membership.group.kind, group: membership.group.id })]);
   }
   return [
-    putNew('allocation', table, encodeAllocation(allocation)),
-    updateItem('resource', { table, key: keys.resource(resource.labscape, resource.id), add, conditions }),
+    tellingOld(putNew('allocation', table, encodeAllocation(allocation))),
+    tellingOld(
+      updateItem('resource', { table, key: keys.resource(resource.labscape, resource.id), add, conditions }),
+    ),
     membership.kind === 'birth'
       ? putNew('group', table, encodeGroup(membership.group))
       : updateItem('group', {
@@ -100,7 +104,7 @@ export const waitWrites = (
   store: Store,
   input: Pick<PlaceInput, 'allocation' | 'sliceCap' | 'event'> & { readonly group: GroupRecord },
 ): readonly Write[] => [
-  putNew('allocation', store.tables.state, encodeAllocation(input.allocation)),
+  tellingOld(putNew('allocation', store.tables.state, encodeAllocation(input.allocation))),
   putNew('group', store.tables.state, encodeGroup(input.group)),
   quotaTaken(store, input.allocation.tenant, input.allocation.slice, input.allocation.demand, input.sliceCap),
   putEvent(store, input.event),

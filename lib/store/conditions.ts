@@ -17,11 +17,8 @@ export const groupsExactly = (count: number): Condition => ({
   values: { ':groups': N(count) },
 });
 
-/** The entity stands where the caller saw it: its next event continues that chain. */
-export const chainAt = (chain: ChainHead): readonly Condition[] => [
-  attributeEquals('rev', N(chain.rev)),
-  attributeEquals('head', S(chain.head)),
-];
+/** The entity stands where the caller saw it: its next event continues that chain. The head names the whole chain. */
+export const chainAt = (chain: ChainHead): readonly Condition[] => [attributeEquals('head', S(chain.head))];
 
 /** The slice's cap is still the one that the bound was computed from. */
 export const capIs = (cap: Vector): Condition => ({

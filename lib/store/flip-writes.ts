@@ -21,7 +21,7 @@ import {
   vectorAtMost,
   vectorDelta,
 } from './update.ts';
-import type { Write } from './write.ts';
+import { tellingOld, type Write } from './write.ts';
 
 export interface FlipMove {
   readonly group: MovableGroup;
@@ -30,43 +30,36 @@ export interface FlipMove {
   readonly heldUntil?: number;
 }
 
-const groupAsSeen = (source: string, group: MovableGroup): readonly Condition[] => [
-  attributeEquals('resource', S(source)),
+/**
+ * The same owner and the same members. An owner changes only with the epoch, and a group closes only with a change of
+ * load, so that these two say all: a clause more costs every flip.
+ */
+const groupAsSeen = (group: MovableGroup): readonly Condition[] => [
   attributeEquals('epoch', N(group.epoch)),
   attributeEquals('load', N(group.load)),
-  attributeEquals('status', S('placed')),
 ];
 
 export const moveWrite = (
   store: Store,
   source: string,
-  move: FlipMove,
+  { group, to, heldUntil }: FlipMove,
   recovery: string,
-  at: number,
 ): Write =>
-  updateItem(`group:${move.group.id}`, {
+  updateItem(`group:${group.id}`, {
     table: store.tables.state,
-    key: keys.group(move.group.id),
+    key: keys.group(group.id),
     set: {
-      resource: S(move.to.id),
-      lab: S(move.to.labscape),
-      epoch: N(move.group.epoch + 1),
+      resource: S(to.id),
+      ...(to.labscape === group.labscape ? {} : { lab: S(to.labscape) }),
+      epoch: N(group.epoch + 1),
       recovery: S(recovery),
-      since: N(at),
-      ...(move.heldUntil === undefined ? {} : { heldUntil: N(move.heldUntil), heldBy: S(source) }),
+      ...(heldUntil === undefined ? {} : { heldUntil: N(heldUntil), heldBy: S(source) }),
     },
-    ...(move.heldUntil === undefined ? { remove: ['heldUntil', 'heldBy'] } : {}),
-    conditions: groupAsSeen(source, move.group),
+    ...(heldUntil === undefined && group.heldUntil !== undefined ? { remove: ['heldUntil', 'heldBy'] } : {}),
+    conditions: groupAsSeen(group),
   });
 
-const pendWrite = (
-  store: Store,
-  source: string,
-  group: MovableGroup,
-  reason: string,
-  recovery: string,
-  at: number,
-): Write =>
+const pendWrite = (store: Store, group: MovableGroup, reason: string, recovery: string, at: number): Write =>
   updateItem(`group:${group.id}`, {
     table: store.tables.state,
     key: keys.group(group.id),
@@ -79,7 +72,7 @@ const pendWrite = (
       ...pendingEntry(group.class, at, group.id),
     },
     remove: ['resource', 'lab', 'heldUntil', 'heldBy'],
-    conditions: groupAsSeen(source, group),
+    conditions: groupAsSeen(group),
   });
 
 /** A target takes what it gains only while healthy, configured as planned, and under its bound afterwards. */
@@ -89,21 +82,23 @@ export const targetWrite = (
   gain: { readonly demand: Vector; readonly refs: readonly GroupRef[] },
   bound: Vector,
 ): Write =>
-  updateItem(`target:${target.id}`, {
-    table: store.tables.state,
-    key: keys.resource(target.labscape, target.id),
-    add: {
-      ...vectorDelta('used', gain.demand),
-      groupIds: SS(gain.refs.map(encodeGroupRef)),
-      assignRev: N(1),
-    },
-    conditions: [
-      attributeEquals('status', S('healthy')),
-      attributeEquals('cfg', N(target.cfg)),
-      vectorAtMost('used', subtract(bound, gain.demand)),
-      groupsBelow(GROUPS_HELD_MAX - gain.refs.length + 1),
-    ],
-  });
+  tellingOld(
+    updateItem(`target:${target.id}`, {
+      table: store.tables.state,
+      key: keys.resource(target.labscape, target.id),
+      add: {
+        ...vectorDelta('used', gain.demand),
+        groupIds: SS(gain.refs.map(encodeGroupRef)),
+        assignRev: N(1),
+      },
+      conditions: [
+        attributeEquals('status', S('healthy')),
+        attributeEquals('cfg', N(target.cfg)),
+        vectorAtMost('used', subtract(bound, gain.demand)),
+        groupsBelow(GROUPS_HELD_MAX - gain.refs.length + 1),
+      ],
+    }),
+  );
 
 export interface FlipInput {
   readonly source: ResourceRecord;
@@ -124,28 +119,24 @@ export interface FlipInput {
 /** The flip, one transaction: every group of the failed resource changes owner or waits; nothing in between. */
 export const flipWrites = (store: Store, input: FlipInput): readonly Write[] => {
   const { source, recovery, event } = input;
-  const refs = [...input.moves, ...input.unplaced].map(({ group }) =>
-    encodeGroupRef({ kind: group.kind, group: group.id }),
-  );
+  const leavers = input.moves.length + input.unplaced.length;
   return [
-    ...input.moves.map((move) => moveWrite(store, source.id, move, recovery.id, event.at)),
-    ...input.unplaced.map(({ group, reason }) =>
-      pendWrite(store, source.id, group, reason, recovery.id, event.at),
-    ),
+    ...input.moves.map((move) => moveWrite(store, source.id, move, recovery.id)),
+    ...input.unplaced.map(({ group, reason }) => pendWrite(store, group, reason, recovery.id, event.at)),
     ...[...input.gains.values()].map((gain) => targetWrite(store, gain.target, gain, gain.target.limit)),
     updateItem('source', {
       table: store.tables.state,
       key: keys.resource(source.labscape, source.id),
       set: { rev: N(event.rev), head: S(event.hash) },
       add: { ...vectorDelta('used', input.leaving, -1), assignRev: N(1) },
-      ...(refs.length === 0 ? {} : { deleteFromSet: { groupIds: SS(refs) } }),
-      remove: ['moving'],
+      // Every group leaves, as many as are counted below: the set goes with them.
+      remove: ['moving', 'groupIds'],
       conditions: [
         attributeEquals('epoch', N(source.epoch)),
         attributeEquals('recovery', S(recovery.id)),
         ...chainAt(source.chain),
         // Nothing may stay behind: the plan saw every group that the resource holds.
-        refs.length === 0 ? absent('groupIds') : groupsExactly(refs.length),
+        leavers === 0 ? absent('groupIds') : groupsExactly(leavers),
       ],
     }),
     progressWrite(store, {

@@ -49,6 +49,19 @@ export interface RecoveryRecord {
   readonly chain: ChainHead;
 }
 
+/** A move as it is stored: group, new owner, epoch, allocations, demand. All leave the recovery's own resource. */
+type PackedMove = readonly [string, string, number, number, number, number, number, number];
+
+const packMove = ({ group, to, epoch, count, demand }: Move): PackedMove => [
+  ...([group, to, epoch, count] as const),
+  ...([demand.processing, demand.memory, demand.storage, demand.network] as const),
+];
+
+const unpackMove = (
+  [group, to, epoch, count, processing, memory, storage, network]: PackedMove,
+  from: string,
+): Move => ({ group, from, to, epoch, count, demand: { processing, memory, storage, network } });
+
 /** One attribute per phase and attempt, so that each phase writes its own result and not everybody's. */
 const PHASE = 'phase.';
 const phaseAttribute = ({ name, attempt }: PhaseResult): string => `${PHASE}${name}.${attempt}`;
@@ -64,9 +77,10 @@ const parsed = <T>(item: Item, name: string): T => JSON.parse(str(item, name)) a
 export const decodeRecovery = (item: Item): RecoveryRecord => {
   const nextPhase = optStr(item, 'nextPhase');
   const waiting = optStr(item, 'waiting');
+  const resource = str(item, 'resource');
   return {
     id: str(item, 'id'),
-    resource: str(item, 'resource'),
+    resource,
     labscape: str(item, 'lab'),
     trigger: oneOf(item, 'trigger', TRIGGERS),
     status: oneOf(item, 'status', RECOVERY_STATUSES),
@@ -79,7 +93,7 @@ export const decodeRecovery = (item: Item): RecoveryRecord => {
     silentSince: optNum(item, 'silentSince'),
     verdictAt: optNum(item, 'verdictAt'),
     phases: phasesOf(item),
-    moves: parsed<Move[]>(item, 'moves'),
+    moves: parsed<PackedMove[]>(item, 'moves').map((packed) => unpackMove(packed, resource)),
     pending: parsed<PendingGroup[]>(item, 'pending'),
     demand: parsed<Vector>(item, 'demand'),
     rehomed: parsed<Vector>(item, 'rehomed'),
@@ -98,7 +112,7 @@ export const recoveryProgress = (recovery: RecoveryRecord): Item =>
     epoch: N(recovery.epoch),
     endedAt: recovery.endedAt === undefined ? undefined : N(recovery.endedAt),
     ...Object.fromEntries(recovery.phases.map((result) => [phaseAttribute(result), J(result)])),
-    moves: J(recovery.moves),
+    moves: J(recovery.moves.map(packMove)),
     pending: J(recovery.pending),
     demand: J(recovery.demand),
     rehomed: J(recovery.rehomed),

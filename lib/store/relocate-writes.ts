@@ -27,7 +27,7 @@ export const relocateWrites = (store: Store, input: RelocateInput): readonly Wri
   const target = { ...input.target, held: input.target.groups.length };
   const ref = { kind: group.kind, group: group.id };
   return [
-    moveWrite(store, source.id, { group, to: target, heldUntil: input.heldUntil }, input.recovery, event.at),
+    moveWrite(store, source.id, { group, to: target, heldUntil: input.heldUntil }, input.recovery),
     targetWrite(store, target, { demand: group.demand, refs: [ref] }, input.target.fill),
     updateItem('source', {
       table: store.tables.state,

@@ -6,7 +6,6 @@ import {
   QueryCommand,
   type QueryCommandInput,
   TransactionCanceledException,
-  type TransactWriteItem,
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
@@ -166,7 +165,7 @@ export class Store {
     return translate('transact', async () => {
       try {
         await this.#client.send(
-          new TransactWriteItemsCommand({ TransactItems: writes.map((write) => returningOld(write.item)) }),
+          new TransactWriteItemsCommand({ TransactItems: writes.map((write) => write.item) }),
         );
         return { kind: 'done' };
       } catch (error) {
@@ -183,16 +182,6 @@ const baseKey = (entry: Item): Key => ({
 });
 
 const keyText = (item: Item): string => `${item['pk']?.S}\u0000${item['sk']?.S}`;
-
-/** Asks for the item as it stands where a condition fails. */
-const returningOld = (item: TransactWriteItem): TransactWriteItem => {
-  const old = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
-  if (item.Update) return { Update: { ...item.Update, ...old } };
-  if (item.Put) return { Put: { ...item.Put, ...old } };
-  if (item.Delete) return { Delete: { ...item.Delete, ...old } };
-  if (item.ConditionCheck) return { ConditionCheck: { ...item.ConditionCheck, ...old } };
-  return item;
-};
 
 const THROTTLED = /^(ProvisionedThroughputExceeded|ThrottlingError)/;
 

@@ -102,6 +102,8 @@ export const vectorDelta = (prefix: string, delta: Vector, sign: 1 | -1 = 1): It
   return item;
 };
 
+const bracketed = (text: string): string => (text.includes(' OR ') ? `(${text})` : text);
+
 const joined = (
   conditions: readonly Condition[],
 ): { text: string; names: Record<string, string>; values: Item } => {
@@ -111,23 +113,34 @@ const joined = (
     Object.assign(names, condition.names);
     Object.assign(values, condition.values);
   }
-  return { text: conditions.map((c) => `(${c.text})`).join(' AND '), names, values };
+  return { text: conditions.map(({ text }) => bracketed(text)).join(' AND '), names, values };
+};
+
+/** Placeholders of one request: an attribute has one, however often it is named, since the engine pays for each. */
+const placeholders = () => {
+  const byName = new Map<string, string>();
+  const alias = (name: string): string => {
+    const known = byName.get(name) ?? `#${byName.size}`;
+    byName.set(name, known);
+    return known;
+  };
+  return { alias, names: () => Object.fromEntries([...byName].map(([name, as]) => [as, name])) };
 };
 
 /** Builds the request apart from sending it, so that it can be tested offline. */
 export const updateInput = (update: Update): UpdateInput => {
+  const { alias, names } = placeholders();
   const condition = joined(update.conditions.length > 0 ? update.conditions : [exists('pk')]);
-  const names: Record<string, string> = { ...condition.names };
+  const text = condition.text.replaceAll(/#\w+/g, (own) => alias(condition.names[own] ?? own));
   const values: Item = { ...condition.values };
   const clauses: string[] = [];
   const clause = (verb: string, attributes: Item | undefined, separator: string): void => {
     const entries = Object.entries(attributes ?? {});
     if (entries.length === 0) return;
     const parts = entries.map(([name, value], index) => {
-      const tag = `${verb[0]}${index}`;
-      names[`#${tag}`] = name;
-      values[`:${tag}`] = value;
-      return `#${tag}${separator}:${tag}`;
+      const tag = `:${verb[0]}${index}`;
+      values[tag] = value;
+      return `${alias(name)}${separator}${tag}`;
     });
     clauses.push(`${verb} ${parts.join(', ')}`);
   };
@@ -135,18 +148,14 @@ export const updateInput = (update: Update): UpdateInput => {
   clause('ADD', update.add, ' ');
   clause('DELETE', update.deleteFromSet, ' ');
   if (update.remove !== undefined && update.remove.length > 0) {
-    const parts = update.remove.map((name, index) => {
-      names[`#R${index}`] = name;
-      return `#R${index}`;
-    });
-    clauses.push(`REMOVE ${parts.join(', ')}`);
+    clauses.push(`REMOVE ${update.remove.map(alias).join(', ')}`);
   }
   return {
     TableName: update.table,
     Key: { ...update.key },
     UpdateExpression: clauses.join(' '),
-    ConditionExpression: condition.text,
-    ExpressionAttributeNames: names,
+    ConditionExpression: text,
+    ExpressionAttributeNames: names(),
     ...(Object.keys(values).length === 0 ? {} : { ExpressionAttributeValues: values }),
   };
 };

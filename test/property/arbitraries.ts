@@ -80,6 +80,8 @@ const group = (id: string): fc.Arbitrary<MovableGroup> =>
     kind: fc.constant('n.profile'),
     constraints,
     demand: demand(300),
+    labscape: fc.constant('lab'),
+    heldUntil: fc.constant(undefined),
   });
 
 export const groups = (most: number): fc.Arbitrary<MovableGroup[]> =>
