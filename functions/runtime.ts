@@ -1,9 +1,9 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { v7 } from 'uuid';
 import type { Chance, Clock } from '../lib/clock.ts';
 import { Fleet } from '../lib/services/fleet.ts';
 import { QuotaBook } from '../lib/services/quota-book.ts';
 import type { Executions, Runtime } from '../lib/services/runtime.ts';
+import { dynamodbClient } from '../lib/store/dynamodb-client.ts';
 import { isRevoked } from '../lib/store/principals.ts';
 import { Store } from '../lib/store/store.ts';
 import { countFailure } from './verdict-metrics.ts';
@@ -18,10 +18,6 @@ const required = (name: string): string => {
 export const systemClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };
 const systemChance: Chance = { uniform: () => Math.random(), id: () => v7() };
 
-/** All attempts together must end within the shortest function's timeout, the authoriser's 8 s. */
-const ATTEMPTS_MAX = 3;
-const REQUEST_TIMEOUTS = { connectionTimeout: 500, requestTimeout: 2_000, throwOnRequestTimeout: true };
-
 const noExecutions = (): never => {
   throw new Error('this function neither starts nor answers recoveries');
 };
@@ -32,14 +28,10 @@ let shared: Runtime | undefined;
 /** What a warm function keeps between its calls: connections, the fleet as last seen, quotas as last seen. */
 export const runtime = (executions: Executions = NO_EXECUTIONS): Runtime => {
   if (shared !== undefined) return shared;
-  // One connection pool; the SDK retries throttling itself with jitter.
-  const store = new Store(
-    new DynamoDBClient({ maxAttempts: ATTEMPTS_MAX, requestHandler: REQUEST_TIMEOUTS }),
-    {
-      state: required('STATE_TABLE'),
-      audit: required('AUDIT_TABLE'),
-    },
-  );
+  const store = new Store(dynamodbClient(), {
+    state: required('STATE_TABLE'),
+    audit: required('AUDIT_TABLE'),
+  });
   shared = {
     store,
     fleet: new Fleet(store, systemClock),

@@ -56,10 +56,19 @@ const FAILED_DEVIATIONS = 8;
 /** Least silence that is suspicious, in beats: one lost beat is ordinary. */
 const SUSPECT_BEATS = 2;
 
+/** Leases by which an instant may lie ahead: a fresh grace does by one, and clocks of functions differ a little. */
+const AHEAD_LEASES = 2;
+
+/** Whether an instant was written before the clock was set back: how long ago that was, nobody can tell from it. */
+export const isAhead = (at: number, now: number, leaseEndMs: number): boolean =>
+  at - now > AHEAD_LEASES * leaseEndMs;
+
 /** Verdict from what was received: the agent's own word first, then silence against the learned rhythm. */
 export const judge = (pulse: Pulse | undefined, now: number, policy: DetectorPolicy): Judged => {
   if (pulse === undefined) return { verdict: 'unknown', reason: 'never heard' };
   if (pulse.status === 'failed') return { verdict: 'failed', reason: 'its agent reports it failed' };
+  if (isAhead(pulse.lastAt, now, policy.leaseEndMs))
+    return { verdict: 'unknown', reason: 'not heard since the clock was set back' };
   const silence = now - pulse.lastAt;
   const failedAfter = Math.max(policy.leaseEndMs, pulse.meanMs + FAILED_DEVIATIONS * pulse.deviationMs);
   if (silence > failedAfter) return { verdict: 'failed', reason: `silent for ${silence} ms` };

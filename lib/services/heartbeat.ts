@@ -7,7 +7,7 @@ import { type BeatRecord, readBeats, readManyBeats, writeBeats } from '../store/
 import type { LabscapeRecord } from '../store/labscapes.ts';
 import { type ResourceRecord, readResources } from '../store/resources.ts';
 import type { Runtime } from './runtime.ts';
-import { graceAfterBlindness, type Heard, hearingSince, judgeLabscape } from './verdicts.ts';
+import { graceAfterBlindness, type Heard, hear, hearingSince, judgeLabscape } from './verdicts.ts';
 
 const lastLookAround = new WeakMap<Runtime, number>();
 
@@ -107,7 +107,7 @@ const judgeEverybody = async (
 ): Promise<void> => {
   const snapshot = await runtime.fleet.snapshot();
   const of = (id: string): readonly ResourceRecord[] => snapshot.resources.filter((r) => r.labscape === id);
-  const own: Heard = { beats, policy: labscape.policy, readAt: receivedAt };
+  const own = hear(runtime, beats, labscape.policy, receivedAt);
   // Of its own labscape the grace tells all: nobody else need be asked.
   await judgeLabscape(runtime, of(labscape.id), own, requestId, Number.NEGATIVE_INFINITY);
   const at = runtime.clock.monotonicMs();
@@ -121,7 +121,7 @@ const judgeEverybody = async (
   );
   const heard = records.flatMap((record, index): Heard[] => {
     const policy = others[index]?.policy;
-    return policy === undefined ? [] : [{ beats: record, policy, readAt }];
+    return policy === undefined ? [] : [hear(runtime, record, policy, readAt)];
   });
   const since = hearingSince([own, ...heard], readAt);
   if (since === undefined) return;

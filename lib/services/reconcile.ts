@@ -11,7 +11,7 @@ import { system } from './origin.ts';
 import { placePending } from './place-pending.ts';
 import { release } from './release.ts';
 import type { Runtime } from './runtime.ts';
-import { type Heard, hearingSince, judgeLabscape } from './verdicts.ts';
+import { type Heard, hear, hearingSince, judgeLabscape } from './verdicts.ts';
 
 /** Bounds of one sweep: what is left over is the next one's. */
 const LEASES_MAX = 200;
@@ -19,6 +19,8 @@ const PENDING_MAX = 100;
 const RECOVERIES_MAX = 100;
 /** A verdict's own start, by the detector or an alarm, gets so long before the reconciler steps in, ms. */
 const OWED_AFTER_MS = 30_000;
+/** No recovery is put off for longer than this, or than twice its labscape's cool-down, ms. */
+const PUT_OFF_MS_MAX = 300_000;
 /** A recovery that should have moved on so long ago lost its execution, ms. */
 const STALLED_AFTER_MS = 60_000;
 
@@ -67,7 +69,7 @@ const judgeFleet = async (runtime: Runtime, request: string): Promise<{ count: n
   );
   const heard = labscapes.flatMap((labscape, index): Heard[] => {
     const record = beats[index];
-    return record === undefined ? [] : [{ beats: record, policy: labscape.policy, readAt }];
+    return record === undefined ? [] : [hear(runtime, record, labscape.policy, readAt)];
   });
   const since = hearingSince(heard, readAt);
   if (since === undefined) return { count: 0, blind: true };
@@ -104,16 +106,20 @@ const placeWaiting = async (runtime: Runtime, request: string): Promise<number> 
   return placed;
 };
 
-const isOwed = (resource: ResourceRecord, now: number): boolean =>
-  resource.status === 'failed' &&
-  resource.recovery === undefined &&
-  (resource.retryAt ?? resource.since + OWED_AFTER_MS) <= now;
+const isOwed = (resource: ResourceRecord, coolDownMs: number, now: number): boolean => {
+  if (resource.status !== 'failed' || resource.recovery !== undefined) return false;
+  const dueAt = resource.retryAt ?? resource.since + OWED_AFTER_MS;
+  // Put off for longer than anybody puts off: the clock was set back since.
+  return dueAt <= now || dueAt > now + Math.max(PUT_OFF_MS_MAX, 2 * coolDownMs);
+};
 
 /** Failed resources that no recovery owns: their start was lost, or was refused a while ago. */
 const startOwed = async (runtime: Runtime, orphaned: boolean): Promise<number> => {
-  const { resources } = await runtime.fleet.snapshot();
-  const now = runtime.clock.now();
-  const owed = resources.filter((resource) => isOwed(resource, orphaned ? now + OWED_AFTER_MS : now));
+  const { resources, labscapes } = await runtime.fleet.snapshot();
+  const now = runtime.clock.now() + (orphaned ? OWED_AFTER_MS : 0);
+  const owed = resources.filter((resource) =>
+    isOwed(resource, labscapes.get(resource.labscape)?.policy.coolDownMs ?? 0, now),
+  );
   const outcomes = await Promise.all(
     owed.map((r) =>
       runtime.executions.start({ resource: r.id, epoch: r.epoch, attempt: r.attempt, trigger: 'reconciler' }),

@@ -1,12 +1,12 @@
-import { judge } from '../health/detector.ts';
+import { type Judged, judge } from '../health/detector.ts';
 import type { Status } from '../schemas/status.ts';
 import { pendingGroups } from '../store/groups.ts';
-import { type BeatRecord, readManyBeats } from '../store/heartbeats.ts';
-import { allLabscapes, type LabscapeRecord } from '../store/labscapes.ts';
+import { decodeBeats, readManyBeats } from '../store/heartbeats.ts';
+import { allLabscapes } from '../store/labscapes.ts';
 import { decodeRecovery, recoveriesPage } from '../store/recoveries.ts';
 import { type ResourceRecord, resourcesOf } from '../store/resources.ts';
 import type { Runtime } from './runtime.ts';
-import { leaseEndMs } from './verdicts.ts';
+import { type Heard, hear, hearingSince, leaseEndMs, mustStay } from './verdicts.ts';
 
 /** Recoveries shown, newest first, and pending groups counted at most. */
 const RECOVERIES_SHOWN = 20;
@@ -25,14 +25,23 @@ export const fleetStatus = async (runtime: Runtime): Promise<Status> => {
     pendingGroups(runtime.store, PENDING_COUNTED),
   ]);
   const now = runtime.clock.now();
+  const rows = labscapes.map((labscape, index) => {
+    const record = beats[index] ?? decodeBeats(labscape.id, undefined);
+    const heard = hear(runtime, record, labscape.policy, now);
+    return { labscape, heard, resources: resources[index] ?? [] };
+  });
+  const since = hearingSince(
+    rows.map(({ heard }) => heard),
+    now,
+  );
   const oldest = Math.min(...pending.map((group) => group.since));
   return {
     at: now,
-    labscapes: labscapes.map((labscape, index) => ({
+    labscapes: rows.map(({ labscape, heard, resources: own }) => ({
       id: labscape.id,
       mode: labscape.policy.mode,
       maintenance: labscape.maintenance,
-      resources: (resources[index] ?? []).map((r) => resourceStatus(r, labscape, beats[index], now)),
+      resources: own.map((r) => resourceStatus(r, heard, since)),
     })),
     recoveries: recoveries.items.map(decodeRecovery).map((recovery) => ({
       id: recovery.id,
@@ -44,17 +53,26 @@ export const fleetStatus = async (runtime: Runtime): Promise<Status> => {
   };
 };
 
+/** As the detector judges, and it does not judge silence while it is not sure to hear. */
+const verdictOf = (resource: ResourceRecord, heard: Heard, since: number | undefined): Judged => {
+  const { beats, policy, readAt } = heard;
+  const judged = judge(beats.pulses.get(resource.id), readAt, {
+    beatMs: policy.beatMs,
+    leaseEndMs: leaseEndMs(policy),
+  });
+  if (judged.verdict !== 'suspect' && judged.verdict !== 'failed') return judged;
+  if (since === undefined) return { verdict: 'unknown', reason: 'nobody is heard: no verdict falls' };
+  if (!mustStay(heard, since)) return judged;
+  return { verdict: 'unknown', reason: 'hearing again only now: no verdict falls for the time of a lease' };
+};
+
 const resourceStatus = (
   resource: ResourceRecord,
-  labscape: LabscapeRecord,
-  beats: BeatRecord | undefined,
-  now: number,
+  heard: Heard,
+  since: number | undefined,
 ): Status['labscapes'][number]['resources'][number] => {
-  const pulse = beats?.pulses.get(resource.id);
-  const { verdict, reason } = judge(pulse, now, {
-    beatMs: labscape.policy.beatMs,
-    leaseEndMs: leaseEndMs(labscape.policy),
-  });
+  const pulse = heard.beats.pulses.get(resource.id);
+  const { verdict, reason } = verdictOf(resource, heard, since);
   return {
     id: resource.id,
     status: resource.status,

@@ -3,13 +3,13 @@ import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../lib/audit/event.ts';
 import { type Membership, placeWrites } from '../../lib/store/allocation-writes.ts';
 import type { AllocationRecord } from '../../lib/store/allocations.ts';
-import type { GroupRecord } from '../../lib/store/groups.ts';
 import { readResources } from '../../lib/store/resources.ts';
 import { Store } from '../../lib/store/store.ts';
 import { readSlices, readTenant } from '../../lib/store/tenants.ts';
 import { BareTable } from './bare-table.ts';
 import { type Figure, figureOf, percentile } from './figures.ts';
 import { type Bench, setCapacity, setUpFleet, startBench, TENANT, vector } from './rig.ts';
+import { emptyGroup } from './seed.ts';
 
 const ROUNDS = 1_500;
 const WARM_UP = 200;
@@ -136,17 +136,4 @@ const bareWrites = async (bench: Bench, bare: BareTable): Promise<(round: number
       (write) => write.item,
     );
   };
-};
-
-const emptyGroup: Omit<GroupRecord, 'id' | 'resource' | 'labscape' | 'demand'> = {
-  ...{ epoch: 1, status: 'placed', class: 'normal', kind: 'n.bench', constraints: {}, count: 1, load: 1 },
-  ...{
-    recovery: undefined,
-    runningEpoch: 0,
-    runningCount: 0,
-    heldUntil: undefined,
-    heldBy: undefined,
-    reason: undefined,
-    since: 0,
-  },
 };

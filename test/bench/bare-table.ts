@@ -1,4 +1,9 @@
-import { DynamoDBClient, type TransactWriteItem, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
+import {
+  type DynamoDBClient,
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
+} from '@aws-sdk/client-dynamodb';
+import { dynamodbClient } from '../../lib/store/dynamodb-client.ts';
 import type { Bench } from './rig.ts';
 
 /** The same engine without anything of ours in between: the floor that figures are held against. */
@@ -8,7 +13,7 @@ export class BareTable {
   readonly audit: string;
 
   constructor(bench: Bench) {
-    this.client = new DynamoDBClient({
+    this.client = dynamodbClient({
       endpoint: bench.host.engine.url,
       region: 'local',
       credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },

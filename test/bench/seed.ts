@@ -1,6 +1,7 @@
 import { BatchWriteItemCommand, DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { encodeGroupRef, kindOf } from '../../lib/allocation/groups.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../lib/audit/event.ts';
+import type { Constraints } from '../../lib/schemas/allocation.ts';
 import type { Vector } from '../../lib/schemas/common.ts';
 import { profileOf } from '../../lib/services/allocate.ts';
 import { type AllocationRecord, encodeAllocation } from '../../lib/store/allocations.ts';
@@ -23,6 +24,7 @@ export interface Seed {
   readonly groups: number;
   readonly allocations: number;
   readonly demand: Vector;
+  readonly constraints?: Constraints;
 }
 
 /**
@@ -63,26 +65,25 @@ export const seedAllocations = async (bench: Bench, seed: Seed): Promise<readonl
 
 const groupOf = (seed: Seed, index: number): GroupRecord => {
   const count = Math.floor(seed.allocations / seed.groups) + (index < seed.allocations % seed.groups ? 1 : 0);
+  const constraints = seed.constraints ?? {};
   return {
+    ...emptyGroup,
     id: `seed-group-${index}`,
     resource: seed.resource,
     labscape: seed.labscape,
-    epoch: 1,
-    status: 'placed',
-    class: 'normal',
-    kind: kindOf('normal', profileOf({ constraints: {} })),
-    constraints: {},
+    kind: kindOf('normal', profileOf({ constraints })),
+    constraints,
     demand: mapVector((d) => seed.demand[d] * count),
     count,
     load: count,
-    recovery: undefined,
-    runningEpoch: 0,
-    runningCount: 0,
-    heldUntil: undefined,
-    heldBy: undefined,
-    reason: undefined,
-    since: 0,
   };
+};
+
+/** A group as it is born, but for its place and what it holds. */
+export const emptyGroup: Omit<GroupRecord, 'id' | 'resource' | 'labscape' | 'demand'> = {
+  ...{ epoch: 1, status: 'placed', class: 'normal', kind: 'n.bench', constraints: {}, count: 1, load: 1 },
+  ...{ recovery: undefined, runningEpoch: 0, runningCount: 0, heldUntil: undefined, heldBy: undefined },
+  ...{ reason: undefined, since: 0 },
 };
 
 const allocationOf = (
@@ -101,7 +102,7 @@ const allocationOf = (
     {
       class: 'normal',
       demand: seed.demand,
-      constraints: {},
+      constraints: group.constraints,
       group: group.id,
       born: index < seed.groups,
       resource: seed.resource,
@@ -116,7 +117,7 @@ const allocationOf = (
     group: group.id,
     class: 'normal',
     demand: seed.demand,
-    constraints: {},
+    constraints: group.constraints,
     leaseUntil: undefined,
     spec: undefined,
     requestHash: 'seed',
