@@ -1,46 +1,4 @@
-import { apiHandler } from '../../lib/http/api-handler.ts';
-import { getPrincipal, setPrincipal } from '../../lib/services/principals.ts';
-import { requesterOf } from '../requester.ts';
-import { apiDeps, runtime } from '../runtime.ts';
+import { runtime } from '../runtime.ts';
+import { serve } from './serve.ts';
 
-const control = runtime();
-
-const view = (principal: Awaited<ReturnType<typeof getPrincipal>>) => ({
-  id: principal.id,
-  status: principal.status,
-  ...(principal.reason === undefined ? {} : { reason: principal.reason }),
-  ...(principal.changedAt === undefined ? {} : { changedAt: principal.changedAt }),
-});
-
-export const handler = apiHandler(
-  'principals',
-  {
-    getPrincipal: async (request) => {
-      request.permit({});
-      return { status: 200, body: view(await getPrincipal(control, request.params.principal)) };
-    },
-    revokePrincipal: async (request) => {
-      request.permit({});
-      await request.cleared();
-      const { params, body } = request;
-      return {
-        status: 200,
-        body: view(
-          await setPrincipal(control, params.principal, 'revoked', body.reason, requesterOf(request)),
-        ),
-      };
-    },
-    reinstatePrincipal: async (request) => {
-      request.permit({});
-      await request.cleared();
-      const { params, body } = request;
-      return {
-        status: 200,
-        body: view(
-          await setPrincipal(control, params.principal, 'active', body.reason, requesterOf(request)),
-        ),
-      };
-    },
-  },
-  apiDeps(control),
-);
+export const handler = serve(runtime());

@@ -1,38 +1,10 @@
-import { Logger } from '@aws-lambda-powertools/logger';
-import type { Context } from 'aws-lambda';
 import * as z from 'zod';
-import { AlarmBinding, AlarmMessage, SnsEvent } from '../../lib/schemas/alarm.ts';
-import { type AlarmOutcome, takeAlarm } from '../../lib/services/alarm.ts';
+import { AlarmBinding } from '../../lib/schemas/alarm.ts';
 import { executions } from '../executions.ts';
 import { runtime } from '../runtime.ts';
+import { serve } from './serve.ts';
 
-const control = runtime(executions());
-const log = new Logger({ serviceName: 'recovery-trigger' });
-const policy = {
+export const handler = serve(runtime(executions()), {
   bindings: z.array(AlarmBinding).parse(JSON.parse(process.env['ALARM_BINDINGS'] ?? '[]')),
   accounts: (process.env['ALARM_ACCOUNTS'] ?? '').split(',').filter((account) => account !== ''),
-};
-
-/** Called by SNS when an alarm changes its state. A message that is no alarm's is logged and let go: it would never parse. */
-export const handler = async (event: unknown, context: Context): Promise<readonly AlarmOutcome[]> => {
-  const outcomes: AlarmOutcome[] = [];
-  for (const { Sns } of SnsEvent.parse(event).Records) {
-    const message = parse(Sns.Message);
-    if (message === undefined) {
-      log.warn('not an alarm', { messageId: Sns.MessageId });
-      continue;
-    }
-    const outcome = await takeAlarm(control, message, policy, context.awsRequestId);
-    log.info('alarm', { ...outcome });
-    outcomes.push(outcome);
-  }
-  return outcomes;
-};
-
-const parse = (text: string): AlarmMessage | undefined => {
-  try {
-    return AlarmMessage.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-};
+});

@@ -1,0 +1,92 @@
+import * as z from 'zod';
+import { ProblemError } from '../../lib/errors.ts';
+import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
+import { allocate } from '../../lib/services/allocate.ts';
+import { AllocationCursor, listAllocations } from '../../lib/services/list-allocations.ts';
+import { getAllocation, release, renew } from '../../lib/services/release.ts';
+import type { Runtime } from '../../lib/services/runtime.ts';
+import { requesterOf } from '../requester.ts';
+import { apiDeps } from '../runtime.ts';
+
+const STATUS = { created: 201, existing: 200, waiting: 202 } as const;
+const Cursor = z.strictObject({ at: AllocationCursor });
+
+interface OfTenant {
+  readonly caller: { readonly tenant?: string };
+  permit(target: { tenant?: string }): void;
+}
+
+/** Whose allocations: the caller's own unless another is named, which only operators may. */
+const tenantOf = (request: OfTenant, named: string | undefined): string => {
+  const tenant = named ?? request.caller.tenant;
+  if (tenant === undefined) {
+    throw new ProblemError('invalid-input', 'say whose allocation: you have no tenant of your own', {
+      errors: [{ field: 'tenant', reason: 'is required for callers without a tenant of their own' }],
+    });
+  }
+  request.permit({ tenant });
+  return tenant;
+};
+
+/** The function around what it needs from outside. */
+export const serve = (control: Runtime): ApiHandler =>
+  apiHandler(
+    'allocations',
+    {
+      allocate: async (request) => {
+        const { body: input, idempotencyKey, cleared } = request;
+        const tenant = tenantOf(request, input.tenant);
+        const requester = requesterOf(request);
+        const { kind, allocation } = await allocate(control, {
+          tenant,
+          input,
+          idempotencyKey,
+          requester,
+          cleared,
+        });
+        return {
+          status: STATUS[kind],
+          body: allocation,
+          headers: { location: `/allocations/${allocation.id}` },
+        };
+      },
+      listAllocations: async (request) => {
+        const tenant = tenantOf(request, request.query.tenant);
+        const from = decodeCursor(Cursor, request.query.cursor);
+        const page = await listAllocations(
+          control,
+          tenant,
+          request.query.limit ?? PAGE_SIZE_DEFAULT,
+          from?.at,
+        );
+        return {
+          status: 200,
+          body: {
+            items: page.items,
+            ...(page.next === undefined ? {} : { next: encodeCursor({ at: page.next }) }),
+          },
+        };
+      },
+      getAllocation: async (request) => {
+        const tenant = tenantOf(request, request.query.tenant);
+        return { status: 200, body: await getAllocation(control, { tenant, id: request.params.allocation }) };
+      },
+      releaseAllocation: async (request) => {
+        const tenant = tenantOf(request, request.query.tenant);
+        await request.cleared();
+        return {
+          status: 200,
+          body: await release(control, { tenant, id: request.params.allocation }, requesterOf(request)),
+        };
+      },
+      renewAllocation: async (request) => {
+        const tenant = tenantOf(request, request.query.tenant);
+        await request.cleared();
+        const ref = { tenant, id: request.params.allocation };
+        return { status: 200, body: await renew(control, ref, request.body.leaseMs, requesterOf(request)) };
+      },
+    },
+    apiDeps(control),
+  );

@@ -1,0 +1,35 @@
+import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
+import { EventPosition, entityEvents, eventsBetween, verifyEntity } from '../../lib/services/audit.ts';
+import type { Runtime } from '../../lib/services/runtime.ts';
+import { apiDeps } from '../runtime.ts';
+
+const DAY_MS = 86_400_000;
+
+/** The function around what it needs from outside. */
+export const serve = (control: Runtime): ApiHandler =>
+  apiHandler(
+    'audit',
+    {
+      listEvents: async (request) => {
+        request.permit({});
+        const { entity, from, to, cursor, limit = PAGE_SIZE_DEFAULT } = request.query;
+        const position = decodeCursor(EventPosition, cursor);
+        const toMs = to ?? control.clock.now();
+        const page =
+          entity === undefined
+            ? await eventsBetween(control, { fromMs: from ?? toMs - DAY_MS, toMs }, limit, position)
+            : await entityEvents(control, entity, limit, position);
+        return {
+          status: 200,
+          body: { items: page.items, ...(page.next === undefined ? {} : { next: encodeCursor(page.next) }) },
+        };
+      },
+      verifyChain: async (request) => {
+        request.permit({});
+        return { status: 200, body: await verifyEntity(control, request.query.entity) };
+      },
+    },
+    apiDeps(control),
+  );

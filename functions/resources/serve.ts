@@ -1,0 +1,110 @@
+import { etag } from '../../lib/http/answer.ts';
+import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { listResources, ResourcePosition } from '../../lib/services/list-resources.ts';
+import { drainResource, failResource } from '../../lib/services/recovery-start.ts';
+import {
+  changeStatus,
+  editResource,
+  getResource,
+  registerResource,
+  resourceView,
+} from '../../lib/services/resources.ts';
+import type { Runtime } from '../../lib/services/runtime.ts';
+import { requesterOf } from '../requester.ts';
+import { apiDeps } from '../runtime.ts';
+
+/** The function around what it needs from outside. */
+export const serve = (control: Runtime): ApiHandler =>
+  apiHandler(
+    'resources',
+    {
+      registerResource: async (request) => {
+        request.permit({ labscape: request.body.labscape });
+        await request.cleared();
+        const resource = await registerResource(control, request.body, requesterOf(request));
+        return {
+          status: 201,
+          body: resourceView(resource),
+          headers: { ...etag(resource.cfg), location: `/resources/${resource.id}` },
+        };
+      },
+      listResources: async (request) => {
+        const { labscape, cursor, limit } = request.query;
+        request.permit(labscape === undefined ? {} : { labscape });
+        const page = await listResources(control, {
+          labscape,
+          limit,
+          from: decodeCursor(ResourcePosition, cursor),
+        });
+        return {
+          status: 200,
+          body: { items: page.items, ...(page.next === undefined ? {} : { next: encodeCursor(page.next) }) },
+        };
+      },
+      getResource: async (request) => {
+        const resource = await getResource(control, request.params.resource);
+        request.permit({ labscape: resource.labscape, resource: resource.id });
+        return { status: 200, body: resourceView(resource), headers: etag(resource.cfg) };
+      },
+      editResource: async (request) => {
+        const { params, body, ifMatch } = request;
+        request.permit({ resource: params.resource });
+        await request.cleared();
+        const resource = await editResource(control, params.resource, body, ifMatch, requesterOf(request));
+        return { status: 200, body: resourceView(resource), headers: etag(resource.cfg) };
+      },
+      failResource: async (request) => {
+        request.permit({ resource: request.params.resource });
+        await request.cleared();
+        return {
+          status: 202,
+          body: await failResource(
+            control,
+            request.params.resource,
+            request.body.reason,
+            requesterOf(request),
+          ),
+        };
+      },
+      drainResource: async (request) => {
+        request.permit({ resource: request.params.resource });
+        await request.cleared();
+        return { status: 202, body: await drainResource(control, request.params.resource) };
+      },
+      activateResource: async (request) => {
+        request.permit({ resource: request.params.resource });
+        await request.cleared();
+        const change = {
+          type: 'resource.activated',
+          to: 'healthy',
+          reason: request.body.reason,
+          unlocked: true,
+        } as const;
+        return {
+          status: 200,
+          body: resourceView(
+            await changeStatus(control, request.params.resource, change, requesterOf(request)),
+          ),
+        };
+      },
+      retireResource: async (request) => {
+        request.permit({ resource: request.params.resource });
+        await request.cleared();
+        const change = {
+          type: 'resource.retired',
+          to: 'retired',
+          reason: request.body.reason,
+          unlocked: true,
+          empty: true,
+        } as const;
+        return {
+          status: 200,
+          body: resourceView(
+            await changeStatus(control, request.params.resource, change, requesterOf(request)),
+          ),
+        };
+      },
+    },
+    apiDeps(control),
+  );

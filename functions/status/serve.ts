@@ -1,0 +1,26 @@
+import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { openApiDocument } from '../../lib/http/openapi.ts';
+import type { Runtime } from '../../lib/services/runtime.ts';
+import { fleetStatus } from '../../lib/services/status.ts';
+import { VERSION } from '../../lib/version.ts';
+import { apiDeps } from '../runtime.ts';
+
+let document: unknown;
+
+/** The function around what it needs from outside. */
+export const serve = (control: Runtime): ApiHandler =>
+  apiHandler(
+    'status',
+    {
+      getHealth: async () => ({ status: 200, body: { status: 'ok', version: VERSION } }),
+      getOpenApi: async () => {
+        document ??= openApiDocument(VERSION);
+        return { status: 200, body: document };
+      },
+      getStatus: async (request) => {
+        request.permit({});
+        return { status: 200, body: await fleetStatus(control) };
+      },
+    },
+    apiDeps(control),
+  );
