@@ -1,7 +1,10 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
 import type { Executions } from '../lib/services/runtime.ts';
+import { CLIENT_BOUNDS } from '../lib/store/dynamodb-client.ts';
 import { stateMachineExecutions } from '../lib/workflow/executions.ts';
+
+export const stepFunctionsClient = (): SFNClient => new SFNClient({ ...CLIENT_BOUNDS });
 
 /** The recovery state machine of this stage. */
 export const executions = (): Executions =>
-  stateMachineExecutions(new SFNClient({ maxAttempts: 4 }), process.env['STATE_MACHINE_ARN'] ?? '');
+  stateMachineExecutions(stepFunctionsClient(), process.env['STATE_MACHINE_ARN'] ?? '');

@@ -40,6 +40,18 @@ export interface ProblemOptions {
   readonly retryAfterS?: number;
 }
 
+/**
+ * Written by a newer version than this code knows: to go on would misread it. While a rollout moves callers, the same
+ * call may meet newer code a moment later, so it is worth another try. Named for the state machine's Retry.
+ */
+export class NewerVersion extends Error {
+  override readonly name = 'NewerVersion';
+
+  constructor(what: string, version: number, known: number) {
+    super(`${what} is of version ${version}; this code knows up to ${known}`);
+  }
+}
+
 /** The only error a handler shows to its caller. `message` says what is wrong and what to do now. */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';

@@ -22,6 +22,7 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
+import { TASK_VERSION } from '../../lib/workflow/task-version.ts';
 import type { StageConfig } from '../config.ts';
 
 /** Longer than the function may take, so that its own timeout is the error that is seen. */
@@ -35,6 +36,8 @@ const TRANSIENT = [
   'Throttled',
   'StoreUnavailable',
   'LostRace',
+  // While a rollout moves callers to newer code, the next call may meet it.
+  'NewerVersion',
   'Lambda.ServiceException',
   'Lambda.AWSLambdaException',
   'Lambda.SdkClientException',
@@ -119,7 +122,7 @@ const WAITS: readonly Wait[] = [
 export const PHASE_NAMES: readonly string[] = [...PHASES, ...WAITS].map(({ name }) => name);
 
 /** What every task is told: the execution's input, and the answer of the phase before (`{}` at first). */
-const CARRIED = { input: JsonPath.objectAt('$.input'), last: JsonPath.objectAt('$.last') };
+const CARRIED = { v: TASK_VERSION, input: JsonPath.objectAt('$.input'), last: JsonPath.objectAt('$.last') };
 
 export interface RecoveryMachineProps {
   readonly config: StageConfig;
@@ -181,8 +184,7 @@ export class RecoveryMachine extends Construct {
       lambdaFunction: this.#handler,
       payload: TaskInput.fromObject({
         phase: name,
-        input: JsonPath.objectAt('$.input'),
-        last: JsonPath.objectAt('$.last'),
+        ...CARRIED,
       }),
       payloadResponseOnly: true,
       resultPath: '$.last',

@@ -43,8 +43,16 @@ export class RunnableMachine {
   readonly #tasks: readonly (readonly [string, 'plain' | 'wait', string])[];
   readonly #invoke: Invoke;
   readonly #tokens: TaskTokens;
+  readonly #retriesAtOnce: boolean;
 
-  constructor(machine: LocalMachine, invoke: Invoke, tokens: TaskTokens) {
+  /** With `retriesAtOnce` the pauses between the tries of a task are left to whoever invokes it. */
+  constructor(
+    machine: LocalMachine,
+    invoke: Invoke,
+    tokens: TaskTokens,
+    options: { readonly retriesAtOnce?: boolean } = {},
+  ) {
+    this.#retriesAtOnce = options.retriesAtOnce ?? false;
     this.name = machine.name;
     this.arn = machine.arn;
     this.#invoke = invoke;
@@ -78,7 +86,11 @@ export class RunnableMachine {
         kind === 'plain'
           ? async (payload) => this.#call(resource, payload)
           : async (payload) => this.#wait(executionArn, payload);
-    const run = this.#machine.run(input as JsonValue, { overrides: { taskResourceLocalHandlers }, context });
+    const retryIntervalOverrides = this.#retriesAtOnce
+      ? Object.fromEntries(this.#tasks.map(([state]) => [state, 0]))
+      : {};
+    const overrides = { taskResourceLocalHandlers, retryIntervalOverrides };
+    const run = this.#machine.run(input as JsonValue, { overrides, context });
     return { result: run.result, abort: run.abort };
   }
 

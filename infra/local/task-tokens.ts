@@ -27,31 +27,50 @@ interface Waiting {
   readonly settle: (outcome: { output: unknown } | { error: StateError }) => void;
 }
 
+/** Where time and tokens come from: the machine's own, unless a simulation brings others. */
+export interface TokenSource {
+  /** Calls `run` after `ms`, for a task of `execution`; returns how to call it off. */
+  after(execution: string, ms: number, run: () => void): () => void;
+  newToken(): string;
+}
+
+const REAL: TokenSource = {
+  after: (_execution, ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+  newToken: () => randomUUID(),
+};
+
 /** The tasks that wait for an answer. */
 export class TaskTokens {
+  readonly #source: TokenSource;
   readonly #waiting = new Map<string, Waiting>();
   readonly #ended = new Set<string>();
+
+  constructor(source: TokenSource = REAL) {
+    this.#source = source;
+  }
 
   /**
    * Calls `begin` with a new token, then waits until somebody answers it. Throws States.Timeout after `timeoutS`,
    * and what `begin` throws.
    */
   async wait(execution: string, timeoutS: number, begin: (token: string) => Promise<void>): Promise<unknown> {
-    const token = randomUUID();
+    const token = this.#source.newToken();
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#waiting.set(token, {
       execution,
       settle: (outcome) => ('error' in outcome ? reject(outcome.error) : resolve(outcome.output)),
     });
-    const timer = setTimeout(
-      () => reject(new StateError('States.Timeout', `no answer in ${timeoutS} s`)),
-      Math.min(timeoutS, WAIT_MAX_S) * 1000,
+    const callOff = this.#source.after(execution, Math.min(timeoutS, WAIT_MAX_S) * 1000, () =>
+      reject(new StateError('States.Timeout', `no answer in ${timeoutS} s`)),
     );
     begin(token).catch(reject);
     try {
       return await promise;
     } finally {
-      clearTimeout(timer);
+      callOff();
       this.#end(token);
     }
   }

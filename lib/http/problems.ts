@@ -24,6 +24,8 @@ function toProblem(error: unknown): ProblemError {
   if (name === 'BadStartKey') return badCursor();
   const options = (retryAfterS: number): ProblemOptions => ({ cause: error, retryAfterS });
   if (name === 'Throttled') return new ProblemError('unavailable', '', options(THROTTLED_RETRY_S));
+  // A rollout or a rollback is under way.
+  if (name === 'NewerVersion') return new ProblemError('unavailable', '', options(OUTAGE_RETRY_S));
   if (name === 'StoreUnavailable') return new ProblemError('unavailable', '', options(OUTAGE_RETRY_S));
   return new ProblemError('internal', '', { cause: error });
 }

@@ -3,6 +3,7 @@ import type { Constraints, Spec } from '../schemas/allocation.ts';
 import { CLASSES, type Class, type Vector } from '../schemas/common.ts';
 import {
   compact,
+  ITEM_VERSION,
   type Item,
   J,
   N,
@@ -14,6 +15,7 @@ import {
   str,
   vectorAttributes,
   vectorOf,
+  versioned,
 } from './attributes.ts';
 import { ALLOCATION_SHARDS, allocationPartition, FIND_SHARDS, find, keys, timeKey } from './keys.ts';
 import type { Page, Store } from './store.ts';
@@ -41,7 +43,7 @@ export const TOMBSTONE_MS = 48 * 3_600_000;
 
 const STATES = ['active', 'released', 'expired'] as const;
 
-export const decodeAllocation = (item: Item): AllocationRecord => {
+export const decodeAllocation = versioned((item: Item): AllocationRecord => {
   const spec = optStr(item, 'spec');
   return {
     tenant: str(item, 'tenant'),
@@ -59,7 +61,7 @@ export const decodeAllocation = (item: Item): AllocationRecord => {
     createdAt: num(item, 'createdAt'),
     endedAt: optNum(item, 'endedAt'),
   };
-};
+});
 
 /** A leased allocation stands in the sparse index, ordered by expiry. */
 export const leaseEntry = (tenant: string, id: string, leaseUntil: number): Item => ({
@@ -70,7 +72,7 @@ export const leaseEntry = (tenant: string, id: string, leaseUntil: number): Item
 export const encodeAllocation = (allocation: AllocationRecord): Item => ({
   ...keys.allocation(allocation.tenant, allocation.id),
   ...compact({
-    v: N(1),
+    v: N(ITEM_VERSION),
     tenant: S(allocation.tenant),
     id: S(allocation.id),
     state: S(allocation.state),

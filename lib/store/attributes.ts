@@ -1,4 +1,5 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { NewerVersion } from '../errors.ts';
 import type { Vector } from '../schemas/common.ts';
 
 export type Item = Record<string, AttributeValue>;
@@ -33,6 +34,24 @@ export const strings = (item: Item, name: string): readonly string[] => item[nam
 /** A member of a fixed list, e.g. a status. */
 export const oneOf = <T extends string>(item: Item, name: string, values: readonly T[]): T =>
   values.find((value) => value === item[name]?.S) ?? missing(item, name);
+
+/** Items of all kinds are of this version of their shape; one without `v` is as old as that. */
+export const ITEM_VERSION = 1;
+
+/** Throws NewerVersion: in what a newer code wrote, the same name may mean another thing. */
+export const refuseNewer = (item: Item): void => {
+  const version = Number(item['v']?.N ?? ITEM_VERSION);
+  if (version > ITEM_VERSION)
+    throw new NewerVersion(`item ${item['pk']?.S} ${item['sk']?.S}`, version, ITEM_VERSION);
+};
+
+/** Decodes only what this code knows. */
+export const versioned =
+  <T>(decode: (item: Item) => T) =>
+  (item: Item): T => {
+    refuseNewer(item);
+    return decode(item);
+  };
 
 /** Vectors are four top-level numbers, `<prefix>P/M/S/N`, because counters change by ADD on top level only. */
 export const vectorOf = (item: Item, prefix: string): Vector => ({

@@ -1,8 +1,13 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 
-/** All attempts together must end within the shortest function's timeout, the authoriser's 8 s. */
-const ATTEMPTS_MAX = 3;
-const REQUEST_TIMEOUTS = { connectionTimeout: 500, requestTimeout: 2_000, throwOnRequestTimeout: true };
+/**
+ * How long a client of AWS tries, ms. All attempts that get no answer must end within the shortest timeout of a
+ * function, the authoriser's 8 s, so that the caller hears of an outage and not of a function that was killed.
+ */
+export const CLIENT_BOUNDS = {
+  maxAttempts: 3,
+  requestHandler: { connectionTimeout: 500, requestTimeout: 2_000, throwOnRequestTimeout: true },
+} as const;
 
 const silent = (): void => {};
 
@@ -19,8 +24,7 @@ const withoutInfo = (): NonNullable<DynamoDBClientConfig['logger']> => {
 /** One connection pool; the SDK retries throttling itself with jitter. */
 export const dynamodbClient = (config: DynamoDBClientConfig = {}): DynamoDBClient =>
   new DynamoDBClient({
-    maxAttempts: ATTEMPTS_MAX,
-    requestHandler: REQUEST_TIMEOUTS,
+    ...CLIENT_BOUNDS,
     logger: withoutInfo(),
     ...config,
   });

@@ -1,7 +1,7 @@
 import type { AuditEvent } from '../schemas/audit.ts';
 import type { FailedBy, ResourceStatus } from '../schemas/resource.ts';
 import { within } from '../vector.ts';
-import { BOOL, J, N, S, vectorAttributes } from './attributes.ts';
+import { BOOL, ITEM_VERSION, J, N, S, vectorAttributes } from './attributes.ts';
 import { chainAt } from './conditions.ts';
 import { putEvent } from './events.ts';
 import { newBeatItem } from './heartbeats.ts';
@@ -59,7 +59,7 @@ export const registerWrites = (
   checkItem('labscape', store.tables.state, keys.labscape(resource.labscape), [exists('pk')]),
   putNew('locator', store.tables.state, {
     ...keys.locator(resource.id),
-    v: N(1),
+    v: N(ITEM_VERSION),
     lab: S(resource.labscape),
   }),
   putNew('resource', store.tables.state, encodeResource(resource)),

@@ -2,6 +2,7 @@ import type { Constraints } from '../schemas/allocation.ts';
 import { CLASSES, type Class, type Vector } from '../schemas/common.ts';
 import {
   compact,
+  ITEM_VERSION,
   type Item,
   J,
   N,
@@ -13,6 +14,7 @@ import {
   str,
   vectorAttributes,
   vectorOf,
+  versioned,
 } from './attributes.ts';
 import { find, keys, timeKey } from './keys.ts';
 import type { Store } from './store.ts';
@@ -49,26 +51,28 @@ export interface GroupRecord {
   readonly since: number;
 }
 
-export const decodeGroup = (item: Item): GroupRecord => ({
-  id: str(item, 'id'),
-  resource: optStr(item, 'resource'),
-  labscape: optStr(item, 'lab'),
-  epoch: num(item, 'epoch'),
-  status: oneOf(item, 'status', GROUP_STATUSES),
-  class: oneOf(item, 'class', CLASSES),
-  kind: str(item, 'kind'),
-  constraints: JSON.parse(str(item, 'constraints')) as Constraints,
-  demand: vectorOf(item, 'dem'),
-  count: num(item, 'count'),
-  load: num(item, 'load'),
-  recovery: optStr(item, 'recovery'),
-  runningEpoch: num(item, 'runEpoch'),
-  runningCount: num(item, 'runCount'),
-  heldUntil: optNum(item, 'heldUntil'),
-  heldBy: optStr(item, 'heldBy'),
-  reason: optStr(item, 'reason'),
-  since: num(item, 'since'),
-});
+export const decodeGroup = versioned(
+  (item: Item): GroupRecord => ({
+    id: str(item, 'id'),
+    resource: optStr(item, 'resource'),
+    labscape: optStr(item, 'lab'),
+    epoch: num(item, 'epoch'),
+    status: oneOf(item, 'status', GROUP_STATUSES),
+    class: oneOf(item, 'class', CLASSES),
+    kind: str(item, 'kind'),
+    constraints: JSON.parse(str(item, 'constraints')) as Constraints,
+    demand: vectorOf(item, 'dem'),
+    count: num(item, 'count'),
+    load: num(item, 'load'),
+    recovery: optStr(item, 'recovery'),
+    runningEpoch: num(item, 'runEpoch'),
+    runningCount: num(item, 'runCount'),
+    heldUntil: optNum(item, 'heldUntil'),
+    heldBy: optStr(item, 'heldBy'),
+    reason: optStr(item, 'reason'),
+    since: num(item, 'since'),
+  }),
+);
 
 /** A pending group stands in the sparse index, oldest first within its class. */
 export const pendingEntry = (cls: Class, since: number, id: string): Item => ({
@@ -79,7 +83,7 @@ export const pendingEntry = (cls: Class, since: number, id: string): Item => ({
 export const encodeGroup = (group: GroupRecord): Item => ({
   ...keys.group(group.id),
   ...compact({
-    v: N(1),
+    v: N(ITEM_VERSION),
     id: S(group.id),
     resource: group.resource === undefined ? undefined : S(group.resource),
     lab: group.labscape === undefined ? undefined : S(group.labscape),

@@ -1,6 +1,6 @@
 import type { Pulse } from '../health/detector.ts';
 import type { Order } from '../schemas/heartbeat.ts';
-import { type Item, N, optNum, S, str } from './attributes.ts';
+import { ITEM_VERSION, type Item, N, optNum, refuseNewer, S, str } from './attributes.ts';
 import { keys } from './keys.ts';
 import type { Store } from './store.ts';
 import { type Condition, exists, updateInput } from './update.ts';
@@ -44,6 +44,7 @@ const unpackPulse = (text: string): Pulse => {
 };
 
 export const decodeBeats = (labscape: string, item: Item | undefined): BeatRecord => {
+  if (item !== undefined) refuseNewer(item);
   const pulses = new Map<string, Pulse>();
   const orders: Order[] = [];
   for (const [name, value] of Object.entries(item ?? {})) {
@@ -105,7 +106,7 @@ export const writeBeats = async (
 };
 
 /** The labscape's empty heartbeat item, born with the labscape. */
-export const newBeatItem = (labscape: string): Item => ({ ...keys.beat(labscape), v: N(1) });
+export const newBeatItem = (labscape: string): Item => ({ ...keys.beat(labscape), v: N(ITEM_VERSION) });
 
 /** Leaves an order for any agent of the labscape; it replaces one of an older recovery. */
 export const putOrder = async (store: Store, labscape: string, order: Order): Promise<void> => {

@@ -1,6 +1,19 @@
 import type { ChainHead } from '../audit/event.ts';
 import type { Policy } from '../schemas/labscape.ts';
-import { BOOL, bool, compact, type Item, J, N, num, optStr, S, str } from './attributes.ts';
+import {
+  BOOL,
+  bool,
+  compact,
+  ITEM_VERSION,
+  type Item,
+  J,
+  N,
+  num,
+  optStr,
+  S,
+  str,
+  versioned,
+} from './attributes.ts';
 import { keys } from './keys.ts';
 import type { Store } from './store.ts';
 
@@ -19,25 +32,27 @@ export interface LabscapeRecord {
   readonly joinedAt: number;
 }
 
-export const decodeLabscape = (item: Item): LabscapeRecord => ({
-  id: str(item, 'id'),
-  name: str(item, 'name'),
-  protocolVersion: str(item, 'protocol'),
-  protocolVersions: JSON.parse(str(item, 'protocols')) as string[],
-  publicKey: optStr(item, 'publicKey'),
-  endpoint: optStr(item, 'endpoint'),
-  weight: num(item, 'weight'),
-  policy: JSON.parse(str(item, 'policy')) as Policy,
-  maintenance: bool(item, 'maintenance'),
-  cfg: num(item, 'cfg'),
-  chain: { rev: num(item, 'rev'), head: str(item, 'head') },
-  joinedAt: num(item, 'joinedAt'),
-});
+export const decodeLabscape = versioned(
+  (item: Item): LabscapeRecord => ({
+    id: str(item, 'id'),
+    name: str(item, 'name'),
+    protocolVersion: str(item, 'protocol'),
+    protocolVersions: JSON.parse(str(item, 'protocols')) as string[],
+    publicKey: optStr(item, 'publicKey'),
+    endpoint: optStr(item, 'endpoint'),
+    weight: num(item, 'weight'),
+    policy: JSON.parse(str(item, 'policy')) as Policy,
+    maintenance: bool(item, 'maintenance'),
+    cfg: num(item, 'cfg'),
+    chain: { rev: num(item, 'rev'), head: str(item, 'head') },
+    joinedAt: num(item, 'joinedAt'),
+  }),
+);
 
 export const encodeLabscape = (labscape: LabscapeRecord): Item => ({
   ...keys.labscape(labscape.id),
   ...compact({
-    v: N(1),
+    v: N(ITEM_VERSION),
     id: S(labscape.id),
     name: S(labscape.name),
     protocol: S(labscape.protocolVersion),

@@ -1,5 +1,5 @@
 import type { ChainHead } from '../audit/event.ts';
-import { type Item, N, num, oneOf, optNum, optStr, S, str } from './attributes.ts';
+import { ITEM_VERSION, type Item, N, num, oneOf, optNum, optStr, S, str, versioned } from './attributes.ts';
 import { keys } from './keys.ts';
 import type { Store } from './store.ts';
 
@@ -11,17 +11,19 @@ export interface PrincipalRecord {
   readonly chain: ChainHead;
 }
 
-export const decodePrincipal = (item: Item): PrincipalRecord => ({
-  id: str(item, 'id'),
-  status: oneOf(item, 'status', ['active', 'revoked'] as const),
-  reason: optStr(item, 'reason'),
-  changedAt: optNum(item, 'changedAt'),
-  chain: { rev: num(item, 'rev'), head: str(item, 'head') },
-});
+export const decodePrincipal = versioned(
+  (item: Item): PrincipalRecord => ({
+    id: str(item, 'id'),
+    status: oneOf(item, 'status', ['active', 'revoked'] as const),
+    reason: optStr(item, 'reason'),
+    changedAt: optNum(item, 'changedAt'),
+    chain: { rev: num(item, 'rev'), head: str(item, 'head') },
+  }),
+);
 
 export const encodePrincipal = (principal: PrincipalRecord): Item => ({
   ...keys.principal(principal.id),
-  v: N(1),
+  v: N(ITEM_VERSION),
   id: S(principal.id),
   status: S(principal.status),
   reason: S(principal.reason ?? ''),

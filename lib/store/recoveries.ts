@@ -11,7 +11,20 @@ import {
   TRIGGERS,
   type Trigger,
 } from '../schemas/recovery.ts';
-import { compact, type Item, J, N, num, oneOf, optNum, optStr, S, str } from './attributes.ts';
+import {
+  compact,
+  ITEM_VERSION,
+  type Item,
+  J,
+  N,
+  num,
+  oneOf,
+  optNum,
+  optStr,
+  S,
+  str,
+  versioned,
+} from './attributes.ts';
 import { find, keys, timeKey } from './keys.ts';
 import type { Page, Store } from './store.ts';
 import { attributeEquals, updateInput } from './update.ts';
@@ -74,7 +87,7 @@ const phasesOf = (item: Item): readonly PhaseResult[] =>
 
 const parsed = <T>(item: Item, name: string): T => JSON.parse(str(item, name)) as T;
 
-export const decodeRecovery = (item: Item): RecoveryRecord => {
+export const decodeRecovery = versioned((item: Item): RecoveryRecord => {
   const nextPhase = optStr(item, 'nextPhase');
   const waiting = optStr(item, 'waiting');
   const resource = str(item, 'resource');
@@ -100,7 +113,7 @@ export const decodeRecovery = (item: Item): RecoveryRecord => {
     waiting: waiting === undefined ? undefined : (JSON.parse(waiting) as Waiting),
     chain: { rev: num(item, 'rev'), head: str(item, 'head') },
   };
-};
+});
 
 /** The attributes that phases change. */
 export const recoveryProgress = (recovery: RecoveryRecord): Item =>
@@ -137,7 +150,7 @@ export const recoveryChanges = (
 export const encodeRecovery = (recovery: RecoveryRecord): Item => ({
   ...keys.recovery(recovery.id),
   ...compact({
-    v: N(1),
+    v: N(ITEM_VERSION),
     id: S(recovery.id),
     resource: S(recovery.resource),
     lab: S(recovery.labscape),

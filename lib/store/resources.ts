@@ -5,6 +5,7 @@ import { FAILED_BY, type FailedBy, RESOURCE_STATUSES, type ResourceStatus } from
 import {
   bool,
   compact,
+  ITEM_VERSION,
   type Item,
   J,
   N,
@@ -17,12 +18,10 @@ import {
   strings,
   vectorAttributes,
   vectorOf,
+  versioned,
 } from './attributes.ts';
 import { keys, RESOURCE_SHARDS, resourcePartition } from './keys.ts';
 import type { Store } from './store.ts';
-
-/** Version of the item's shape; a reader of another version must migrate it first. */
-export const RESOURCE_ITEM_VERSION = 1;
 
 export interface ResourceRecord {
   readonly id: string;
@@ -57,35 +56,37 @@ export interface ResourceRecord {
   readonly moving: boolean;
 }
 
-export const decodeResource = (item: Item): ResourceRecord => ({
-  id: str(item, 'id'),
-  labscape: str(item, 'lab'),
-  status: oneOf(item, 'status', RESOURCE_STATUSES),
-  since: num(item, 'since'),
-  statusReason: str(item, 'statusReason'),
-  capacity: vectorOf(item, 'cap'),
-  limit: vectorOf(item, 'lim'),
-  fill: vectorOf(item, 'fil'),
-  used: vectorOf(item, 'used'),
-  labels: JSON.parse(str(item, 'labels')) as Labels,
-  epoch: num(item, 'epoch'),
-  cfg: num(item, 'cfg'),
-  chain: { rev: num(item, 'rev'), head: str(item, 'head') },
-  groups: strings(item, 'groupIds').map(decodeGroupRef),
-  assignmentRevision: num(item, 'assignRev'),
-  recovery: optStr(item, 'recovery'),
-  attempt: num(item, 'attempt'),
-  lastRecoveryEndedAt: optNum(item, 'recoveredAt'),
-  failedBy: item['failedBy'] === undefined ? undefined : oneOf(item, 'failedBy', FAILED_BY),
-  retryAt: optNum(item, 'retryAt'),
-  acknowledgedEpoch: num(item, 'ackEpoch'),
-  moving: bool(item, 'moving'),
-});
+export const decodeResource = versioned(
+  (item: Item): ResourceRecord => ({
+    id: str(item, 'id'),
+    labscape: str(item, 'lab'),
+    status: oneOf(item, 'status', RESOURCE_STATUSES),
+    since: num(item, 'since'),
+    statusReason: str(item, 'statusReason'),
+    capacity: vectorOf(item, 'cap'),
+    limit: vectorOf(item, 'lim'),
+    fill: vectorOf(item, 'fil'),
+    used: vectorOf(item, 'used'),
+    labels: JSON.parse(str(item, 'labels')) as Labels,
+    epoch: num(item, 'epoch'),
+    cfg: num(item, 'cfg'),
+    chain: { rev: num(item, 'rev'), head: str(item, 'head') },
+    groups: strings(item, 'groupIds').map(decodeGroupRef),
+    assignmentRevision: num(item, 'assignRev'),
+    recovery: optStr(item, 'recovery'),
+    attempt: num(item, 'attempt'),
+    lastRecoveryEndedAt: optNum(item, 'recoveredAt'),
+    failedBy: item['failedBy'] === undefined ? undefined : oneOf(item, 'failedBy', FAILED_BY),
+    retryAt: optNum(item, 'retryAt'),
+    acknowledgedEpoch: num(item, 'ackEpoch'),
+    moving: bool(item, 'moving'),
+  }),
+);
 
 export const encodeResource = (resource: ResourceRecord): Item => ({
   ...keys.resource(resource.labscape, resource.id),
   ...compact({
-    v: N(RESOURCE_ITEM_VERSION),
+    v: N(ITEM_VERSION),
     id: S(resource.id),
     lab: S(resource.labscape),
     status: S(resource.status),

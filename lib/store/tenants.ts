@@ -1,6 +1,16 @@
 import type { ChainHead } from '../audit/event.ts';
 import type { Vector } from '../schemas/common.ts';
-import { type Item, N, num, S, str, vectorAttributes, vectorOf } from './attributes.ts';
+import {
+  ITEM_VERSION,
+  type Item,
+  N,
+  num,
+  S,
+  str,
+  vectorAttributes,
+  vectorOf,
+  versioned,
+} from './attributes.ts';
 import { keys } from './keys.ts';
 import type { Store } from './store.ts';
 
@@ -19,17 +29,19 @@ export interface QuotaSlice {
   readonly used: Vector;
 }
 
-export const decodeTenant = (item: Item): TenantRecord => ({
-  id: str(item, 'id'),
-  quota: vectorOf(item, 'quota'),
-  slices: num(item, 'slices'),
-  cfg: num(item, 'cfg'),
-  chain: { rev: num(item, 'rev'), head: str(item, 'head') },
-});
+export const decodeTenant = versioned(
+  (item: Item): TenantRecord => ({
+    id: str(item, 'id'),
+    quota: vectorOf(item, 'quota'),
+    slices: num(item, 'slices'),
+    cfg: num(item, 'cfg'),
+    chain: { rev: num(item, 'rev'), head: str(item, 'head') },
+  }),
+);
 
 export const encodeTenant = (tenant: TenantRecord): Item => ({
   ...keys.tenant(tenant.id),
-  v: N(1),
+  v: N(ITEM_VERSION),
   id: S(tenant.id),
   slices: N(tenant.slices),
   cfg: N(tenant.cfg),
@@ -38,15 +50,17 @@ export const encodeTenant = (tenant: TenantRecord): Item => ({
   ...vectorAttributes('quota', tenant.quota),
 });
 
-export const decodeSlice = (item: Item): QuotaSlice => ({
-  index: num(item, 'index'),
-  cap: vectorOf(item, 'cap'),
-  used: vectorOf(item, 'used'),
-});
+export const decodeSlice = versioned(
+  (item: Item): QuotaSlice => ({
+    index: num(item, 'index'),
+    cap: vectorOf(item, 'cap'),
+    used: vectorOf(item, 'used'),
+  }),
+);
 
 export const encodeSlice = (tenant: string, slice: QuotaSlice): Item => ({
   ...keys.quota(tenant, slice.index),
-  v: N(1),
+  v: N(ITEM_VERSION),
   index: N(slice.index),
   ...vectorAttributes('cap', slice.cap),
   ...vectorAttributes('used', slice.used),

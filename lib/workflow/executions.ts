@@ -9,6 +9,7 @@ import {
   TaskTimedOut,
 } from '@aws-sdk/client-sfn';
 import { type ExecutionInput, type Executions, executionName } from '../services/runtime.ts';
+import { TASK_VERSION } from './task-version.ts';
 
 /** A task that has timed out, was answered before, or belongs to an execution that ended. */
 const isGone = (error: unknown): boolean =>
@@ -32,7 +33,7 @@ export const stateMachineExecutions = (client: SFNClient, stateMachineArn: strin
         new StartExecutionCommand({
           stateMachineArn,
           name: executionName(input),
-          input: JSON.stringify(input),
+          input: JSON.stringify({ v: TASK_VERSION, ...input }),
         }),
       );
       return 'started';

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import type { Clock } from '../clock.ts';
 import { Id } from '../schemas/common.ts';
 import { PhaseResult, Trigger } from '../schemas/recovery.ts';
+import { refuseNewerTask } from './task-version.ts';
 
 /** What the state machine passes on from its own input; see docs/architecture.md. */
 export const RecoveryTaskInput = z.object({
@@ -15,6 +16,10 @@ export const RecoveryTaskInput = z.object({
   trigger: Trigger,
 });
 export type RecoveryTaskInput = z.infer<typeof RecoveryTaskInput>;
+
+/** Read before all else: a newer version may have any other shape. */
+const Version = z.int().optional().catch(undefined);
+const Versions = z.object({ v: Version, input: z.object({ v: Version }).optional().catch(undefined) });
 
 const TaskEvent = z.object({
   phase: z.string().min(1).max(80),
@@ -65,6 +70,9 @@ interface Errand {
 type Run = Parameters<NonNullable<MiddlewareObj<Errand, TaskAnswer>['after']>>[0];
 
 function parseTask(event: unknown, log: Logger): Task {
+  const versions = Versions.safeParse(event).data;
+  refuseNewerTask('the task', versions?.v);
+  refuseNewerTask("the execution's input", versions?.input?.v);
   const parsed = TaskEvent.safeParse(event);
   if (!parsed.success) throw new InvalidTask(z.prettifyError(parsed.error));
   const { phase, input } = parsed.data;

@@ -3,6 +3,7 @@ import { Executions } from '../../infra/local/executions.ts';
 import type { Invocation } from '../../infra/local/functions.ts';
 import { synthesise } from '../../infra/local/synthesise.ts';
 import { type LocalMachine, readTemplate } from '../../infra/local/template.ts';
+import { TASK_VERSION } from '../../lib/workflow/task-version.ts';
 
 const INPUT = { resource: 'gpu-1', epoch: 3, attempt: 0, trigger: 'detector' };
 const HAPPY = [
@@ -33,6 +34,7 @@ interface Call {
   readonly input: unknown;
   readonly last: unknown;
   readonly taskToken?: string;
+  readonly v?: unknown;
 }
 
 const error = (name: string): Error => Object.assign(new Error(`${name} happened`), { name });
@@ -80,6 +82,20 @@ describe('the recovery machine', () => {
     expect(calls[0]?.last).toEqual({});
     expect(calls[6]?.last).toEqual({ proceed: 'RestoreSystem', carry: [1] });
     expect(execution.status).toBe('SUCCEEDED');
+  });
+
+  test('tells every task, those that wait as well, by which version of the definition it is called', async () => {
+    const { calls } = await recover(
+      {
+        Decide: { proceed: 'AwaitApproval', waitSeconds: 30 },
+        Initiate: { proceed: 'AwaitFence', waitSeconds: 30 },
+        RestoreSystem: { proceed: 'AwaitRestore', waitSeconds: 30 },
+        ResumeService: { proceed: 'AwaitRunning', waitSeconds: 30 },
+      },
+      succeed,
+    );
+    expect(calls).toHaveLength(HAPPY.length + 4);
+    expect(calls.filter(({ v }) => v !== TASK_VERSION)).toEqual([]);
   });
 
   test.each(['Detect', 'Decide', 'Initiate'])(
@@ -144,6 +160,7 @@ describe('the recovery machine', () => {
     'Throttled',
     'StoreUnavailable',
     'LostRace',
+    'NewerVersion',
     'Lambda.TooManyRequestsException',
     'Sandbox.Timedout',
   ])('tries again after %s', async (name) => {

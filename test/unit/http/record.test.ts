@@ -47,13 +47,14 @@ describe('an error', () => {
     });
   });
 
-  test('of the store becomes 503 with the time to wait', async () => {
+  test('of the store, or an item of a newer version, becomes 503 with the time to wait', async () => {
     const answers = [];
-    for (const name of ['Throttled', 'StoreUnavailable']) {
+    for (const name of ['Throttled', 'StoreUnavailable', 'NewerVersion']) {
       answers.push(await get(Object.assign(new Error('secret endpoint'), { name })));
     }
     expect(answers.map((a) => [problemOf(a).code, a.headers['retry-after']])).toEqual([
       ['unavailable', '1'],
+      ['unavailable', '5'],
       ['unavailable', '5'],
     ]);
     expect(answers.map((a) => a.text).join()).not.toContain('secret');

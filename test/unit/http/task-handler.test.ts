@@ -63,6 +63,35 @@ describe('a task', () => {
     expect(output.metrics('PhaseFailures')).toMatchObject([{ phase: 'Failover', PhaseFailures: 1 }]);
   });
 
+  test.each([
+    ['before tasks had versions', INPUT, {}],
+    ['of this version', { ...INPUT, v: 1 }, { v: 1 }],
+    ['whose starter is older than its definition', INPUT, { v: 1 }],
+  ])('of an execution begun %s runs', async (_, input, told) => {
+    const phases: Phases = { Detect: async () => ({ proceed: 'Decide' }) };
+    expect(await run(phases, { phase: 'Detect', input, ...told })).toEqual({ proceed: 'Decide' });
+  });
+
+  test.each([
+    ['definition', { v: 2, phase: 'Detect', input: INPUT }],
+    ['starter', { v: 1, phase: 'Detect', input: { ...INPUT, v: 2 } }],
+    ['definition, in another shape,', { v: 9, phases: ['Detect'], input: 'elsewhere' }],
+    ['starter, in another shape,', { v: 1, phase: 'Detect', input: { v: 3, resources: [] } }],
+  ])('of a newer %s is refused as NewerVersion and touches nothing', async (_, event) => {
+    let ran = false;
+    const phases: Phases = {
+      Detect: async () => {
+        ran = true;
+        return { proceed: 'Decide' };
+      },
+    };
+    await expect(run(phases, event)).rejects.toMatchObject({
+      name: 'NewerVersion',
+      message: expect.stringMatching(/is of version \d; this code knows up to 1$/),
+    });
+    expect(ran).toBe(false);
+  });
+
   test('logs with its recovery', async () => {
     await run(
       {

@@ -1,0 +1,167 @@
+import type { Assignments } from '../../lib/schemas/assignment.ts';
+import type { HeartbeatAnswer } from '../../lib/schemas/heartbeat.ts';
+import type { Faults } from './faults.ts';
+import type { SimulatedHost } from './host.ts';
+import type { Caller, Network } from './network.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** How long a restart of a host takes that is ordered, ms. */
+const RESTORE_MS = 1_500;
+/** A report that got lost is sent again after this, ms. */
+const REPORT_AGAIN_MS = 1_000;
+
+export interface AgentDeps {
+  readonly scheduler: Scheduler;
+  readonly faults: Faults;
+  readonly network: Network;
+  readonly beatMs: number;
+  /** Hears whenever a host starts or stops something. */
+  readonly onRunning: () => void;
+}
+
+/** One agent per labscape speaks for all its hosts, as lib/agent would: beats, carries assignments out, reports. */
+export class SimulatedAgent {
+  readonly labscape: string;
+  readonly hosts: readonly SimulatedHost[];
+  readonly #deps: AgentDeps;
+  readonly #caller: Caller;
+  #seq = 0;
+  #asking = new Set<string>();
+
+  constructor(labscape: string, hosts: readonly SimulatedHost[], deps: AgentDeps) {
+    this.labscape = labscape;
+    this.hosts = hosts;
+    this.#deps = deps;
+    this.#caller = { principal: `agent-${labscape}`, roles: 'agent', labscape };
+  }
+
+  start(): void {
+    this.#later(1, 'beats', () => this.#beat());
+  }
+
+  #later(ms: number, label: string, run: () => void): void {
+    this.#deps.scheduler.after(ms, `${this.labscape} ${label}`, run);
+  }
+
+  #beat(): void {
+    this.#later(this.#deps.beatMs, 'beats', () => this.#beat());
+    const hosts = this.hosts.filter((host) => host.alive);
+    if (hosts.length === 0) return;
+    this.#seq += 1;
+    const sentAt = this.#deps.scheduler.now;
+    const body = {
+      agent: `agent-${this.labscape}`,
+      seq: this.#seq,
+      resources: hosts.map((host) => ({
+        resource: host.id,
+        status: 'ok',
+        epoch: host.epoch,
+        assignmentRevision: Math.max(0, host.revision),
+      })),
+    };
+    const call = { operation: 'beat', params: { labscape: this.labscape }, body } as const;
+    void this.#deps.network.send(this.#caller, call, this.labscape).then((reply) => {
+      if (reply.kind === 'answer' && reply.status === 200) this.#hear(reply.body as HeartbeatAnswer, sentAt);
+    });
+  }
+
+  #hear(answer: HeartbeatAnswer, sentAt: number): void {
+    for (const entry of answer.resources) {
+      const host = this.hosts.find(({ id }) => id === entry.resource);
+      if (host === undefined || !host.alive) continue;
+      // An answer that overtook a newer one must not take its lease back.
+      if (entry.epoch < host.epoch) continue;
+      if (entry.leased) this.#lease(host, sentAt + answer.leaseMs);
+      else {
+        host.leaseUntil = 0;
+        host.stopAll();
+        this.#deps.onRunning();
+      }
+      if (entry.assignmentRevision > host.revision) void this.#ask(host);
+    }
+    for (const order of answer.orders) {
+      const host = this.hosts.find(({ id }) => id === order.resource);
+      if (host !== undefined) this.#restore(host, order.recovery);
+    }
+  }
+
+  #lease(host: SimulatedHost, until: number): void {
+    if (until <= host.leaseUntil) return;
+    host.leaseUntil = until;
+    const ms = until - this.#deps.scheduler.now;
+    this.#later(Math.max(1, ms), `lease of ${host.id} may end`, () => {
+      if (host.leaseUntil > this.#deps.scheduler.now) return;
+      host.stopAll();
+      host.revision = -1;
+      this.#deps.onRunning();
+    });
+  }
+
+  async #ask(host: SimulatedHost): Promise<void> {
+    if (this.#asking.has(host.id)) return;
+    this.#asking.add(host.id);
+    const call = { operation: 'getAssignments', params: { resource: host.id } } as const;
+    const reply = await this.#deps.network.send(this.#caller, call, this.labscape);
+    this.#asking.delete(host.id);
+    if (reply.kind === 'answer' && reply.status === 200) this.#carryOut(host, reply.body as Assignments);
+  }
+
+  #carryOut(host: SimulatedHost, assignments: Assignments): void {
+    if (!host.alive || assignments.revision < host.revision || assignments.epoch < host.epoch) return;
+    const wanted = new Map<string, { epoch: number; count: number; startInMs: number }>();
+    for (const item of assignments.items) {
+      const known = wanted.get(item.group);
+      wanted.set(item.group, {
+        epoch: item.groupEpoch,
+        count: (known?.count ?? 0) + 1,
+        startInMs: item.startInMs,
+      });
+    }
+    const gone = assignments.complete ? [...host.running].filter(([group]) => !wanted.has(group)) : [];
+    for (const [group] of gone) host.running.delete(group);
+    if (assignments.complete) {
+      for (const group of host.starting.keys()) if (!wanted.has(group)) host.starting.delete(group);
+      host.revision = assignments.revision;
+      host.epoch = assignments.epoch;
+    }
+    for (const [group, { epoch, count, startInMs }] of wanted) {
+      host.starting.set(group, { epoch, count });
+      const ms = host.running.has(group) ? 1 : startInMs + host.startDelayMs;
+      if (Number.isFinite(ms))
+        this.#later(Math.max(1, ms), `${host.id} starts ${group}`, () => this.#begin(host, group));
+    }
+    this.#deps.onRunning();
+    const stopped = gone.map(([group, { epoch }]) => ({ group, epoch }));
+    if (stopped.length > 0 || (assignments.items.length === 0 && assignments.complete))
+      this.#report(host, { stopped, fenced: true });
+  }
+
+  #begin(host: SimulatedHost, group: string): void {
+    const work = host.starting.get(group);
+    if (work === undefined || !host.mayRun(this.#deps.scheduler.now)) return;
+    host.starting.delete(group);
+    host.running.set(group, work);
+    this.#deps.onRunning();
+    this.#report(host, { groups: [{ group, epoch: work.epoch, running: work.count }] });
+  }
+
+  #restore(host: SimulatedHost, recovery: string): void {
+    if (this.#asking.has(recovery)) return;
+    this.#asking.add(recovery);
+    this.#later(RESTORE_MS, `${host.id} is restored`, () => {
+      host.alive = true;
+      this.#report(host, { restore: { recovery, outcome: 'restored' } });
+    });
+  }
+
+  #report(host: SimulatedHost, what: Readonly<Record<string, unknown>>): void {
+    const body = { agent: `agent-${this.labscape}`, epoch: host.epoch, ...what };
+    const call = { operation: 'report', params: { resource: host.id }, body } as const;
+    void this.#deps.network.send(this.#caller, call, this.labscape).then((reply) => {
+      if (reply.kind === 'lost' || reply.status >= 500)
+        this.#later(REPORT_AGAIN_MS, `${host.id} reports again`, () => {
+          if (host.alive) this.#report(host, what);
+        });
+    });
+  }
+}

@@ -1,0 +1,209 @@
+import { ensureTables } from '../../infra/local/tables.ts';
+import type { LocalTemplate } from '../../infra/local/template.ts';
+import { groupByEntity, verifyChain } from '../../lib/audit/chain.ts';
+import { isEnded } from '../../lib/failover/recovery-status.ts';
+import { allocationIdOf } from '../../lib/services/allocation-draft.ts';
+import { compareTables } from './compare-tables.ts';
+import type { EngineLine } from './engine-line.ts';
+import type { FaultKind } from './faults.ts';
+import type { Breach } from './invariants.ts';
+import type { Mutate } from './store-line.ts';
+import { Troubles } from './troubles.ts';
+import { renamed, World } from './world.ts';
+
+/** Virtual time with faults, and the most that convergence may take after them, ms. */
+const TROUBLED_MS = 40_000;
+const CONVERGE_MAX_MS = 600_000;
+/** Steps between two comparisons of the tables with the mirror. */
+const COMPARE_EVERY = 50;
+/** A history that takes more goes round in circles. */
+const STEPS_MAX = 20_000;
+
+export interface SeedOptions {
+  readonly seed: number;
+  readonly template: LocalTemplate;
+  readonly engine: EngineLine;
+  readonly engineUrl: string;
+  readonly faultFactor?: number;
+  readonly leftOut?: ReadonlySet<number>;
+  readonly mutate?: Mutate;
+}
+
+export interface SeedResult {
+  readonly seed: number;
+  readonly steps: number;
+  readonly hash: string;
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  readonly struck: World['faults']['struck'];
+  readonly breaches: readonly Breach[];
+  readonly convergedMs: number;
+  /** Allocation-milliseconds that ran, and that were asked for. */
+  readonly served: number;
+  readonly asked: number;
+  readonly trace: readonly string[];
+}
+
+let runs = 0;
+
+/** One history from its seed to its end. */
+export const runSeed = async (options: SeedOptions): Promise<SeedResult> => {
+  runs += 1;
+  const tables = renamed(options.template.tables, `${process.pid}-${runs}`);
+  await ensureTables(options.engineUrl, tables);
+  const named = (part: string): string =>
+    tables.find(({ name }) => name.toLowerCase().includes(part))?.name ?? '';
+  const names = { state: named('state'), audit: named('audit') };
+  const world = new World({
+    ...{ seed: options.seed, template: options.template, engine: options.engine, tables: names },
+    ...{ faultFactor: options.faultFactor ?? 1, leftOut: options.leftOut ?? new Set<number>() },
+    mutate: options.mutate ?? ((request) => request),
+  });
+  try {
+    return await history(world, options);
+  } finally {
+    await Promise.all(Object.values(names).map((name) => drop(options.engine, name)));
+  }
+};
+
+const history = async (world: World, options: SeedOptions): Promise<SeedResult> => {
+  const { scheduler, faults } = world;
+  const meter = new Meter(world);
+  let convergedMs = 0;
+  try {
+    await world.setUp();
+    faults.active = true;
+    const troubles = new Troubles(world);
+    troubles.start();
+    const until = scheduler.now + TROUBLED_MS;
+    await go(world, options, meter, () => scheduler.now >= until);
+    troubles.stop();
+    const from = scheduler.now;
+    await go(world, options, meter, () => converged(world) || scheduler.now - from > CONVERGE_MAX_MS);
+    convergedMs = scheduler.now - from;
+    if (world.breaches.length === 0) await judgeEnd(world, options);
+  } catch (error) {
+    world.breach(0, error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+  return {
+    ...{ seed: options.seed, steps: scheduler.steps, hash: scheduler.hash(), faults: faults.counts },
+    ...{ struck: faults.struck, breaches: world.breaches, convergedMs, trace: scheduler.trace },
+    ...{ served: meter.served, asked: meter.asked },
+  };
+};
+
+/** Steps until `done`, or until an invariant is broken. */
+const go = async (world: World, options: SeedOptions, meter: Meter, done: () => boolean): Promise<void> => {
+  const { scheduler } = world;
+  while (!done() && world.breaches.length === 0) {
+    if (scheduler.steps > STEPS_MAX) return world.breach(6, `no end after ${STEPS_MAX} steps`);
+    await scheduler.step();
+    meter.tick();
+    if (scheduler.steps % COMPARE_EVERY === 0)
+      for (const what of await compareTables(world.mirror, options.engine)) world.breach(0, what);
+  }
+};
+
+/** Nothing is under way any more, and everything that was accepted runs where it is placed. */
+const converged = (world: World): boolean => {
+  const { state, machine, tenants, hosts, scheduler } = world;
+  if (machine.active > 0 || tenants.some((tenant) => tenant.wonders)) return false;
+  if ([...state.recoveries.values()].some(({ status }) => !isEnded(status))) return false;
+  if ([...state.resources.values()].some(({ status }) => status !== 'healthy')) return false;
+  if ([...state.groups.values()].some(({ status }) => status === 'pending')) return false;
+  return [...state.groups.values()].every((group) => {
+    if (group.status !== 'placed') return true;
+    const host = hosts.find(({ id }) => id === group.resource);
+    const running = host?.running.get(group.id);
+    return running?.epoch === group.epoch && running.count === group.count && host?.mayRun(scheduler.now);
+  });
+};
+
+const judgeEnd = async (world: World, options: SeedOptions): Promise<void> => {
+  const { state } = world;
+  if (!converged(world)) world.breach(6, `not converged: ${whatIsOpen(world)}`);
+  for (const what of await compareTables(world.mirror, options.engine)) world.breach(0, what);
+  for (const { id, ledger } of world.tenants)
+    for (const [key, known] of ledger) {
+      const found = state.allocations.get(`${id}#${allocationIdOf(key)}`)?.state;
+      if (known === 'accepted' && found !== 'active') world.breach(2, `${key} was accepted and is ${found}`);
+      if (known === 'released' && found === 'active') world.breach(2, `${key} was released and is active`);
+      if (known === 'refused' && found !== undefined) world.breach(2, `${key} was refused and is ${found}`);
+    }
+  for (const [entity, events] of groupByEntity(state.events))
+    for (const fault of verifyChain(entity, events)) world.breach(10, `${entity}: ${JSON.stringify(fault)}`);
+};
+
+const whatIsOpen = ({ state, machine, tenants, hosts }: World): string =>
+  JSON.stringify({
+    executions: machine.active,
+    wondering: tenants.filter((tenant) => tenant.wonders).map(({ id }) => id),
+    recoveries: [...state.recoveries.values()]
+      .filter(({ status }) => !isEnded(status))
+      .map(({ id, status, nextPhase }) => [id, status, nextPhase]),
+    resources: [...state.resources.values()]
+      .filter(({ status }) => status !== 'healthy')
+      .map(({ id, status, statusReason }) => [id, status, statusReason]),
+    pending: [...state.groups.values()]
+      .filter(({ status }) => status === 'pending')
+      .map(({ id, reason }) => [id, reason]),
+    idle: [...state.groups.values()]
+      .filter((group) => group.status === 'placed')
+      .map((group) => [group, hosts.find(({ id }) => id === group.resource)?.running.get(group.id)] as const)
+      .filter(([group, running]) => running?.epoch !== group.epoch || running.count !== group.count)
+      .map(([group, running]) => [group.id, group.resource, group.epoch, group.count, running ?? null]),
+  });
+
+/** Allocation-time asked for and served, and that nothing runs twice. */
+class Meter {
+  served = 0;
+  asked = 0;
+  readonly #world: World;
+  #at = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    world.onRunning = () => this.#nothingTwice();
+  }
+
+  tick(): void {
+    const { scheduler, state, hosts } = this.#world;
+    const ms = scheduler.now - this.#at;
+    this.#at = scheduler.now;
+    if (ms === 0) return;
+    for (const group of state.groups.values()) {
+      if (group.status === 'closed') continue;
+      this.asked += group.count * ms;
+      const host = hosts.find(({ id }) => id === group.resource);
+      const running = host?.mayRun(scheduler.now) ? host.running.get(group.id) : undefined;
+      this.served += Math.min(group.count, running?.count ?? 0) * ms;
+    }
+  }
+
+  #nothingTwice(): void {
+    const { hosts, scheduler } = this.#world;
+    const owner = new Map<string, string>();
+    for (const host of hosts) {
+      if (!host.mayRun(scheduler.now)) continue;
+      for (const group of host.running.keys()) {
+        const other = owner.get(group);
+        if (other !== undefined) this.#world.breach(1, `group ${group} runs on ${other} and on ${host.id}`);
+        owner.set(group, host.id);
+      }
+    }
+  }
+}
+
+const drop = (engine: EngineLine, TableName: string): Promise<unknown> => {
+  const body = JSON.stringify({ TableName });
+  return engine.call(
+    {
+      'x-amz-target': 'DynamoDB_20120810.DeleteTable',
+      'content-type': 'application/x-amz-json-1.0',
+      'content-length': String(body.length),
+      'x-amz-date': '20260101T000000Z',
+      authorization:
+        'AWS4-HMAC-SHA256 Credential=simulation/20260101/local/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
+    },
+    body,
+  );
+};

@@ -1,0 +1,155 @@
+import type { Stream } from './chance.ts';
+import type { SimulatedHost } from './host.ts';
+import type { World } from './world.ts';
+
+const TICK_MS = 1_000;
+const SWEEP_MS = 15_000;
+const JUMP_MS = 3_600_000;
+const LATE_START_MS = 3_000;
+
+/** What happens to hosts, lines, clocks and operators' minds, each second; all of it stops when the faults do. */
+export class Troubles {
+  readonly #world: World;
+  readonly #chance: Stream;
+  #active = true;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#chance = world.chance('troubles');
+  }
+
+  start(): void {
+    const { world } = this;
+    for (const host of world.hosts) {
+      if (world.faults.strikes('agentLate')) host.startDelayMs = LATE_START_MS;
+      if (world.faults.strikes('agentNever')) host.startDelayMs = Number.POSITIVE_INFINITY;
+    }
+    world.onFlip = (targets) => this.#flipped(targets);
+    this.#every(TICK_MS, 'a second', () => this.#tick());
+    this.#every(SWEEP_MS, 'sweep', () => void world.lambda.invoke('sweep', {}), true);
+  }
+
+  /** Faults end: lines are whole, hosts are up, clocks are right, and operators put everything back into service. */
+  stop(): void {
+    const { world } = this;
+    this.#active = false;
+    world.faults.active = false;
+    world.network.cut.clear();
+    world.jumpMs = 0;
+    for (const host of world.hosts) {
+      host.alive = true;
+      host.startDelayMs = 0;
+    }
+    for (const tenant of world.tenants) tenant.active = false;
+    this.#every(TICK_MS * 3, 'operators repair', () => this.#repair(), true);
+  }
+
+  private get world(): World {
+    return this.#world;
+  }
+
+  #every(ms: number, label: string, run: () => void, always = false): void {
+    this.world.scheduler.after(ms, label, () => {
+      if (!this.#active && !always) return;
+      this.#every(ms, label, run, always);
+      run();
+    });
+  }
+
+  #tick(): void {
+    const { faults, network, hosts, scheduler } = this.world;
+    for (const host of hosts) this.#age(host);
+    if (faults.strikes('partition')) {
+      const { labscape } = this.#chance.pick(hosts);
+      network.cut.add(labscape);
+      scheduler.note(`  ${labscape} is cut off`);
+      scheduler.after(
+        2_000 + this.#chance.below(13_000),
+        `${labscape} is back`,
+        () => void network.cut.delete(labscape),
+      );
+    }
+    if (faults.strikes('clockJump')) this.#jump();
+    if (faults.strikes('alarmStorm'))
+      for (let i = 0; i < 3; i += 1) this.world.alarm(this.#chance.pick(hosts).labscape);
+    this.#operate();
+  }
+
+  #age(host: SimulatedHost): void {
+    const { faults, scheduler } = this.world;
+    if (!host.alive) return;
+    if (faults.strikes('hostDies')) this.#kill(host);
+    else if (faults.strikes('hostDiesAndReturns')) {
+      this.#kill(host);
+      scheduler.after(1_000 + this.#chance.below(15_000), `${host.id} returns`, () => {
+        host.alive = true;
+      });
+    } else if (faults.strikes('agentTwice')) {
+      // The agent's process starts anew and knows nothing; what it ran is stopped and begun again.
+      host.stopAll();
+      host.revision = -1;
+      scheduler.note(`  the agent of ${host.id} starts anew`);
+    }
+  }
+
+  #kill(host: SimulatedHost): void {
+    host.die();
+    this.world.scheduler.note(`  ${host.id} dies`);
+    this.world.onRunning();
+  }
+
+  #flipped(targets: readonly string[]): void {
+    const { faults, hosts } = this.world;
+    if (!faults.strikes('targetDies')) return;
+    const target = hosts.find((host) => targets.includes(host.id) && host.alive);
+    if (target !== undefined) this.#kill(target);
+  }
+
+  #jump(): void {
+    const { scheduler } = this.world;
+    this.world.jumpMs = this.#chance.happens(0.5) ? JUMP_MS : -JUMP_MS;
+    scheduler.note(`  the clock jumps by ${this.world.jumpMs} ms`);
+    scheduler.after(3_000 + this.#chance.below(15_000), 'the clock is right again', () => {
+      this.world.jumpMs = 0;
+    });
+  }
+
+  /** Operators act at any moment, and at the worst. */
+  #operate(): void {
+    const { faults, hosts, state } = this.world;
+    const resource = this.#chance.pick(hosts).id;
+    const reason = { reason: 'simulated' };
+    if (faults.strikes('operatorDrains')) void this.world.operator('drainResource', { resource }, reason);
+    if (faults.strikes('operatorFails')) void this.world.operator('failResource', { resource }, reason);
+    if (faults.strikes('operatorMaintains')) {
+      const { labscape } = this.#chance.pick(hosts);
+      const maintenance = this.#chance.happens(0.5);
+      const mode = this.#chance.pick(['automatic', 'ask', 'observe']);
+      void this.world.operator('editLabscape', { labscape }, { maintenance, policy: { mode } });
+    }
+    for (const recovery of state.recoveries.values())
+      if (recovery.status === 'awaiting-approval' && this.#chance.happens(0.2)) {
+        const decision = faults.strikes('operatorRejects') ? 'reject' : 'approve';
+        void this.world.operator('approveRecovery', { recovery: recovery.id }, { decision, ...reason });
+      }
+    for (const one of state.resources.values())
+      if ((one.status === 'offline' || one.status === 'drained') && faults.strikes('operatorReturns'))
+        void this.world.operator('activateResource', { resource: one.id }, reason);
+  }
+
+  #repair(): void {
+    const { state } = this.world;
+    const reason = { reason: 'repaired' };
+    for (const labscape of state.labscapes.values())
+      if (labscape.maintenance || labscape.policy.mode !== 'automatic') {
+        const body = { maintenance: false, policy: { mode: 'automatic' } };
+        void this.world.operator('editLabscape', { labscape: labscape.id }, body);
+      }
+    for (const { id, status } of state.recoveries.values())
+      if (status === 'awaiting-approval')
+        void this.world.operator('approveRecovery', { recovery: id }, { decision: 'approve', ...reason });
+    for (const { id, status, recovery } of state.resources.values())
+      if (recovery === undefined && (status === 'offline' || status === 'drained'))
+        void this.world.operator('activateResource', { resource: id }, reason);
+  }
+}

@@ -1,0 +1,200 @@
+import type { LocalTable, LocalTemplate } from '../../infra/local/template.ts';
+import { SimulatedAgent } from './agent.ts';
+import { streams } from './chance.ts';
+import type { EngineLine } from './engine-line.ts';
+import { Faults } from './faults.ts';
+import { SimulatedHost } from './host.ts';
+import { type Breach, breachesOf } from './invariants.ts';
+import { ACCOUNT, Lambda } from './lambda.ts';
+import { SimulatedMachine } from './machine.ts';
+import { Mirror } from './mirror.ts';
+import { Network } from './network.ts';
+import { Scheduler } from './scheduler.ts';
+import { State } from './state.ts';
+import type { Mutate, WireRequest } from './store-line.ts';
+import { SimulatedTenant } from './tenant.ts';
+
+/** Any moment will do: what counts is that it is the same for the same seed. */
+const EPOCH_MS = Date.UTC(2026, 0, 1);
+export const BEAT_MS = 2_000;
+export const LEASE_MS = 6_000;
+const CAPACITY = 10_000;
+const LABSCAPES = 3;
+const RESOURCES_EACH = 2;
+const TENANTS = 2;
+/** CloudWatch's own delay between a metric and its 10-second alarm, ms. */
+const ALARM_MS = 10_000;
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly faultFactor: number;
+  readonly leftOut: ReadonlySet<number>;
+  readonly mutate: Mutate;
+  readonly template: LocalTemplate;
+  readonly engine: EngineLine;
+  readonly tables: { readonly state: string; readonly audit: string };
+}
+
+/** Everything of one history: the shipped functions and machine, simulated hosts, clients and time. */
+export class World {
+  readonly chance;
+  readonly scheduler: Scheduler;
+  readonly faults: Faults;
+  readonly mirror = new Mirror();
+  readonly state = new State();
+  readonly machine: SimulatedMachine;
+  readonly lambda: Lambda;
+  readonly network: Network;
+  readonly agents: readonly SimulatedAgent[];
+  readonly hosts: readonly SimulatedHost[];
+  readonly tenants: readonly SimulatedTenant[];
+  readonly breaches: Breach[] = [];
+  readonly options: WorldOptions;
+  /** What the controller's clock is off by, ms. */
+  jumpMs = 0;
+  /** Hears of every flip. */
+  onFlip: (targets: readonly string[]) => void = () => {};
+  onRunning: () => void = () => {};
+  #ids = 0;
+
+  constructor(options: WorldOptions) {
+    this.options = options;
+    this.chance = streams(options.seed);
+    this.scheduler = new Scheduler(this.chance('schedule'));
+    this.faults = new Faults(this.chance, options.faultFactor, options.leftOut);
+    this.faults.active = false;
+    const { scheduler, faults, chance } = this;
+    const [machine] = options.template.machines;
+    if (machine === undefined) throw new Error('the template has no state machine');
+    this.lambda = new Lambda({
+      ...{ scheduler, faults, streams: chance },
+      store: {
+        ...{ scheduler, faults, engine: options.engine, tables: options.tables, mutate: options.mutate },
+        onCommit: async (request) => this.#commit(request),
+      },
+      executions: (activity) => this.machine.executionsFor(activity),
+      wallMs: () => EPOCH_MS + this.scheduler.now + this.jumpMs,
+      newId: () => {
+        this.#ids += 1;
+        return `id-${String(this.#ids).padStart(8, '0')}`;
+      },
+      onFailure: (labscape) => scheduler.after(ALARM_MS, `alarm of ${labscape}`, () => this.alarm(labscape)),
+    });
+    this.machine = new SimulatedMachine({
+      ...{ scheduler, faults, streams: chance, machine },
+      invoke: (payload) => this.lambda.invoke('recovery', payload),
+    });
+    this.network = new Network(scheduler, faults, this.lambda);
+    this.hosts = LABSCAPE_IDS.flatMap((labscape) =>
+      resourcesOf(labscape).map((id) => new SimulatedHost(id, labscape)),
+    );
+    const deps = {
+      scheduler,
+      faults,
+      network: this.network,
+      beatMs: BEAT_MS,
+      onRunning: () => this.onRunning(),
+    };
+    this.agents = LABSCAPE_IDS.map(
+      (labscape) =>
+        new SimulatedAgent(
+          labscape,
+          this.hosts.filter((host) => host.labscape === labscape),
+          deps,
+        ),
+    );
+    this.tenants = Array.from({ length: TENANTS }, (_, index) => {
+      const id = `tenant-${index}`;
+      return new SimulatedTenant(id, { scheduler, network: this.network, chance: chance(id) });
+    });
+  }
+
+  /** Joins the labscapes, registers the resources and the tenants; no fault strikes yet. */
+  async setUp(): Promise<void> {
+    const requests: Promise<unknown>[] = [];
+    const then = (request: Promise<unknown>): void => void requests.push(request);
+    for (const id of LABSCAPE_IDS) {
+      const policy = {
+        ...{
+          mode: 'automatic',
+          beatMs: BEAT_MS,
+          leaseMs: LEASE_MS,
+          restoreWaitMs: 5_000,
+          resumeWaitMs: 8_000,
+        },
+        ...{ coolDownMs: 5_000, breakerShare: 0.7 },
+      };
+      then(this.operator('joinLabscape', {}, { id, policy }));
+    }
+    await this.until(requests);
+    for (const { id, labscape } of this.hosts) {
+      const capacity = { processing: CAPACITY, memory: CAPACITY, storage: CAPACITY, network: CAPACITY };
+      then(this.operator('registerResource', {}, { id, labscape, capacity }));
+    }
+    for (const [index, { id }] of this.tenants.entries()) {
+      const small = index === 0 && this.fullQuota();
+      const each = small ? CAPACITY / 4 : CAPACITY * 6;
+      const quota = { processing: each, memory: each, storage: each, network: each };
+      then(this.operator('putTenant', { tenant: id }, { quota, slices: 2 }));
+    }
+    await this.until(requests);
+    for (const agent of this.agents) agent.start();
+    for (const tenant of this.tenants) tenant.start();
+  }
+
+  private fullQuota(): boolean {
+    this.faults.active = true;
+    const strikes = this.faults.strikes('fullQuota');
+    this.faults.active = false;
+    return strikes;
+  }
+
+  operator(
+    operation: Parameters<Network['send']>[1]['operation'],
+    params: Record<string, string>,
+    body?: unknown,
+  ) {
+    const headers = { 'if-match': '*' };
+    const call = { operation, params, headers, ...(body === undefined ? {} : { body }) };
+    return this.network.send({ principal: 'operator', roles: 'operator,admin' }, call);
+  }
+
+  /** An alarm's message, as SNS delivers it: at least once. */
+  alarm(labscape: string): void {
+    const Message = JSON.stringify({
+      ...{ AlarmName: `failed-${labscape}`, AWSAccountId: ACCOUNT, NewStateValue: 'ALARM' },
+      Trigger: { Dimensions: [{ name: 'labscape', value: labscape }] },
+    });
+    void this.lambda.invoke('recovery-trigger', { Records: [{ Sns: { Message } }] });
+  }
+
+  /** Steps until all of `promises` have settled. */
+  async until(promises: readonly Promise<unknown>[]): Promise<void> {
+    let open = promises.length;
+    for (const promise of promises) void promise.then(() => (open -= 1));
+    while (open > 0) if (!(await this.scheduler.step())) throw new Error('nothing is left to do');
+  }
+
+  #commit(request: WireRequest): void {
+    const commit = this.mirror.commit(request.operation, request.body);
+    if (commit === undefined) return;
+    const changes = this.state.apply(commit, this.scheduler.now);
+    for (const breach of breachesOf(this.state, changes)) this.breach(breach.invariant, breach.what);
+    if (changes.events.some(({ type }) => type === 'resource.flipped'))
+      this.onFlip(
+        changes.resources.filter(({ after }) => after.status === 'healthy').map(({ after }) => after.id),
+      );
+  }
+
+  breach(invariant: number, what: string): void {
+    this.breaches.push({ invariant, what });
+    this.scheduler.note(`!! invariant ${invariant}: ${what}`);
+  }
+}
+
+const LABSCAPE_IDS = Array.from({ length: LABSCAPES }, (_, index) => `lab-${index}`);
+const resourcesOf = (labscape: string): readonly string[] =>
+  Array.from({ length: RESOURCES_EACH }, (_, index) => `${labscape}-r${index}`);
+
+export const renamed = (tables: readonly LocalTable[], suffix: string): readonly LocalTable[] =>
+  tables.map((table) => ({ ...table, name: `${table.name}-${suffix}` }));

@@ -1,0 +1,89 @@
+import { describe, expect, test } from '@jest/globals';
+import { decodeAllocation } from '../../../lib/store/allocations.ts';
+import { CorruptItem, ITEM_VERSION, type Item, N, versioned } from '../../../lib/store/attributes.ts';
+import { decodeGroup, encodeGroup, type GroupRecord } from '../../../lib/store/groups.ts';
+import { decodeBeats, newBeatItem } from '../../../lib/store/heartbeats.ts';
+import { decodeLabscape } from '../../../lib/store/labscapes.ts';
+import { decodePrincipal, encodePrincipal } from '../../../lib/store/principals.ts';
+import { decodeRecovery, encodeRecovery, type RecoveryRecord } from '../../../lib/store/recoveries.ts';
+import { decodeResource, encodeResource, type ResourceRecord } from '../../../lib/store/resources.ts';
+import { decodeSlice, decodeTenant, encodeSlice, encodeTenant } from '../../../lib/store/tenants.ts';
+import { ZERO } from '../../../lib/vector.ts';
+
+const chain = { rev: 1, head: 'head' };
+const RESOURCE: ResourceRecord = {
+  ...{ id: 'north-1', labscape: 'north', status: 'healthy', since: 5, statusReason: 'registered' },
+  ...{ capacity: ZERO, limit: ZERO, fill: ZERO, used: ZERO, labels: {}, epoch: 1, cfg: 1, chain, groups: [] },
+  ...{ assignmentRevision: 1, recovery: undefined, attempt: 1, lastRecoveryEndedAt: undefined },
+  ...{ failedBy: undefined, retryAt: undefined, acknowledgedEpoch: 0, moving: false },
+};
+const GROUP: GroupRecord = {
+  ...{ id: 'g', resource: 'north-1', labscape: 'north', epoch: 1, status: 'placed', class: 'normal' },
+  ...{ kind: 'n.x', constraints: {}, demand: ZERO, count: 1, load: 1, recovery: undefined, runningEpoch: 0 },
+  ...{ runningCount: 0, heldUntil: undefined, heldBy: undefined, reason: undefined, since: 5 },
+};
+const RECOVERY: RecoveryRecord = {
+  ...{ id: 'north-1-1-1', resource: 'north-1', labscape: 'north', trigger: 'api', status: 'running' },
+  ...{ reason: 'api', nextPhase: 'RecoverData', attempt: 1, epoch: 2, startedAt: 5, endedAt: undefined },
+  ...{ silentSince: undefined, verdictAt: undefined, phases: [], moves: [], pending: [] },
+  ...{ demand: ZERO, rehomed: ZERO, waiting: undefined, chain },
+};
+const TENANT = { id: 'acme', quota: ZERO, slices: 1, cfg: 1, chain };
+const PRINCIPAL = { id: 'eve', status: 'active', reason: 'ok', changedAt: 5, chain } as const;
+
+/** What each kind writes, and who reads it. */
+const KINDS: readonly (readonly [string, Item, (item: Item) => unknown, unknown])[] = [
+  ['resource', encodeResource(RESOURCE), decodeResource, RESOURCE],
+  ['group', encodeGroup(GROUP), decodeGroup, GROUP],
+  ['recovery', encodeRecovery(RECOVERY), decodeRecovery, RECOVERY],
+  ['tenant', encodeTenant(TENANT), decodeTenant, TENANT],
+  ['quota slice', encodeSlice('acme', { index: 0, cap: ZERO, used: ZERO }), decodeSlice, expect.anything()],
+  ['principal', encodePrincipal(PRINCIPAL), decodePrincipal, PRINCIPAL],
+  ['beat', newBeatItem('north'), (item) => decodeBeats('north', item), expect.anything()],
+];
+
+describe.each(KINDS)('an item of a %s', (_, item, decode, record) => {
+  test('is of this version and is read again as it was written', () => {
+    expect(item['v']).toEqual(N(ITEM_VERSION));
+    expect(decode(item)).toEqual(record);
+  });
+
+  test('that was written before items had versions is read', () => {
+    const { v: _v, ...old } = item;
+    expect(decode(old)).toEqual(record);
+  });
+
+  test('of a newer version is refused by name, version and key, whatever else it holds', () => {
+    const key = { pk: item['pk'] ?? N(0), sk: item['sk'] ?? N(0) };
+    for (const newer of [
+      { ...item, v: N(ITEM_VERSION + 1) },
+      { ...key, v: N(7) },
+    ]) {
+      const seen = expect.objectContaining({
+        name: 'NewerVersion',
+        message: `item ${key.pk.S} ${key.sk.S} is of version ${newer.v.N}; this code knows up to ${ITEM_VERSION}`,
+      });
+      expect(() => decode(newer)).toThrow(seen);
+    }
+  });
+});
+
+test.each([
+  ['an allocation', decodeAllocation],
+  ['a labscape', decodeLabscape],
+])(
+  '%s of a newer version is refused as well; one of this version that lacks something is corrupt',
+  (_, decode) => {
+    const key = { pk: { S: 'p' }, sk: { S: 's' } };
+    expect(() => decode({ ...key, v: N(2) })).toThrow(expect.objectContaining({ name: 'NewerVersion' }));
+    expect(() => decode({ ...key, v: N(1) })).toThrow(CorruptItem);
+  },
+);
+
+test('the check is asked before anything of the item is read', () => {
+  const decode = versioned(() => {
+    throw new Error('was read');
+  });
+  expect(() => decode({ v: N(2) })).toThrow('is of version 2');
+  expect(() => decode({ v: N(1) })).toThrow('was read');
+});
