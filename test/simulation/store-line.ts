@@ -24,6 +24,8 @@ export interface StoreLineDeps {
   /** Hears of each committed request, before its sender does. */
   readonly onCommit: (request: WireRequest, activity: Activity) => Promise<void>;
   readonly mutate: Mutate;
+  /** Idempotency tokens of the transactions that were committed. */
+  readonly tokens: Set<string>;
   /** Kills the sandbox that makes the call. */
   readonly kill: (activity: Activity, how: 'crashBefore' | 'crashAfter') => void;
 }
@@ -123,7 +125,7 @@ const once = async (
     sent.body,
   );
   if (answer.status !== 200) scheduler.note(`  ${answer.status} ${answer.body.slice(0, 90)}`);
-  if (answer.status === 200 && writes) await deps.onCommit(sent, activity);
+  if (answer.status === 200 && writes && isFirst(deps.tokens, sent)) await deps.onCommit(sent, activity);
   if (writes && faults.strikes('crashAfter')) {
     scheduler.note('  crash after the call');
     deps.kill(activity, 'crashAfter');
@@ -134,6 +136,15 @@ const once = async (
     return UNAVAILABLE;
   }
   return answer;
+};
+
+/** A transaction that is sent again under its token is answered, not done again. */
+const isFirst = (tokens: Set<string>, { body }: WireRequest): boolean => {
+  const { ClientRequestToken: token } = JSON.parse(body) as { ClientRequestToken?: string };
+  if (token === undefined) return true;
+  const first = !tokens.has(token);
+  tokens.add(token);
+  return first;
 };
 
 /** First keys of the request: what a reader of the trace wants to know. */

@@ -69,7 +69,14 @@ export class World {
     this.lambda = new Lambda({
       ...{ scheduler, faults, streams: chance },
       store: {
-        ...{ scheduler, faults, engine: options.engine, tables: options.tables, mutate: options.mutate },
+        ...{
+          scheduler,
+          faults,
+          engine: options.engine,
+          tables: options.tables,
+          mutate: options.mutate,
+          tokens: new Set(),
+        },
         onCommit: async (request) => this.#commit(request),
       },
       executions: (activity) => this.machine.executionsFor(activity),
