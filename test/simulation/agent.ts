@@ -138,7 +138,12 @@ export class SimulatedAgent {
 
   #begin(host: SimulatedHost, group: string): void {
     const work = host.starting.get(group);
-    if (work === undefined || !host.mayRun(this.#deps.scheduler.now)) return;
+    if (work === undefined) return;
+    if (!host.mayRun(this.#deps.scheduler.now)) {
+      // Not now: with its next lease the host asks again.
+      host.revision = -1;
+      return;
+    }
     host.starting.delete(group);
     host.running.set(group, work);
     this.#deps.onRunning();

@@ -12,7 +12,7 @@ import { Troubles } from './troubles.ts';
 import { renamed, World } from './world.ts';
 
 /** Virtual time with faults, and the most that convergence may take after them, ms. */
-const TROUBLED_MS = 40_000;
+const TROUBLED_MS = 16_000;
 const CONVERGE_MAX_MS = 600_000;
 /** Steps between two comparisons of the tables with the mirror. */
 const COMPARE_EVERY = 50;

@@ -39,6 +39,7 @@ export class Troubles {
     for (const host of world.hosts) {
       host.alive = true;
       host.startDelayMs = 0;
+      if (host.starting.size > 0) host.revision = -1;
     }
     for (const tenant of world.tenants) tenant.active = false;
     this.#every(TICK_MS * 3, 'operators repair', () => this.#repair(), true);
