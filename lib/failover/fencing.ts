@@ -12,6 +12,7 @@ export interface FenceFacts {
   readonly now: number;
   readonly policy: z.infer<typeof FencingPolicy>;
   readonly lastBeatAt: number | undefined;
+  /** The longer of the lease that was given with the last beat, and of the policy's. */
   readonly leaseMs: number;
   readonly acknowledged: boolean;
 }

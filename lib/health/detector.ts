@@ -12,6 +12,8 @@ export interface Pulse {
   readonly status: 'ok' | 'degraded' | 'failed';
   /** Resource epoch whose assignments the agent has carried out. */
   readonly epoch: number;
+  /** Silence after which the agent has stopped its work: of the lease it was given, whatever the policy says by now, ms. */
+  readonly leaseEndMs: number;
 }
 
 /** Weight of the newest interval, as in TCP's round-trip estimator (RFC 6298). */
@@ -70,7 +72,10 @@ export const judge = (pulse: Pulse | undefined, now: number, policy: DetectorPol
   if (isAhead(pulse.lastAt, now, policy.leaseEndMs))
     return { verdict: 'unknown', reason: 'not heard since the clock was set back' };
   const silence = now - pulse.lastAt;
-  const failedAfter = Math.max(policy.leaseEndMs, pulse.meanMs + FAILED_DEVIATIONS * pulse.deviationMs);
+  const failedAfter = Math.max(
+    ...[policy.leaseEndMs, pulse.leaseEndMs],
+    pulse.meanMs + FAILED_DEVIATIONS * pulse.deviationMs,
+  );
   if (silence > failedAfter) return { verdict: 'failed', reason: `silent for ${silence} ms` };
   const suspectAfter = Math.max(
     SUSPECT_BEATS * policy.beatMs,

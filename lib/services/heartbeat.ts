@@ -7,7 +7,14 @@ import { type BeatRecord, readBeats, readManyBeats, writeBeats } from '../store/
 import type { LabscapeRecord } from '../store/labscapes.ts';
 import { type ResourceRecord, readResources } from '../store/resources.ts';
 import type { Runtime } from './runtime.ts';
-import { graceAfterBlindness, type Heard, hear, hearingSince, judgeLabscape } from './verdicts.ts';
+import {
+  graceAfterBlindness,
+  type Heard,
+  hear,
+  hearingSince,
+  judgeLabscape,
+  leaseEndMs,
+} from './verdicts.ts';
 
 const lastLookAround = new WeakMap<Runtime, number>();
 
@@ -91,7 +98,10 @@ const pulsesOf = (
       entry.resource,
       learn(
         before.pulses.get(entry.resource),
-        { lastAt: now, seq: input.seq, agent: input.agent, status: entry.status, epoch: entry.epoch },
+        {
+          ...{ lastAt: now, seq: input.seq, agent: input.agent, status: entry.status, epoch: entry.epoch },
+          leaseEndMs: leaseEndMs(labscape.policy),
+        },
         labscape.policy.beatMs,
       ),
     ]),

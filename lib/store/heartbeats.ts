@@ -28,10 +28,11 @@ const packPulse = (pulse: Pulse): string =>
     pulse.agent,
     pulse.status,
     pulse.epoch,
+    pulse.leaseEndMs,
   ].join('|');
 
 const unpackPulse = (text: string): Pulse => {
-  const [lastAt, meanMs, deviationMs, seq, agent = '', status, epoch] = text.split('|');
+  const [lastAt, meanMs, deviationMs, seq, agent = '', status, epoch, leaseEndMs] = text.split('|');
   return {
     lastAt: Number(lastAt),
     meanMs: Number(meanMs),
@@ -40,6 +41,7 @@ const unpackPulse = (text: string): Pulse => {
     agent,
     status: status === 'failed' || status === 'degraded' ? status : 'ok',
     epoch: Number(epoch),
+    leaseEndMs: Number(leaseEndMs),
   };
 };
 

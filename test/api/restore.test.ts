@@ -29,6 +29,21 @@ describe('a lease', () => {
     expect(flip?.startedAt).toBeGreaterThanOrEqual((beat?.receivedAt ?? 0) + policy.leaseMs);
     expect(phaseOf(report, 'AwaitFence')?.detail).toEqual({ answer: 'timeout' });
   });
+
+  test('is waited for as it was given, though the policy was shortened since', async () => {
+    const policy = { beatMs: 100, leaseMs: 2_500 };
+    const site = await newSite(rig, { resources: 2, policy });
+    const [agent] = agentsOf(site);
+    const [placed] = await site.fill(1, 40);
+    const beat = await agent?.beat();
+    const params = { labscape: site.labscape };
+    await rig.admin.call('editLabscape', {
+      ...{ params, body: { policy: { leaseMs: 200 } }, headers: { 'if-match': '*' } },
+    });
+    const report = await site.drained(placed?.resource ?? '');
+    const flip = phaseOf(report, 'Failover');
+    expect(flip?.startedAt).toBeGreaterThanOrEqual((beat?.receivedAt ?? 0) + policy.leaseMs);
+  });
 });
 
 describe('silence', () => {

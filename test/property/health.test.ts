@@ -20,9 +20,10 @@ const pulseOf = (
   pauses: readonly number[],
   status: Pulse['status'] = 'ok',
   epoch = 1,
+  leaseEndMs = 0,
 ): Pulse => {
   let at = START;
-  const beat = (lastAt: number) => ({ lastAt, seq: lastAt, agent: 'a', status, epoch });
+  const beat = (lastAt: number) => ({ lastAt, seq: lastAt, agent: 'a', status, epoch, leaseEndMs });
   let pulse = learn(undefined, beat(at), beatMs);
   for (const pause of pauses) {
     at += Math.round(pause * beatMs);
@@ -40,6 +41,17 @@ describe('the detector', () => {
         const pulse = pulseOf(pace.beatMs, rhythm);
         const { verdict } = judge(pulse, pulse.lastAt + silence, pace);
         if (silence <= pace.leaseEndMs) expect(verdict).not.toBe('failed');
+      }),
+      RUNS,
+    );
+  });
+
+  test('lets no silence be a failure before the lease that was given has ended, though the policy was shortened', () => {
+    fc.assert(
+      fc.property(policy, policy, pauses, silences, (given, now, rhythm, silence) => {
+        const pulse = pulseOf(given.beatMs, rhythm, 'ok', 1, given.leaseEndMs);
+        const { verdict } = judge(pulse, pulse.lastAt + silence, now);
+        if (silence <= given.leaseEndMs) expect(verdict).not.toBe('failed');
       }),
       RUNS,
     );

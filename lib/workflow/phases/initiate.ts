@@ -1,8 +1,9 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { fenceWait } from '../../failover/fencing.ts';
+import { fenceWait, LEASE_MARGIN_MS, leaseEndsAt } from '../../failover/fencing.ts';
+import type { Pulse } from '../../health/detector.ts';
 import { originOf } from '../../services/origin.ts';
 import { executionName } from '../../services/runtime.ts';
-import { readBeats } from '../../store/heartbeats.ts';
+import { type BeatRecord, readBeats } from '../../store/heartbeats.ts';
 import type { LabscapeRecord } from '../../store/labscapes.ts';
 import { type RecoveryRecord, readRecovery } from '../../store/recoveries.ts';
 import { fenceWrites } from '../../store/recovery-writes.ts';
@@ -51,9 +52,8 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
     if (labscape === undefined) throw new Superseded(`labscape ${resource.labscape} is not known`);
     // The picture is at hand: from here the budget of the fence runs.
     watch = stopwatch(context);
-    const lastBeatAt = beats.pulses.get(resource.id)?.lastAt;
     // Once: the lease may end between two looks, and the record and the answer must agree.
-    const ms = waitMs(context, labscape, lastBeatAt);
+    const ms = waitMs(context, labscape, lastPulse(context, labscape, beats, resource.id));
     const recovery = fenced(context, resource, existing, ms);
     const event = nextEvent(
       entityOf.resource(resource.id),
@@ -88,13 +88,32 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
   throw new LostRace(`fence of ${task.input.resource}`);
 };
 
+/**
+ * When the resource was last heard, for all that is known. A person may fail a host that beats; when by the clock nobody
+ * of its labscape has beaten for a lease, the clock may have jumped, and the host is taken to have beaten just now.
+ */
+const lastPulse = (
+  { runtime, task }: PhaseContext,
+  labscape: LabscapeRecord,
+  { pulses }: BeatRecord,
+  resource: string,
+): Pulse | undefined => {
+  const pulse = pulses.get(resource);
+  const byPerson = task.input.trigger === 'api' || task.input.trigger === 'drain';
+  if (pulse === undefined || !byPerson) return pulse;
+  const now = runtime.clock.now();
+  const heard = [...pulses.values()].some(({ lastAt }) => leaseEndsAt(lastAt, labscape.policy.leaseMs) > now);
+  return heard ? pulse : { ...pulse, lastAt: now };
+};
+
 /** How long the old owner may still run its work, ms. Unlike the record, a process is only fenced by its lease. */
-const waitMs = (context: PhaseContext, labscape: LabscapeRecord, lastBeatAt: number | undefined): number => {
+const waitMs = (context: PhaseContext, labscape: LabscapeRecord, pulse: Pulse | undefined): number => {
   const wait = fenceWait({
     now: context.runtime.clock.now(),
     policy: labscape.policy.fencing,
-    lastBeatAt,
-    leaseMs: labscape.policy.leaseMs,
+    lastBeatAt: pulse?.lastAt,
+    // The policy may have been shortened since.
+    leaseMs: Math.max(labscape.policy.leaseMs, (pulse?.leaseEndMs ?? 0) - LEASE_MARGIN_MS),
     acknowledged: false,
   });
   return wait.kind === 'none' ? 0 : wait.ms;

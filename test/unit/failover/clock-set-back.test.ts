@@ -46,7 +46,7 @@ describe('a time that lies ahead, since the clock was set back,', () => {
   test('says nothing of a resource, neither that it is well nor that it failed', () => {
     const pulse: Pulse = {
       ...{ meanMs: 1_000, deviationMs: 250, seq: 1, agent: 'a', epoch: 1, status: 'ok' },
-      lastAt: NOW + HOUR_MS,
+      ...{ leaseEndMs: LEASE_END_MS, lastAt: NOW + HOUR_MS },
     };
     const policy = { beatMs: POLICY.beatMs, leaseEndMs: LEASE_END_MS };
     expect(judge(pulse, NOW, policy).verdict).toBe('unknown');
