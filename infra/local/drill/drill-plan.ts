@@ -4,15 +4,26 @@ import type { FleetPlan } from '../sample/fleet-plan.ts';
 import type { DrillSize } from './options.ts';
 
 export const DRILL_TENANT = 'drill';
-const LABSCAPES = ['north', 'east', 'south'] as const;
+
+/** Where a drill takes place. */
+export interface Ground {
+  readonly labscapes: readonly [string, ...string[]];
+  readonly tenant: string;
+  readonly capacity: Vector;
+  /** Share of every resource's capacity that the work takes; a dimension of 0 is asked for by nobody. */
+  readonly shareUsed: Vector;
+  /** Ways to say where work may run; each makes groups of its own. All of them leave other resources to go to. */
+  readonly profiles: readonly ((labscape: string) => Constraints)[];
+}
+
 /** Large, so that a demand of a fraction of a percent still is a round number in every dimension. */
-const CAPACITY: Vector = { processing: 64_000, memory: 262_144, storage: 8_000, network: 25_000 };
+export const CAPACITY: Vector = { processing: 64_000, memory: 262_144, storage: 8_000, network: 25_000 };
 /**
  * The share of every resource's capacity that the work takes: twice as much still stays under fill (72, 76, 67 and
  * 63 % of capacity), so any resource could take all that another one loses, and none would have to be relieved. An
  * eighth of it stays below the 4 % at which a group closes: eight kinds of work are eight groups, seldom more.
  */
-const SHARE_USED: Vector = { processing: 0.28, memory: 0.28, storage: 0.24, network: 0.24 };
+export const SHARE_USED: Vector = { processing: 0.28, memory: 0.28, storage: 0.24, network: 0.24 };
 /** Demands differ, or a sum that counted one twice and another not at all would go unnoticed. */
 const SIZES_IN_TURN = [1, 0.7, 1.3, 0.9, 1.1] as const;
 /** With so few allocations of each kind on a resource, one may lack a kind by chance: then there are some more kinds. */
@@ -24,9 +35,8 @@ const QUOTA_SLICES = 16;
 /** Room beyond the work itself, so that no slice runs dry. */
 const QUOTA_FACTOR = 2;
 
-type Constraints = FleetPlan['allocations'][number]['input']['constraints'];
-/** Ways to say where work may run; each makes groups of its own. All of them leave other resources to go to. */
-const PROFILES: readonly ((labscape: string) => Constraints)[] = [
+export type Constraints = FleetPlan['allocations'][number]['input']['constraints'];
+const PROFILES: Ground['profiles'] = [
   () => ({}),
   (labscape) => ({ labscapes: [labscape] }),
   () => ({ labels: { disk: 'ssd' } }),
@@ -35,20 +45,32 @@ const PROFILES: readonly ((labscape: string) => Constraints)[] = [
   () => ({ labels: { disk: 'ssd', link: 'fast' } }),
 ];
 
+/** A host of the drill's own: nobody else is there. */
+const OWN_HOST: Ground = {
+  ...{ labscapes: ['north', 'east', 'south'], tenant: DRILL_TENANT },
+  ...{ capacity: CAPACITY, shareUsed: SHARE_USED, profiles: PROFILES },
+};
+
 /** A kind of work is a class and a profile: its allocations share groups. */
-const kindAt = (kind: number): { class: Class; constraintsIn: (labscape: string) => Constraints } => ({
+const kindAt = (
+  kind: number,
+  profiles: Ground['profiles'],
+): { class: Class; constraintsIn: (labscape: string) => Constraints } => ({
   class: CLASSES[kind % CLASSES.length] ?? 'normal',
-  constraintsIn: PROFILES[Math.floor(kind / CLASSES.length) % PROFILES.length] ?? (() => ({})),
+  constraintsIn: profiles[Math.floor(kind / CLASSES.length) % profiles.length] ?? (() => ({})),
 });
 
+/** A whole number; rounding must not make nothing of something. */
+const demandOf = (amount: number): number => (amount === 0 ? 0 : Math.max(1, Math.floor(amount)));
+
 /** Labscapes get the resources in turn: the first ones have one more when the number is not a multiple. */
-function resourcesOf(count: number): FleetPlan['resources'] {
+function resourcesOf(count: number, { labscapes, capacity }: Ground): FleetPlan['resources'] {
   return Array.from({ length: count }, (_, i) => {
-    const labscape = LABSCAPES[i % LABSCAPES.length] ?? LABSCAPES[0];
+    const labscape = labscapes[i % labscapes.length] ?? labscapes[0];
     return {
-      id: `${labscape}-${Math.floor(i / LABSCAPES.length) + 1}`,
+      id: `${labscape}-${Math.floor(i / labscapes.length) + 1}`,
       labscape,
-      capacity: CAPACITY,
+      capacity,
       labels: { disk: 'ssd', link: 'fast' },
     };
   });
@@ -58,9 +80,10 @@ function resourcesOf(count: number): FleetPlan['resources'] {
  * A fleet of the asked size. Work comes in rows of one allocation per resource, all of the same kind and demand:
  * whichever resource placement finds emptiest, each ends up with about one of each row.
  */
-export function planDrill(size: DrillSize): FleetPlan {
+export function planDrill(size: DrillSize, ground: Ground = OWN_HOST): FleetPlan {
   const { allocations, groups, resources: count, beatMs, leaseMs } = size;
-  const resources = resourcesOf(count);
+  const { labscapes, capacity, shareUsed, profiles } = ground;
+  const resources = resourcesOf(count, ground);
   const spare = allocations / (count * groups) < FEW_OF_A_KIND ? SPARE_KINDS : 0;
   const kinds = Math.min(GROUPS_BORN_MAX, groups + spare);
   const policy = {
@@ -68,23 +91,23 @@ export function planDrill(size: DrillSize): FleetPlan {
     ...{ restoreWaitMs: 15_000, resumeWaitMs: 30_000, coolDownMs: 5_000 },
   };
   return {
-    labscapes: LABSCAPES.map((id) => ({ id, name: `Drill ${id}`, policy })),
+    labscapes: labscapes.map((id) => ({ id, name: `Drill ${id}`, policy })),
     resources,
     tenant: {
-      id: DRILL_TENANT,
-      quota: mapVector((d) => Math.ceil(CAPACITY[d] * SHARE_USED[d] * count * QUOTA_FACTOR)),
+      id: ground.tenant,
+      quota: mapVector((d) => Math.ceil(capacity[d] * shareUsed[d] * count * QUOTA_FACTOR)),
       slices: QUOTA_SLICES,
     },
     allocations: Array.from({ length: allocations }, (_, i) => {
       const row = Math.floor(i / count);
-      const kind = kindAt(row % kinds);
+      const kind = kindAt(row % kinds, profiles);
       const factor = ((SIZES_IN_TURN[row % SIZES_IN_TURN.length] ?? 1) * count) / allocations;
       return {
         key: `drill-${String(i + 1).padStart(5, '0')}`,
         input: {
-          demand: mapVector((d) => Math.max(1, Math.floor(CAPACITY[d] * SHARE_USED[d] * factor))),
+          demand: mapVector((d) => demandOf(capacity[d] * shareUsed[d] * factor)),
           class: kind.class,
-          constraints: kind.constraintsIn(resources[i % count]?.labscape ?? LABSCAPES[0]),
+          constraints: kind.constraintsIn(resources[i % count]?.labscape ?? labscapes[0]),
           spec: { data: { work: 'counter' } },
         },
       };

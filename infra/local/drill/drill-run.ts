@@ -12,22 +12,29 @@ export interface DrillPhase {
 
 /** One rehearsed failover as the line of JSON tells it. All times in ms. */
 export interface RunLine {
+  /** The control plane that was drilled; absent: a host of the drill's own. */
+  readonly api?: string;
   readonly trigger: Trigger;
   readonly allocations: number;
   readonly moved: number;
   readonly pending: number;
   /** By the drill's own ledger, read back over HTTP. */
   readonly lost: number;
-  /** Items written by the transactions that changed the owner of the victim's groups, and how many these were. */
-  readonly writes: number;
-  readonly failoverTransactions: number;
+  /**
+   * Items written by the transactions that changed the owner of the victim's groups, and how many these were. Absent:
+   * nobody saw them, as an API tells nothing of its store.
+   */
+  readonly writes?: number;
+  readonly failoverTransactions?: number;
   readonly phases: readonly DrillPhase[];
   readonly faultToVerdictMs: number;
-  /** Until the last of the moved counters wrote its first line on its new owner. */
+  /** Until the last of the moved counters wrote its first line on its new owner; over an API, until it was told so. */
   readonly faultToRunningMs: number;
   readonly totalMs: number;
   readonly auditVerified: boolean;
   readonly invariants: 'held' | 'broken';
+  /** Over an API: what it keeps of the drill, one sentence each. */
+  readonly left?: readonly string[];
 }
 
 /** What people want to know besides. */
@@ -48,17 +55,19 @@ export interface DrillRun extends RunLine {
 }
 
 export const lineOf = (run: DrillRun): RunLine => ({
+  ...(run.api === undefined ? {} : { api: run.api }),
   trigger: run.trigger,
   allocations: run.allocations,
   moved: run.moved,
   pending: run.pending,
   lost: run.lost,
-  writes: run.writes,
-  failoverTransactions: run.failoverTransactions,
+  ...(run.writes === undefined ? {} : { writes: run.writes }),
+  ...(run.failoverTransactions === undefined ? {} : { failoverTransactions: run.failoverTransactions }),
   phases: run.phases,
   faultToVerdictMs: run.faultToVerdictMs,
   faultToRunningMs: run.faultToRunningMs,
   totalMs: run.totalMs,
   auditVerified: run.auditVerified,
   invariants: run.invariants,
+  ...(run.left === undefined ? {} : { left: run.left }),
 });

@@ -5,12 +5,24 @@ import type { Trigger } from '../../../lib/schemas/recovery.ts';
 import type { TransactionRecord } from '../dynamodb-endpoint.ts';
 import { checkAudit, type SeenEvent } from './check-audit.ts';
 import { allRunningAt, type CounterLog, checkCounters, checkRunning } from './check-counters.ts';
+import { checkHomes } from './check-homes.ts';
 import { checkLimits, type SeenResource } from './check-limits.ts';
-import { checkMoves, groupsOn, type SeenRecovery } from './check-moves.ts';
+import { checkMoves, type GroupBefore, groupsOn, type SeenRecovery } from './check-moves.ts';
 import { checkReturn } from './check-return.ts';
 import type { DrillPhase, DrillRun } from './drill-run.ts';
-import { countFlips } from './flips.ts';
+import { countFlips, type Flips } from './flips.ts';
 import { checkLedger, type Ledger, type SeenAllocation } from './ledger.ts';
+
+/** What was seen of a recovery from outside, epoch ms of this machine: when the API first said so. */
+export interface Outside {
+  readonly api: string;
+  /** Until when the victim's agent held its lease by its own count. */
+  readonly leaseEndsAt: number;
+  readonly verdictAt: number;
+  /** All that had to move is reported running by its new owners. */
+  readonly runningAt: number | undefined;
+  readonly endedAt: number;
+}
 
 /** Everything that was seen of one rehearsed failover. Times in epoch ms of one machine. */
 export interface Evidence {
@@ -27,7 +39,10 @@ export interface Evidence {
     readonly resources: readonly SeenResource[];
   };
   readonly recovery: SeenRecovery;
-  readonly transactions: readonly TransactionRecord[];
+  /** Absent: somebody else's control plane, whose store nobody looks into. */
+  readonly transactions?: readonly TransactionRecord[];
+  /** Present where the control plane has a clock of its own: what its API told, by this machine's clock. */
+  readonly outside?: Outside;
   /** Read after the recovery had ended and its host had returned. */
   readonly after: {
     readonly allocations: readonly SeenAllocation[];
@@ -44,16 +59,12 @@ export interface Evidence {
 
 /** Judges a rehearsal by its evidence alone. Pure. */
 export function judge(evidence: Evidence): DrillRun {
-  const { victim, killedAt, ledger, before, recovery, after } = evidence;
+  const { victim, ledger, before, recovery, after, outside } = evidence;
   const groups = groupsOn(victim, before.allocations);
   const moved = before.allocations.filter(({ resource }) => resource === victim).map(({ id }) => id);
   const { lost, pending, faults: ledgerFaults } = checkLedger(ledger, after.allocations, victim);
-  const flips = countFlips(
-    evidence.transactions,
-    groups.map(({ group }) => group),
-    killedAt,
-  );
-  const runningAt = allRunningAt(after.counters, moved, victim);
+  const flips = flipsOf(evidence, groups);
+  const times = timesOf(evidence, moved);
   const auditFaults = checkAudit({
     ...{ events: after.events, heads: after.heads, ledger, tenant: evidence.tenant },
     seen: { resources: after.resources, allocations: after.allocations },
@@ -62,15 +73,15 @@ export function judge(evidence: Evidence): DrillRun {
     ...ledgerFaults,
     ...checkLimits(ledger, before.allocations, before.resources),
     ...checkLimits(ledger, after.allocations, after.resources),
+    ...checkHomes(after.allocations, after.resources),
     ...checkMoves(groups, recovery, after.allocations),
     ...counterFaults(evidence),
     ...returnFaults(evidence),
-    ...(runningAt === undefined ? ['not every moved allocation runs on a new owner'] : []),
-    ...(flips.transactions === 1 ? [] : [`${flips.transactions} transactions moved the groups, not one`]),
-    ...(recovery.trigger === evidence.trigger
+    ...(times.running === undefined ? ['not every moved allocation runs on a new owner'] : []),
+    ...(flips === undefined || flips.transactions === 1
       ? []
-      : [`the recovery was started by ${recovery.trigger}, not by ${evidence.trigger}`]),
-    ...(recovery.verdictAt === undefined ? ['the recovery does not say when the verdict fell'] : []),
+      : [`${flips.transactions} transactions moved the groups, not one`]),
+    ...startFaults(evidence),
   ];
   const faults = [
     ...lost.map((id) => `allocation ${id} is lost`),
@@ -79,22 +90,19 @@ export function judge(evidence: Evidence): DrillRun {
     ...auditFaults,
   ];
   return {
+    ...(outside === undefined ? {} : { api: outside.api }),
     trigger: recovery.trigger,
     allocations: ledger.size,
     moved: recovery.moves.reduce((sum, { count }) => sum + count, 0),
-    pending: pending.length,
-    lost: lost.length,
-    writes: flips.writes,
-    failoverTransactions: flips.transactions,
+    ...{ pending: pending.length, lost: lost.length },
+    ...(flips === undefined ? {} : { writes: flips.writes, failoverTransactions: flips.transactions }),
     phases: phasesOf(recovery),
-    faultToVerdictMs: (recovery.verdictAt ?? killedAt) - killedAt,
-    faultToRunningMs: (runningAt ?? killedAt) - killedAt,
-    totalMs: (recovery.endedAt ?? killedAt) - killedAt,
+    faultToVerdictMs: times.verdict ?? 0,
+    faultToRunningMs: times.running ?? 0,
+    totalMs: times.total ?? 0,
     auditVerified: auditFaults.length === 0,
     invariants: lost.length + pending.length + invariantFaults.length === 0 ? 'held' : 'broken',
-    victim,
-    victimAllocations: moved.length,
-    victimGroups: groups.length,
+    ...{ victim, victimAllocations: moved.length, victimGroups: groups.length },
     targets: [...new Set(recovery.moves.map(({ to }) => to))].sort(),
     events: after.events.length,
     counterLines: [...after.counters.values()].reduce((sum, lines) => sum + lines.length, 0),
@@ -103,13 +111,41 @@ export function judge(evidence: Evidence): DrillRun {
   };
 }
 
-function counterFaults({ victim, leaseMs, recovery, after, ledger }: Evidence): string[] {
+const flipsOf = ({ transactions, killedAt }: Evidence, groups: readonly GroupBefore[]): Flips | undefined =>
+  transactions &&
+  countFlips(
+    transactions,
+    groups.map(({ group }) => group),
+    killedAt,
+  );
+
+/** From the fault on, ms; undefined: it never came, or nobody said when. */
+function timesOf({ killedAt, victim, recovery, after, outside }: Evidence, moved: readonly string[]) {
+  const since = (at: number | undefined) => (at === undefined ? undefined : at - killedAt);
+  return {
+    verdict: since(outside === undefined ? recovery.verdictAt : outside.verdictAt),
+    running: since(outside === undefined ? allRunningAt(after.counters, moved, victim) : outside.runningAt),
+    total: since(outside === undefined ? recovery.endedAt : outside.endedAt),
+  };
+}
+
+function startFaults({ recovery, trigger }: Evidence): string[] {
+  return [
+    ...(recovery.trigger === trigger
+      ? []
+      : [`the recovery was started by ${recovery.trigger}, not by ${trigger}`]),
+    ...(recovery.verdictAt === undefined ? ['the recovery does not say when the verdict fell'] : []),
+  ];
+}
+
+function counterFaults({ victim, leaseMs, recovery, after, ledger, outside }: Evidence): string[] {
   const { silentSince } = recovery;
   if (silentSince === undefined) return ['the recovery does not say when the victim was last heard'];
+  const leaseEndsAt = outside?.leaseEndsAt ?? silentSince + leaseMs;
   const silent = [...ledger.keys()].filter((id) => (after.counters.get(id)?.length ?? 0) === 0);
   return [
     ...silent.map((id) => `allocation ${id} never ran`),
-    ...checkCounters(after.counters, { victim, leaseEndsAt: silentSince + leaseMs }),
+    ...checkCounters(after.counters, { victim, leaseEndsAt }),
     ...checkRunning(after.counters, after.allocations, after.liveSince),
   ];
 }

@@ -2,10 +2,19 @@ import { paintFor } from '../../../lib/cli/paint.ts';
 import { asError, HostError } from '../errors.ts';
 import { DrillError, TooBusy } from './drill-error.ts';
 import { type DrillRun, lineOf } from './drill-run.ts';
-import { DRILL_SIZE, type DrillArguments, readArguments, USAGE, UsageError } from './options.ts';
+import {
+  API_SIZE,
+  DRILL_SIZE,
+  type DrillArguments,
+  type DrillTrigger,
+  readArguments,
+  USAGE,
+} from './options.ts';
 import { progressOn } from './progress.ts';
 import { render } from './render.ts';
+import { runApiDrill } from './run-api-drill.ts';
 import { runDrill } from './run-drill.ts';
+import { UsageError } from './usage-error.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -29,23 +38,31 @@ function say(runs: readonly DrillRun[], { json }: DrillArguments): void {
  * keep, and so do the runs after it.
  */
 async function rehearse(given: DrillArguments, signal: AbortSignal): Promise<readonly DrillRun[]> {
-  const { json: _json, help: _help, triggers, ...size } = given;
+  const { json: _json, help: _help, triggers, api, ...size } = given;
   const options = { ...size, signal, progress: progressOn(process.stderr) };
-  let leaseMs = given.leaseMs ?? DRILL_SIZE.leaseMs;
+  const run = (asked: { readonly trigger: DrillTrigger; readonly leaseMs: number }) =>
+    api === undefined
+      ? runDrill({ ...options, ...asked })
+      : runApiDrill({ ...options, ...asked, api, tellLeft });
+  let leaseMs = given.leaseMs ?? (api === undefined ? DRILL_SIZE : API_SIZE).leaseMs;
   let mayLengthen = given.leaseMs === undefined;
   const runs: DrillRun[] = [];
   for (const trigger of triggers) {
     try {
-      runs.push(await runDrill({ ...options, trigger, leaseMs }));
+      runs.push(await run({ trigger, leaseMs }));
     } catch (error) {
       if (!(error instanceof TooBusy) || !mayLengthen) throw error;
       mayLengthen = false;
       leaseMs *= BUSY_FACTOR;
       process.stderr.write(`${error.message}\nonce more, with leases of ${leaseMs} ms\n`);
-      runs.push(await runDrill({ ...options, trigger, leaseMs }));
+      runs.push(await run({ trigger, leaseMs }));
     }
   }
   return runs;
+}
+
+function tellLeft(left: readonly string[]): void {
+  process.stderr.write(`left behind:\n${left.map((what) => `  ${what}\n`).join('')}`);
 }
 
 async function drill(given: DrillArguments, signal: AbortSignal): Promise<number> {
@@ -69,7 +86,7 @@ function interruption(): AbortSignal {
 async function main(argv: readonly string[]): Promise<number> {
   let given: DrillArguments;
   try {
-    given = readArguments(argv);
+    given = readArguments(argv, process.env);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`${error.message}\n\n${USAGE}\n`);
@@ -80,6 +97,10 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const signal = interruption();
+  if (given.api !== undefined) {
+    const text = '\ninterrupted: what was made is cleaned up; once more, and it stays as it is\n';
+    signal.addEventListener('abort', () => process.stderr.write(text), { once: true });
+  }
   try {
     return await drill(given, signal);
   } catch (error) {

@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { asError } from '../errors.ts';
+import { type ApiTarget, readTarget, TOKEN_VARIABLE } from './api-target.ts';
+import { UsageError } from './usage-error.ts';
 
 /** What the rehearsed fleet looks like. Times in ms. */
 export interface DrillSize {
@@ -20,6 +22,15 @@ export const DRILL_SIZE: DrillSize = {
   leaseMs: 2_000,
 };
 
+/** Of a drill that others pay for: beats and leases are what a network and cold functions can keep. */
+export const API_SIZE: DrillSize = {
+  allocations: 200,
+  groups: 8,
+  resources: 4,
+  beatMs: 1_000,
+  leaseMs: 6_000,
+};
+
 /** Who starts the recovery: the detector at its verdict, or the alarm on the metric of it. */
 export const DRILL_TRIGGERS = ['detector', 'alarm'] as const;
 export type DrillTrigger = (typeof DRILL_TRIGGERS)[number];
@@ -28,6 +39,8 @@ export type DrillTrigger = (typeof DRILL_TRIGGERS)[number];
 const GROUPS_MAX = 24;
 /** Two in each of three labscapes: a third of the work is tied to its labscape, and must find another host there. */
 const RESOURCES_MIN = 6;
+/** In one labscape: two are left to share what the third one loses. */
+const API_RESOURCES_MIN = 3;
 /** Each is an agent and a worker of about 65 MB. */
 const RESOURCES_MAX = 60;
 /** A minute or two of allocations on a small machine. */
@@ -37,19 +50,22 @@ const PER_GROUP_MIN = 2;
 
 export const USAGE = `npm run drill [-- OPTIONS]
 
-  --allocations N   allocations to make (${DRILL_SIZE.allocations})
-  --groups N        least groups on the resource that will fail, 1 to ${GROUPS_MAX} (${DRILL_SIZE.groups})
-  --resources N     resources in three labscapes, ${RESOURCES_MIN} to ${RESOURCES_MAX} (${DRILL_SIZE.resources})
-  --beat-ms N       time between heartbeats (${DRILL_SIZE.beatMs})
-  --lease-ms N      how long an agent may run its work after its last heartbeat (${DRILL_SIZE.leaseMs})
-  --trigger T       detector, alarm, or both, one run after the other (both)
-  --json            end with one line of JSON on standard output, and say everything else on standard error
-  --help            this text`;
+Without --api the drill starts a host of its own. In brackets: the default, and with --api.
 
-/** What was asked for on the command line cannot be done: exit code 2. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+  --allocations N   allocations to make (${DRILL_SIZE.allocations}; ${API_SIZE.allocations})
+  --groups N        least groups on the resource that will fail, 1 to ${GROUPS_MAX} (${DRILL_SIZE.groups}; ${API_SIZE.groups})
+  --resources N     resources in three labscapes, ${RESOURCES_MIN} to ${RESOURCES_MAX} (${DRILL_SIZE.resources}); with --api in one, from ${API_RESOURCES_MIN} (${API_SIZE.resources})
+  --beat-ms N       time between heartbeats (${DRILL_SIZE.beatMs}; ${API_SIZE.beatMs})
+  --lease-ms N      how long an agent may run its work after its last heartbeat (${DRILL_SIZE.leaseMs}; ${API_SIZE.leaseMs})
+  --trigger T       detector, alarm, or both, one run after the other (both; detector)
+  --json            end with one line of JSON on standard output, and say everything else on standard error
+  --help            this text
+
+  --api URL         drill the control plane at URL, over its API only: in a labscape and a tenant of the drill's own,
+                    with agents in this process; what it makes is released and retired at the end. Detector only: an
+                    alarm starts recoveries of the labscapes that the stage's configuration names, not of a new one.
+                    The stage's alarms on failed verdicts will see the drill's fault.
+  --token TOKEN     an administrator's; better in ${TOKEN_VARIABLE}, which no shell history keeps`;
 
 export interface DrillArguments extends Omit<DrillSize, 'leaseMs'> {
   /** Absent: nobody asked for a certain one. */
@@ -57,6 +73,8 @@ export interface DrillArguments extends Omit<DrillSize, 'leaseMs'> {
   readonly triggers: readonly DrillTrigger[];
   readonly json: boolean;
   readonly help: boolean;
+  /** Absent: the drill hosts what it drills. */
+  readonly api?: ApiTarget;
 }
 
 const whole = (option: string, least: number, most: number) =>
@@ -66,25 +84,48 @@ const whole = (option: string, least: number, most: number) =>
     .transform(Number)
     .refine((n) => n >= least && n <= most, `${option} must be from ${least} to ${most}`);
 
-const Given = z.object({
-  allocations: whole('--allocations', 1, ALLOCATIONS_MAX).default(DRILL_SIZE.allocations),
-  groups: whole('--groups', 1, GROUPS_MAX).default(DRILL_SIZE.groups),
-  resources: whole('--resources', RESOURCES_MIN, RESOURCES_MAX).default(DRILL_SIZE.resources),
-  'beat-ms': whole('--beat-ms', 50, 60_000).default(DRILL_SIZE.beatMs),
-  'lease-ms': whole('--lease-ms', 200, 600_000).exactOptional(),
-  trigger: z.enum(['both', ...DRILL_TRIGGERS], '--trigger must be detector, alarm or both').default('both'),
-  json: z.boolean().default(false),
-  help: z.boolean().default(false),
-});
+const given = (resourcesMin: number, size: DrillSize, trigger: 'both' | 'detector') =>
+  z.object({
+    allocations: whole('--allocations', 1, ALLOCATIONS_MAX).default(size.allocations),
+    groups: whole('--groups', 1, GROUPS_MAX).default(size.groups),
+    resources: whole('--resources', resourcesMin, RESOURCES_MAX).default(size.resources),
+    'beat-ms': whole('--beat-ms', 50, 60_000).default(size.beatMs),
+    'lease-ms': whole('--lease-ms', 200, 600_000).exactOptional(),
+    trigger: z
+      .enum(['both', ...DRILL_TRIGGERS], '--trigger must be detector, alarm or both')
+      .default(trigger),
+    json: z.boolean().default(false),
+    help: z.boolean().default(false),
+    api: z.string().exactOptional(),
+    token: z.string().exactOptional(),
+  });
+const Local = given(RESOURCES_MIN, DRILL_SIZE, 'both');
+const OverApi = given(API_RESOURCES_MIN, API_SIZE, 'detector');
 
 /** Throws UsageError with one clear sentence. */
-export function readArguments(argv: readonly string[]): DrillArguments {
-  const given = Given.safeParse(parse(argv));
-  if (!given.success) throw new UsageError(given.error.issues.map(({ message }) => message).join('; '));
-  const { 'beat-ms': beatMs, 'lease-ms': leaseMs, trigger, ...rest } = given.data;
+export function readArguments(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = {},
+): DrillArguments {
+  const words = parse(argv);
+  const overApi = 'api' in words;
+  const parsed = (overApi ? OverApi : Local).safeParse(words);
+  if (!parsed.success) throw new UsageError(parsed.error.issues.map(({ message }) => message).join('; '));
+  const { 'beat-ms': beatMs, 'lease-ms': leaseMs, trigger, api: url, token, ...rest } = parsed.data;
+  if (token !== undefined && url === undefined) throw new UsageError('--token is for --api only');
+  if (overApi && trigger !== 'detector') {
+    throw new UsageError(
+      '--trigger must be detector with --api: alarms are bound to labscapes by configuration, the drill joins a new one',
+    );
+  }
   const triggers = trigger === 'both' ? DRILL_TRIGGERS : [trigger];
-  checkSize({ ...rest, beatMs, leaseMs: leaseMs ?? DRILL_SIZE.leaseMs });
-  return { ...rest, beatMs, triggers, ...(leaseMs === undefined ? {} : { leaseMs }) };
+  checkSize({ ...rest, beatMs, leaseMs: leaseMs ?? (overApi ? API_SIZE : DRILL_SIZE).leaseMs });
+  return {
+    ...{ ...rest, beatMs, triggers },
+    ...(leaseMs === undefined ? {} : { leaseMs }),
+    // Whoever only wants to read how it is used needs no token for it.
+    ...(url === undefined || rest.help ? {} : { api: readTarget(url, token ?? environment[TOKEN_VARIABLE]) }),
+  };
 }
 
 function parse(argv: readonly string[]): Record<string, unknown> {
@@ -95,7 +136,7 @@ function parse(argv: readonly string[]): Record<string, unknown> {
       args: [...argv],
       options: {
         ...{ allocations: text, groups: text, resources: text, 'beat-ms': text, 'lease-ms': text },
-        trigger: text,
+        ...{ trigger: text, api: text, token: text },
         ...{ json: flag, help: flag },
       },
     }).values;

@@ -5,10 +5,13 @@ import type { SeenEvent } from './check-audit.ts';
 import type { SeenResource } from './check-limits.ts';
 import type { SeenRecovery } from './check-moves.ts';
 import type { SeenAllocation } from './ledger.ts';
+import type { Scope } from './scope.ts';
 import type { Clients } from './setup.ts';
 
 /** Largest page that the API gives. */
 const PAGE = 500;
+/** More than a whole control plane starts in the few minutes that a drill takes. */
+const LATEST_RECOVERIES = 100;
 /** Chains verified at the same time. */
 const VERIFY_TOGETHER = 4;
 /** Looks at a fleet that will not keep still: verdicts come and go where a machine is busy. */
@@ -23,19 +26,24 @@ async function all<T>(pages: AsyncIterable<T>): Promise<T[]> {
   return items;
 }
 
-export const readAllocations = (tenant: Client): Promise<SeenAllocation[]> =>
-  all(tenant.pages('listAllocations', { query: { limit: PAGE } }));
+export const readAllocations = (client: Client, { tenant }: Scope = {}): Promise<SeenAllocation[]> =>
+  all(client.pages('listAllocations', { query: { limit: PAGE, ...(tenant !== undefined && { tenant }) } }));
 
-export const readResources = (operator: Client): Promise<SeenResource[]> =>
-  all(operator.pages('listResources', { query: { limit: PAGE } }));
+export const readResources = (operator: Client, { labscape }: Scope = {}): Promise<SeenResource[]> =>
+  all(
+    operator.pages('listResources', { query: { limit: PAGE, ...(labscape !== undefined && { labscape }) } }),
+  );
 
 /** All events of a time, in its order. */
 export const readEvents = (operator: Client, from: number, to: number): Promise<SeenEvent[]> =>
   all(operator.pages('listEvents', { query: { from, to, limit: PAGE } }));
 
-/** Newest first. */
-export const readRecoveries = (operator: Client): Promise<SeenRecovery[]> =>
-  all(operator.pages('listRecoveries', { query: { limit: PAGE } }));
+/** Newest first; of one labscape only the latest, since the API lists those of all, and as far back as there are any. */
+export async function readRecoveries(operator: Client, { labscape }: Scope = {}): Promise<SeenRecovery[]> {
+  if (labscape === undefined) return all(operator.pages('listRecoveries', { query: { limit: PAGE } }));
+  const { items } = await operator.call('listRecoveries', { query: { limit: LATEST_RECOVERIES } });
+  return items.filter((recovery) => recovery.labscape === labscape);
+}
 
 /** Position and hash that entities remember as the end of their chains, by the control plane's own check of them. */
 export async function readHeads(
@@ -67,20 +75,24 @@ const stateOf = (resources: readonly SeenResource[]): string =>
 
 /**
  * Events, heads and state that belong together: they come in many requests, so all of them are read again if a
- * resource has changed meanwhile.
+ * resource has changed meanwhile. `since` is of the control plane's clock.
  */
 export async function readQuietState(
-  { operator, tenant }: Clients,
+  { operator, tenant, scope = {} }: Clients,
   entities: readonly string[],
   since: number,
   signal: AbortSignal,
 ): Promise<QuietState> {
+  const { isOf = () => true } = scope;
   for (let look = 1; ; look += 1) {
-    const before = stateOf(await readResources(operator));
+    const before = stateOf(await readResources(operator, scope));
     const heads = await readHeads(operator, entities);
-    const events = await readEvents(operator, since - TIME_SLACK_MS, Date.now() + TIME_SLACK_MS);
-    const allocations = await readAllocations(tenant);
-    const resources = await readResources(operator);
+    // Events are dated by the control plane's clock.
+    const { at } = await operator.call('getStatus');
+    const found = await readEvents(operator, since - TIME_SLACK_MS, at + TIME_SLACK_MS);
+    const events = found.filter(({ entity }) => isOf(entity));
+    const allocations = await readAllocations(tenant, scope);
+    const resources = await readResources(operator, scope);
     if (stateOf(resources) === before || look >= LOOKS_MAX) return { allocations, resources, events, heads };
     await sleep(LOOK_AGAIN_MS, undefined, { signal });
   }

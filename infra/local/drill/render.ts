@@ -47,11 +47,12 @@ export function render(run: DrillRun, paint: Paint): string {
   const lines = [
     '',
     `${paint('bold', 'Failover drill')}  ${run.allocations} allocations made in ${seconds(setup.allocateMs)} (p50 ${setup.p50Ms.toFixed(1)} ms, p99 ${setup.p99Ms.toFixed(1)} ms)`,
-    `killed: ${paint('bold', victim)} with ${run.victimAllocations} allocations in ${run.victimGroups} groups, found by ${run.trigger}`,
+    ...(run.api === undefined ? [] : [`control plane: ${run.api}`]),
+    `${run.api === undefined ? 'killed' : 'cut off'}: ${paint('bold', victim)} with ${run.victimAllocations} allocations in ${run.victimGroups} groups, found by ${run.trigger}`,
     '',
     timeline(run.phases, paint),
     '',
-    `moved       ${run.moved} allocations to ${targets.join(', ')}: ${run.failoverTransactions} transaction, ${run.writes} items`,
+    `moved       ${run.moved} allocations to ${targets.join(', ')}${flips(run)}`,
     `verdict     ${seconds(run.faultToVerdictMs)} after the fault`,
     `running     ${seconds(run.faultToRunningMs)} after the fault, the last of them`,
     `recovered   ${seconds(run.totalMs)} after the fault, ${victim} restored`,
@@ -59,11 +60,15 @@ export function render(run: DrillRun, paint: Paint): string {
     `audit       ${run.events} events, ${run.auditVerified ? paint('green', 'verified, and they rebuild the state') : paint('red', 'NOT verified')}`,
     `invariants  ${run.invariants === 'held' ? paint('green', 'held') : paint('red', 'BROKEN')}, ${run.counterLines} counter lines read`,
     '',
+    ...(run.left === undefined ? [] : ['left behind:', ...run.left.map((what) => `  ${what}`), '']),
     run.faults.length === 0 ? paint('green', 'The drill has passed.') : faults(run.faults, paint),
     '',
   ];
   return lines.join('\n');
 }
+
+const flips = ({ failoverTransactions, writes }: DrillRun): string =>
+  failoverTransactions === undefined ? '' : `: ${failoverTransactions} transaction, ${writes} items`;
 
 function faults(all: readonly string[], paint: Paint): string {
   const shown = all.slice(0, FAULTS_SHOWN).map((fault) => `  ${fault}`);

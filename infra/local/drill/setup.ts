@@ -4,7 +4,9 @@ import { Constraints } from '../../../lib/schemas/allocation.ts';
 import type { MintRequest } from '../issuer.ts';
 import type { FleetPlan } from '../sample/fleet-plan.ts';
 import { DrillError } from './drill-error.ts';
+import type { DrillRun } from './drill-run.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';
+import type { Scope } from './scope.ts';
 
 /** Longer than any drill takes. */
 const TOKEN_TTL_S = 3_600;
@@ -19,6 +21,8 @@ export interface Clients {
   readonly operator: Client;
   /** Owns the work. */
   readonly tenant: Client;
+  /** Where both are somebody who sees more than the drill's own. */
+  readonly scope?: Scope;
 }
 
 export async function clientsFor(
@@ -79,4 +83,9 @@ export async function allocateAll(
   }
   latenciesMs.sort((a, b) => a - b);
   return { ledger, latenciesMs, tookMs: performance.now() - startedMs };
+}
+
+export function setupOf({ latenciesMs, tookMs }: Allocated): DrillRun['setup'] {
+  const at = (share: number) => latenciesMs[Math.floor(share * (latenciesMs.length - 1))] ?? 0;
+  return { allocateMs: tookMs, p50Ms: at(0.5), p99Ms: at(0.99) };
 }

@@ -1,6 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '../../../lib/client/client.ts';
 import type { SeenResource } from './check-limits.ts';
 import type { SeenRecovery } from './check-moves.ts';
 import { DrillError, TooBusy } from './drill-error.ts';
@@ -34,8 +33,11 @@ export async function until<T>(
  * All resources as they are, none of them troubled. A machine too slow for its leases fails resources over by itself:
  * then nothing that follows could be judged.
  */
-export async function steadyResources(operator: Client): Promise<readonly SeenResource[]> {
-  const [resources, recoveries] = await Promise.all([readResources(operator), readRecoveries(operator)]);
+export async function steadyResources({ operator, scope }: Clients): Promise<readonly SeenResource[]> {
+  const [resources, recoveries] = await Promise.all([
+    readResources(operator, scope),
+    readRecoveries(operator, scope),
+  ]);
   // A suspect one may be heard again; a failed one has work to be moved.
   const failed = resources.find(({ status }) => status !== 'healthy' && status !== 'suspect');
   const troubled = failed?.id ?? recoveries[0]?.resource;
@@ -49,7 +51,7 @@ export async function steadyResources(operator: Client): Promise<readonly SeenRe
  * files are there: listing them again and again would slow down what it waits for.
  */
 export function untilAllRun(
-  { operator, tenant }: Clients,
+  clients: Clients,
   counters: { readonly folder: string; readonly count: number },
   wait: {
     readonly withinMs: number;
@@ -59,26 +61,51 @@ export function untilAllRun(
 ): Promise<readonly SeenAllocation[]> {
   const { folder, count } = counters;
   return until('all work is reported running', wait.withinMs, wait.signal, async () => {
-    await steadyResources(operator);
+    await steadyResources(clients);
     const begun = existsSync(folder) ? readdirSync(folder).length : 0;
     wait.onCount(begun);
     if (begun < count) return undefined;
-    const listed = await readAllocations(tenant);
+    const listed = await readAllocations(clients.tenant, clients.scope);
     return listed.every(({ running }) => running === true) ? listed : undefined;
   });
 }
 
-/** Waits for the end of the recovery of a resource, which must be the only one there is. */
+/** The recovery of a resource, which must be the only one there is. Throws TooBusy when it is not. */
+export async function onlyRecovery(
+  { operator, scope }: Clients,
+  resource: string,
+): Promise<SeenRecovery | undefined> {
+  const recoveries = await readRecoveries(operator, scope);
+  const other = recoveries.find((recovery) => recovery.resource !== resource) ?? recoveries[1];
+  if (other !== undefined) throw new TooBusy(`${other.resource} failed, too (${other.reason}): ${ADVICE}`);
+  return recoveries[0];
+}
+
+/** Waits for the end of the recovery of a resource. */
 export function untilRecovered(
-  operator: Client,
+  clients: Clients,
   resource: string,
   withinMs: number,
   signal: AbortSignal,
 ): Promise<SeenRecovery> {
   return until(`the recovery of ${resource} ends`, withinMs, signal, async () => {
-    const recoveries = await readRecoveries(operator);
-    const other = recoveries.find((recovery) => recovery.resource !== resource) ?? recoveries[1];
-    if (other !== undefined) throw new TooBusy(`${other.resource} failed, too (${other.reason}): ${ADVICE}`);
-    return recoveries.find(({ endedAt }) => endedAt !== undefined);
+    const recovery = await onlyRecovery(clients, resource);
+    return recovery?.endedAt === undefined ? undefined : recovery;
+  });
+}
+
+/** Back among the healthy, under the order to restore it. If it does not come, the judge says so. */
+export async function untilReturned(
+  { operator }: Clients,
+  resource: string,
+  withinMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const look = async () => {
+    const { status } = await operator.call('getResource', { params: { resource } });
+    return status === 'healthy' ? status : undefined;
+  };
+  await until(`${resource} returns`, withinMs, signal, look).catch((error: unknown) => {
+    if (!(error instanceof DrillError)) throw error;
   });
 }

@@ -6,7 +6,7 @@ import { checkReturn } from '../../../infra/local/drill/check-return.ts';
 import { countFlips } from '../../../infra/local/drill/flips.ts';
 import { checkLedger, type SeenAllocation } from '../../../infra/local/drill/ledger.ts';
 import { demandOf } from '../audit/fixture.ts';
-import { AFTER, BEFORE, changed, EVIDENCE, KILLED_AT, RECOVERY, VICTIM } from './fixture.ts';
+import { AFTER, BEFORE, changed, EVIDENCE, KILLED_AT, RECOVERY, TRANSACTIONS, VICTIM } from './fixture.ts';
 
 const { ledger, after } = EVIDENCE;
 const [victim] = after.resources;
@@ -99,7 +99,7 @@ describe('the moves', () => {
 
 describe('the flips', () => {
   test('are the committed transactions after the fault that wrote a group of the victim', () => {
-    expect(countFlips(EVIDENCE.transactions, ['g1', 'g2'], KILLED_AT)).toEqual({
+    expect(countFlips(TRANSACTIONS, ['g1', 'g2'], KILLED_AT)).toEqual({
       transactions: 1,
       writes: 3,
     });

@@ -3,6 +3,7 @@ import type { SeenResource } from '../../../infra/local/drill/check-limits.ts';
 import type { SeenRecovery } from '../../../infra/local/drill/check-moves.ts';
 import type { Evidence } from '../../../infra/local/drill/judge.ts';
 import type { SeenAllocation } from '../../../infra/local/drill/ledger.ts';
+import type { TransactionRecord } from '../../../infra/local/dynamodb-endpoint.ts';
 import type { CounterLine } from '../../../infra/local/sample/counter-file.ts';
 import type { Vector } from '../../../lib/schemas/common.ts';
 import { CAPACITY, demandOf, History } from '../audit/fixture.ts';
@@ -92,6 +93,16 @@ const history = new History()
   .add('resource#north-1', 'resource.recovery-ended', { recovery: RECOVERY.id, to: 'offline', epoch: 2 })
   .add('resource#north-1', 'resource.healthy', { from: 'offline', to: 'healthy', reason: 'returned' });
 
+export const TRANSACTIONS: readonly TransactionRecord[] = [
+  { at: 1, ms: 1, function: 'allocations', keys: ['state#GRP#g1#GRP#g1'], status: 200 },
+  { at: KILLED_AT + 2_050, ms: 4, function: 'recovery', keys: ['state#GRP#g1#GRP#g1'], status: 400 },
+  {
+    ...{ at: KILLED_AT + 2_060, ms: 4, function: 'recovery', status: 200 },
+    keys: ['state#GRP#g1#GRP#g1', 'state#GRP#g2#GRP#g2', 'state#LAB#north#0#RES#north-2'],
+  },
+  { at: KILLED_AT + 2_070, ms: 4, function: 'recovery', keys: ['state#REC#x#REC#x'], status: 200 },
+];
+
 export const EVIDENCE: Evidence = {
   ...{ victim: VICTIM, trigger: 'detector', killedAt: KILLED_AT, leaseMs: LEASE_MS, tenant: 'acme' },
   recovery: RECOVERY,
@@ -99,15 +110,7 @@ export const EVIDENCE: Evidence = {
     WORK.map(({ id, demand }) => [id, { id, class: 'normal' as const, demand, constraints: {} }]),
   ),
   before: { allocations: BEFORE, resources: [resource(VICTIM, 70, 2, 1), resource('north-2', 5, 1, 1)] },
-  transactions: [
-    { at: 1, ms: 1, function: 'allocations', keys: ['state#GRP#g1#GRP#g1'], status: 200 },
-    { at: KILLED_AT + 2_050, ms: 4, function: 'recovery', keys: ['state#GRP#g1#GRP#g1'], status: 400 },
-    {
-      ...{ at: KILLED_AT + 2_060, ms: 4, function: 'recovery', status: 200 },
-      keys: ['state#GRP#g1#GRP#g1', 'state#GRP#g2#GRP#g2', 'state#LAB#north#0#RES#north-2'],
-    },
-    { at: KILLED_AT + 2_070, ms: 4, function: 'recovery', keys: ['state#REC#x#REC#x'], status: 200 },
-  ],
+  transactions: TRANSACTIONS,
   after: {
     allocations: AFTER,
     resources: [resource(VICTIM, 0, 0, 2), resource('north-2', 75, 3, 1)],

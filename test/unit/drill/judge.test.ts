@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { lineOf } from '../../../infra/local/drill/drill-run.ts';
 import { type Evidence, judge } from '../../../infra/local/drill/judge.ts';
 import { demandOf } from '../audit/fixture.ts';
-import { AFTER, changed, EVIDENCE, RECOVERY, VICTIM, withAfter } from './fixture.ts';
+import { AFTER, changed, EVIDENCE, RECOVERY, TRANSACTIONS, VICTIM, withAfter } from './fixture.ts';
 
 const { after } = EVIDENCE;
 
@@ -42,7 +42,7 @@ describe('a rehearsal', () => {
     ['was moved by no transaction', { ...EVIDENCE, transactions: [] }, /0 transactions moved/],
     [
       'was moved by two transactions',
-      { ...EVIDENCE, transactions: [...EVIDENCE.transactions, ...EVIDENCE.transactions] },
+      { ...EVIDENCE, transactions: [...TRANSACTIONS, ...TRANSACTIONS] },
       /2 transactions moved/,
     ],
     [

@@ -45,6 +45,21 @@ describe('npm run drill', () => {
     expect(err).toMatch(/--groups must be from 1 to 24/);
   });
 
+  test('exits with 2 and the usage where a token would travel in clear, and never shows it', async () => {
+    const { code, out, err } = await drill('--api', 'http://api.example.com', '--token', 'secret-token');
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toMatch(/--api must be https.*\n\nnpm run drill/);
+    expect(err).not.toContain('secret-token');
+  });
+
+  test('exits with 1 and a sentence where nobody answers', async () => {
+    // Port 1 is taken by nothing that a test machine runs.
+    const { code, out, err } = await drill('--api', 'http://127.0.0.1:1', '--token', 'any', '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toEqual({ runs: [], error: expect.stringMatching(/^nobody answers at http/) });
+    expect(err).not.toMatch(/^\s+at /m);
+  });
+
   test('rehearses a small failover whole: nothing lost, one transaction, everything runs again', async () => {
     // A lease that a machine busy with other tests can keep.
     const { code, out, err } = await drill(

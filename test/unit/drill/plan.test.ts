@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { isOf, planApiDrill } from '../../../infra/local/drill/api-plan.ts';
 import { planDrill } from '../../../infra/local/drill/drill-plan.ts';
-import { DRILL_SIZE, readArguments, UsageError } from '../../../infra/local/drill/options.ts';
+import { API_SIZE, DRILL_SIZE, readArguments } from '../../../infra/local/drill/options.ts';
+import { UsageError } from '../../../infra/local/drill/usage-error.ts';
 import { closeBoundOf, isLarge, kindOf } from '../../../lib/allocation/groups.ts';
 import { fillOf, limitOf } from '../../../lib/allocation/limits.ts';
 import { Policy } from '../../../lib/schemas/labscape.ts';
@@ -63,6 +65,40 @@ describe('the plan', () => {
   });
 });
 
+describe('the plan over an API', () => {
+  const plan = planApiDrill(API_SIZE, 'drill-1a2b');
+
+  test('keeps its work within a labscape and a tenant of its own', () => {
+    expect(plan.labscapes.map(({ id }) => id)).toEqual(['drill-1a2b']);
+    expect(plan.tenant.id).toBe('drill-1a2b');
+    expect(plan.resources.map(({ labscape }) => labscape)).toEqual(Array(4).fill('drill-1a2b'));
+    for (const { input } of plan.allocations) {
+      expect([input.tenant, input.constraints?.labscapes]).toEqual(['drill-1a2b', ['drill-1a2b']]);
+    }
+  });
+
+  test("has no room for anybody else's work, but for its own, also when one resource is gone", () => {
+    const limits = Policy.parse({}).limits;
+    const [resource] = plan.resources;
+    if (resource === undefined) throw new Error('no resources');
+    const limit = limitOf(resource.capacity, limits);
+    expect(limit).toMatchObject({ processing: 0, memory: 0 });
+    const all = sum(plan.allocations.map(({ input }) => input.demand));
+    expect(all).toMatchObject({ processing: 0, memory: 0 });
+    expect(all.storage).toBeGreaterThan(0);
+    expect(all.storage * 1.05).toBeLessThan(3 * fillOf(limit, 'system').storage);
+    expect(all.network * 1.05).toBeLessThan(3 * fillOf(limit, 'system').network);
+    expect(within(all, plan.tenant.quota)).toBe(true);
+  });
+
+  test('knows its entities in the audit from those of others', () => {
+    const mine = isOf('drill-1a2b');
+    const own = ['labscape#drill-1a2b', 'resource#drill-1a2b-3', 'allocation#drill-1a2b#x'];
+    expect([...own, 'recovery#drill-1a2b-3-1-1'].every(mine)).toBe(true);
+    expect(['resource#drill-1a2bc', 'tenant#acme', 'allocation#acme#drill-1a2b'].some(mine)).toBe(false);
+  });
+});
+
 describe('the arguments', () => {
   test('have defaults', () => {
     const { leaseMs: _, ...size } = DRILL_SIZE;
@@ -97,10 +133,54 @@ describe('the arguments', () => {
     [['--lease-ms', '700'], /--lease-ms must be at least two beats, 1000/],
     [['--trigger', 'hope'], /--trigger must be detector, alarm or both/],
     [['--speed', '9'], /Unknown option '--speed'/],
+    [['--token', 'x'], /--token is for --api only/],
     [['now'], /Unexpected argument 'now'/],
     [['--groups', 'x', '--resources', 'y'], /--groups must be.*; --resources must be/],
   ])('%j are refused with the reason', (argv, reason) => {
     expect(() => readArguments(argv)).toThrow(UsageError);
     expect(() => readArguments(argv)).toThrow(reason);
+  });
+});
+
+describe('the arguments of a drill over an API', () => {
+  const URL = 'https://api.example.com/prod';
+  const withToken = { LABSCAPE_TOKEN: 'from-environment' };
+
+  test('have smaller defaults, and the token may come from the environment', () => {
+    const { leaseMs: _, ...size } = API_SIZE;
+    expect(readArguments(['--api', URL], withToken)).toEqual({
+      ...{ ...size, triggers: ['detector'], json: false, help: false },
+      api: { url: URL, token: 'from-environment' },
+    });
+    expect(readArguments(['--api', URL, '--token', 'given'], withToken).api?.token).toBe('given');
+    expect(readArguments(['--api', URL, '--resources', '3'], withToken).resources).toBe(3);
+  });
+
+  test.each(['http://127.0.0.1:4600', 'http://localhost:4600', 'http://[::1]:4600'])(
+    'may name %s: what is said there stays on this machine',
+    (url) => expect(readArguments(['--api', url], withToken).api?.url).toBe(url),
+  );
+
+  test.each([
+    [['--api', URL], {}, /needs an administrator's token: set LABSCAPE_TOKEN, or pass --token/],
+    [['--api', URL], { LABSCAPE_TOKEN: '' }, /needs an administrator's token/],
+    [['--api', 'http://api.example.com'], withToken, /https: over http the token would travel to api.examp/],
+    [['--api', 'http://127.0.0.1.example.com'], withToken, /in clear/],
+    [['--api', 'http://10.0.0.1'], withToken, /in clear/],
+    [['--api', 'ftp://api.example.com'], withToken, /must be an https URL/],
+    [['--api', 'api.example.com'], withToken, /is not a URL/],
+    [['--api', 'https://me:secret@api.example.com'], withToken, /plain address/],
+    [['--api', `${URL}?stage=prod`], withToken, /plain address/],
+    [['--api', URL, '--trigger', 'alarm'], withToken, /--trigger must be detector with --api/],
+    [['--api', URL, '--trigger', 'both'], withToken, /--trigger must be detector with --api/],
+    [['--api', URL, '--resources', '2'], withToken, /--resources must be from 3 to 60/],
+    [['--api', URL, '--token', 'two words'], {}, /characters that no token has/],
+  ])('%j are refused with the reason', (argv, environment, reason) => {
+    expect(() => readArguments(argv, environment)).toThrow(UsageError);
+    expect(() => readArguments(argv, environment)).toThrow(reason);
+  });
+
+  test('are not asked for a token by whoever wants to read about them', () => {
+    expect(readArguments(['--api', URL, '--help']).help).toBe(true);
   });
 });

@@ -1,0 +1,130 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type Engine, startEngine } from '../../infra/local/engine.ts';
+import { synthesise } from '../../infra/local/synthesise.ts';
+import { ensureTables } from '../../infra/local/tables.ts';
+import { type LocalTable, readTemplate } from '../../infra/local/template.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { LabscapeInput } from '../../lib/schemas/labscape.ts';
+import type { PhaseResult, Recovery } from '../../lib/schemas/recovery.ts';
+import { Fleet } from '../../lib/services/fleet.ts';
+import { joinLabscape } from '../../lib/services/labscapes.ts';
+import { system } from '../../lib/services/origin.ts';
+import { QuotaBook } from '../../lib/services/quota-book.ts';
+import { registerResource } from '../../lib/services/resources.ts';
+import type { ExecutionInput, Runtime } from '../../lib/services/runtime.ts';
+import { readRecovery } from '../../lib/store/recoveries.ts';
+import { readResource } from '../../lib/store/resources.ts';
+import { Store } from '../../lib/store/store.ts';
+import { PHASE_RUNNERS } from '../../lib/workflow/phases/all.ts';
+import type { PhaseAnswer } from '../../lib/workflow/phases/context.ts';
+import { even } from '../api/rig.ts';
+
+/** Time that passes at each look, and only then: what is decided between two looks can be met exactly. */
+export class TickingClock implements Clock {
+  ms = 1_795_132_800_000;
+  tickMs = 1;
+
+  now(): number {
+    this.ms += this.tickMs;
+    return this.ms;
+  }
+  monotonicMs(): number {
+    return this.now();
+  }
+}
+
+export const REQUESTER = system('test', 'test');
+
+/** The phases over the real engine, one warm function after the other, called by hand instead of by the state machine. */
+export class PhasesRig {
+  readonly clock = new TickingClock();
+  /** What the state machine was told. */
+  readonly told: string[] = [];
+  readonly #engine: Engine;
+  readonly #client: DynamoDBClient;
+  readonly #tables: { state: string; audit: string };
+  #ids = 0;
+
+  constructor(engine: Engine, tables: readonly LocalTable[]) {
+    const named = (part: string) => tables.find(({ id }) => id.startsWith(part))?.name ?? '';
+    this.#engine = engine;
+    this.#tables = { state: named('State'), audit: named('Audit') };
+    this.#client = new DynamoDBClient({
+      endpoint: engine.url,
+      region: 'local',
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    });
+  }
+
+  /** A warm function of its own: nothing it remembers is known to the others. */
+  warm(): Runtime {
+    const store = new Store(this.#client, this.#tables);
+    const tell = (line: string) => this.told.push(line);
+    return {
+      ...{ store, clock: this.clock, fleet: new Fleet(store, this.clock), quotas: new QuotaBook(store) },
+      executions: {
+        start: async (input) => {
+          tell(`start ${input.resource}`);
+          return 'started';
+        },
+        succeed: async (token) => {
+          tell(`succeed ${token}`);
+          return 'done';
+        },
+        fail: async (token, error) => {
+          tell(`fail ${token} ${error}`);
+          return 'done';
+        },
+      },
+      chance: { uniform: () => 0.5, id: () => `id-${++this.#ids}` },
+      ...{ sleep: async () => {}, onFailure: () => {}, detectorStarts: true },
+    };
+  }
+
+  async labscape(id: string, resources: number, policy: object): Promise<readonly string[]> {
+    const runtime = this.warm();
+    await joinLabscape(runtime, LabscapeInput.parse({ id, policy }), REQUESTER);
+    const ids = Array.from({ length: resources }, (_, index) => `${id}-${index + 1}`);
+    for (const resource of ids) {
+      const input = { id: resource, labscape: id, capacity: even(1_000), labels: {} };
+      await registerResource(runtime, input, REQUESTER);
+    }
+    return ids;
+  }
+
+  /** One task, as the state machine would have it done. */
+  run(
+    runtime: Runtime,
+    phase: string,
+    input: ExecutionInput,
+    more: { carry?: readonly PhaseResult[]; taskToken?: string } = {},
+  ): Promise<PhaseAnswer> {
+    const runner = PHASE_RUNNERS[phase];
+    if (runner === undefined) throw new Error(`no phase ${phase}`);
+    return runner({ runtime, task: { input, carry: [], ...more } });
+  }
+
+  async resource(labscape: string, id: string) {
+    const found = await readResource(this.warm().store, labscape, id);
+    if (found === undefined) throw new Error(`no resource ${id}`);
+    return found;
+  }
+
+  async recovery(id: Recovery['id']) {
+    const found = await readRecovery(this.warm().store, id);
+    if (found === undefined) throw new Error(`no recovery ${id}`);
+    return found;
+  }
+
+  async stop(): Promise<void> {
+    this.#client.destroy();
+    await this.#engine.stop();
+  }
+}
+
+export async function startPhases(): Promise<PhasesRig> {
+  const { tables } = readTemplate(await synthesise());
+  const engine = await startEngine();
+  await ensureTables(engine.url, tables);
+  return new PhasesRig(engine, tables);
+}
