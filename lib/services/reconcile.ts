@@ -5,7 +5,7 @@ import { expiredLeases } from '../store/allocations.ts';
 import { pendingGroups } from '../store/groups.ts';
 import { readManyBeats } from '../store/heartbeats.ts';
 import { decodeRecovery, type RecoveryRecord, recoveriesPage } from '../store/recoveries.ts';
-import { takeoverWrites } from '../store/recovery-writes.ts';
+import { retireAttempt, takeoverWrites } from '../store/recovery-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { system } from './origin.ts';
 import { placePending } from './place-pending.ts';
@@ -120,12 +120,16 @@ const startOwed = async (runtime: Runtime, orphaned: boolean): Promise<number> =
   const owed = resources.filter((resource) =>
     isOwed(resource, labscapes.get(resource.labscape)?.policy.coolDownMs ?? 0, now),
   );
-  const outcomes = await Promise.all(
-    owed.map((r) =>
-      runtime.executions.start({ resource: r.id, epoch: r.epoch, attempt: r.attempt, trigger: 'reconciler' }),
-    ),
-  );
+  const outcomes = await Promise.all(owed.map((resource) => startAnew(runtime, resource)));
   return outcomes.filter((outcome) => outcome === 'started').length;
+};
+
+/** By now an execution of this name has ended or has died; what it wrote nothing of must not stand in the way. */
+const startAnew = async (runtime: Runtime, resource: ResourceRecord): Promise<'started' | 'already'> => {
+  const { id, epoch, attempt } = resource;
+  const outcome = await runtime.executions.start({ resource: id, epoch, attempt, trigger: 'reconciler' });
+  if (outcome === 'started' || !(await retireAttempt(runtime.store, resource, attempt))) return outcome;
+  return runtime.executions.start({ resource: id, epoch, attempt: attempt + 1, trigger: 'reconciler' });
 };
 
 /** When the recovery must have moved on at the latest if its execution lives, epoch ms. */

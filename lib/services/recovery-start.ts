@@ -1,4 +1,5 @@
 import { ProblemError } from '../errors.ts';
+import { retireAttempt } from '../store/recovery-writes.ts';
 import type { ResourceRecord } from '../store/resources.ts';
 import type { Requester } from './origin.ts';
 import { changeStatus, getResource } from './resources.ts';
@@ -15,9 +16,21 @@ const start = async (
   runtime: Runtime,
   input: ExecutionInput,
 ): Promise<{ recovery: string; resource: string }> => {
-  await runtime.executions.start(input);
-  return { recovery: executionName(input), resource: input.resource };
+  if ((await runtime.executions.start(input)) === 'started') return startedAs(input);
+  // The name was used: by an execution that runs, which this one joins, or by one that died before it wrote anything.
+  const resource = await getResource(runtime, input.resource);
+  const dead =
+    resource.recovery === undefined && (await retireAttempt(runtime.store, resource, input.attempt));
+  if (!dead) return startedAs(input);
+  const next = { ...input, attempt: input.attempt + 1 };
+  await runtime.executions.start(next);
+  return startedAs(next);
 };
+
+const startedAs = (input: ExecutionInput): { recovery: string; resource: string } => ({
+  recovery: executionName(input),
+  resource: input.resource,
+});
 
 const refuseIfOwned = (resource: ResourceRecord): void => {
   if (resource.recovery !== undefined) {

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { fillOf, limitOf } from '../allocation/limits.ts';
-import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../audit/event.ts';
+import { type ChainHead, EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { ProblemError } from '../errors.ts';
 import { mayBecome } from '../health/resource-status.ts';
 import type { Resource, ResourceInput, ResourcePatch, ResourceStatus } from '../schemas/resource.ts';
@@ -163,10 +163,13 @@ export const changeStatus = async (
   id: string,
   change: StatusChange & { readonly type: string },
   requester: Requester,
+  /** The picture that the change was decided on; a newer one refuses it. */
+  seen?: ChainHead,
 ): Promise<ResourceRecord> => {
   for (let attempt = 0; attempt < STATUS_TRIES_MAX; attempt += 1) {
     const before = await getResource(runtime, id);
     if (!mayBecome(before.status, change.to)) throw notInState(before, change.to);
+    if (seen !== undefined && before.chain.rev !== seen.rev) throw notInState(before, change.to);
     if (change.unlocked === true && before.recovery !== undefined) throw notInState(before, change.to);
     if (change.empty === true && before.groups.length > 0) {
       throw new ProblemError(

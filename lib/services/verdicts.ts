@@ -107,7 +107,7 @@ export const judgeLabscape = async (
     return step === undefined ? [] : [{ resource, step }];
   });
   const started = await Promise.all(
-    steps.map(({ resource, step }) => applyStep(runtime, resource.id, step, request)),
+    steps.map(({ resource, step }) => applyStep(runtime, resource, step, request)),
   );
   return started.flatMap((id) => (id === undefined ? [] : [id]));
 };
@@ -115,10 +115,11 @@ export const judgeLabscape = async (
 /** Writes the step if it still holds; somebody else having been faster is fine. */
 const applyStep = async (
   runtime: Runtime,
-  id: string,
+  resource: ResourceRecord,
   step: StatusStep,
   request: string,
 ): Promise<string | undefined> => {
+  const { id, chain } = resource;
   try {
     const after = await changeStatus(
       runtime,
@@ -131,6 +132,8 @@ const applyStep = async (
         ...(step.to === 'failed' ? { failedBy: 'detector' as const } : {}),
       },
       system('detector', request),
+      // Somebody may have heard it since, and have taken the verdict back.
+      chain,
     );
     if (step.to !== 'failed') return undefined;
     runtime.onFailure(after.labscape);

@@ -180,6 +180,24 @@ export const takeoverWrites = (
   }),
 ];
 
+/**
+ * The name of an execution that ended without a record is used up: the next one of this resource has another. False when
+ * somebody else was faster.
+ */
+export const retireAttempt = (
+  store: Store,
+  resource: Pick<ResourceRecord, 'labscape' | 'id'>,
+  attempt: number,
+): Promise<boolean> =>
+  store.write(
+    updateInput({
+      table: store.tables.state,
+      key: keys.resource(resource.labscape, resource.id),
+      set: { attempt: N(attempt + 1) },
+      conditions: [attributeEquals('attempt', N(attempt)), absent('recovery')],
+    }),
+  );
+
 /** A person's answer, taken once: the wait must stand as it was seen. */
 export const approvalWrites = (
   store: Store,

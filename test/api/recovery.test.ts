@@ -62,6 +62,21 @@ describe('one failed resource', () => {
     expect(items.filter(({ resource }) => resource === first)).toHaveLength(1);
   });
 
+  test('is recovered although an execution of its name died before it wrote anything', async () => {
+    const site = await newSite(rig, { shared: true, resources: 2 });
+    const [first = ''] = site.resources;
+    const placed = await site.fill(4, 40);
+    const input = { resource: first, epoch: 1, attempt: 1, trigger: 'detector' };
+    // Neither failed nor owned: an execution that finds it so ends, and one that fails takes nothing back.
+    for (const phase of ['Detect', 'Compensate']) {
+      const answer = await rig.host.invoke('recovery', { phase, input, last: {} });
+      expect([phase, answer]).toEqual([phase, { ok: true, payload: { proceed: 'End' } }]);
+    }
+    expect(await site.fail(first)).toEqual({ recovery: `${first}-1-2`, resource: first });
+    expect((await site.ended(`${first}-1-2`)).moves).toHaveLength(4);
+    await site.expectNothingLost(placed);
+  });
+
   test('is not recovered again by its tasks, whichever is repeated after the end', async () => {
     const site = await newSite(rig, { shared: true, resources: 2 });
     const [first = ''] = site.resources;

@@ -1,5 +1,6 @@
 import { isEnded } from '../../failover/recovery-status.ts';
 import {
+  endUnrecorded,
   findRecovery,
   isPast,
   type PhaseAnswer,
@@ -16,10 +17,10 @@ const RETRY_AFTER_MS = 10_000;
 /** Before the flip: take the fence back and let the lock go. After it nothing is flipped back, so it parks. */
 export const compensate = async (context: PhaseContext): Promise<PhaseAnswer> => {
   const recovery = await findRecovery(context);
-  if (recovery === undefined || isEnded(recovery.status) || recovery.attempt !== context.task.input.attempt) {
-    // It never began, or somebody else has it: nothing to take back.
-    return { proceed: 'End' };
-  }
+  // It never began: nothing to take back.
+  if (recovery === undefined) return endUnrecorded(context, await readOwnResource(context));
+  // Somebody else has it.
+  if (isEnded(recovery.status) || recovery.attempt !== context.task.input.attempt) return { proceed: 'End' };
   if (isPast(recovery, 'Failover'))
     throw new Superseded(`recovery ${recovery.id} is past its flip: it must be parked`);
   const fenced =

@@ -7,6 +7,7 @@ import type { Requester } from '../../services/origin.ts';
 import { system } from '../../services/origin.ts';
 import { type ExecutionInput, executionName, type Runtime } from '../../services/runtime.ts';
 import { type RecoveryRecord, readRecovery, type Waiting } from '../../store/recoveries.ts';
+import { retireAttempt } from '../../store/recovery-writes.ts';
 import { type ResourceRecord, readResource } from '../../store/resources.ts';
 import { Superseded } from './errors.ts';
 
@@ -87,6 +88,15 @@ export const goOn = async ({ runtime }: PhaseContext, recovery: RecoveryRecord):
     proceed,
     waitSeconds: waitLeftS(waiting.phase, labscape.policy, waiting.since, runtime.clock.now()),
   };
+};
+
+/** The end of an execution that wrote nothing: the resource's next one must not bear its name. */
+export const endUnrecorded = async (
+  { runtime, task }: PhaseContext,
+  resource: ResourceRecord,
+): Promise<PhaseAnswer> => {
+  await retireAttempt(runtime.store, resource, task.input.attempt);
+  return { proceed: 'End' };
 };
 
 export const isPast = (recovery: RecoveryRecord, phase: Phase): boolean =>

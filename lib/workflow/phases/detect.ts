@@ -6,6 +6,7 @@ import { readBeats } from '../../store/heartbeats.ts';
 import { readRecovery } from '../../store/recoveries.ts';
 import type { ResourceRecord } from '../../store/resources.ts';
 import {
+  endUnrecorded,
   goOn,
   isProblem,
   type PhaseAnswer,
@@ -43,7 +44,7 @@ export const detect = async (context: PhaseContext): Promise<PhaseAnswer> => {
   });
   const human = task.input.trigger === 'api' || task.input.trigger === 'drain';
   if (!human) {
-    if (resource.status !== 'failed') return { proceed: 'End' };
+    if (resource.status !== 'failed') return endUnrecorded(context, resource);
     // What a person or a user's own alarm declared failed, heartbeats do not take back.
     const heardAgain = verdict === 'healthy' || verdict === 'suspect';
     if (heardAgain && resource.failedBy === 'detector') return falseAlarm(context, resource);
@@ -71,7 +72,7 @@ const falseAlarm = async (context: PhaseContext, resource: ResourceRecord): Prom
   } catch (error) {
     if (!isProblem(error)) throw error;
   }
-  return { proceed: 'End' };
+  return endUnrecorded(context, resource);
 };
 
 /** A repeated task, or a newer attempt that takes a recovery over, goes on where the record stands. */
