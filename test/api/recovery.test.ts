@@ -73,7 +73,7 @@ describe('one failed resource', () => {
       expect([phase, answer]).toEqual([phase, { ok: true, payload: { proceed: 'End' } }]);
     }
     expect(await site.fail(first)).toEqual({ recovery: `${first}-1-2`, resource: first });
-    expect((await site.ended(`${first}-1-2`)).moves).toHaveLength(4);
+    expect((await site.ended(`${first}-1-2`)).moves).toHaveLength(2);
     await site.expectNothingLost(placed);
   });
 
