@@ -1,9 +1,10 @@
-import { SFNClient } from '@aws-sdk/client-sfn';
+import { SFNClient, type SFNClientConfig } from '@aws-sdk/client-sfn';
 import type { Executions } from '../lib/services/runtime.ts';
 import { CLIENT_BOUNDS } from '../lib/store/dynamodb-client.ts';
 import { stateMachineExecutions } from '../lib/workflow/executions.ts';
 
-export const stepFunctionsClient = (): SFNClient => new SFNClient({ ...CLIENT_BOUNDS });
+export const stepFunctionsClient = (config: SFNClientConfig = {}): SFNClient =>
+  new SFNClient({ ...CLIENT_BOUNDS, ...config });
 
 /** The recovery state machine of this stage. */
 export const executions = (): Executions =>

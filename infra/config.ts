@@ -102,7 +102,9 @@ export function parseStage(input: unknown): StageConfig {
  * `issuer` and `audience` of the context on top.
  */
 export function loadStage(context: (key: string) => unknown): StageConfig {
-  const stage = StageName.parse(context('stage') ?? 'local');
+  const named = StageName.safeParse(context('stage') ?? 'local');
+  if (!named.success) throw new Error(`stage ${context('stage')} ${named.error.issues[0]?.message}`);
+  const stage = named.data;
   const stages = z.record(z.string(), z.record(z.string(), z.unknown())).parse(context('stages') ?? {});
   const given = Object.fromEntries(
     ['issuer', 'audience']

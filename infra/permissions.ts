@@ -1,55 +1,72 @@
 import type { ApiFunction } from '../lib/http/routes.ts';
+import type { AUDIT_INDEXES, STATE_INDEXES } from './state-stack.ts';
 
 export type FunctionName = ApiFunction | 'authorise' | 'recovery' | 'recovery-trigger' | 'sweep';
 
 /**
- * DynamoDB has no permission for transactions: each item of one is authorised as the plain call it stands for.
- * Nothing is deleted: items end as tombstones that expire.
+ * DynamoDB has no permission for transactions: each item of one is authorised as the plain call it stands for. `Query`
+ * is of the table, `Query:NAME` of one of its indexes. Nothing is deleted: items end as tombstones that expire.
  */
 export type StateAction =
   | 'GetItem'
   | 'BatchGetItem'
   | 'Query'
+  | `Query:${(typeof STATE_INDEXES)[number]}`
   | 'PutItem'
   | 'UpdateItem'
   | 'ConditionCheckItem';
+export type AuditAction = 'PutItem' | 'Query' | `Query:${(typeof AUDIT_INDEXES)[number]}`;
+export type TaskAnswer = 'SendTaskSuccess' | 'SendTaskFailure';
 
 export interface Permissions {
   readonly state: readonly StateAction[];
-  /** Events are appended by conditional Put, and never changed: see the Deny in api-function.ts. */
-  readonly audit: readonly ('PutItem' | 'GetItem' | 'Query')[];
+  /** Events are appended by conditional Put, and never changed: see the Deny in control-function.ts. */
+  readonly audit: readonly AuditAction[];
   readonly startsRecoveries?: true;
-  /** Answers the waiting states of the recovery machine. */
-  readonly answersTasks?: true;
+  /** How it may answer the waiting states of the recovery machine. */
+  readonly answersTasks?: readonly TaskAnswer[];
 }
 
-const FIND = ['GetItem', 'Query'] as const;
-const READ = [...FIND, 'BatchGetItem'] as const;
-const WRITE = ['PutItem', 'UpdateItem', 'ConditionCheckItem'] as const;
+const READ = ['GetItem', 'BatchGetItem', 'Query'] as const;
 
-/** All that a function may do. One role per function is made from its row, and nothing else. */
+/**
+ * All that a function may do. One role per function is made from its row, and nothing else; that each permission is
+ * needed, test/infra/permissions.test.ts shows.
+ */
 export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   authorise: { state: ['GetItem'], audit: [] },
-  status: { state: READ, audit: [] },
-  labscapes: { state: [...FIND, ...WRITE], audit: ['PutItem'] },
-  tenants: { state: ['GetItem', 'BatchGetItem', ...WRITE], audit: ['PutItem'] },
-  principals: { state: ['GetItem', ...WRITE], audit: ['PutItem'] },
-  resources: { state: [...READ, ...WRITE], audit: ['PutItem'], startsRecoveries: true },
-  allocations: { state: [...READ, ...WRITE], audit: ['PutItem'] },
-  assignments: { state: [...READ, 'UpdateItem'], audit: [], answersTasks: true },
-  heartbeats: { state: [...READ, ...WRITE], audit: ['PutItem'], startsRecoveries: true },
-  recoveries: { state: [...READ, ...WRITE], audit: ['PutItem'], answersTasks: true },
-  audit: { state: FIND, audit: ['GetItem', 'Query'] },
-  recovery: {
-    state: [...READ, ...WRITE],
-    audit: ['PutItem', 'GetItem', 'Query'],
-    answersTasks: true,
-  },
-  'recovery-trigger': { state: [...FIND, ...WRITE], audit: ['PutItem'], startsRecoveries: true },
-  sweep: {
-    state: [...READ, ...WRITE],
+  status: { state: [...READ, 'Query:find'], audit: [] },
+  labscapes: { state: ['GetItem', 'Query', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
+  tenants: { state: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
+  principals: { state: ['GetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
+  resources: {
+    // A resource joins a labscape that must exist.
+    state: [...READ, 'PutItem', 'UpdateItem', 'ConditionCheckItem'],
     audit: ['PutItem'],
     startsRecoveries: true,
-    answersTasks: true,
   },
+  allocations: { state: [...READ, 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
+  assignments: {
+    state: ['GetItem', 'BatchGetItem', 'Query:byGroup', 'UpdateItem'],
+    audit: [],
+    answersTasks: ['SendTaskSuccess'],
+  },
+  heartbeats: { state: [...READ, 'UpdateItem'], audit: ['PutItem'], startsRecoveries: true },
+  recoveries: {
+    state: ['GetItem', 'BatchGetItem', 'Query:find', 'UpdateItem'],
+    audit: ['PutItem'],
+    answersTasks: ['SendTaskSuccess', 'SendTaskFailure'],
+  },
+  audit: { state: ['GetItem'], audit: ['Query', 'Query:byTime'] },
+  recovery: {
+    state: [...READ, 'PutItem', 'UpdateItem'],
+    audit: ['PutItem', 'Query'],
+    answersTasks: ['SendTaskSuccess', 'SendTaskFailure'],
+  },
+  'recovery-trigger': {
+    state: ['GetItem', 'Query', 'UpdateItem'],
+    audit: ['PutItem'],
+    startsRecoveries: true,
+  },
+  sweep: { state: [...READ, 'Query:find', 'UpdateItem'], audit: ['PutItem'], startsRecoveries: true },
 };

@@ -16,7 +16,6 @@ import { Construct } from 'constructs';
 import { POLICY_DIR } from '../bundle.ts';
 import type { StageConfig } from '../config.ts';
 import type { FunctionName, Permissions } from '../permissions.ts';
-import { AUDIT_INDEXES, STATE_INDEXES } from '../state-stack.ts';
 
 export interface Stores {
   readonly state: Table;
@@ -111,25 +110,16 @@ const TABLE_KEY_ACTIONS = [
   'ReEncryptTo',
 ].map((name) => `kms:${name}`);
 
+/** What a query of an index starts with in PERMISSIONS. */
+const INDEX_QUERY = 'Query:';
+
 function statements(props: ControlFunctionProps): PolicyStatement[] {
   const { state, audit, key } = props.stores;
   const { permissions } = props;
   const actions = (names: readonly string[]) => names.map((name) => `dynamodb:${name}`);
-  const items = permissions.state.filter((name) => name !== 'Query');
-  const audits = permissions.audit.filter((name) => name !== 'Query');
   const all = [
-    allow('StateItems', actions(items), [state.tableArn]),
-    allow(
-      'StateQueries',
-      permissions.state.includes('Query') ? ['dynamodb:Query'] : [],
-      withIndexes(state, STATE_INDEXES),
-    ),
-    allow('AuditItems', actions(audits), [audit.tableArn]),
-    allow(
-      'AuditQueries',
-      permissions.audit.includes('Query') ? ['dynamodb:Query'] : [],
-      withIndexes(audit, AUDIT_INDEXES),
-    ),
+    ...tableStatements('State', state, permissions.state),
+    ...tableStatements('Audit', audit, permissions.audit),
     new PolicyStatement({
       sid: 'EventsAreNeverChanged',
       effect: Effect.DENY,
@@ -148,7 +138,7 @@ function statements(props: ControlFunctionProps): PolicyStatement[] {
     // A token names its task, so the machine is the only resource these calls can be narrowed to.
     allow(
       'AnswerTasks',
-      permissions.answersTasks ? ['states:SendTaskSuccess', 'states:SendTaskFailure'] : [],
+      (permissions.answersTasks ?? []).map((name) => `states:${name}`),
       [props.stateMachineArn],
     ),
   ];
@@ -158,7 +148,20 @@ function statements(props: ControlFunctionProps): PolicyStatement[] {
 const allow = (sid: string, actions: string[], resources: string[]) =>
   new PolicyStatement({ sid, actions, resources });
 
-const withIndexes = (table: Table, indexes: readonly string[]) => [
-  table.tableArn,
-  ...indexes.map((name) => `${table.tableArn}/index/${name}`),
-];
+/** Plain actions on the table itself, and queries on those of its indexes that are named. */
+function tableStatements(name: string, table: Table, actions: readonly string[]): PolicyStatement[] {
+  const indexes = actions.filter((action) => action.startsWith(INDEX_QUERY));
+  const plain = actions.filter((action) => !action.startsWith(INDEX_QUERY));
+  return [
+    allow(
+      `${name}Items`,
+      plain.map((action) => `dynamodb:${action}`),
+      [table.tableArn],
+    ),
+    allow(
+      `${name}Indexes`,
+      indexes.length === 0 ? [] : ['dynamodb:Query'],
+      indexes.map((action) => `${table.tableArn}/index/${action.slice(INDEX_QUERY.length)}`),
+    ),
+  ];
+}

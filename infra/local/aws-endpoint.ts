@@ -1,7 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { asError } from './errors.ts';
-import { evaluate } from './iam.ts';
-import { ACCOUNT, PARTITION } from './intrinsics.ts';
 import { closeServer, listen } from './listen.ts';
 import type { LocalFunction } from './template-functions.ts';
 
@@ -111,19 +109,3 @@ function send(response: ServerResponse, status: number, body: Buffer | string): 
 
 const internal = (thrown: unknown) =>
   new AwsError('InternalServerError', `local host: ${asError(thrown).message}`, {}, 500);
-
-/** Throws AccessDeniedException, worded as by AWS, unless the caller's role allows it. */
-export function authorise(caller: LocalFunction, action: string, resource: string): void {
-  const decision = evaluate(caller.statements, action, resource);
-  if (decision === 'allowed') return;
-  const role = caller.roleArn.slice(caller.roleArn.lastIndexOf('/') + 1);
-  const user = `arn:${PARTITION}:sts::${ACCOUNT}:assumed-role/${role}/${caller.name}`;
-  const because =
-    decision === 'explicit-deny'
-      ? 'with an explicit deny in an identity-based policy'
-      : `because no identity-based policy allows the ${action} action`;
-  throw new AwsError(
-    'com.amazon.coral.service#AccessDeniedException',
-    `User: ${user} is not authorized to perform: ${action} on resource: ${resource} ${because}`,
-  );
-}

@@ -1,13 +1,8 @@
 import { Agent, request as httpRequest } from 'node:http';
-import {
-  type AwsAnswer,
-  type AwsCall,
-  type AwsEndpoint,
-  authorise,
-  startAwsEndpoint,
-} from './aws-endpoint.ts';
+import { type AwsAnswer, type AwsCall, type AwsEndpoint, startAwsEndpoint } from './aws-endpoint.ts';
 import { Conflicts } from './conflicts.ts';
 import { DynamodbCalls, type ItemKey } from './dynamodb-calls.ts';
+import { Guard, type PermissionUse, serviceOf } from './guard.ts';
 import type { LocalTable } from './template.ts';
 import type { LocalFunction } from './template-functions.ts';
 
@@ -32,6 +27,7 @@ export type Counters = Readonly<Record<string, number>>;
 
 export interface DynamodbEndpoint extends AwsEndpoint {
   counters(): Counters;
+  permissionsUsed(): readonly PermissionUse[];
   /** Write transactions, oldest first, the last 2000. */
   transactions(): readonly TransactionRecord[];
 }
@@ -49,14 +45,15 @@ export async function startDynamodbEndpoint(options: {
   const agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
   const calls = new DynamodbCalls(options.tables);
   const conflicts = new Conflicts();
+  const guard = new Guard();
   const counts = new Map<string, number>();
   const ring: TransactionRecord[] = [];
 
   const endpoint = await startAwsEndpoint(options.callers, async (call) => {
     const { caller, operation, input } = call;
-    const counter = `${caller.environment['POWERTOOLS_SERVICE_NAME'] ?? caller.name}.${operation}`;
+    const counter = `${serviceOf(caller)}.${operation}`;
     counts.set(counter, (counts.get(counter) ?? 0) + 1);
-    for (const need of calls.needs(operation, input)) authorise(caller, need.action, need.resource);
+    for (const need of calls.needs(operation, input)) guard.authorise(caller, need.action, need.resource);
     const run = () => forward(engine, agent, call);
     const keys = calls.transactionKeys(operation, input);
     if (keys.length > 0) {
@@ -71,6 +68,7 @@ export async function startDynamodbEndpoint(options: {
   return {
     url: endpoint.url,
     counters: () => Object.fromEntries(counts),
+    permissionsUsed: () => guard.used(),
     transactions: () => [...ring],
     stop: async () => {
       await endpoint.stop();

@@ -7,6 +7,7 @@ import { type Engine, startEngine } from './engine.ts';
 import { HostError } from './errors.ts';
 import { type Execution, Executions } from './executions.ts';
 import { accessKeys, Functions, type Invocation } from './functions.ts';
+import type { PermissionUse } from './guard.ts';
 import { type Mint, openIssuer } from './issuer.ts';
 import { refuseIfTaken } from './listen.ts';
 import { LogSink, type MetricListener } from './logs.ts';
@@ -55,6 +56,8 @@ export interface Host {
   readonly mint: Mint;
   /** Calls to DynamoDB by function and operation, e.g. `status.Query`; empty without guards. */
   counters(): Counters;
+  /** What functions needed of DynamoDB and Step Functions, and whether their roles allowed it; empty without guards. */
+  permissionsUsed(): readonly PermissionUse[];
   /** Write transactions with the items they touched, the last 2000; empty without guards. */
   transactions(): readonly TransactionRecord[];
   /** Executions of the state machine, newest first. */
@@ -121,7 +124,9 @@ async function compose(
   engine: Engine,
   template: LocalTemplate,
   undo: Undo,
-): Promise<Pick<Host, 'url' | 'counters' | 'transactions' | 'executions' | 'invoke' | 'onMetric'>> {
+): Promise<
+  Pick<Host, 'url' | 'counters' | 'permissionsUsed' | 'transactions' | 'executions' | 'invoke' | 'onMetric'>
+> {
   const { logLevel, guards = true } = options;
   const sink = new LogSink(logLevel === 'silent' ? undefined : folder.logs);
   undo.push(() => sink.close());
@@ -167,6 +172,7 @@ async function compose(
   return {
     url: gateway.url,
     counters: () => dynamodb?.counters() ?? {},
+    permissionsUsed: () => [...(dynamodb?.permissionsUsed() ?? []), ...stepFunctions.permissionsUsed()],
     transactions: () => dynamodb?.transactions() ?? [],
     executions: () => executions.list(),
     invoke: (name, event) => functions.invoke(name, event),

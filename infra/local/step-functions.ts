@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
-import { type AwsCall, type AwsEndpoint, AwsError, authorise, startAwsEndpoint } from './aws-endpoint.ts';
+import { type AwsCall, type AwsEndpoint, AwsError, startAwsEndpoint } from './aws-endpoint.ts';
 import type { Execution, Executions } from './executions.ts';
+import { Guard, type PermissionUse } from './guard.ts';
 import type { LocalMachine } from './template.ts';
 import type { LocalFunction } from './template-functions.ts';
 
@@ -28,29 +29,35 @@ const OfTask = z.object({
   cause: z.string().default(''),
 });
 
+export interface StepFunctionsEndpoint extends AwsEndpoint {
+  permissionsUsed(): readonly PermissionUse[];
+}
+
 /** Step Functions' API in front of the executions. */
-export function startStepFunctionsEndpoint(options: {
+export async function startStepFunctionsEndpoint(options: {
   readonly callers: ReadonlyMap<string, LocalFunction>;
   readonly machines: readonly LocalMachine[];
   readonly executions: Executions;
   readonly guards: boolean;
-}): Promise<AwsEndpoint> {
-  const api = new Api(options.executions, options.machines, options.guards);
-  return startAwsEndpoint(options.callers, async (call) => ({
+}): Promise<StepFunctionsEndpoint> {
+  const guard = options.guards ? new Guard() : undefined;
+  const api = new Api(options.executions, options.machines, guard);
+  const endpoint = await startAwsEndpoint(options.callers, async (call) => ({
     status: 200,
     body: JSON.stringify(api.answer(call)),
   }));
+  return { ...endpoint, permissionsUsed: () => guard?.used() ?? [] };
 }
 
 class Api {
   readonly #executions: Executions;
   readonly #machines: readonly LocalMachine[];
-  readonly #guards: boolean;
+  readonly #guard: Guard | undefined;
 
-  constructor(executions: Executions, machines: readonly LocalMachine[], guards: boolean) {
+  constructor(executions: Executions, machines: readonly LocalMachine[], guard: Guard | undefined) {
     this.#executions = executions;
     this.#machines = machines;
-    this.#guards = guards;
+    this.#guard = guard;
   }
 
   answer(call: AwsCall): unknown {
@@ -114,7 +121,7 @@ class Api {
   }
 
   #check(call: AwsCall, resource: string): void {
-    if (this.#guards) authorise(call.caller, `states:${call.operation}`, resource);
+    this.#guard?.authorise(call.caller, `states:${call.operation}`, resource);
   }
 }
 

@@ -96,6 +96,11 @@ describe('roles', () => {
         action,
         PERMISSIONS[name].state.includes(action) ? 'allowed' : 'implicit-deny',
       ]);
+    for (const index of ['byGroup', 'find'] as const)
+      expect([index, may(name, 'dynamodb:Query', `${arn}/index/${index}`)]).toEqual([
+        index,
+        PERMISSIONS[name].state.includes(`Query:${index}`) ? 'allowed' : 'implicit-deny',
+      ]);
     for (const action of ['DeleteItem', 'Scan', 'BatchWriteItem', 'DeleteTable', 'PartiQLUpdate'])
       expect(may(name, `dynamodb:${action}`, arn)).toBe('implicit-deny');
   });
@@ -104,11 +109,16 @@ describe('roles', () => {
     const { arn } = tableOf('Audit');
     for (const action of ['UpdateItem', 'DeleteItem', 'BatchWriteItem'])
       expect(may(name, `dynamodb:${action}`, arn)).toBe('explicit-deny');
-    for (const action of ['PutItem', 'GetItem', 'Query'] as const)
-      expect([action, may(name, `dynamodb:${action}`, arn)]).toEqual([
-        action,
-        PERMISSIONS[name].audit.includes(action) ? 'allowed' : 'implicit-deny',
+    const granted: readonly string[] = PERMISSIONS[name].audit;
+    const asked = [['PutItem'], ['GetItem'], ['Query'], ['Query', 'byTime']] as const;
+    for (const [action, index] of asked) {
+      const resource = index === undefined ? arn : `${arn}/index/${index}`;
+      const row = index === undefined ? action : `${action}:${index}`;
+      expect([row, may(name, `dynamodb:${action}`, resource)]).toEqual([
+        row,
+        granted.includes(row) ? 'allowed' : 'implicit-deny',
       ]);
+    }
   });
 
   test('only those that start or answer recoveries may call the state machine', () => {
@@ -117,8 +127,10 @@ describe('roles', () => {
     expect(allowed('states:StartExecution')).toEqual(
       names.filter((name) => PERMISSIONS[name].startsRecoveries),
     );
-    for (const action of ['states:SendTaskSuccess', 'states:SendTaskFailure'])
-      expect(allowed(action)).toEqual(names.filter((name) => PERMISSIONS[name].answersTasks));
+    for (const action of ['SendTaskSuccess', 'SendTaskFailure'] as const)
+      expect(allowed(`states:${action}`)).toEqual(
+        names.filter((name) => PERMISSIONS[name].answersTasks?.includes(action)),
+      );
     expect(allowed('states:StopExecution')).toEqual([]);
   });
 
@@ -156,7 +168,7 @@ describe('functions', () => {
       const knows = 'STATE_MACHINE_ARN' in functionOf(name).environment;
       expect([name, knows]).toEqual([
         name,
-        (permissions.startsRecoveries ?? permissions.answersTasks) === true,
+        permissions.startsRecoveries === true || permissions.answersTasks !== undefined,
       ]);
     }
   });

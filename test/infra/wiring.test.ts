@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as z from 'zod';
+import { stepFunctionsClient } from '../../functions/executions.ts';
+import { closeServer, listen } from '../../infra/local/listen.ts';
 import { runApp } from '../../infra/local/synthesise.ts';
 import { type LocalTemplate, readTemplate } from '../../infra/local/template.ts';
 import { PERMISSIONS } from '../../infra/permissions.ts';
 import { ASSIGNMENT_WAIT_S_MAX } from '../../lib/schemas/assignment.ts';
+import { CLIENT_BOUNDS, dynamodbClient } from '../../lib/store/dynamodb-client.ts';
 import { temporaryFolder } from './support.ts';
 
 const Resource = z.object({
@@ -42,6 +48,38 @@ const timeoutOf = (name: string): number => {
   return found.timeoutS;
 };
 
+/** Nobody is called at this address. */
+const NOWHERE = {
+  endpoint: 'http://127.0.0.1:9',
+  region: 'us-east-1',
+  credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+};
+const callsMachine = (name: string): boolean =>
+  Object.entries(PERMISSIONS).some(
+    ([known, { startsRecoveries, answersTasks }]) =>
+      known === name && (startsRecoveries === true || answersTasks !== undefined),
+  );
+
+/** The longest that the SDK's own pauses between the attempts of a call may take. */
+async function pausesMs(
+  client: DynamoDBClient | SFNClient,
+  errorType: 'TRANSIENT' | 'THROTTLING',
+): Promise<number> {
+  const unlucky = jest.spyOn(Math, 'random').mockReturnValue(1);
+  try {
+    const strategy = await client.config.retryStrategy();
+    if (!('acquireInitialRetryToken' in strategy))
+      throw new Error('the SDK has another kind of retry strategy');
+    let token = await strategy.acquireInitialRetryToken('test');
+    const startedMs = performance.now();
+    for (let attempt = 1; attempt < CLIENT_BOUNDS.maxAttempts; attempt += 1)
+      token = await strategy.refreshRetryTokenForRetry(token, { errorType });
+    return performance.now() - startedMs;
+  } finally {
+    unlucky.mockRestore();
+  }
+}
+
 describe('each timeout is inside the next', () => {
   test('a long poll ends before its function, a function before API Gateway', () => {
     expect(ASSIGNMENT_WAIT_S_MAX).toBeLessThan(timeoutOf('assignments'));
@@ -61,6 +99,47 @@ describe('each timeout is inside the next', () => {
     const limits = Object.values(States).flatMap((state) => state.TimeoutSeconds ?? []);
     expect(limits.length).toBeGreaterThan(10);
     for (const limit of limits) expect(timeoutOf('recovery')).toBeLessThan(limit);
+  });
+
+  const { connectionTimeout, requestTimeout } = CLIENT_BOUNDS.requestHandler;
+  /** What the attempts of one call take that is never answered, without the pauses between them. */
+  const silentMs = CLIENT_BOUNDS.maxAttempts * (connectionTimeout + requestTimeout);
+
+  test.each([
+    ['DynamoDB', dynamodbClient(NOWHERE), () => true],
+    ['Step Functions', stepFunctionsClient(NOWHERE), callsMachine],
+  ])(
+    'all attempts of a call to %s, with the pauses between, end before its function',
+    async (_, client, uses) => {
+      const shortestMs = Math.min(...names.filter(uses).map(timeoutOf)) * 1000;
+      expect(await client.config.maxAttempts()).toBe(CLIENT_BOUNDS.maxAttempts);
+      expect(silentMs + (await pausesMs(client, 'TRANSIENT'))).toBeLessThan(shortestMs);
+      // An answer that throttles comes at once, but the pauses after it are long.
+      expect(await pausesMs(client, 'THROTTLING')).toBeLessThan(shortestMs / 2);
+    },
+  );
+
+  test('a call that is never answered is given up within that', async () => {
+    const heard: string[] = [];
+    const silent = createServer((request) => heard.push(String(request.headers['x-amz-target'])));
+    const endpoint = `http://127.0.0.1:${await listen(silent, 0)}`;
+    const [table, machine] = [
+      dynamodbClient({ ...NOWHERE, endpoint }),
+      stepFunctionsClient({ ...NOWHERE, endpoint }),
+    ];
+    const startedMs = performance.now();
+    const key = { TableName: 't', Key: { pk: { S: 'p' } } };
+    const calls = [
+      table.send(new GetItemCommand(key)),
+      machine.send(new StartExecutionCommand({ stateMachineArn: template.machines[0]?.arn })),
+    ].map((call) => call.then(String, (error: Error) => error.name));
+    // Closed in any case, or a client without bounds would wait for ever.
+    const patience = setTimeout(() => silent.closeAllConnections(), silentMs);
+    expect(await Promise.all(calls)).toEqual(['TimeoutError', 'TimeoutError']);
+    clearTimeout(patience);
+    expect(performance.now() - startedMs).toBeLessThan(silentMs);
+    expect(heard).toHaveLength(2 * CLIENT_BOUNDS.maxAttempts);
+    await closeServer(silent);
   });
 
   test('a sweep ends before the next one', () => {

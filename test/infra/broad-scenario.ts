@@ -1,0 +1,230 @@
+import { ROUTES } from '../../lib/http/routes.ts';
+import { type Rig, refusalOf, until } from '../api/rig.ts';
+import { goodRequest } from '../api/samples.ts';
+import { ScriptedAgent } from '../api/scripted-agent.ts';
+import { CAPACITY, newSite, type Site } from '../api/site.ts';
+
+/** Account whose alarms the local stage trusts. */
+const ACCOUNT = '000000000000';
+export const BOUND_ALARM = 'disk-of-bound';
+export const BOUND_RESOURCE = 'bound-r1';
+
+/** What CloudWatch says through SNS when an alarm rises. */
+const risen = (AlarmName: string, labscape?: string) => ({
+  Records: [
+    {
+      Sns: {
+        MessageId: '1',
+        Message: JSON.stringify({
+          ...{ AlarmName, NewStateValue: 'ALARM', AWSAccountId: ACCOUNT },
+          Trigger: { Dimensions: labscape === undefined ? [] : [{ name: 'labscape', value: labscape }] },
+        }),
+      },
+    },
+  ],
+});
+
+const patch = { headers: { 'if-match': '*' } };
+
+/** Everybody does everything there is to do, and most of what can go wrong goes wrong once. */
+export async function everythingOnce(rig: Rig): Promise<void> {
+  for (const part of [
+    people,
+    work,
+    leases,
+    waitingForRoom,
+    ...[approval, earlyRejection, fencing, silence, alarms, takenOver, relief, readings],
+  ])
+    await part(rig);
+}
+
+/** Labscapes, tenants and principals come and change. */
+async function people(rig: Rig): Promise<void> {
+  const { labscape } = await newSite(rig);
+  await rig.admin.call('editLabscape', { ...patch, params: { labscape }, body: { weight: 50 } });
+  const eve = { params: { principal: 'eve' }, body: { reason: 'test' } };
+  await rig.admin.call('revokePrincipal', eve);
+  await refusalOf(rig.as({ sub: 'eve', roles: ['operator'] }).call('getStatus'));
+  await rig.admin.call('reinstatePrincipal', eve);
+}
+
+/** Work is placed, moves when its resource fails, and goes; resources are edited, drained and retired. */
+async function work(rig: Rig): Promise<void> {
+  const site = await newSite(rig, { resources: 3 });
+  const [first = '', second = '', third = ''] = site.resources;
+  const placed = await site.fill(8, 30);
+  await site.quota(
+    await site.quotaUsed().then((used) => ({ ...used, memory: 10, storage: 10, network: 10 })),
+  );
+  await site.failAndRestore(first);
+  await site.activate(first);
+  const body = { capacity: { processing: 2_000, memory: CAPACITY, storage: CAPACITY, network: CAPACITY } };
+  await rig.admin.call('editResource', { ...patch, params: { resource: second }, body });
+  await site.release(placed[0]?.id ?? '');
+  await site.drained(third);
+  const reason = { reason: 'test' };
+  await rig.admin.call('retireResource', { params: { resource: third }, body: reason });
+}
+
+/** A lease is renewed, another one runs out, and the sweep sees it. */
+async function leases(rig: Rig): Promise<void> {
+  const site = await newSite(rig);
+  const [renewed, left] = [
+    await site.place(10, { leaseMs: 60_000 }),
+    await site.place(10, { leaseMs: 1_000 }),
+  ];
+  const query = { tenant: site.tenant };
+  const params = { allocation: renewed.id };
+  await rig.admin.call('renewAllocation', { params, query, body: { leaseMs: 120_000 } });
+  await until('the lease runs out', async () => {
+    await rig.invoke('sweep', {});
+    return (await site.allocation(left.id)).status === 'expired' ? true : undefined;
+  });
+}
+
+/** What finds no room waits, and the sweep places it when there is some. */
+async function waitingForRoom(rig: Rig): Promise<void> {
+  const site = await newSite(rig);
+  await site.place(700);
+  const waiting = await site.place(600, { onFull: 'wait' });
+  await site.register();
+  await until('it is placed', async () => {
+    await rig.invoke('sweep', {});
+    return (await site.allocation(waiting.id)).status === 'placed' ? true : undefined;
+  });
+}
+
+/** Two recoveries ask: one is approved, one is rejected. */
+async function approval(rig: Rig): Promise<void> {
+  for (const decision of ['approve', 'reject'] as const) {
+    const site = await newSite(rig, { resources: 2, policy: { mode: 'ask', fencing: 'immediate' } });
+    const [first = ''] = site.resources;
+    await site.beat(first);
+    await site.beat(first, { status: 'failed' });
+    const id = `${first}-1-1`;
+    await site.recovery(id, ({ status }) => status === 'awaiting-approval');
+    const body = { decision, reason: 'test' };
+    await rig.admin.call('approveRecovery', { params: { recovery: id }, body });
+    await site.ended(id);
+  }
+}
+
+/** A rejection that is there before the machine waits: by hand, so that no machine waits for it yet. */
+async function earlyRejection(rig: Rig): Promise<void> {
+  const site = await newSite(rig, { resources: 2, policy: { mode: 'observe', fencing: 'immediate' } });
+  const [first = ''] = site.resources;
+  await site.beat(first);
+  await site.beat(first, { status: 'failed' });
+  await site.ended(`${first}-1-1`);
+  await rig.admin.call('editLabscape', {
+    ...{ ...patch, params: { labscape: site.labscape }, body: { policy: { mode: 'ask' } } },
+  });
+  const input = { resource: first, epoch: 1, attempt: 2, trigger: 'reconciler' };
+  await rig.invoke('recovery', { phase: 'Decide', input, last: {} });
+  const params = { recovery: `${first}-1-2` };
+  await rig.admin.call('approveRecovery', { params, body: { decision: 'reject', reason: 'test' } });
+  await rig.invoke('recovery', { phase: 'AwaitApproval', input, last: {}, taskToken: 'too-late' });
+}
+
+/** A fence that waits for its agent's word, and new owners that say what runs. */
+async function fencing(rig: Rig): Promise<void> {
+  const site = await newSite(rig, { resources: 2, policy: { fencing: 'ack' } });
+  const [first = ''] = site.resources;
+  const [here, there] = agentsOf(rig, site);
+  await site.fill(4, 40);
+  await here?.runAll();
+  await there?.beat();
+  const { recovery } = await site.drain(first);
+  await site.recovery(recovery, ({ nextPhase }) => nextPhase === 'Failover');
+  await here?.report({ fenced: true }, 2);
+  await until('the new owner runs all', async () => {
+    await there?.runAll();
+    const seen = await rig.admin.call('getRecovery', { params: { recovery } });
+    return seen.endedAt === undefined ? undefined : true;
+  });
+}
+
+/** A host falls silent: another one's beat tells, and once the sweep. */
+async function silence(rig: Rig): Promise<void> {
+  for (const teller of ['beat', 'sweep'] as const) {
+    const site = await newSite(rig, { resources: 2, policy: { beatMs: 50, leaseMs: 500 } });
+    const [first = '', second = ''] = site.resources;
+    const [dead, alive] = agentsOf(rig, site);
+    await site.fill(2, 40);
+    await dead?.beat();
+    await until('the silence is noticed', async () => {
+      // Somebody must be heard, or it is the controller that is deaf.
+      await alive?.beat({ resource: second });
+      if (teller === 'sweep') await rig.invoke('sweep', {});
+      return (await site.resource(first)).recovery === undefined ? undefined : true;
+    });
+    await until('its work runs elsewhere', async () => {
+      const answer = await alive?.beat({ resource: second });
+      for (const order of answer?.orders ?? []) await alive?.answer(order, 'restored');
+      await alive?.runAll();
+      const params = { recovery: `${first}-1-1` };
+      const { endedAt } = await rig.admin.call('getRecovery', { params });
+      return endedAt === undefined ? undefined : true;
+    });
+  }
+}
+
+/** An alarm of a labscape starts what is failed; one that is bound to a resource declares it failed as well. */
+async function alarms(rig: Rig): Promise<void> {
+  const site = await newSite(rig, { resources: 2, policy: { mode: 'observe', fencing: 'immediate' } });
+  const [first = ''] = site.resources;
+  await site.beat(first);
+  await site.beat(first, { status: 'failed' });
+  await site.ended(`${first}-1-1`);
+  await rig.admin.call('editLabscape', {
+    ...{ ...patch, params: { labscape: site.labscape }, body: { policy: { mode: 'automatic' } } },
+  });
+  await rig.invoke('recovery-trigger', risen('labscape-local-failed', site.labscape));
+  await site.ended(`${first}-1-2`);
+  await rig.admin.call('joinLabscape', {
+    body: { id: 'bound', policy: { mode: 'automatic', restoreWaitMs: 1_000 } },
+  });
+  const capacity = { processing: 10, memory: 10, storage: 10, network: 10 };
+  await rig.admin.call('registerResource', { body: { id: BOUND_RESOURCE, labscape: 'bound', capacity } });
+  await rig.invoke('recovery-trigger', risen(BOUND_ALARM));
+  await site.ended(`${BOUND_RESOURCE}-1-1`);
+}
+
+/** The state machine lost its executions: the sweep takes their recoveries over, and starts what is owed. */
+async function takenOver(rig: Rig): Promise<void> {
+  const site = await newSite(rig, { resources: 2, policy: { restoreWaitMs: 600_000 } });
+  const [first = ''] = site.resources;
+  const { recovery } = await site.fail(first);
+  await site.recovery(recovery, ({ nextPhase }) => nextPhase === 'RecoverData');
+  await rig.invoke('sweep', { orphaned: true });
+  await site.recovery(recovery, ({ attempt }) => attempt === 2);
+  await site.answerRestore(first, recovery, 'restored');
+  await site.ended(recovery);
+}
+
+/** A failover fills the reserve of one, and another takes some of it off again. */
+async function relief(rig: Rig): Promise<void> {
+  const site = await newSite(rig, { resources: 2 });
+  await site.fill(12, 60);
+  await site.register();
+  await site.fill(2, 300);
+  await site.failAndRestore(site.resources[0] ?? '');
+}
+
+/** All that can be read is read; and each route is called, whatever it answers. */
+async function readings(rig: Rig): Promise<void> {
+  const site = await newSite(rig);
+  const { id } = await site.place(10);
+  const token = await rig.token({ sub: 'root', roles: ['admin'] });
+  const names = {
+    ...{ labscape: site.labscape, resource: site.resources[0] ?? '', tenant: site.tenant },
+    ...{ principal: 'eve', allocation: id, recovery: `${BOUND_RESOURCE}-1-1` },
+  };
+  const reads = ROUTES.filter(({ method }) => method === 'GET');
+  for (const route of [...reads, ...ROUTES]) await rig.send({ ...goodRequest(route, names), token });
+  for (const query of [{ entity: `resource#${names.resource}` }, {}])
+    await rig.admin.call('listEvents', { query });
+}
+
+const agentsOf = (rig: Rig, site: Site): ScriptedAgent[] =>
+  site.resources.map((resource) => new ScriptedAgent(rig, site, resource));
