@@ -1,56 +1,32 @@
 import type { Streams } from './chance.ts';
+import { CURES, type FaultKind, type Rates, STANDARD_RATES, STRESS_RATES } from './rates.ts';
 
-/**
- * Every kind of fault. The standard mix is per opportunity (a store call, a message, a second of a host's life…).
- * Sources: store errors, DynamoDB's service level (99.99 %) with retried throttling well above; lost messages, 0.1 % of
- * wide-area requests (Pingmesh, SIGCOMM 2015, reports 10^-4 to 10^-3); host deaths, 4 % of machines a day would be 5e-7 a
- * second, raised 1,000-fold so that a minute has some; the others as often as the store's errors.
- */
-export const STANDARD_RATES = {
-  crashBefore: 0.002,
-  crashAfter: 0.002,
-  unknownOutcome: 0.004,
-  throttled: 0.006,
-  conflict: 0.006,
-  slowCall: 0.02,
-  coldStart: 0.05,
-  staleInstance: 0.05,
-  startFails: 0.03,
-  duplicateTask: 0.03,
-  redrive: 0.02,
-  lostMessage: 0.01,
-  lateMessage: 0.02,
-  doubledMessage: 0.02,
-  partition: 0.004,
-  hostDies: 0.004,
-  hostDiesAndReturns: 0.006,
-  targetDies: 0.05,
-  agentLate: 0.15,
-  agentNever: 0.02,
-  agentTwice: 0.03,
-  clockSkew: 0.1,
-  clockJump: 0.01,
-  alarmStorm: 0.02,
-  operatorDrains: 0.02,
-  operatorFails: 0.01,
-  operatorRejects: 0.2,
-  operatorMaintains: 0.01,
-  operatorReturns: 0.15,
-  fullQuota: 0.1,
-} as const;
-export type FaultKind = keyof typeof STANDARD_RATES;
+export type { FaultKind };
 export const FAULT_KINDS = Object.keys(STANDARD_RATES).filter(
   (kind): kind is FaultKind => kind in STANDARD_RATES,
 );
 
+/** However bad: something must get through. */
+const RATE_MAX = 0.5;
+
+export interface Strike {
+  /** Its number in the order of the strikes, from 1. */
+  readonly ordinal: number;
+  readonly kind: FaultKind;
+}
+
 /** Whether a fault strikes, of which there is a number in the order of their chances; shrinking leaves some out. */
 export class Faults {
   readonly counts = new Map<FaultKind, number>();
-  readonly struck: { readonly ordinal: number; readonly kind: FaultKind }[] = [];
+  /** How often each kind could have struck. */
+  readonly chances = new Map<FaultKind, number>();
+  readonly struck: Strike[] = [];
   active = true;
+  onStrike: (strike: Strike) => void = () => {};
   readonly #streams: Streams;
-  readonly #factor: number;
   readonly #left: ReadonlySet<number>;
+  #factor: number;
+  #rates: Rates = STRESS_RATES;
   #ordinal = 0;
 
   constructor(streams: Streams, factor: number, leftOut: ReadonlySet<number>) {
@@ -59,13 +35,24 @@ export class Faults {
     this.#left = leftOut;
   }
 
+  /** Other rates than those for finding bugs. */
+  use(rates: Rates, factor: number): void {
+    this.#rates = rates;
+    this.#factor = factor;
+  }
+
   strikes(kind: FaultKind): boolean {
-    const drawn = this.#streams(`fault ${kind}`).happens(Math.min(0.5, STANDARD_RATES[kind] * this.#factor));
-    if (!this.active || !drawn) return false;
+    const factor = CURES.has(kind) ? 1 : this.#factor;
+    const drawn = this.#streams(`fault ${kind}`).happens(Math.min(RATE_MAX, this.#rates[kind] * factor));
+    if (!this.active) return false;
+    this.chances.set(kind, (this.chances.get(kind) ?? 0) + 1);
+    if (!drawn) return false;
     this.#ordinal += 1;
     if (this.#left.has(this.#ordinal)) return false;
     this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
-    this.struck.push({ ordinal: this.#ordinal, kind });
+    const strike = { ordinal: this.#ordinal, kind };
+    this.struck.push(strike);
+    this.onStrike(strike);
     return true;
   }
 

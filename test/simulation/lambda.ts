@@ -3,6 +3,7 @@ import { serve as allocations } from '../../functions/allocations/serve.ts';
 import { serve as assignments } from '../../functions/assignments/serve.ts';
 import { serve as heartbeats } from '../../functions/heartbeats/serve.ts';
 import { serve as labscapes } from '../../functions/labscapes/serve.ts';
+import { serve as principals } from '../../functions/principals/serve.ts';
 import { serve as recoveries } from '../../functions/recoveries/serve.ts';
 import { serve as recovery } from '../../functions/recovery/serve.ts';
 import { serve as recoveryTrigger } from '../../functions/recovery-trigger/serve.ts';
@@ -24,7 +25,8 @@ type Handler = (event: never, context: Context) => Promise<unknown>;
 export const ACCOUNT = '123456789012';
 
 const SERVES = {
-  ...{ allocations, assignments, heartbeats, labscapes, recoveries, recovery, resources, sweep, tenants },
+  ...{ allocations, assignments, heartbeats, labscapes, principals, recoveries },
+  ...{ recovery, resources, sweep, tenants },
   'recovery-trigger': (runtime: Runtime) => recoveryTrigger(runtime, { bindings: [], accounts: [ACCOUNT] }),
 } as const satisfies Record<string, (runtime: Runtime) => Handler>;
 export type FunctionName = keyof typeof SERVES;
@@ -39,6 +41,8 @@ interface Sandbox {
   readonly handler: Handler;
   readonly runtime: Runtime;
   activity: Activity | undefined;
+  /** Calls that answered while something was still under way: it goes on when the sandbox thaws. */
+  left: Activity[];
   settle: ((answer: Answer) => void) | undefined;
 }
 
@@ -65,16 +69,18 @@ export class Lambda {
 
   constructor(deps: LambdaDeps) {
     this.#deps = deps;
+    deps.faults.onStrike = ({ ordinal, kind }) => deps.scheduler.note(`  fault ${ordinal}: ${kind}`);
   }
 
   /** Begins as the scheduler chooses; never throws. */
   async invoke(name: FunctionName, event: unknown): Promise<Answer> {
     this.#calls += 1;
     const activity = this.#deps.scheduler.begin(`${name}#${this.#calls}`);
+    const sent = this.#deps.store.mutate.event?.(name, event) ?? event;
     return new Promise<Answer>((resolve) => {
       void this.#deps.scheduler
         .park(activity, `${activity.label} begins`, () => this.#sandbox(name))
-        .then((sandbox) => this.#run(sandbox, activity, event, resolve));
+        .then((sandbox) => this.#run(sandbox, activity, sent, resolve));
     });
   }
 
@@ -85,6 +91,7 @@ export class Lambda {
     settle: (answer: Answer) => void,
   ): Promise<void> {
     sandbox.activity = activity;
+    activity.before = sandbox.left;
     sandbox.settle = settle;
     const context = { awsRequestId: activity.label.replaceAll('#', '-') } as Context;
     let answer: Answer;
@@ -100,7 +107,9 @@ export class Lambda {
     }
     sandbox.activity = undefined;
     sandbox.settle = undefined;
-    this.#deps.scheduler.end(activity);
+    activity.answered = true;
+    if (activity.parked > 0) sandbox.left.push(activity);
+    else this.#deps.scheduler.end(activity);
     settle(answer);
   }
 
@@ -121,8 +130,9 @@ export class Lambda {
       monotonicMs: () => scheduler.now,
     };
     const activity = (): Activity => {
-      if (sandbox.activity === undefined) throw new Error(`${name} works outside a call`);
-      return sandbox.activity;
+      const own = sandbox.activity ?? sandbox.left.at(-1);
+      if (own === undefined) throw new Error(`${name} works outside a call`);
+      return own;
     };
     const kill: StoreLineDeps['kill'] = () => this.#kill(sandbox);
     const store = storeFor({ ...this.#deps.store, kill }, activity);
@@ -140,7 +150,7 @@ export class Lambda {
       onFailure: this.#deps.onFailure,
     };
     const sandbox: Sandbox = {
-      ...{ name, runtime, activity: undefined, settle: undefined },
+      ...{ name, runtime, activity: undefined, left: [], settle: undefined },
       handler: SERVES[name](runtime) as Handler,
     };
     this.#sandboxes.push(sandbox);
@@ -151,7 +161,7 @@ export class Lambda {
   #kill(sandbox: Sandbox): void {
     const { activity, settle } = sandbox;
     this.#sandboxes.splice(this.#sandboxes.indexOf(sandbox), 1);
-    if (activity !== undefined) this.#deps.scheduler.end(activity);
+    for (const gone of [activity, ...sandbox.left]) if (gone !== undefined) this.#deps.scheduler.end(gone);
     settle?.({ ok: false, errorType: 'Sandbox.Timedout', errorMessage: 'the sandbox was killed' });
   }
 }

@@ -1,36 +1,124 @@
 import { parseArgs } from 'node:util';
-import { startEngine } from '../../infra/local/engine.ts';
-import { synthesise } from '../../infra/local/synthesise.ts';
-import { readTemplate } from '../../infra/local/template.ts';
-import { EngineLine } from './engine-line.ts';
-import { runSeed } from './run-seed.ts';
+import { measure, ratioOf, study } from './availability.ts';
+import { measuredText, studyText } from './availability-report.ts';
+import { huntAll, runSeeds } from './campaign.ts';
+import { readableHistory } from './history.ts';
+import { Pool, WORKERS } from './pool.ts';
+import { breachesText, failureText, mutationTable, progress, summary } from './report.ts';
+import { shrinkSeed } from './shrink-seed.ts';
+
+/** More failures are most likely the same one. */
+const SHRUNK_MAX = 3;
+/** From so many seeds on a run has time for the whole study of availability. */
+const SEEDS_FOR_STUDY = 100;
 
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '10' },
     from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    'left-out': { type: 'string', default: '' },
     trace: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    availability: { type: 'boolean', default: false },
+    mutations: { type: 'boolean', default: false },
+    mutation: { type: 'string' },
+    workers: { type: 'string', default: String(WORKERS) },
   },
 });
-process.env['POWERTOOLS_LOG_LEVEL'] = 'SILENT';
-process.env['POWERTOOLS_METRICS_DISABLED'] = 'true';
-const engine = await startEngine();
-const line = new EngineLine(engine.url);
-const template = readTemplate(await synthesise(), { IssuerKeys: '{"keys":[]}' });
-const began = performance.now();
-let steps = 0;
-for (let seed = Number(values.from); seed < Number(values.from) + Number(values.seeds); seed += 1) {
-  const result = await runSeed({ seed, template, engine: line, engineUrl: engine.url });
-  steps += result.steps;
-  const struck = [...result.faults.values()].reduce((a, b) => a + b, 0);
-  process.stdout.write(
-    `seed ${seed}: ${result.steps} steps, ${struck} faults, converged in ${Math.round(result.convergedMs)} ms, availability ${(result.served / result.asked).toFixed(4)}, ${result.hash.slice(0, 8)} ${result.breaches
-      .map((b) => `!! ${b.invariant} ${b.what}`)
-      .join('; ')
-      .slice(0, 1500)}\n`,
+
+const whole = (name: string, text: string, least: number): number => {
+  if (!/^\d{1,9}$/.test(text) || Number(text) < least)
+    throw new RangeError(`--${name} takes a whole number from ${least} on`);
+  return Number(text);
+};
+
+const say = (text: string): void => void (values.json ? process.stderr : process.stdout).write(`${text}\n`);
+
+/** One seed once more; true when it holds. */
+const replay = async (pool: Pool, seed: number): Promise<boolean> => {
+  const mutation = values.mutation === undefined ? {} : { mutation: values.mutation };
+  const result = await pool.run({
+    kind: 'seed',
+    seed,
+    leftOut: values['left-out'],
+    trace: true,
+    ...mutation,
+  });
+  const failed = result.breaches.length > 0;
+  if (values.trace) say(result.trace.join('\n'));
+  else if (failed) say(readableHistory(result).join('\n'));
+  say(
+    `seed ${seed}: ${result.steps} steps, ${result.struck.length} faults, trace ${result.hash.slice(0, 16)}`,
   );
-  if (values.trace) process.stdout.write(`${result.trace.join('\n')}\n`);
+  say(failed ? breachesText(result) : 'holds');
+  return !failed;
+};
+
+const availabilityOf = async (pool: Pool, full: boolean) => {
+  if (!full) {
+    const measured = await measure(pool, 1, 1);
+    say(measuredText(measured));
+    return { availability: ratioOf(measured), breaches: measured.breaches };
+  }
+  const found = await study(pool);
+  say(studyText(found));
+  const [standard] = found.measured;
+  return {
+    availability: standard === undefined ? 1 : ratioOf(standard),
+    availabilityDerived: found.derived[0]?.availability,
+    availabilityAt: Object.fromEntries(
+      found.measured.map((one, index) => [
+        one.factor,
+        { measured: ratioOf(one), derived: found.derived[index]?.availability },
+      ]),
+    ),
+    outageP50Ms: found.outageP50Ms,
+    breaches: found.breaches,
+  };
+};
+
+/** Many seeds; true when all hold and the run was one that says something. */
+const campaign = async (pool: Pool, from: number, count: number): Promise<boolean> => {
+  const seeds = Array.from({ length: count }, (_, index) => from + index);
+  const began = performance.now();
+  const { tally, failed } = await runSeeds(pool, seeds, progress(count));
+  const seconds = (performance.now() - began) / 1_000;
+  for (const one of failed.slice(0, SHRUNK_MAX)) {
+    const rerun = (leftOut: string) => pool.run({ kind: 'seed', seed: one.seed, leftOut, trace: true });
+    say(failureText(one, await shrinkSeed(one, rerun)));
+  }
+  if (failed.length > 0) say(`failed: ${failed.map(({ seed }) => seed).join(' ')}`);
+  say(summary(tally, seconds));
+  const { breaches, ...availability } = await availabilityOf(pool, count >= SEEDS_FOR_STUDY);
+  const violations = tally.violations + breaches.length;
+  const figures = {
+    ...{ seeds: tally.seeds, steps: tally.steps, faults: tally.faults, violations, ...availability },
+    ...{ seconds: Math.round(seconds), stepsPerSecond: Math.round(tally.steps / seconds) },
+    ...{ stepsPerSeed: Math.round(tally.stepsPerSeed), faultsPerSeed: Math.round(tally.faultsPerSeed) },
+  };
+  if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
+  return violations === 0 && tally.weaknesses().length === 0;
+};
+
+/** Looks for every mutation; true when each is caught. */
+const mutations = async (pool: Pool): Promise<boolean> => {
+  const found = await huntAll(pool);
+  if (values.json) process.stdout.write(`${JSON.stringify({ mutations: found })}\n`);
+  else say(mutationTable(found));
+  return found.every(({ caught }) => caught);
+};
+
+const holdsAsAsked = async (pool: Pool): Promise<boolean> => {
+  if (values.seed !== undefined) return replay(pool, whole('seed', values.seed, 0));
+  if (values.mutations) return mutations(pool);
+  if (values.availability) return (await availabilityOf(pool, true)).breaches.length === 0;
+  return campaign(pool, whole('from', values.from, 0), whole('seeds', values.seeds, 1));
+};
+
+const pool = await Pool.start(whole('workers', values.workers, 1));
+try {
+  if (!(await holdsAsAsked(pool))) process.exitCode = 1;
+} finally {
+  await pool.stop();
 }
-process.stdout.write(`${steps} steps in ${Math.round(performance.now() - began)} ms\n`);
-line.close();
-await engine.stop();

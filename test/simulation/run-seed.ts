@@ -1,12 +1,15 @@
 import { ensureTables } from '../../infra/local/tables.ts';
 import type { LocalTemplate } from '../../infra/local/template.ts';
-import { groupByEntity, verifyChain } from '../../lib/audit/chain.ts';
+import { GROUPS_HELD_MAX } from '../../lib/allocation/groups.ts';
 import { isEnded } from '../../lib/failover/recovery-status.ts';
 import { allocationIdOf } from '../../lib/services/allocation-draft.ts';
+import type { GroupRecord } from '../../lib/store/groups.ts';
+import { add, within } from '../../lib/vector.ts';
 import { compareTables } from './compare-tables.ts';
 import type { EngineLine } from './engine-line.ts';
 import type { FaultKind } from './faults.ts';
 import type { Breach } from './invariants.ts';
+import { auditFaults } from './invariants-end.ts';
 import type { Mutate } from './store-line.ts';
 import { Troubles } from './troubles.ts';
 import { renamed, World } from './world.ts';
@@ -56,7 +59,7 @@ export const runSeed = async (options: SeedOptions): Promise<SeedResult> => {
   const world = new World({
     ...{ seed: options.seed, template: options.template, engine: options.engine, tables: names },
     ...{ faultFactor: options.faultFactor ?? 1, leftOut: options.leftOut ?? new Set<number>() },
-    mutate: options.mutate ?? ((request) => request),
+    mutate: options.mutate ?? {},
   });
   try {
     return await history(world, options);
@@ -109,7 +112,8 @@ const converged = (world: World): boolean => {
   if (machine.active > 0 || tenants.some((tenant) => tenant.wonders)) return false;
   if ([...state.recoveries.values()].some(({ status }) => !isEnded(status))) return false;
   if ([...state.resources.values()].some(({ status }) => status !== 'healthy')) return false;
-  if ([...state.groups.values()].some(({ status }) => status === 'pending')) return false;
+  if ([...state.groups.values()].some((group) => group.status === 'pending' && fits(world, group)))
+    return false;
   return [...state.groups.values()].every((group) => {
     if (group.status !== 'placed') return true;
     const host = hosts.find(({ id }) => id === group.resource);
@@ -117,6 +121,13 @@ const converged = (world: World): boolean => {
     return running?.epoch === group.epoch && running.count === group.count && host?.mayRun(scheduler.now);
   });
 };
+
+/** Whether a pending group has room somewhere: what fits nowhere may wait. */
+const fits = ({ state }: World, { demand, recovery }: GroupRecord): boolean =>
+  [...state.resources.values()].some((resource) => {
+    const bound = recovery === undefined ? resource.fill : resource.limit;
+    return within(add(resource.used, demand), bound) && resource.groups.length < GROUPS_HELD_MAX;
+  });
 
 const judgeEnd = async (world: World, options: SeedOptions): Promise<void> => {
   const { state } = world;
@@ -129,8 +140,7 @@ const judgeEnd = async (world: World, options: SeedOptions): Promise<void> => {
       if (known === 'released' && found === 'active') world.breach(2, `${key} was released and is active`);
       if (known === 'refused' && found !== undefined) world.breach(2, `${key} was refused and is ${found}`);
     }
-  for (const [entity, events] of groupByEntity(state.events))
-    for (const fault of verifyChain(entity, events)) world.breach(10, `${entity}: ${JSON.stringify(fault)}`);
+  for (const what of auditFaults(state)) world.breach(10, what);
 };
 
 const whatIsOpen = ({ state, machine, tenants, hosts }: World): string =>

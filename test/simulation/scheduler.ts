@@ -14,21 +14,34 @@ interface Timer extends Choice {
 /** Something that runs by itself until it waits for a choice: an invocation, an execution. */
 export class Activity {
   readonly label: string;
+  /** Virtual time. */
+  readonly beganAt: number;
   /** Choices and timers it waits for. */
   parked = 0;
   done = false;
+  /** What it was begun for is done; calls that it left behind go on by themselves. */
+  answered = false;
+  /** Answered before in the same sandbox: what they left under way may be what this one waits for. */
+  before: readonly Activity[] = [];
 
-  constructor(label: string) {
+  constructor(label: string, beganAt: number) {
     this.label = label;
+    this.beganAt = beganAt;
   }
 
   get rests(): boolean {
-    return this.done || this.parked > 0;
+    return this.done || this.answered || this.parked > 0 || this.before.some(({ parked }) => parked > 0);
   }
 }
 
-/** Time goes on while something else could have, too. */
-const HURRY = 0.02;
+/** How time passes beside the timers. */
+export interface Pace {
+  /** Chance at each step that time goes on though something else could have: in an unlucky world all takes long. */
+  readonly hurry: number;
+  /** What a call of the store takes, ms. */
+  readonly callMs: number;
+}
+const UNLUCKY: Pace = { hurry: 0.02, callMs: 0 };
 /** Turns of the event loop in which everything must have come to rest: only our own code runs in between. */
 const TURNS_MAX = 2_000;
 /** Turns in which nothing may move any more: parallel calls of one activity park one after the other. */
@@ -44,6 +57,7 @@ export class Scheduler {
   /** Virtual ms since the start. */
   now = 0;
   steps = 0;
+  pace = UNLUCKY;
   readonly trace: string[] = [];
   readonly #chance: Stream;
   readonly #hash = createHash('sha256');
@@ -87,7 +101,7 @@ export class Scheduler {
   }
 
   begin(label: string): Activity {
-    const activity = new Activity(label);
+    const activity = new Activity(label, this.now);
     this.#activities.add(activity);
     return activity;
   }
@@ -115,7 +129,8 @@ export class Scheduler {
   /** One step; false when nothing is left to do. */
   async step(): Promise<boolean> {
     if (this.idle) return false;
-    if (this.#ready.length === 0 || (this.#timers.length > 0 && this.#chance.happens(HURRY))) this.#advance();
+    if (this.#ready.length === 0 || (this.#timers.length > 0 && this.#chance.happens(this.pace.hurry)))
+      this.#advance();
     const [choice] = this.#ready.splice(this.#chance.below(this.#ready.length), 1);
     if (choice === undefined) return true;
     this.steps += 1;

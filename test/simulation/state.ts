@@ -4,6 +4,7 @@ import type { Item } from '../../lib/store/attributes.ts';
 import { decodeEvent } from '../../lib/store/events.ts';
 import { decodeGroup, type GroupRecord } from '../../lib/store/groups.ts';
 import { decodeLabscape, type LabscapeRecord } from '../../lib/store/labscapes.ts';
+import { decodePrincipal, type PrincipalRecord } from '../../lib/store/principals.ts';
 import { decodeRecovery, type RecoveryRecord } from '../../lib/store/recoveries.ts';
 import { decodeResource, type ResourceRecord } from '../../lib/store/resources.ts';
 import { decodeSlice, type QuotaSlice } from '../../lib/store/tenants.ts';
@@ -21,11 +22,34 @@ export interface Changes {
   readonly allocations: Change<AllocationRecord>[];
   readonly recoveries: Change<RecoveryRecord>[];
   readonly slices: Change<QuotaSlice & { readonly tenant: string }>[];
+  readonly beats: Beat[];
+  /** Keys of what is audited and nothing above: labscapes, tenants, principals. */
+  readonly profiles: string[];
   readonly events: AuditEvent[];
+  readonly when: Moment;
 }
 
-/** Attributes of a heartbeat item that hold a resource's pulse. */
+/** Virtual times of a commit and of what led to it, ms. */
+export interface Moment {
+  readonly now: number;
+  /** Its request was made, and the invocation `by` began. */
+  readonly madeAt: number;
+  readonly beganAt: number;
+  readonly by: string;
+}
+
+/** A batch that was taken in: sequence numbers of its agent before and after, and the resources that it speaks for. */
+export interface Beat {
+  readonly agent: string;
+  readonly before: number;
+  readonly after: number;
+  readonly resources: readonly string[];
+}
+
+/** Attributes of a heartbeat item that hold a resource's pulse, and an agent's sequence number. */
 const PULSE = 'r_';
+const AGENT = 'a_';
+const PROFILE = /^(TENANT|PRINCIPAL)#/;
 const SLICE = /^TENANT#(.+)#\d+$/;
 
 /** The whole state after the last commit. */
@@ -37,26 +61,29 @@ export class State {
   readonly labscapes = new Map<string, LabscapeRecord>();
   /** By item key. */
   readonly slices = new Map<string, QuotaSlice & { readonly tenant: string }>();
+  readonly principals = new Map<string, PrincipalRecord>();
   readonly events: AuditEvent[] = [];
-  /** Virtual time of the last accepted beat, by resource. */
-  readonly heardAt = new Map<string, number>();
 
-  apply(commit: Commit, now: number): Changes {
+  apply(commit: Commit, when: Moment): Changes {
     const changes: Changes = {
       resources: [],
       groups: [],
       allocations: [],
       recoveries: [],
       slices: [],
+      beats: [],
+      profiles: [],
       events: [],
+      when,
     };
-    for (const { after } of commit.writes) this.#take(after, changes, now);
+    for (const { before, after } of commit.writes) this.#take(before, after, changes);
     return changes;
   }
 
-  #take(item: Item, changes: Changes, now: number): void {
+  #take(before: Item | undefined, item: Item, changes: Changes): void {
     const pk = item['pk']?.S ?? '';
     const sk = item['sk']?.S ?? '';
+    if (pk === 'LABS' || (PROFILE.test(pk) && !SLICE.test(pk))) changes.profiles.push(sk);
     if (item['entity'] !== undefined) {
       const event = decodeEvent(item);
       this.events.push(event);
@@ -73,19 +100,23 @@ export class State {
       const tenant = SLICE.exec(pk)?.[1] ?? '';
       put(this.slices, pk, { ...decodeSlice(item), tenant }, changes.slices);
     } else if (pk === 'LABS') this.labscapes.set(sk.slice(4), decodeLabscape(item));
-    else if (pk.startsWith('BEAT#')) this.#hear(item, now);
-  }
-
-  /** A pulse that changed was written by a beat. */
-  readonly #pulses = new Map<string, string>();
-  #hear(item: Item, now: number): void {
-    for (const [name, value] of Object.entries(item)) {
-      if (!name.startsWith(PULSE) || this.#pulses.get(name) === value.S) continue;
-      this.#pulses.set(name, value.S ?? '');
-      this.heardAt.set(name.slice(PULSE.length), now);
-    }
+    else if (pk.startsWith('PRINCIPAL#')) this.principals.set(pk.slice(10), decodePrincipal(item));
+    else if (pk.startsWith('BEAT#')) changes.beats.push(...beatOf(before ?? {}, item));
   }
 }
+
+/** A beat is written with a pulse for each of its resources; a pulse that stays the same tells nothing new. */
+const beatOf = (before: Item, after: Item): readonly Beat[] => {
+  const changed = (prefix: string): readonly string[] =>
+    Object.keys(after).filter((name) => name.startsWith(prefix) && before[name] !== after[name]);
+  const resources = changed(PULSE).map((name) => name.slice(PULSE.length));
+  return changed(AGENT).map((name) => ({
+    agent: name.slice(AGENT.length),
+    before: Number(before[name]?.N ?? 0),
+    after: Number(after[name]?.N ?? 0),
+    resources,
+  }));
+};
 
 const put = <T>(into: Map<string, T>, key: string, after: T, changes: Change<T>[]): void => {
   changes.push({ before: into.get(key), after });

@@ -9,12 +9,29 @@ const TRIES_MAX = 3;
 const BACKOFF_MS = 50;
 const SLOW_MS = 1_500;
 
-/** A request as a mutation may change it before the engine sees it; undefined leaves it out. */
+/** A request as a mutation may change it before the engine sees it. */
 export interface WireRequest {
   readonly operation: string;
   readonly body: string;
 }
-export type Mutate = (request: WireRequest) => WireRequest;
+
+/** A bug put in by a test, on the wires around the shipped code. `by`: the invocation, e.g. `recovery#12`. */
+export interface Mutate {
+  readonly request?: (request: WireRequest, by: string) => WireRequest;
+  readonly answer?: (request: WireRequest, answer: EngineAnswer, by: string) => EngineAnswer;
+  /** What is sent by itself after `request` was committed. */
+  readonly after?: (request: WireRequest, by: string) => WireRequest | undefined;
+  /** The event of a function before it is invoked. */
+  readonly event?: (name: string, event: unknown) => unknown;
+}
+
+/** A committed request with its circumstances. */
+export interface Committed {
+  readonly request: WireRequest;
+  readonly activity: Activity;
+  /** Virtual time at which its sender made it: the clock that it speaks of was read then. */
+  readonly madeAt: number;
+}
 
 export interface StoreLineDeps {
   readonly scheduler: Scheduler;
@@ -22,7 +39,9 @@ export interface StoreLineDeps {
   readonly engine: EngineLine;
   readonly tables: Tables;
   /** Hears of each committed request, before its sender does. */
-  readonly onCommit: (request: WireRequest, activity: Activity) => Promise<void>;
+  readonly onCommit: (committed: Committed) => void;
+  /** Whether the store answers nobody now. */
+  readonly isOut: () => boolean;
   readonly mutate: Mutate;
   /** Idempotency tokens of the transactions that were committed. */
   readonly tokens: Set<string>;
@@ -55,6 +74,8 @@ export const storeFor = (deps: StoreLineDeps, activity: () => Activity): Store =
     endpoint: 'http://127.0.0.1:1',
     credentials: { accessKeyId: 'simulation', secretAccessKey: 'simulation' },
     maxAttempts: 1,
+    // The engine checks none, and they take a tenth of a history's time.
+    signer: { sign: async (request) => request },
     requestHandler: {
       handle: async (request: { headers: Record<string, string>; body?: unknown }) => {
         const operation = (request.headers['x-amz-target'] ?? '').split('.')[1] ?? '';
@@ -83,14 +104,17 @@ const send = async (
   request: WireRequest,
   headers: Record<string, string>,
 ): Promise<EngineAnswer> => {
+  const madeAt = deps.scheduler.now;
   for (let attempt = 1; ; attempt += 1) {
     const delayMs =
-      (attempt === 1 ? 0 : BACKOFF_MS * 2 ** attempt) + (deps.faults.strikes('slowCall') ? SLOW_MS : 0);
+      deps.scheduler.pace.callMs +
+      (attempt === 1 ? 0 : BACKOFF_MS * 2 ** attempt) +
+      (deps.faults.strikes('slowCall') ? SLOW_MS : 0);
     const label = `${activity.label}: ${request.operation} ${subjectOf(request)}`;
     const answer = await deps.scheduler.park(
       activity,
       label,
-      () => once(deps, activity, request, headers),
+      () => once(deps, { activity, request, madeAt }, headers),
       delayMs,
     );
     if (attempt === TRIES_MAX || !RETRIED.test(answer.body)) return answer;
@@ -99,12 +123,12 @@ const send = async (
 
 const once = async (
   deps: StoreLineDeps,
-  activity: Activity,
-  request: WireRequest,
+  { activity, request, madeAt }: Committed,
   headers: Record<string, string>,
 ): Promise<EngineAnswer> => {
-  const { faults, scheduler } = deps;
+  const { faults, scheduler, mutate } = deps;
   const writes = request.operation === 'TransactWriteItems' || request.operation === 'UpdateItem';
+  if (deps.isOut()) return UNAVAILABLE;
   if (faults.strikes('throttled')) {
     scheduler.note('  throttled');
     return problem('ProvisionedThroughputExceededException', 'slow down');
@@ -118,14 +142,15 @@ const once = async (
     deps.kill(activity, 'crashBefore');
     return UNAVAILABLE;
   }
-  const sent = deps.mutate(request);
-  const { 'content-length': _length, ...rest } = headers;
-  const answer = await deps.engine.call(
-    { ...rest, 'content-length': String(Buffer.byteLength(sent.body)) },
-    sent.body,
-  );
+  const sent = mutate.request?.(request, activity.label) ?? request;
+  const given = await deps.engine.call(headers, sent.body);
+  const answer = mutate.answer?.(request, given, activity.label) ?? given;
   if (answer.status !== 200) scheduler.note(`  ${answer.status} ${answer.body.slice(0, 90)}`);
-  if (answer.status === 200 && writes && isFirst(deps.tokens, sent)) await deps.onCommit(sent, activity);
+  if (given.status === 200 && writes && isFirst(deps.tokens, sent)) {
+    deps.onCommit({ request: sent, activity, madeAt });
+    const more = mutate.after?.(request, activity.label);
+    if (more !== undefined) await alone(deps, { request: more, activity, madeAt });
+  }
   if (writes && faults.strikes('crashAfter')) {
     scheduler.note('  crash after the call');
     deps.kill(activity, 'crashAfter');
@@ -136,6 +161,13 @@ const once = async (
     return UNAVAILABLE;
   }
   return answer;
+};
+
+/** A write by itself, with which nothing goes wrong. */
+const alone = async (deps: StoreLineDeps, committed: Committed): Promise<void> => {
+  const { operation, body } = committed.request;
+  const { status } = await deps.engine.call({ 'x-amz-target': `DynamoDB_20120810.${operation}` }, body);
+  if (status === 200) deps.onCommit(committed);
 };
 
 /** A transaction that is sent again under its token is answered, not done again. */

@@ -1,6 +1,7 @@
 import { allocationIdOf } from '../../lib/services/allocation-draft.ts';
 import type { Stream } from './chance.ts';
-import type { Network } from './network.ts';
+import type { TenancyWatch } from './invariants-tenancy.ts';
+import type { ApiCall, Network } from './network.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** What a client knows of a demand it made. `asked`, `releasing`: it does not know yet. */
@@ -10,10 +11,32 @@ const CLASSES = ['critical', 'high', 'normal', 'low'] as const;
 const AGAIN_MS = 1_000;
 const THINK_MS = 2_500;
 const DEMAND_MAX = 900;
+/** Of a demand that shares its group with others, and how many are. */
+const DEMAND_SMALL = 60;
+const SMALL = 0.6;
+/** Thoughts that only look, at what is its own or somebody else's. */
+const LOOKS = 0.15;
+const LEASE_MS = 60_000;
+/** Answers that a client gets to what is none of its business. */
+const REVOKED = 403;
+const NOT_YOURS: readonly number[] = [403, 404];
 /** What a client holds at most, so that a history has both arrivals and departures. */
 const HELD_MAX = 10;
 
-/** A client that places and releases work, asks again with the same key until it knows, and remembers what it was told. */
+export interface TenantDeps {
+  readonly scheduler: Scheduler;
+  readonly network: Network;
+  readonly chance: Stream;
+  readonly tenancy: TenancyWatch;
+  readonly others: () => readonly SimulatedTenant[];
+  /** Hears of an answer that it should never have got. */
+  readonly onWrong: (what: string) => void;
+}
+
+/**
+ * A client that places and releases work, asks again with the same key until it knows, and remembers what it was told.
+ * Now and then it tries what belongs to another tenant.
+ */
 export class SimulatedTenant {
   readonly id: string;
   readonly ledger = new Map<string, Known>();
@@ -21,10 +44,12 @@ export class SimulatedTenant {
   readonly #scheduler: Scheduler;
   readonly #network: Network;
   readonly #chance: Stream;
+  readonly #deps: TenantDeps;
   #count = 0;
 
-  constructor(id: string, deps: { scheduler: Scheduler; network: Network; chance: Stream }) {
+  constructor(id: string, deps: TenantDeps) {
     this.id = id;
+    this.#deps = deps;
     this.#scheduler = deps.scheduler;
     this.#network = deps.network;
     this.#chance = deps.chance;
@@ -46,19 +71,58 @@ export class SimulatedTenant {
   #think(): void {
     if (!this.active) return;
     this.#later(1 + this.#chance.below(THINK_MS), 'thinks', () => this.#think());
-    const held = [...this.ledger].filter(([, known]) => known === 'accepted').map(([key]) => key);
+    const { held } = this;
+    if (this.#chance.happens(LOOKS)) void this.#look();
     if (held.length >= HELD_MAX || (held.length > 2 && this.#chance.happens(0.35)))
       this.#release(this.#chance.pick(held));
     else this.#ask();
   }
 
+  get held(): readonly string[] {
+    return [...this.ledger].filter(([, known]) => known === 'accepted').map(([key]) => key);
+  }
+
+  /** Gives back one of these allocations, now. */
+  leave(ids: ReadonlySet<string>): void {
+    const held = this.held.filter((key) => ids.has(allocationIdOf(key)));
+    if (this.active && held.length > 0) this.#release(this.#chance.pick(held));
+  }
+
+  /** At what is its own, or tries what is not: by its id alone, or naming the other tenant as well. */
+  async #look(): Promise<void> {
+    const [other] = this.#deps.others();
+    const foreign = this.#chance.happens(0.7) ? (other?.held ?? []) : [];
+    const held = foreign.length > 0 ? foreign : this.held;
+    if (held.length === 0) return;
+    const params = { allocation: allocationIdOf(this.#chance.pick(held)) };
+    const query = other !== undefined && this.#chance.happens(0.5) ? { tenant: other.id } : {};
+    const operations = ['getAllocation', 'releaseAllocation', 'renewAllocation'] as const;
+    const operation = foreign.length === 0 ? 'getAllocation' : this.#chance.pick(operations);
+    const body = operation === 'renewAllocation' ? { body: { leaseMs: LEASE_MS } } : {};
+    const call: ApiCall = { operation, params, ...(foreign.length === 0 ? {} : { query }), ...body };
+    const { principal } = this.#caller;
+    const revokedAt = this.#deps.tenancy.revokedAt(principal);
+    const reply = await this.#network.send(this.#caller, call);
+    if (reply.kind === 'lost' || reply.status >= 500) return;
+    if (foreign.length > 0 && !NOT_YOURS.includes(reply.status))
+      this.#deps.onWrong(`${principal} is answered ${reply.status} to ${operation} of ${other?.id}`);
+    const stillRevoked = revokedAt !== undefined && this.#deps.tenancy.revokedAt(principal) === revokedAt;
+    if (stillRevoked && reply.status < 400)
+      this.#deps.onWrong(`${principal} is revoked and is answered ${reply.status} to ${operation}`);
+  }
+
   #ask(): void {
     this.#count += 1;
     const key = `${this.id}-${this.#count}`;
-    const size = (): number => 1 + this.#chance.below(DEMAND_MAX);
+    const most = this.#chance.happens(SMALL) ? DEMAND_SMALL : DEMAND_MAX;
+    const size = (): number => 1 + this.#chance.below(most);
     const demand = { processing: size(), memory: size(), storage: size(), network: size() };
     const wait = this.#chance.happens(0.2) ? { onFull: 'wait' } : {};
-    const body = { demand, class: this.#chance.pick(CLASSES), ...wait };
+    const body = {
+      demand,
+      class: this.#chance.happens(0.5) ? 'normal' : this.#chance.pick(CLASSES),
+      ...wait,
+    };
     this.ledger.set(key, 'asked');
     void this.#try(key, body);
   }
@@ -67,7 +131,11 @@ export class SimulatedTenant {
     const headers = { 'idempotency-key': key };
     const reply = await this.#network.send(this.#caller, { operation: 'allocate', body, headers });
     const known =
-      reply.kind === 'lost' || reply.status >= 500 ? undefined : reply.status < 300 ? 'accepted' : 'refused';
+      reply.kind === 'lost' || reply.status >= 500 || reply.status === REVOKED
+        ? undefined
+        : reply.status < 300
+          ? 'accepted'
+          : 'refused';
     if (known === undefined) this.#later(AGAIN_MS, `asks again for ${key}`, () => void this.#try(key, body));
     else this.ledger.set(key, known);
   }

@@ -1,11 +1,18 @@
 import type { Stream } from './chance.ts';
 import type { SimulatedHost } from './host.ts';
+import { FOREIGN_LABSCAPE } from './invariants-tenancy.ts';
+import type { Changes } from './state.ts';
 import type { World } from './world.ts';
 
 const TICK_MS = 1_000;
 const SWEEP_MS = 15_000;
 const JUMP_MS = 3_600_000;
 const LATE_START_MS = 3_000;
+/** Shorter and longer than a lease. */
+const OUTAGE_MIN_MS = 3_000;
+const OUTAGE_MAX_MS = 15_000;
+/** A labscape that nobody can talk to asks so often, per second. */
+const FOREIGN_JOINS = 0.05;
 
 /** What happens to hosts, lines, clocks and operators' minds, each second; all of it stops when the faults do. */
 export class Troubles {
@@ -24,7 +31,7 @@ export class Troubles {
       if (world.faults.strikes('agentLate')) host.startDelayMs = LATE_START_MS;
       if (world.faults.strikes('agentNever')) host.startDelayMs = Number.POSITIVE_INFINITY;
     }
-    world.onFlip = (targets) => this.#flipped(targets);
+    world.onChange = (changes) => this.#meddle(changes);
     this.#every(TICK_MS, 'a second', () => this.#tick());
     this.#every(SWEEP_MS, 'sweep', () => void world.lambda.invoke('sweep', {}), true);
   }
@@ -36,6 +43,7 @@ export class Troubles {
     world.faults.active = false;
     world.network.cut.clear();
     world.jumpMs = 0;
+    world.outUntil = 0;
     for (const host of world.hosts) {
       host.alive = true;
       host.startDelayMs = 0;
@@ -71,6 +79,7 @@ export class Troubles {
       );
     }
     if (faults.strikes('clockJump')) this.#jump();
+    if (faults.strikes('outage')) this.#outage();
     if (faults.strikes('alarmStorm'))
       for (let i = 0; i < 3; i += 1) this.world.alarm(this.#chance.pick(hosts).labscape);
     this.#operate();
@@ -99,19 +108,59 @@ export class Troubles {
     this.world.onRunning();
   }
 
-  #flipped(targets: readonly string[]): void {
-    const { faults, hosts } = this.world;
-    if (!faults.strikes('targetDies')) return;
-    const target = hosts.find((host) => targets.includes(host.id) && host.alive);
-    if (target !== undefined) this.#kill(target);
+  /** At the worst moment: in the middle of a move, and right after a recovery. */
+  #meddle({ events, resources }: Changes): void {
+    const { faults, hosts, scheduler } = this.world;
+    for (const { type, entity } of events) {
+      const id = entity.replace('resource#', '');
+      const host = hosts.find((one) => one.id === id);
+      const targets = resources
+        .filter(({ after }) => after.status === 'healthy')
+        .map(({ after }) => after.id);
+      const target = hosts.find((one) => targets.includes(one.id) && one.alive);
+      if (type === 'resource.flipped' && target !== undefined && faults.strikes('targetDies'))
+        this.#kill(target);
+      if (type === 'resource.fenced' && faults.strikes('clientLeaves')) this.#leave(id);
+      if (type === 'resource.fenced' && faults.strikes('operatorMeddles'))
+        scheduler.after(this.#chance.below(4_000), `an operator meddles with ${id}`, () => this.#press(id));
+      if (type === 'resource.recovery-ended' && host?.alive === true && faults.strikes('hostDiesAgain'))
+        this.#kill(host);
+    }
+  }
+
+  /** Clients give back what runs on a resource that is being emptied. */
+  #leave(resource: string): void {
+    const { state, tenants, scheduler } = this.world;
+    const groups = new Set(state.resources.get(resource)?.groups.map(({ group }) => group));
+    const members = [...state.allocations.values()].filter(({ group }) => groups.has(group));
+    for (const tenant of tenants)
+      scheduler.after(this.#chance.below(2), `${tenant.id} leaves ${resource}`, () =>
+        tenant.leave(new Set(members.filter((one) => one.tenant === tenant.id).map(({ id }) => id))),
+      );
+  }
+
+  /** Every button there is. */
+  #press(resource: string): void {
+    const operation = this.#chance.pick(['drainResource', 'failResource', 'activateResource'] as const);
+    void this.world.operator(operation, { resource }, { reason: 'meddling' });
+  }
+
+  #outage(): void {
+    const { world } = this;
+    const ms = OUTAGE_MIN_MS + this.#chance.below(OUTAGE_MAX_MS - OUTAGE_MIN_MS);
+    world.outUntil = Math.max(world.outUntil, world.scheduler.now + ms);
+    world.health.backAt = world.outUntil;
+    world.scheduler.note(`  the store is out for ${ms} ms`);
   }
 
   #jump(): void {
     const { scheduler } = this.world;
     this.world.jumpMs = this.#chance.happens(0.5) ? JUMP_MS : -JUMP_MS;
     scheduler.note(`  the clock jumps by ${this.world.jumpMs} ms`);
+    this.world.rules.jumpedAt = scheduler.now;
     scheduler.after(3_000 + this.#chance.below(15_000), 'the clock is right again', () => {
       this.world.jumpMs = 0;
+      this.world.rules.jumpedAt = scheduler.now;
     });
   }
 
@@ -136,6 +185,34 @@ export class Troubles {
     for (const one of state.resources.values())
       if ((one.status === 'offline' || one.status === 'drained') && faults.strikes('operatorReturns'))
         void this.world.operator('activateResource', { resource: one.id }, reason);
+    this.#admit();
+  }
+
+  /** Whom the control plane lets in: clients are revoked and reinstated, and a labscape of another version asks. */
+  #admit(): void {
+    const { faults, tenants } = this.world;
+    if (faults.strikes('operatorRevokes'))
+      void this.#setClient(this.#chance.pick(tenants).id, 'revokePrincipal');
+    for (const { id } of tenants)
+      if (this.#isRevoked(id) && this.#chance.happens(0.3)) void this.#setClient(id, 'reinstatePrincipal');
+    if (this.#chance.happens(FOREIGN_JOINS)) void this.#joinForeign();
+  }
+
+  #isRevoked(tenant: string): boolean {
+    return this.world.tenancy.revokedAt(`client-${tenant}`) !== undefined;
+  }
+
+  #setClient(tenant: string, operation: 'revokePrincipal' | 'reinstatePrincipal'): Promise<unknown> {
+    return this.world.operator(operation, { principal: `client-${tenant}` }, { reason: 'simulated' });
+  }
+
+  async #joinForeign(): Promise<void> {
+    const { world } = this;
+    const body = { id: FOREIGN_LABSCAPE, protocolVersions: ['2.0', '3.1'] };
+    const reply = await world.operator('joinLabscape', {}, body);
+    if (reply.kind === 'lost' || reply.status >= 500) return;
+    const { code } = reply.body as { code?: string };
+    if (code !== 'version-incompatible') world.breach(13, `${FOREIGN_LABSCAPE} is answered ${reply.status}`);
   }
 
   #repair(): void {
@@ -146,6 +223,8 @@ export class Troubles {
         const body = { maintenance: false, policy: { mode: 'automatic' } };
         void this.world.operator('editLabscape', { labscape: labscape.id }, body);
       }
+    for (const { id } of this.world.tenants)
+      if (this.#isRevoked(id)) void this.#setClient(id, 'reinstatePrincipal');
     for (const { id, status } of state.recoveries.values())
       if (status === 'awaiting-approval')
         void this.world.operator('approveRecovery', { recovery: id }, { decision: 'approve', ...reason });

@@ -1,17 +1,21 @@
 import type { LocalTable, LocalTemplate } from '../../infra/local/template.ts';
+import { type ExecutionInput, executionName } from '../../lib/services/runtime.ts';
 import { SimulatedAgent } from './agent.ts';
 import { streams } from './chance.ts';
 import type { EngineLine } from './engine-line.ts';
-import { Faults } from './faults.ts';
+import { type FaultKind, Faults } from './faults.ts';
 import { SimulatedHost } from './host.ts';
 import { type Breach, breachesOf } from './invariants.ts';
-import { ACCOUNT, Lambda } from './lambda.ts';
+import { HealthWatch } from './invariants-health.ts';
+import { RulesWatch } from './invariants-rules.ts';
+import { TenancyWatch } from './invariants-tenancy.ts';
+import { ACCOUNT, type Answer, Lambda } from './lambda.ts';
 import { SimulatedMachine } from './machine.ts';
 import { Mirror } from './mirror.ts';
 import { Network } from './network.ts';
 import { Scheduler } from './scheduler.ts';
-import { State } from './state.ts';
-import type { Mutate, WireRequest } from './store-line.ts';
+import { type Changes, State } from './state.ts';
+import type { Committed, Mutate } from './store-line.ts';
 import { SimulatedTenant } from './tenant.ts';
 
 /** Any moment will do: what counts is that it is the same for the same seed. */
@@ -19,6 +23,8 @@ const EPOCH_MS = Date.UTC(2026, 0, 1);
 export const BEAT_MS = 2_000;
 export const LEASE_MS = 6_000;
 const CAPACITY = 10_000;
+/** So little that the fleet fills up. */
+const CAPACITY_TIGHT = 1_500;
 const LABSCAPES = 3;
 const RESOURCES_EACH = 2;
 const TENANTS = 2;
@@ -49,11 +55,16 @@ export class World {
   readonly hosts: readonly SimulatedHost[];
   readonly tenants: readonly SimulatedTenant[];
   readonly breaches: Breach[] = [];
+  readonly health = new HealthWatch();
+  readonly rules = new RulesWatch();
+  readonly tenancy = new TenancyWatch();
   readonly options: WorldOptions;
   /** What the controller's clock is off by, ms. */
   jumpMs = 0;
-  /** Hears of every flip. */
-  onFlip: (targets: readonly string[]) => void = () => {};
+  /** The store answers nobody before, virtual ms. */
+  outUntil = 0;
+  /** Hears of every commit. */
+  onChange: (changes: Changes) => void = () => {};
   onRunning: () => void = () => {};
   #ids = 0;
 
@@ -77,7 +88,8 @@ export class World {
           mutate: options.mutate,
           tokens: new Set(),
         },
-        onCommit: async (request) => this.#commit(request),
+        onCommit: (committed) => this.#commit(committed),
+        isOut: () => this.scheduler.now < this.outUntil,
       },
       executions: (activity) => this.machine.executionsFor(activity),
       wallMs: () => EPOCH_MS + this.scheduler.now + this.jumpMs,
@@ -89,7 +101,7 @@ export class World {
     });
     this.machine = new SimulatedMachine({
       ...{ scheduler, faults, streams: chance, machine },
-      invoke: (payload) => this.lambda.invoke('recovery', payload),
+      invoke: (payload) => this.#task(payload),
     });
     this.network = new Network(scheduler, faults, this.lambda);
     this.hosts = LABSCAPE_IDS.flatMap((labscape) =>
@@ -112,7 +124,11 @@ export class World {
     );
     this.tenants = Array.from({ length: TENANTS }, (_, index) => {
       const id = `tenant-${index}`;
-      return new SimulatedTenant(id, { scheduler, network: this.network, chance: chance(id) });
+      return new SimulatedTenant(id, {
+        ...{ scheduler, network: this.network, chance: chance(id), tenancy: this.tenancy },
+        others: () => this.tenants.filter((other) => other.id !== id),
+        onWrong: (what) => this.breach(12, what),
+      });
     });
   }
 
@@ -129,17 +145,18 @@ export class World {
           restoreWaitMs: 5_000,
           resumeWaitMs: 8_000,
         },
-        ...{ coolDownMs: 5_000, breakerShare: 0.7 },
+        ...{ coolDownMs: 10_000, breakerShare: 0.7 },
       };
       then(this.operator('joinLabscape', {}, { id, policy }));
     }
     await this.until(requests);
+    const each = this.#fromTheStart('tightCapacity') ? CAPACITY_TIGHT : CAPACITY;
+    const capacity = { processing: each, memory: each, storage: each, network: each };
     for (const { id, labscape } of this.hosts) {
-      const capacity = { processing: CAPACITY, memory: CAPACITY, storage: CAPACITY, network: CAPACITY };
       then(this.operator('registerResource', {}, { id, labscape, capacity }));
     }
     for (const [index, { id }] of this.tenants.entries()) {
-      const small = index === 0 && this.fullQuota();
+      const small = index === 0 && this.#fromTheStart('fullQuota');
       const each = small ? CAPACITY / 4 : CAPACITY * 6;
       const quota = { processing: each, memory: each, storage: each, network: each };
       then(this.operator('putTenant', { tenant: id }, { quota, slices: 2 }));
@@ -149,9 +166,10 @@ export class World {
     for (const tenant of this.tenants) tenant.start();
   }
 
-  private fullQuota(): boolean {
+  /** Of what is wrong in a history from its beginning. */
+  #fromTheStart(kind: FaultKind): boolean {
     this.faults.active = true;
-    const strikes = this.faults.strikes('fullQuota');
+    const strikes = this.faults.strikes(kind);
     this.faults.active = false;
     return strikes;
   }
@@ -182,15 +200,25 @@ export class World {
     while (open > 0) if (!(await this.scheduler.step())) throw new Error('nothing is left to do');
   }
 
-  #commit(request: WireRequest): void {
+  /** A task of a recovery. */
+  #task(payload: unknown): Promise<Answer> {
+    const { input, phase } = payload as { input: ExecutionInput; phase: string };
+    if (phase === 'Decide') this.rules.decides(executionName(input), this.scheduler.now);
+    return this.lambda.invoke('recovery', payload);
+  }
+
+  #commit({ request, activity, madeAt }: Committed): void {
     const commit = this.mirror.commit(request.operation, request.body);
     if (commit === undefined) return;
-    const changes = this.state.apply(commit, this.scheduler.now);
-    for (const breach of breachesOf(this.state, changes)) this.breach(breach.invariant, breach.what);
-    if (changes.events.some(({ type }) => type === 'resource.flipped'))
-      this.onFlip(
-        changes.resources.filter(({ after }) => after.status === 'healthy').map(({ after }) => after.id),
-      );
+    const { label: by, beganAt } = activity;
+    const { state } = this;
+    const changes = state.apply(commit, { now: this.scheduler.now, madeAt, beganAt, by });
+    const breaches = [
+      ...breachesOf(state, changes),
+      ...[this.health, this.rules, this.tenancy].flatMap((watch) => watch.look(state, changes)),
+    ];
+    for (const breach of breaches) this.breach(breach.invariant, breach.what);
+    this.onChange(changes);
   }
 
   breach(invariant: number, what: string): void {

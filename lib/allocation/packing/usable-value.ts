@@ -1,0 +1,142 @@
+import type { Mix, MixKind } from './demand-mix.ts';
+import { DEVICE_SLOTS } from './shape.ts';
+
+/** Steepness of the scarcity price: a dimension asked for half as much as the scarcest counts a sixteenth. */
+const scarcity = (relativeLoad: number): number => relativeLoad ** 4;
+
+/** x^(1/8) by square roots alone, which IEEE 754 rounds alike everywhere; `**` is not so bound. */
+const eighthRoot = (x: number): number => Math.sqrt(Math.sqrt(Math.sqrt(x)));
+
+/** Copies whose root is looked up, not computed. */
+const ROOTS = Float64Array.from({ length: 256 }, (_, copies) => eighthRoot(copies));
+const rootOf = (copies: number): number => ROOTS[copies] ?? eighthRoot(copies);
+
+/** Capacity of the whole fleet: one total per dimension and the sub-slots of all devices. */
+export interface Totals {
+  readonly amounts: readonly number[];
+  readonly slots: number;
+}
+
+interface Prices {
+  readonly amounts: readonly number[];
+  readonly slot: number;
+}
+
+/** Load relative to the fleet, steepened, per unit: what nobody asks for is free, what binds costs most. */
+const pricesOf = (kinds: readonly MixKind[], totals: Totals): Prices => {
+  const share = (asked: number, total: number): number => (total > 0 ? asked / total : 0);
+  const loads = totals.amounts.map((total, d) =>
+    share(
+      kinds.reduce((sum, kind) => sum + kind.share * (kind.demand.amounts[d] ?? 0), 0),
+      total,
+    ),
+  );
+  const slotsAsked = kinds.reduce((sum, { share: part, demand: { devices } }) => {
+    return sum + (devices === undefined ? 0 : part * devices.count * devices.slots);
+  }, 0);
+  const slotLoad = share(slotsAsked, totals.slots);
+  const most = Math.max(slotLoad, ...loads);
+  const price = (load: number, total: number): number =>
+    most > 0 && total > 0 ? scarcity(load / most) / total : 0;
+  return {
+    amounts: loads.map((load, d) => price(load, totals.amounts[d] ?? 0)),
+    slot: price(slotLoad, totals.slots),
+  };
+};
+
+/**
+ * How much of what a node has free the learnt mix can still use:
+ *
+ *   U = Σ over kinds t of share(t) · V · (copies(t) · value(t) / V)^(1/8)
+ *
+ * V is the free capacity at scarcity prices, copies(t) how often t alone would still fit. The idea is that of
+ * "Beware of Fragmentation" (Weng et al., USENIX ATC 2023), which counts a device as usable by t when one copy fits;
+ * counting copies sees that four free devices without processors for more than one task are three lost. The root
+ * keeps what some kinds can use well from being judged by those that cannot: ones that fit at all weigh most.
+ */
+export class UsableValue {
+  readonly #dimensions: number;
+  readonly #prices: Prices;
+  /** Sizes asked for, and for each the copies that a gap holds: `#copies[size × (DEVICE_SLOTS + 1) + gap]`. */
+  readonly #sizes: readonly number[];
+  readonly #copies: Uint16Array;
+  readonly #needs: Float64Array;
+  readonly #sizeOf: Int16Array;
+  readonly #countOf: Int32Array;
+  readonly #weights: Float64Array;
+  readonly #kinds: readonly MixKind[];
+  readonly #allowed = new Map<string, Uint8Array>();
+
+  constructor(mix: Mix, totals: Totals) {
+    this.#dimensions = totals.amounts.length;
+    this.#prices = pricesOf(mix.kinds, totals);
+    const worthOf = ({ demand }: MixKind): number =>
+      this.value(demand.amounts, 0, (demand.devices?.count ?? 0) * (demand.devices?.slots ?? 0));
+    this.#kinds = mix.kinds.filter((kind) => worthOf(kind) > 0);
+    const sizes = this.#kinds.map(({ demand }) => demand.devices?.slots ?? 0).filter((slots) => slots > 0);
+    this.#sizes = [...new Set(sizes)].sort((a, b) => b - a);
+    this.#copies = Uint16Array.from({ length: this.#sizes.length * (DEVICE_SLOTS + 1) }, (_, at) =>
+      Math.floor((at % (DEVICE_SLOTS + 1)) / (this.#sizes[Math.floor(at / (DEVICE_SLOTS + 1))] ?? 1)),
+    );
+    const needs = this.#kinds.flatMap(({ demand }) => totals.amounts.map((_, d) => demand.amounts[d] ?? 0));
+    this.#needs = Float64Array.from(needs);
+    this.#sizeOf = Int16Array.from(this.#kinds, ({ demand }) =>
+      this.#sizes.indexOf(demand.devices?.slots ?? 0),
+    );
+    this.#countOf = Int32Array.from(this.#kinds, ({ demand }) => demand.devices?.count ?? 0);
+    this.#weights = Float64Array.from(this.#kinds, (kind) => kind.share * eighthRoot(worthOf(kind)));
+  }
+
+  /** Worth of a free vector and free sub-slots at scarcity prices. */
+  value(free: ArrayLike<number>, at: number, slots: number): number {
+    let value = this.#prices.slot * slots;
+    for (let d = 0; d < this.#dimensions; d++) value += (this.#prices.amounts[d] ?? 0) * (free[at + d] ?? 0);
+    return value;
+  }
+
+  /** Copies of each size that devices with these gaps hold together. */
+  copiesIn(gaps: readonly number[]): Int32Array {
+    const copies = new Int32Array(this.#sizes.length);
+    for (const gap of gaps) this.shift(copies, 0, gap);
+    return copies;
+  }
+
+  /** Adjusts copies for one device whose gap changes. */
+  shift(copies: Int32Array, from: number, to: number): void {
+    for (let size = 0, at = 0; size < copies.length; size++, at += DEVICE_SLOTS + 1)
+      copies[size] = (copies[size] ?? 0) - (this.#copies[at + from] ?? 0) + (this.#copies[at + to] ?? 0);
+  }
+
+  /**
+   * U of a state. Copies of a demand for several shares count as if its shares could stand on one device: this is a
+   * score, fitting is judged elsewhere.
+   */
+  of(free: ArrayLike<number>, at: number, copies: Int32Array, slots: number, model: string): number {
+    const value = this.value(free, at, slots);
+    if (value <= 0) return 0;
+    const allowed = this.#allowedOn(model);
+    const dimensions = this.#dimensions;
+    let sum = 0;
+    for (let t = 0; t < this.#weights.length; t++) {
+      if (allowed[t] === 0) continue;
+      const count = this.#countOf[t] ?? 0;
+      let most = count === 0 ? Number.MAX_SAFE_INTEGER : (copies[this.#sizeOf[t] ?? 0] ?? 0) / count;
+      for (let d = 0, n = t * dimensions; d < dimensions && most >= 1; d++, n++) {
+        const need = this.#needs[n] ?? 0;
+        if (need > 0) most = Math.min(most, (free[at + d] ?? 0) / need);
+      }
+      if (most >= 1) sum += (this.#weights[t] ?? 0) * rootOf(Math.floor(most));
+    }
+    return (sum * value) / eighthRoot(value);
+  }
+
+  #allowedOn(model: string): Uint8Array {
+    const known = this.#allowed.get(model);
+    if (known !== undefined) return known;
+    const allowed = Uint8Array.from(this.#kinds, ({ demand }) =>
+      demand.devices?.models === undefined || demand.devices.models.includes(model) ? 1 : 0,
+    );
+    this.#allowed.set(model, allowed);
+    return allowed;
+  }
+}

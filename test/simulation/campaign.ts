@@ -1,0 +1,40 @@
+import { type Caught, hunt, MUTATION_SEEDS_MAX, MUTATIONS } from './mutations.ts';
+import type { Pool } from './pool.ts';
+import type { SeedResult } from './run-seed.ts';
+import { Tally } from './tally.ts';
+
+export interface Campaign {
+  readonly tally: Tally;
+  readonly failed: readonly SeedResult[];
+}
+
+/** Runs the seeds, as many at a time as the pool has workers. A history that cannot be run is an error, not a breach. */
+export const runSeeds = async (
+  pool: Pool,
+  seeds: readonly number[],
+  onDone: (done: number, violations: number) => void = () => {},
+): Promise<Campaign> => {
+  const tally = new Tally();
+  const failed: SeedResult[] = [];
+  await Promise.all(
+    seeds.map(async (seed) => {
+      const result = await pool.run({ kind: 'seed', seed });
+      tally.add(result);
+      if (result.breaches.length > 0) failed.push(result);
+      onDone(tally.seeds, tally.violations);
+    }),
+  );
+  return { tally, failed: failed.sort((a, b) => a.seed - b.seed) };
+};
+
+/** Looks for every mutation, several at a time. */
+export const huntAll = (pool: Pool): Promise<readonly Caught[]> =>
+  Promise.all(
+    MUTATIONS.map((mutation) =>
+      hunt(
+        ({ seed }) => pool.run({ kind: 'seed', seed, mutation: mutation.name }),
+        mutation,
+        MUTATION_SEEDS_MAX,
+      ),
+    ),
+  );
