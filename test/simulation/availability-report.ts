@@ -1,4 +1,4 @@
-import { type Measured, ratioOf, type Study } from './availability.ts';
+import { type Measured, ratioOf, type Study, withPairs } from './availability.ts';
 import { HOLDING_S } from './availability-history.ts';
 
 const TARGET = 0.99999;
@@ -18,6 +18,7 @@ export const studyText = (study: Study): string => {
       ({ factor, availability }) =>
         `  ${`${factor} ×`.padStart(6)}  ${percent(availability).padStart(12)}  derived: 1 − Σ rate × loss, single faults only`,
     ),
+    `     1 ×  ${percent(withPairs(study)).padStart(12)}  estimated: with pairs of faults, from what 100 × loses beyond single ones`,
     '',
     'loss of each kind alone (measured), and how often it strikes at the standard rates',
     ...kinds.map(

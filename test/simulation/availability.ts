@@ -47,6 +47,17 @@ export interface Study {
   readonly breaches: readonly string[];
 }
 
+/**
+ * Availability at the standard rates with faults that meet: what is measured at the greatest factor beyond the single
+ * faults, taken as pairs, which go with the square of the rates.
+ */
+export const withPairs = ({ measured, derived }: Study): number => {
+  const [worst, single, standard] = [measured.at(-1), derived.at(-1), derived[0]];
+  if (worst === undefined || single === undefined || standard === undefined) return 1;
+  const beyond = Math.max(0, single.availability - ratioOf(worst));
+  return standard.availability - beyond / worst.factor ** 2;
+};
+
 export const ratioOf = ({ asked, served }: { asked: number; served: number }): number =>
   asked === 0 ? 1 : served / asked;
 

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { measure, ratioOf, study } from './availability.ts';
+import { measure, ratioOf, study, withPairs } from './availability.ts';
 import { measuredText, studyText } from './availability-report.ts';
 import { huntAll, runSeeds } from './campaign.ts';
 import { readableHistory } from './history.ts';
@@ -73,6 +73,7 @@ const availabilityOf = async (pool: Pool, full: boolean) => {
         { measured: ratioOf(one), derived: found.derived[index]?.availability },
       ]),
     ),
+    availabilityWithPairs: withPairs(found),
     outageP50Ms: found.outageP50Ms,
     breaches: found.breaches,
   };

