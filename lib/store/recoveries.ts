@@ -139,13 +139,21 @@ export const recoveryChanges = (
   before: RecoveryRecord,
   after: RecoveryRecord,
 ): { readonly set: Item; readonly remove: readonly string[] } => {
-  const was = recoveryProgress(before);
-  const is = recoveryProgress(after);
+  const was = recoveryProgress(unshared(before, after));
+  const is = recoveryProgress(unshared(after, before));
   const set: Item = {};
   for (const [name, value] of Object.entries(is))
     if (was[name]?.S !== value.S || was[name]?.N !== value.N) set[name] = value;
   return { set, remove: Object.keys(was).filter((name) => is[name] === undefined) };
 };
+
+/** Without what `other` holds the very same objects of: nothing of it differs, and to write it out takes time. */
+const unshared = (recovery: RecoveryRecord, other: RecoveryRecord): RecoveryRecord => ({
+  ...recovery,
+  phases: recovery.phases.filter((result) => !other.phases.includes(result)),
+  moves: recovery.moves === other.moves ? [] : recovery.moves,
+  pending: recovery.pending === other.pending ? [] : recovery.pending,
+});
 
 export const encodeRecovery = (recovery: RecoveryRecord): Item => ({
   ...keys.recovery(recovery.id),

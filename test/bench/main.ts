@@ -1,32 +1,46 @@
 import { parseArgs } from 'node:util';
 import { type Figure, printFigures } from './figures.ts';
+import { MissingDataError } from './openb/trace.ts';
+
+interface BenchmarkOptions {
+  /** Folder of data that is not shipped, for benchmarks that measure on it. */
+  readonly data?: string | undefined;
+}
+
+type Benchmark = (progress: (text: string) => void, options: BenchmarkOptions) => Promise<readonly Figure[]>;
 
 /** Every benchmark by its name; each is loaded only when it is asked for. */
-const BENCHMARKS: Readonly<
-  Record<string, () => Promise<(progress: (text: string) => void) => Promise<readonly Figure[]>>>
-> = {
+const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   allocate: async () => (await import('./allocate.ts')).allocate,
   coldstart: async () => (await import('./coldstart.ts')).coldstart,
   'failover-scale': async () => (await import('./failover-scale.ts')).failoverScale,
+  openb: async () => (await import('./openb/openb.ts')).openb,
   phases: async () => (await import('./phases-bench.ts')).phases,
 };
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false } },
+  options: { json: { type: 'boolean', default: false }, data: { type: 'string' } },
   allowPositionals: true,
 });
 const [name = ''] = positionals;
 const load = BENCHMARKS[name];
 if (load === undefined) {
   process.stderr.write(
-    `Usage: npm run bench -- NAME [--json], NAME one of ${Object.keys(BENCHMARKS).join(', ')}\n`,
+    `Usage: npm run bench -- NAME [--json] [--data DIR], NAME one of ${Object.keys(BENCHMARKS).join(', ')}\n`,
   );
   process.exitCode = 2;
 } else {
   const progress = (text: string): void => {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
   };
-  const figures = await (await load())(progress);
-  progress('');
-  printFigures(figures, values.json);
+  const { json, data } = values;
+  try {
+    const figures = await (await load())(progress, { data });
+    progress('');
+    printFigures(figures, json);
+  } catch (error) {
+    if (!(error instanceof MissingDataError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 2;
+  }
 }

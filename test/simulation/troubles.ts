@@ -44,6 +44,7 @@ export class Troubles {
     world.network.cut.clear();
     world.jumpMs = 0;
     world.outUntil = 0;
+    world.health.backAt = Math.min(world.health.backAt, world.scheduler.now);
     for (const host of world.hosts) {
       host.alive = true;
       host.startDelayMs = 0;

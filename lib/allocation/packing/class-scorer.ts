@@ -21,6 +21,8 @@ export class ClassScorer {
   loss = 0;
   /** Usable value that it loses. */
   valueLost = 0;
+  /** States valued since the scorer was made: what a decision's cost is counted in. */
+  valued = 0;
   readonly #classes: NodeClasses;
   readonly #value: UsableValue;
   readonly #worth: GapWorth;
@@ -101,6 +103,7 @@ export class ClassScorer {
   }
 
   #usableAfter(slot: number, copies: Int32Array, slots: number): number {
+    this.valued += 1;
     return this.#value.of(this.#after, 0, copies, slots, this.#classes.model(slot));
   }
 
@@ -113,6 +116,7 @@ export class ClassScorer {
     const stamp = this.#classes.stamp(slot);
     const known = this.#bases[slot];
     if (known?.stamp === stamp) return known;
+    this.valued += 1;
     const gaps = this.#classes.gaps(slot);
     const copies = this.#value.copiesIn(gaps);
     let slots = 0;

@@ -1,5 +1,5 @@
 import { CuttingStock, type GapWorth, plainWorth } from './cutting-stock.ts';
-import { demandKey, type PackDemand } from './shape.ts';
+import { DEVICE_SLOTS, demandKey, type PackDemand } from './shape.ts';
 
 /** Kinds of demand remembered; beyond, the rarer half is forgotten. */
 const KINDS_HELD_MAX = 512;
@@ -11,17 +11,22 @@ const SIZES_PRICED_MAX = 32;
 const PUBLISH_EVERY_MAX = 2_048;
 /** Weight that memory keeps at each publication in the steady state: a half-life of about 5,000 arrivals. */
 const KEPT_SHARE = 0.75;
+/**
+ * Share of the mix kept for what has not come yet, as demands for one whole device. Without it a stream of fractions
+ * says that whole devices are good for nothing, and the first who wants one finds none.
+ */
+const UNKNOWN_SHARE = 0.05;
 
 export interface MixKind {
   readonly demand: PackDemand;
-  /** Share of the scored arrivals; they add up to 1. */
+  /** Share of the mix; all add up to 1. */
   readonly share: number;
 }
 
 /** What was learnt of the arrivals; immutable once published. */
 export interface Mix {
   readonly version: number;
-  /** Most frequent first, equals by key. */
+  /** Most frequent first, equals by key; what has not come yet stands last. */
   readonly kinds: readonly MixKind[];
   readonly worth: GapWorth;
 }
@@ -33,6 +38,17 @@ interface Held {
 }
 
 const heavierFirst = (a: Held, b: Held): number => b.weight - a.weight || (a.key < b.key ? -1 : 1);
+
+const withUnknown = (kinds: readonly MixKind[]): readonly MixKind[] => {
+  const [first] = kinds;
+  if (first === undefined || !kinds.some(({ demand }) => demand.devices !== undefined)) return kinds;
+  const amounts = first.demand.amounts.map(() => 0);
+  const unknown = { amounts, devices: { count: 1, slots: DEVICE_SLOTS } };
+  return [
+    ...kinds.map(({ demand, share }) => ({ demand, share: share * (1 - UNKNOWN_SHARE) })),
+    { demand: unknown, share: UNKNOWN_SHARE },
+  ];
+};
 
 /** Learns the mix of demands from the arrivals alone, in bounded memory and bounded work per arrival. */
 export class DemandMix {
@@ -66,11 +82,8 @@ export class DemandMix {
   #start(): void {
     const scored = [...this.#held.values()].sort(heavierFirst).slice(0, KINDS_SCORED_MAX);
     const total = scored.reduce((sum, { weight }) => sum + weight, 0);
-    const P=Number(process.env.PRIOR??0);
-    const kinds = scored.map(({ demand, weight }) => ({ demand, share: weight / total*(1-P) }));
-    const dims = scored[0]?.demand.amounts.length ?? 0;
-    if(P>0&&scored.some(x=>x.demand.devices))kinds.push({demand:{amounts:new Array(dims).fill(0),devices:{count:Number(process.env.PC??1),slots:1000}},share:P});
-    this.#pending = { kinds, stock: new CuttingStock(this.#sizes()) };
+    const known = scored.map(({ demand, weight }) => ({ demand, share: weight / total }));
+    this.#pending = { kinds: withUnknown(known), stock: new CuttingStock(this.#sizes()) };
     if (this.#publishAt >= PUBLISH_EVERY_MAX)
       for (const held of this.#held.values()) held.weight *= KEPT_SHARE;
     this.#publishAt = this.#arrivals + Math.min(this.#arrivals, PUBLISH_EVERY_MAX);
@@ -82,7 +95,6 @@ export class DemandMix {
       const { count, slots } = demand.devices ?? { count: 0, slots: 0 };
       if (count > 0 && slots > 0) weights.set(slots, (weights.get(slots) ?? 0) + count * weight);
     }
-    if(process.env.PL&&weights.size)weights.set(1000,(weights.get(1000)??0)+Number(process.env.PL)*[...weights.values()].reduce((a,b)=>a+b,0));
     return [...weights]
       .map(([slots, weight]) => ({ slots, weight }))
       .sort((a, b) => b.weight - a.weight || b.slots - a.slots)

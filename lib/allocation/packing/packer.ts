@@ -16,8 +16,8 @@ import type { Totals } from './usable-value.ts';
 
 /** Classes with room that one decision looks at; beyond, those in the first slots stand for all. */
 const CLASSES_CONSIDERED_MAX = 2_048;
-/** Classes that one decision scores anew; the others are left for the next decision. Bounds the tail. */
-const CLASSES_SCORED_MAX = 256;
+/** States (about a microsecond each) that one decision values anew; classes beyond wait for the next. Bounds the tail. */
+const STATES_VALUED_MAX = 384;
 /** Growth or loss of the fleet, in any dimension, from which on scarcity is priced anew. */
 const TOTALS_DRIFT_MAX = 0.1;
 
@@ -63,6 +63,8 @@ export class Packer {
   readonly #memory = new ScoreMemory();
   readonly #capacity: number[];
   #slotsTotal = 0;
+  /** Of the scorer: scores of another one are stale. */
+  #version = 0;
   #scored: { mixVersion: number; totals: Totals; scorer: ClassScorer } | undefined;
 
   /** `dimensions`: how many amounts every node and demand has. */
@@ -108,26 +110,26 @@ export class Packer {
   choose(demand: PackDemand): Placement | undefined {
     checkDemand(demand, this.#classes.dimensions);
     const scorer = this.#scorer();
-    const table = this.#memory.of(demandKey(demand), this.#classes.end);
-    const { stamps, losses, valuesLost } = table;
+    const table = this.#memory.of(demandKey(demand), this.#classes.end, this.#version);
+    const { mask, stamps, losses, valuesLost } = table;
     let best = -1;
     let bestLoss = Number.POSITIVE_INFINITY;
     let bestLost = Number.POSITIVE_INFINITY;
     let considered = 0;
-    let scored = 0;
+    const valuedMax = scorer.valued + STATES_VALUED_MAX;
     for (let slot = 0; slot < this.#classes.end && considered < CLASSES_CONSIDERED_MAX; slot++) {
       if (!this.#hasRoom(slot, demand)) continue;
       considered += 1;
-      if (stamps[slot] !== this.#classes.stamp(slot)) {
-        if (scored >= CLASSES_SCORED_MAX) continue;
-        scored += 1;
+      const at = slot & mask;
+      if (stamps[at] !== this.#classes.stamp(slot)) {
+        if (scorer.valued >= valuedMax) continue;
         scorer.score(slot, demand);
-        losses[slot] = scorer.loss;
-        valuesLost[slot] = scorer.valueLost;
-        stamps[slot] = this.#classes.stamp(slot);
+        losses[at] = scorer.loss;
+        valuesLost[at] = scorer.valueLost;
+        stamps[at] = this.#classes.stamp(slot);
       }
-      const loss = losses[slot] ?? 0;
-      const lost = valuesLost[slot] ?? 0;
+      const loss = losses[at] ?? 0;
+      const lost = valuesLost[at] ?? 0;
       if (loss > bestLoss || (loss === bestLoss && lost > bestLost)) continue;
       const tie = loss === bestLoss && lost === bestLost;
       if (tie && best >= 0 && this.#classes.first(slot) > this.#classes.first(best)) continue;
@@ -201,7 +203,7 @@ export class Packer {
     const totals = { amounts: [...this.#capacity], slots: this.#slotsTotal };
     const scorer = new ClassScorer(this.#classes, mix, totals);
     this.#scored = { mixVersion: mix.version, totals, scorer };
-    this.#memory.clear();
+    this.#version += 1;
     return scorer;
   }
 

@@ -1,52 +1,52 @@
-/** Scores remembered at a time, over all demands: 20 bytes each, so 40 MB at most. */
-const SCORES_HELD_MAX = 2_000_000;
-/** Different demands whose scores are remembered at a time. */
-const DEMANDS_HELD_MAX = 1_024;
+/** Scores remembered of one demand; must be a power of two. 4,096 × 20 bytes. */
+const SCORES_HELD_MAX = 4_096;
+/** Different demands whose scores are remembered at a time: 40 MB at most. */
+const DEMANDS_HELD_MAX = 512;
 
-/** Scores of one demand by slot of its class; a score counts only while its stamp is that of the class. */
-export class ScoreTable {
-  stamps: Int32Array;
-  losses: Float64Array;
-  valuesLost: Float64Array;
-
-  constructor(length: number) {
-    this.stamps = new Int32Array(length);
-    this.losses = new Float64Array(length);
-    this.valuesLost = new Float64Array(length);
-  }
+/**
+ * Scores of one demand at `slot & mask`. A score counts only while its stamp is that of the class asked for; classes
+ * that share a place push each other out, which costs time and never an answer.
+ */
+export interface ScoreTable {
+  readonly mask: number;
+  readonly stamps: Int32Array;
+  readonly losses: Float64Array;
+  readonly valuesLost: Float64Array;
+  version: number;
 }
 
-/** Grows in doublings, so that a growing fleet does not throw scores away at every new class. */
-const lengthFor = (slots: number): number => 2 ** Math.ceil(Math.log2(Math.max(64, slots)));
+const tableFor = (slots: number): ScoreTable => {
+  const length = Math.min(SCORES_HELD_MAX, 2 ** Math.ceil(Math.log2(Math.max(64, slots))));
+  return {
+    mask: length - 1,
+    stamps: new Int32Array(length),
+    losses: new Float64Array(length),
+    valuesLost: new Float64Array(length),
+    version: 0,
+  };
+};
 
-/** The score tables of the demands seen last, within a bound of memory; the one not asked for longest goes first. */
+/** The score tables of the demands seen last; the one not asked for longest goes first. */
 export class ScoreMemory {
   readonly #tables = new Map<string, ScoreTable>();
-  #held = 0;
 
-  of(key: string, slots: number): ScoreTable {
+  /** The demand's table for so many slots; scores of another version are gone. */
+  of(key: string, slots: number, version: number): ScoreTable {
     const known = this.#tables.get(key);
     // A Map keeps the order of insertion: what is asked for moves to its end.
     if (known !== undefined) this.#tables.delete(key);
-    const fresh =
-      known !== undefined && known.stamps.length >= slots ? known : new ScoreTable(lengthFor(slots));
-    this.#held += fresh.stamps.length - (known?.stamps.length ?? 0);
-    this.#tables.set(key, fresh);
-    this.#shrink();
-    return fresh;
-  }
-
-  clear(): void {
-    this.#tables.clear();
-    this.#held = 0;
-  }
-
-  #shrink(): void {
-    for (const [key, table] of this.#tables) {
-      const over = this.#held > SCORES_HELD_MAX || this.#tables.size > DEMANDS_HELD_MAX;
-      if (!over || this.#tables.size === 1) return;
-      this.#tables.delete(key);
-      this.#held -= table.stamps.length;
+    const outgrown = known !== undefined && known.mask + 1 < Math.min(SCORES_HELD_MAX, slots);
+    const table = known === undefined || outgrown ? tableFor(slots) : known;
+    if (table.version !== version) {
+      table.stamps.fill(0);
+      table.version = version;
     }
+    this.#tables.set(key, table);
+    if (this.#tables.size > DEMANDS_HELD_MAX)
+      for (const oldest of this.#tables.keys()) {
+        this.#tables.delete(oldest);
+        break;
+      }
+    return table;
   }
 }

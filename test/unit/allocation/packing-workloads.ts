@@ -57,7 +57,12 @@ export const workloadsOf = (seed: number): Readonly<Record<string, Workload>> =>
     { capacity: [100, 400, 1_000, 100], model: '', devices: [] },
     { capacity: [200, 400, 500, 100], model: '', devices: [] },
   ]);
-  const anti = [plain(1, 30, 20, 50, 5), plain(1, 5, 120, 50, 5), plain(1, 10, 40, 250, 8), plain(1, 12, 30, 40, 30)];
+  const anti = [
+    plain(1, 30, 20, 50, 5),
+    plain(1, 5, 120, 50, 5),
+    plain(1, 10, 40, 250, 8),
+    plain(1, 12, 30, 40, 30),
+  ];
   const bound = (choice: Choice, ...models: string[]): Choice => {
     const { amounts, devices = { count: 1, slots: 1_000 } } = choice.demand;
     return { weight: choice.weight, demand: { amounts, devices: { ...devices, models } } };
@@ -65,7 +70,10 @@ export const workloadsOf = (seed: number): Readonly<Record<string, Workload>> =>
   return {
     'only fractions': { nodes, arrivals: draw(FRACTIONS, 900, random) },
     'only whole devices': { nodes, arrivals: draw(WHOLES, 400, random) },
-    'heavy on processors': { nodes, arrivals: draw([...PROCESSORS, ...PROCESSORS, ...FRACTIONS], 700, random) },
+    'heavy on processors': {
+      nodes,
+      arrivals: draw([...PROCESSORS, ...PROCESSORS, ...FRACTIONS], 700, random),
+    },
     mixed: { nodes, arrivals: mixed },
     'mix that changes midway': {
       nodes,
@@ -77,14 +85,28 @@ export const workloadsOf = (seed: number): Readonly<Record<string, Workload>> =>
       nodes,
       arrivals: Array.from({ length: 700 }, () => {
         const slots = 50 + Math.floor(random() * 900);
-        return { amounts: [1 + Math.floor(random() * 12), 4 + Math.floor(random() * 40)], devices: { count: 1, slots } };
+        return {
+          amounts: [1 + Math.floor(random() * 12), 4 + Math.floor(random() * 40)],
+          devices: { count: 1, slots },
+        };
       }),
     },
     'models that only some may use': {
       nodes: nodesOf(count, [gpuNode(96, 8, 'a'), gpuNode(64, 8, 'b'), gpuNode(32, 4, 'c')]),
-      arrivals: draw([...FRACTIONS, ...WHOLES, bound(share(6, 8, 1_000), 'b'), bound(share(6, 4, 450), 'a', 'c')], 700, random),
+      arrivals: draw(
+        [...FRACTIONS, ...WHOLES, bound(share(6, 8, 1_000), 'b'), bound(share(6, 4, 450), 'a', 'c')],
+        700,
+        random,
+      ),
     },
     'vectors without devices': { nodes: vectors, arrivals: draw(anti, 900, random) },
-    'even vectors': { nodes: vectors, arrivals: draw([plain(3, 7, 30, 60, 6), plain(2, 15, 45, 90, 11), plain(1, 40, 130, 220, 23)], 1_200, random) },
+    'even vectors': {
+      nodes: vectors,
+      arrivals: draw(
+        [plain(3, 7, 30, 60, 6), plain(2, 15, 45, 90, 11), plain(1, 40, 130, 220, 23)],
+        1_200,
+        random,
+      ),
+    },
   };
 };
