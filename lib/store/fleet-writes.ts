@@ -1,13 +1,13 @@
 import type { AuditEvent } from '../schemas/audit.ts';
 import type { FailedBy, ResourceStatus } from '../schemas/resource.ts';
 import { within } from '../vector.ts';
-import { BOOL, ITEM_VERSION, J, N, S, vectorAttributes } from './attributes.ts';
+import { BOOL, ITEM_VERSION, J, N, S } from './attributes.ts';
 import { chainAt } from './conditions.ts';
 import { putEvent } from './events.ts';
 import { newBeatItem } from './heartbeats.ts';
 import { keys } from './keys.ts';
 import { encodeLabscape, type LabscapeRecord } from './labscapes.ts';
-import { encodeResource, type ResourceRecord } from './resources.ts';
+import { encodeResource, packBounds, type ResourceRecord } from './resources.ts';
 import type { Store } from './store.ts';
 import {
   absent,
@@ -80,9 +80,7 @@ export const editResourceWrites = (
       table: store.tables.state,
       key: keys.resource(before.labscape, before.id),
       set: {
-        ...vectorAttributes('cap', after.capacity),
-        ...vectorAttributes('lim', after.limit),
-        ...vectorAttributes('fil', after.fill),
+        bounds: packBounds(after),
         labels: J(after.labels),
         cfg: N(before.cfg + 1),
         rev: N(event.rev),

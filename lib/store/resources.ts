@@ -1,7 +1,8 @@
 import { decodeGroupRef, encodeGroupRef, type GroupRef } from '../allocation/groups.ts';
 import type { ChainHead } from '../audit/event.ts';
-import type { Labels, Vector } from '../schemas/common.ts';
+import { DIMENSIONS, type Labels, type Vector } from '../schemas/common.ts';
 import { FAILED_BY, type FailedBy, RESOURCE_STATUSES, type ResourceStatus } from '../schemas/resource.ts';
+import { mapVector } from '../vector.ts';
 import {
   bool,
   compact,
@@ -56,6 +57,22 @@ export interface ResourceRecord {
   readonly moving: boolean;
 }
 
+type Bounds = Pick<ResourceRecord, 'capacity' | 'limit' | 'fill'>;
+
+/**
+ * Capacity, limit and fill as one attribute: no condition looks into them (`cfg` tells when they change), and the engine
+ * pays for each attribute of an item at every write.
+ */
+export const packBounds = ({ capacity, limit, fill }: Bounds): Item[string] =>
+  J([capacity, limit, fill].map((vector) => DIMENSIONS.map((dimension) => vector[dimension])));
+
+const unpackBounds = (item: Item): Bounds => {
+  const [capacity = [], limit = [], fill = []] = JSON.parse(str(item, 'bounds')) as readonly number[][];
+  const vector = (packed: readonly number[]): Vector =>
+    mapVector((dimension) => packed[DIMENSIONS.indexOf(dimension)] ?? Number.NaN);
+  return { capacity: vector(capacity), limit: vector(limit), fill: vector(fill) };
+};
+
 export const decodeResource = versioned(
   (item: Item): ResourceRecord => ({
     id: str(item, 'id'),
@@ -63,9 +80,7 @@ export const decodeResource = versioned(
     status: oneOf(item, 'status', RESOURCE_STATUSES),
     since: num(item, 'since'),
     statusReason: str(item, 'statusReason'),
-    capacity: vectorOf(item, 'cap'),
-    limit: vectorOf(item, 'lim'),
-    fill: vectorOf(item, 'fil'),
+    ...unpackBounds(item),
     used: vectorOf(item, 'used'),
     labels: JSON.parse(str(item, 'labels')) as Labels,
     epoch: num(item, 'epoch'),
@@ -100,11 +115,9 @@ export const encodeResource = (resource: ResourceRecord): Item => ({
     assignRev: N(resource.assignmentRevision),
     attempt: N(resource.attempt),
     ackEpoch: N(resource.acknowledgedEpoch),
+    bounds: packBounds(resource),
     groupIds: resource.groups.length === 0 ? undefined : { SS: resource.groups.map(encodeGroupRef) },
   }),
-  ...vectorAttributes('cap', resource.capacity),
-  ...vectorAttributes('lim', resource.limit),
-  ...vectorAttributes('fil', resource.fill),
   ...vectorAttributes('used', resource.used),
 });
 
