@@ -88,8 +88,11 @@ export const judge = (pulse: Pulse | undefined, now: number, policy: DetectorPol
   };
 };
 
+/** Share of a lease in which somebody must have been heard: one lost beat of three is ordinary, two are not. */
+export const BLIND_SHARE = 2 / 3;
+
 /**
- * Self-doubt: when nobody at all was heard for longer than a lease, it is the controller that was blind. The answer
+ * Self-doubt: when nobody at all was heard for most of a lease, it may be the controller that was blind. The answer
  * is when verdicts may fall again (epoch ms): everybody gets a fresh lease to be heard in.
  */
 export const graceUntil = (
@@ -97,4 +100,6 @@ export const graceUntil = (
   now: number,
   leaseEndMs: number,
 ): number | undefined =>
-  newestBeatBefore !== undefined && now - newestBeatBefore > leaseEndMs ? now + leaseEndMs : undefined;
+  newestBeatBefore !== undefined && now - newestBeatBefore > BLIND_SHARE * leaseEndMs
+    ? now + leaseEndMs
+    : undefined;

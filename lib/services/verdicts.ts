@@ -18,9 +18,7 @@ export const graceAfterBlindness = (beats: BeatRecord, policy: Policy, now: numb
   const leaseMs = leaseEndMs(policy);
   // Whoever was not heard since the clock was set back would hide the silence of all others.
   const pulses = [...beats.pulses].filter(([, { lastAt }]) => !isAhead(lastAt, now, leaseMs));
-  const newest = newestBeat({ ...beats, pulses: new Map(pulses) });
-  // Who is heard for the first time can tell nothing of how well the controller heard before.
-  return newest === undefined ? now + leaseMs : graceUntil(newest, now, leaseMs);
+  return graceUntil(newestBeat({ ...beats, pulses: new Map(pulses) }), now, leaseMs);
 };
 
 /** A labscape's beats and the policy that sets their pace. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isEnded, RECOVERY_TRANSITIONS } from '../../lib/failover/recovery-status.ts';
-import { graceUntil, judge, learn, type Pulse } from '../../lib/health/detector.ts';
+import { BLIND_SHARE, graceUntil, judge, learn, type Pulse } from '../../lib/health/detector.ts';
 import { mayBecome, mayRun, RESOURCE_TRANSITIONS, sourcesOf } from '../../lib/health/resource-status.ts';
 import { stepFor } from '../../lib/health/transition.ts';
 import { RECOVERY_STATUSES } from '../../lib/schemas/recovery.ts';
@@ -126,7 +126,7 @@ describe('the detector', () => {
     fc.assert(
       fc.property(policy, fc.nat({ max: 1_000_000 }), ({ leaseEndMs }, silence) => {
         const until = graceUntil(START, START + silence, leaseEndMs);
-        expect(until).toBe(silence > leaseEndMs ? START + silence + leaseEndMs : undefined);
+        expect(until).toBe(silence > BLIND_SHARE * leaseEndMs ? START + silence + leaseEndMs : undefined);
         expect(graceUntil(undefined, START, leaseEndMs)).toBeUndefined();
       }),
       RUNS,

@@ -35,8 +35,8 @@ export class SimulatedAgent {
     this.#caller = { principal: `agent-${labscape}`, roles: 'agent', labscape };
   }
 
-  start(): void {
-    this.#later(1, 'beats', () => this.#beat());
+  start(delayMs: number): void {
+    this.#later(delayMs, 'beats', () => this.#beat());
   }
 
   #later(ms: number, label: string, run: () => void): void {

@@ -145,7 +145,7 @@ export class SimulatedMachine {
     execution.tries = answer.ok ? 0 : execution.tries + 1;
     if (faults.strikes('duplicateTask'))
       scheduler.after(
-        streams('old task').uniform() * OLD_TASK_AFTER_MS,
+        streams('old task').happens(0.5) ? 0 : streams('old task').uniform() * OLD_TASK_AFTER_MS,
         `replay ${phase} of ${execution.name}`,
         () => {
           void this.#deps.invoke(payload);

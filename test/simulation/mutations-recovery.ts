@@ -38,7 +38,7 @@ export const RECOVERY_MUTATIONS: readonly Mutation[] = [
     // The fence's task sees no beat, so it does not wait until the old owner has stopped.
     name: 'lease of the old owner not waited for',
     invariant: 1,
-    faultFactor: 3,
+    faultFactor: 10,
     mutate: () => ({
       answer: (request, answer, by) =>
         by.startsWith('recovery#') && request.operation === 'GetItem' && request.body.includes('BEAT#')
@@ -62,7 +62,7 @@ export const RECOVERY_MUTATIONS: readonly Mutation[] = [
   {
     name: 'replayed task takes effect',
     invariant: 6,
-    faultFactor: 6,
+    faultFactor: 10,
     mutate: () => ({
       request: editing((writes) => {
         for (const recovery of ofKind(writes, 'REC#')) dropConditions(recovery, 'nextPhase', 'attempt');

@@ -15,7 +15,7 @@ export const STORE_MUTATIONS: readonly Mutation[] = [
     // epochs is doubled by the chain of its source and by `load`.
     name: 'epoch condition dropped',
     invariant: 3,
-    faultFactor: 3,
+    faultFactor: 6,
     mutate: () => ({
       request: editing((writes) => {
         if (has(writes, 'allocation.released'))

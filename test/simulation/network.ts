@@ -23,12 +23,20 @@ export interface ApiCall {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** It takes no time: to meet what is under way. */
+  readonly atOnce?: boolean;
 }
 
 /** `lost`: the sender cannot know whether it was carried out. */
 export type Reply =
   | { readonly kind: 'lost' }
-  | { readonly kind: 'answer'; readonly status: number; readonly body: unknown };
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly body: unknown;
+      /** The request was delivered a second time, of which the sender hears nothing. */
+      readonly doubled: boolean;
+    };
 
 /** Requests over a network that loses, delays and doubles them, and of which parts can be cut off. */
 export class Network {
@@ -46,12 +54,12 @@ export class Network {
   /** `from`: the labscape whose line it takes, if any. */
   send(caller: Caller, call: ApiCall, from?: string): Promise<Reply> {
     const doubled = this.#faults.strikes('doubledMessage');
-    if (doubled) void this.#deliver(caller, call, from);
-    return this.#deliver(caller, call, from);
+    if (doubled) void this.#deliver(caller, call, from, doubled);
+    return this.#deliver(caller, call, from, doubled);
   }
 
-  async #deliver(caller: Caller, call: ApiCall, from: string | undefined): Promise<Reply> {
-    if (!(await this.#trip(call.operation, from))) return { kind: 'lost' };
+  async #deliver(caller: Caller, call: ApiCall, from: string | undefined, doubled: boolean): Promise<Reply> {
+    if (!(await this.#trip(call.operation, from, call.atOnce ? 0 : TRIP_MS))) return { kind: 'lost' };
     const route = ROUTES.find(({ operation }) => operation === call.operation);
     if (route === undefined) throw new Error(`no route ${call.operation}`);
     const answer = await this.#lambda.invoke(route.function as FunctionName, {
@@ -63,22 +71,24 @@ export class Network {
       isBase64Encoded: false,
       requestContext: { authorizer: { lambda: { ...caller, expiresAtS: TOKEN_S } } },
     });
-    if (!(await this.#trip(`answer of ${call.operation}`, from)) || !answer.ok) return { kind: 'lost' };
+    if (!(await this.#trip(`answer of ${call.operation}`, from, TRIP_MS)) || !answer.ok)
+      return { kind: 'lost' };
     const { statusCode, body } = answer.payload as { statusCode: number; body?: string };
     return {
       kind: 'answer',
       status: statusCode,
       body: body === undefined || body === '' ? undefined : JSON.parse(body),
+      doubled,
     };
   }
 
   /** False when it never arrives; the sender's timeout is part of the trip. */
-  async #trip(what: string, from: string | undefined): Promise<boolean> {
+  async #trip(what: string, from: string | undefined, ms: number): Promise<boolean> {
     const lost = this.#faults.strikes('lostMessage') || (from !== undefined && this.cut.has(from));
     const late = this.#faults.strikes('lateMessage');
     await new Promise<void>((resolve) => {
       this.#scheduler.after(
-        lost || late ? LATE_MS : TRIP_MS,
+        lost || late ? LATE_MS : ms,
         `${from ?? 'caller'} ~ ${what}${lost ? ' lost' : ''}`,
         () => resolve(),
       );

@@ -72,7 +72,11 @@ export const STANDARD_RATES = {
   fullQuota: 1e-2,
   // Per history: a fleet that has hardly room for what is asked. Assumed: it is somebody's job that this does not happen.
   tightCapacity: 1e-3,
-  // Per fence, a client that gives back just what is being moved. Assumed.
+  // Per write that moves or ends work, 1.5 s, besides slowCall: what was read for it is old by then. Assumed as slowCall.
+  slowMove: 1e-4,
+  // Per history and labscape: it lets nothing recover that nobody approved. Assumed.
+  asksFirst: 1e-3,
+  // Per task that looks at what moves, a client that gives back just that. Assumed.
   clientLeaves: 1e-3,
   // Per fence, an operator who drains, fails or activates what is being recovered. Assumed.
   operatorMeddles: 1e-3,
@@ -122,6 +126,8 @@ export const STRESS_RATES: Rates = {
   operatorReturns: 0.15,
   fullQuota: 0.1,
   tightCapacity: 0.2,
+  slowMove: 0.1,
+  asksFirst: 0.1,
   clientLeaves: 0.3,
   operatorMeddles: 0.2,
   hostDiesAgain: 0.1,

@@ -109,7 +109,7 @@ const send = async (
     const delayMs =
       deps.scheduler.pace.callMs +
       (attempt === 1 ? 0 : BACKOFF_MS * 2 ** attempt) +
-      (deps.faults.strikes('slowCall') ? SLOW_MS : 0);
+      (isSlow(deps.faults, request) ? SLOW_MS : 0);
     const label = `${activity.label}: ${request.operation} ${subjectOf(request)}`;
     const answer = await deps.scheduler.park(
       activity,
@@ -120,6 +120,10 @@ const send = async (
     if (attempt === TRIES_MAX || !RETRIED.test(answer.body)) return answer;
   }
 };
+
+const MOVES = /"(resource\.flipped|allocation\.released)"/;
+const isSlow = (faults: Faults, { body }: WireRequest): boolean =>
+  faults.strikes('slowCall') || (MOVES.test(body) && faults.strikes('slowMove'));
 
 const once = async (
   deps: StoreLineDeps,

@@ -4,8 +4,11 @@ import type { TenancyWatch } from './invariants-tenancy.ts';
 import type { ApiCall, Network } from './network.ts';
 import type { Scheduler } from './scheduler.ts';
 
-/** What a client knows of a demand it made. `asked`, `releasing`: it does not know yet. */
-export type Known = 'asked' | 'accepted' | 'refused' | 'releasing' | 'released';
+/**
+ * What a client knows of a demand it made. `asked`, `releasing`: it does not know yet. `doubtful`: refused, but an
+ * earlier or second delivery of the same request may still be on its way; refusals are not remembered.
+ */
+export type Known = 'asked' | 'accepted' | 'refused' | 'doubtful' | 'releasing' | 'released';
 
 const CLASSES = ['critical', 'high', 'normal', 'low'] as const;
 const AGAIN_MS = 1_000;
@@ -13,7 +16,7 @@ const THINK_MS = 2_500;
 const DEMAND_MAX = 900;
 /** Of a demand that shares its group with others, and how many are. */
 const DEMAND_SMALL = 60;
-const SMALL = 0.6;
+const SMALL = 0.75;
 /** Thoughts that only look, at what is its own or somebody else's. */
 const LOOKS = 0.15;
 const LEASE_MS = 60_000;
@@ -85,7 +88,7 @@ export class SimulatedTenant {
   /** Gives back one of these allocations, now. */
   leave(ids: ReadonlySet<string>): void {
     const held = this.held.filter((key) => ids.has(allocationIdOf(key)));
-    if (this.active && held.length > 0) this.#release(this.#chance.pick(held));
+    if (this.active && held.length > 0) this.#release(this.#chance.pick(held), true);
   }
 
   /** At what is its own, or tries what is not: by its id alone, or naming the other tenant as well. */
@@ -120,14 +123,14 @@ export class SimulatedTenant {
     const wait = this.#chance.happens(0.2) ? { onFull: 'wait' } : {};
     const body = {
       demand,
-      class: this.#chance.happens(0.5) ? 'normal' : this.#chance.pick(CLASSES),
+      class: this.#chance.happens(0.7) ? 'normal' : this.#chance.pick(CLASSES),
       ...wait,
     };
     this.ledger.set(key, 'asked');
     void this.#try(key, body);
   }
 
-  async #try(key: string, body: unknown): Promise<void> {
+  async #try(key: string, body: unknown, again = false): Promise<void> {
     const headers = { 'idempotency-key': key };
     const reply = await this.#network.send(this.#caller, { operation: 'allocate', body, headers });
     const known =
@@ -135,19 +138,23 @@ export class SimulatedTenant {
         ? undefined
         : reply.status < 300
           ? 'accepted'
-          : 'refused';
-    if (known === undefined) this.#later(AGAIN_MS, `asks again for ${key}`, () => void this.#try(key, body));
+          : again || reply.doubled
+            ? 'doubtful'
+            : 'refused';
+    if (known === undefined)
+      this.#later(AGAIN_MS, `asks again for ${key}`, () => void this.#try(key, body, true));
     else this.ledger.set(key, known);
   }
 
-  #release(key: string): void {
+  #release(key: string, atOnce = false): void {
     this.ledger.set(key, 'releasing');
-    void this.#tryRelease(key);
+    void this.#tryRelease(key, atOnce);
   }
 
-  async #tryRelease(key: string): Promise<void> {
+  async #tryRelease(key: string, atOnce = false): Promise<void> {
     const reply = await this.#network.send(this.#caller, {
       operation: 'releaseAllocation',
+      atOnce,
       params: { allocation: allocationIdOf(key) },
     });
     if (reply.kind === 'answer' && reply.status < 300) this.ledger.set(key, 'released');

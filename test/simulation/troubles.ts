@@ -11,6 +11,8 @@ const LATE_START_MS = 3_000;
 /** Shorter and longer than a lease. */
 const OUTAGE_MIN_MS = 3_000;
 const OUTAGE_MAX_MS = 15_000;
+/** Tasks that look at groups which they, or the next one, will move. */
+const MOVING: readonly string[] = ['Decide', 'Initiate', 'Failover'];
 /** A labscape that nobody can talk to asks so often, per second. */
 const FOREIGN_JOINS = 0.05;
 
@@ -32,6 +34,9 @@ export class Troubles {
       if (world.faults.strikes('agentNever')) host.startDelayMs = Number.POSITIVE_INFINITY;
     }
     world.onChange = (changes) => this.#meddle(changes);
+    world.onTask = (phase, resource) => {
+      if (MOVING.includes(phase) && world.faults.strikes('clientLeaves')) this.#leave(resource);
+    };
     this.#every(TICK_MS, 'a second', () => this.#tick());
     this.#every(SWEEP_MS, 'sweep', () => void world.lambda.invoke('sweep', {}), true);
   }
@@ -121,11 +126,10 @@ export class Troubles {
       const target = hosts.find((one) => targets.includes(one.id) && one.alive);
       if (type === 'resource.flipped' && target !== undefined && faults.strikes('targetDies'))
         this.#kill(target);
-      if (type === 'resource.fenced' && faults.strikes('clientLeaves')) this.#leave(id);
       if (type === 'resource.fenced' && faults.strikes('operatorMeddles'))
         scheduler.after(this.#chance.below(4_000), `an operator meddles with ${id}`, () => this.#press(id));
       if (type === 'resource.recovery-ended' && host?.alive === true && faults.strikes('hostDiesAgain'))
-        this.#kill(host);
+        scheduler.after(this.#chance.below(3_000), `${id} dies again`, () => this.#kill(host));
     }
   }
 
@@ -134,9 +138,12 @@ export class Troubles {
     const { state, tenants, scheduler } = this.world;
     const groups = new Set(state.resources.get(resource)?.groups.map(({ group }) => group));
     const members = [...state.allocations.values()].filter(({ group }) => groups.has(group));
+    // What shares its group is more interesting: the group stays.
+    const sharing = members.filter(({ group }) => (state.groups.get(group)?.count ?? 0) > 1);
+    const leaving = sharing.length > 0 ? sharing : members;
     for (const tenant of tenants)
-      scheduler.after(this.#chance.below(2), `${tenant.id} leaves ${resource}`, () =>
-        tenant.leave(new Set(members.filter((one) => one.tenant === tenant.id).map(({ id }) => id))),
+      scheduler.after(0, `${tenant.id} leaves ${resource}`, () =>
+        tenant.leave(new Set(leaving.filter((one) => one.tenant === tenant.id).map(({ id }) => id))),
       );
   }
 
@@ -179,7 +186,7 @@ export class Troubles {
       void this.world.operator('editLabscape', { labscape }, { maintenance, policy: { mode } });
     }
     for (const recovery of state.recoveries.values())
-      if (recovery.status === 'awaiting-approval' && this.#chance.happens(0.2)) {
+      if (recovery.status === 'awaiting-approval' && this.#chance.happens(0.4)) {
         const decision = faults.strikes('operatorRejects') ? 'reject' : 'approve';
         void this.world.operator('approveRecovery', { recovery: recovery.id }, { decision, ...reason });
       }

@@ -65,6 +65,8 @@ export class World {
   outUntil = 0;
   /** Hears of every commit. */
   onChange: (changes: Changes) => void = () => {};
+  /** Hears of every task of a recovery. */
+  onTask: (phase: string, resource: string) => void = () => {};
   onRunning: () => void = () => {};
   #ids = 0;
 
@@ -139,7 +141,7 @@ export class World {
     for (const id of LABSCAPE_IDS) {
       const policy = {
         ...{
-          mode: 'automatic',
+          mode: this.#fromTheStart('asksFirst') ? 'ask' : 'automatic',
           beatMs: BEAT_MS,
           leaseMs: LEASE_MS,
           restoreWaitMs: 5_000,
@@ -162,7 +164,9 @@ export class World {
       then(this.operator('putTenant', { tenant: id }, { quota, slices: 2 }));
     }
     await this.until(requests);
-    for (const agent of this.agents) agent.start();
+    // Each in its own rhythm: who takes over may hear of it before the old owner does.
+    for (const [index, agent] of this.agents.entries())
+      agent.start(1 + (index * BEAT_MS) / this.agents.length);
     for (const tenant of this.tenants) tenant.start();
   }
 
@@ -204,6 +208,7 @@ export class World {
   #task(payload: unknown): Promise<Answer> {
     const { input, phase } = payload as { input: ExecutionInput; phase: string };
     if (phase === 'Decide') this.rules.decides(executionName(input), this.scheduler.now);
+    this.onTask(phase, input.resource);
     return this.lambda.invoke('recovery', payload);
   }
 
