@@ -100,7 +100,8 @@ test.each([
 test('who dies in the moment the clock is set back is recovered after a lease, not after an hour', async () => {
   const site = await beatingSite();
   const alone = await beatingSite({ resources: 1 });
-  const placed = await site.fill(6, 40);
+  // A busy machine may keep all of them from beating in time, and suspects take nothing.
+  const placed = await until('room for six', () => site.fill(6, 40).catch(() => undefined));
   await beating.more(3);
   const dead = [site.resources[0] ?? '', alone.resources[0] ?? ''];
   for (const resource of dead) await beating.silence(resource);

@@ -96,6 +96,12 @@ test('a disk that runs full refuses writes, still reads, fails no resource and k
   await goesOn(dataDir, site, [...kept, ...filled.placed], filled.refused, lost);
 });
 
+/** Events but those of hosts that a busy machine kept from beating in time. */
+async function changes(rig: Rig): Promise<number> {
+  const passing = new Set(['resource.suspect', 'resource.healthy']);
+  return (await allEvents(rig)).filter(({ type }) => !passing.has(type)).length;
+}
+
 /** The disk has room again: nothing accepted is lost, what was refused may be asked again, and failures are recovered. */
 async function goesOn(
   dataDir: string,
@@ -108,12 +114,12 @@ async function goesOn(
   const beating = new Beating(rig);
   try {
     const site = again(rig, before);
-    const events = (await allEvents(rig)).length;
+    const events = await changes(rig);
     beating.start(site);
     await beating.more(2);
     await letItJudge(rig, beating);
     expect(await failures(rig)).toEqual([]);
-    expect((await allEvents(rig)).length).toBe(events);
+    expect(await changes(rig)).toBe(events);
     await site.expectNothingLost(accepted);
     const later: Allocation[] = [];
     for (const key of refused) later.push((await site.ask(1, {}, key)).body);
