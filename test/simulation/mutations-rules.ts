@@ -41,7 +41,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
     // Every breaker is told to trip at more than everything.
     name: 'breaker ignored',
     invariant: 9,
-    faultFactor: 10,
+    faultFactor: 3,
     mutate: () => ({
       answer: (_request, answer, by) =>
         by.startsWith('recovery#')
