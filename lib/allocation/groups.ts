@@ -45,4 +45,6 @@ export const canonicalConstraints = (constraints: Constraints): string =>
     [...new Set(constraints.labscapes ?? [])].sort(),
     [...new Set(constraints.notLabscapes ?? [])].sort(),
     Object.entries(constraints.labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
+    [...new Set(constraints.residency ?? [])].sort(),
+    constraints.spread === undefined ? [] : [constraints.spread.key, constraints.spread.hard],
   ]);

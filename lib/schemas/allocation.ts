@@ -19,6 +19,21 @@ export const Constraints = z.strictObject({
   labscapes: z.array(Id).min(1).max(16).optional().meta({ description: 'only in these labscapes' }),
   notLabscapes: z.array(Id).min(1).max(16).optional().meta({ description: 'in none of these labscapes' }),
   labels: Labels.optional().meta({ description: 'only on resources that carry all of these labels' }),
+  residency: z
+    .array(Id)
+    .min(1)
+    .max(16)
+    .optional()
+    .meta({ description: 'only in labscapes that keep their data in one of these places' }),
+  spread: z
+    .strictObject({
+      key: Id,
+      hard: z.boolean().default(false),
+    })
+    .optional()
+    .meta({
+      description: 'apart from what carries the same key: hard never on the same resource, else if it can be',
+    }),
 });
 export type Constraints = z.infer<typeof Constraints>;
 

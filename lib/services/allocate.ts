@@ -1,5 +1,6 @@
+import type { Ineligible } from '../allocation/eligibility.ts';
 import { kindOf } from '../allocation/groups.ts';
-import { type Ineligible, leastLoaded } from '../allocation/placement.ts';
+import { leastLoaded } from '../allocation/strategies/least-loaded.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { ProblemError } from '../errors.ts';
 import type { Allocation } from '../schemas/allocation.ts';

@@ -1,4 +1,4 @@
-import { refusesGroup } from '../allocation/placement.ts';
+import { refusesGroup } from '../allocation/eligibility.ts';
 import { entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { homeWrites } from '../store/flip-writes.ts';
 import { type GroupRecord, readGroup } from '../store/groups.ts';

@@ -7,7 +7,7 @@ import { putEvent } from './events.ts';
 import { newBeatItem } from './heartbeats.ts';
 import { keys } from './keys.ts';
 import { encodeLabscape, type LabscapeRecord } from './labscapes.ts';
-import { encodeResource, packBounds, type ResourceRecord } from './resources.ts';
+import { encodeResource, packProfile, type ResourceRecord } from './resources.ts';
 import type { Store } from './store.ts';
 import {
   absent,
@@ -80,8 +80,7 @@ export const editResourceWrites = (
       table: store.tables.state,
       key: keys.resource(before.labscape, before.id),
       set: {
-        bounds: packBounds(after),
-        labels: J(after.labels),
+        profile: packProfile(after),
         cfg: N(before.cfg + 1),
         rev: N(event.rev),
         head: S(event.hash),

@@ -16,7 +16,7 @@ import {
   vectorOf,
   versioned,
 } from './attributes.ts';
-import { find, keys, timeKey } from './keys.ts';
+import { find, groupOfKey, keys, timeKey } from './keys.ts';
 import type { Store } from './store.ts';
 
 export const GROUP_STATUSES = ['placed', 'pending', 'closed'] as const;
@@ -51,16 +51,24 @@ export interface GroupRecord {
   readonly since: number;
 }
 
+/** What a group is born with, and never changes: one attribute, since the engine pays for each at every write. */
+type Nature = Pick<GroupRecord, 'class' | 'kind' | 'constraints'>;
+
+const packNature = ({ class: cls, kind, constraints }: Nature): Item[string] => J([cls, kind, constraints]);
+
+const unpackNature = (item: Item): Nature => {
+  const [cls, kind, constraints] = JSON.parse(str(item, 'nature')) as readonly [Class, string, Constraints];
+  return { class: cls, kind, constraints };
+};
+
 export const decodeGroup = versioned(
   (item: Item): GroupRecord => ({
-    id: str(item, 'id'),
+    id: groupOfKey(item),
     resource: optStr(item, 'resource'),
     labscape: optStr(item, 'lab'),
     epoch: num(item, 'epoch'),
     status: oneOf(item, 'status', GROUP_STATUSES),
-    class: oneOf(item, 'class', CLASSES),
-    kind: str(item, 'kind'),
-    constraints: JSON.parse(str(item, 'constraints')) as Constraints,
+    ...unpackNature(item),
     demand: vectorOf(item, 'dem'),
     count: num(item, 'count'),
     load: num(item, 'load'),
@@ -84,14 +92,11 @@ export const encodeGroup = (group: GroupRecord): Item => ({
   ...keys.group(group.id),
   ...compact({
     v: N(ITEM_VERSION),
-    id: S(group.id),
     resource: group.resource === undefined ? undefined : S(group.resource),
     lab: group.labscape === undefined ? undefined : S(group.labscape),
     epoch: N(group.epoch),
     status: S(group.status),
-    class: S(group.class),
-    kind: S(group.kind),
-    constraints: J(group.constraints),
+    nature: packNature(group),
     count: N(group.count),
     load: N(group.load),
     runEpoch: N(group.runningEpoch),

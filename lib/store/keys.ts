@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Item } from './attributes.ts';
+import { type Item, str } from './attributes.ts';
 
 export type Key = { readonly pk: { readonly S: string }; readonly sk: { readonly S: string } };
 
@@ -32,6 +32,14 @@ export const keys = {
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),
   principal: (id: string): Key => key(`PRINCIPAL#${id}`),
 };
+
+/** What a resource's own key says of it. */
+export const resourceOfKey = (item: Item): { readonly id: string; readonly labscape: string } => ({
+  id: str(item, 'sk').slice('RES#'.length),
+  labscape: str(item, 'pk').split('#')[1] ?? '',
+});
+
+export const groupOfKey = (item: Item): string => str(item, 'sk').slice('GRP#'.length);
 
 export const allocationPartition = (tenant: string, shard: number): string => `ALLOC#${tenant}#${shard}`;
 

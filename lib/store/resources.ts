@@ -21,7 +21,7 @@ import {
   vectorOf,
   versioned,
 } from './attributes.ts';
-import { keys, RESOURCE_SHARDS, resourcePartition } from './keys.ts';
+import { keys, RESOURCE_SHARDS, resourceOfKey, resourcePartition } from './keys.ts';
 import type { Store } from './store.ts';
 
 export interface ResourceRecord {
@@ -57,32 +57,36 @@ export interface ResourceRecord {
   readonly moving: boolean;
 }
 
-type Bounds = Pick<ResourceRecord, 'capacity' | 'limit' | 'fill'>;
+type Profile = Pick<ResourceRecord, 'capacity' | 'limit' | 'fill' | 'labels'>;
+type PackedVector = readonly number[];
 
 /**
- * Capacity, limit and fill as one attribute: no condition looks into them (`cfg` tells when they change), and the engine
- * pays for each attribute of an item at every write.
+ * Capacity, limit, fill and labels as one attribute: no condition looks into them (`cfg` tells when they change), and the
+ * engine pays for each attribute of an item at every write.
  */
-export const packBounds = ({ capacity, limit, fill }: Bounds): Item[string] =>
-  J([capacity, limit, fill].map((vector) => DIMENSIONS.map((dimension) => vector[dimension])));
+export const packProfile = ({ capacity, limit, fill, labels }: Profile): Item[string] =>
+  J([...[capacity, limit, fill].map((vector) => DIMENSIONS.map((dimension) => vector[dimension])), labels]);
 
-const unpackBounds = (item: Item): Bounds => {
-  const [capacity = [], limit = [], fill = []] = JSON.parse(str(item, 'bounds')) as readonly number[][];
-  const vector = (packed: readonly number[]): Vector =>
+const unpackProfile = (item: Item): Profile => {
+  const [capacity, limit, fill, labels] = JSON.parse(str(item, 'profile')) as readonly [
+    PackedVector,
+    PackedVector,
+    PackedVector,
+    Labels,
+  ];
+  const vector = (packed: PackedVector): Vector =>
     mapVector((dimension) => packed[DIMENSIONS.indexOf(dimension)] ?? Number.NaN);
-  return { capacity: vector(capacity), limit: vector(limit), fill: vector(fill) };
+  return { capacity: vector(capacity), limit: vector(limit), fill: vector(fill), labels };
 };
 
 export const decodeResource = versioned(
   (item: Item): ResourceRecord => ({
-    id: str(item, 'id'),
-    labscape: str(item, 'lab'),
+    ...resourceOfKey(item),
     status: oneOf(item, 'status', RESOURCE_STATUSES),
     since: num(item, 'since'),
     statusReason: str(item, 'statusReason'),
-    ...unpackBounds(item),
+    ...unpackProfile(item),
     used: vectorOf(item, 'used'),
-    labels: JSON.parse(str(item, 'labels')) as Labels,
     epoch: num(item, 'epoch'),
     cfg: num(item, 'cfg'),
     chain: { rev: num(item, 'rev'), head: str(item, 'head') },
@@ -102,12 +106,9 @@ export const encodeResource = (resource: ResourceRecord): Item => ({
   ...keys.resource(resource.labscape, resource.id),
   ...compact({
     v: N(ITEM_VERSION),
-    id: S(resource.id),
-    lab: S(resource.labscape),
     status: S(resource.status),
     since: N(resource.since),
     statusReason: S(resource.statusReason),
-    labels: J(resource.labels),
     epoch: N(resource.epoch),
     cfg: N(resource.cfg),
     rev: N(resource.chain.rev),
@@ -115,7 +116,7 @@ export const encodeResource = (resource: ResourceRecord): Item => ({
     assignRev: N(resource.assignmentRevision),
     attempt: N(resource.attempt),
     ackEpoch: N(resource.acknowledgedEpoch),
-    bounds: packBounds(resource),
+    profile: packProfile(resource),
     groupIds: resource.groups.length === 0 ? undefined : { SS: resource.groups.map(encodeGroupRef) },
   }),
   ...vectorAttributes('used', resource.used),

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { boundFor, type Candidate, type Purpose } from '../../lib/allocation/candidate.ts';
+import { ineligible } from '../../lib/allocation/eligibility.ts';
 import {
   canonicalConstraints,
   closeBoundOf,
@@ -11,14 +13,8 @@ import {
   kindOf,
 } from '../../lib/allocation/groups.ts';
 import { fillOf, limitOf } from '../../lib/allocation/limits.ts';
-import {
-  boundFor,
-  type Candidate,
-  ineligible,
-  leastLoaded,
-  type Purpose,
-} from '../../lib/allocation/placement.ts';
 import { cutQuota, fitQuota, recutQuota, type Slice } from '../../lib/allocation/quota.ts';
+import { leastLoaded } from '../../lib/allocation/strategies/least-loaded.ts';
 import { CLASSES, DIMENSIONS, QUANTITY_MAX, type Vector } from '../../lib/schemas/common.ts';
 import { add, dominantShare, mapVector, subtract, sum, within, ZERO } from '../../lib/vector.ts';
 import { constraints, demand, fleet, RUNS, vectorOf } from './arbitraries.ts';

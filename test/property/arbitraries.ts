@@ -1,6 +1,6 @@
 import fc from 'fast-check';
+import type { Candidate } from '../../lib/allocation/candidate.ts';
 import { fillOf, limitOf } from '../../lib/allocation/limits.ts';
-import type { Candidate } from '../../lib/allocation/placement.ts';
 import type { MovableGroup, Target } from '../../lib/failover/plan.ts';
 import { CLASSES, type Vector } from '../../lib/schemas/common.ts';
 import { RESOURCE_STATUSES } from '../../lib/schemas/resource.ts';

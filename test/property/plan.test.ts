@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { Candidate } from '../../lib/allocation/candidate.ts';
+import { refusesGroup } from '../../lib/allocation/eligibility.ts';
 import { GROUPS_HELD_MAX } from '../../lib/allocation/groups.ts';
-import { type Candidate, refusesGroup } from '../../lib/allocation/placement.ts';
 import {
   type Admits,
   type FailoverPlan,

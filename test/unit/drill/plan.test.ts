@@ -5,6 +5,7 @@ import { API_SIZE, DRILL_SIZE, readArguments } from '../../../infra/local/drill/
 import { UsageError } from '../../../infra/local/drill/usage-error.ts';
 import { closeBoundOf, isLarge, kindOf } from '../../../lib/allocation/groups.ts';
 import { fillOf, limitOf } from '../../../lib/allocation/limits.ts';
+import { Constraints } from '../../../lib/schemas/allocation.ts';
 import { Policy } from '../../../lib/schemas/labscape.ts';
 import { profileOf } from '../../../lib/services/allocate.ts';
 import { add, sum, within } from '../../../lib/vector.ts';
@@ -48,7 +49,10 @@ describe('the plan', () => {
       const closeBound = closeBoundOf(resource.capacity);
       const kinds = new Set(
         plan.allocations.map(({ input }) =>
-          kindOf(input.class ?? 'normal', profileOf({ constraints: input.constraints ?? {} })),
+          kindOf(
+            input.class ?? 'normal',
+            profileOf({ constraints: Constraints.parse(input.constraints ?? {}) }),
+          ),
         ),
       );
       expect(kinds.size).toBeGreaterThanOrEqual(size.groups);
