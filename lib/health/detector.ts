@@ -91,15 +91,29 @@ export const judge = (pulse: Pulse | undefined, now: number, policy: DetectorPol
 /** Share of a lease in which somebody must have been heard: one lost beat of three is ordinary, two are not. */
 export const BLIND_SHARE = 2 / 3;
 
+/** Beats after which silence of everybody is no jitter: somebody's beat is half a beat late. */
+const PAUSE_BEATS = 3 / 2;
+
+/** Silence of a whole labscape that its rhythm does not explain, ms: agents may beat slower than they were told. */
+export const pauseOf = (pulses: Iterable<Pulse>, beatMs: number): number => {
+  let quickestMs = Number.POSITIVE_INFINITY;
+  for (const { meanMs } of pulses) quickestMs = Math.min(quickestMs, meanMs);
+  return Math.ceil(PAUSE_BEATS * Math.max(beatMs, Number.isFinite(quickestMs) ? quickestMs : 0));
+};
+
 /**
- * Self-doubt: when nobody at all was heard for most of a lease, it may be the controller that was blind. The answer
- * is when verdicts may fall again (epoch ms): everybody gets a fresh lease to be heard in.
+ * Self-doubt: when nobody at all was heard for a while, it may be the controller that was blind. The answer is when
+ * verdicts may fall again (epoch ms): after most of a lease everybody gets a fresh one to be heard in, after less than
+ * that the time of one beat. `heardAt`: when a batch was taken in before, epoch ms.
  */
 export const graceUntil = (
-  newestBeatBefore: number | undefined,
+  heardAt: number | undefined,
   now: number,
   leaseEndMs: number,
-): number | undefined =>
-  newestBeatBefore !== undefined && now - newestBeatBefore > BLIND_SHARE * leaseEndMs
-    ? now + leaseEndMs
-    : undefined;
+  pauseMs: number,
+): number | undefined => {
+  if (heardAt === undefined) return undefined;
+  const silence = now - heardAt;
+  if (silence > BLIND_SHARE * leaseEndMs) return now + leaseEndMs;
+  return silence > pauseMs ? now + Math.min(pauseMs, leaseEndMs) : undefined;
+};

@@ -11,9 +11,10 @@ import {
   graceAfterBlindness,
   type Heard,
   hear,
-  hearingSince,
   judgeLabscape,
   leaseEndMs,
+  OWN_SIGHT,
+  sightOf,
 } from './verdicts.ts';
 
 const lastLookAround = new WeakMap<Runtime, number>();
@@ -36,7 +37,11 @@ export const beat = async (
     input.agent,
     input.seq,
     pulsesOf(input, before, labscape, now),
-    graceAfterBlindness(before, labscape.policy, now),
+    {
+      heardAt: now,
+      ...(before.heardAt === undefined ? { heardSince: now } : {}),
+      graceUntil: graceAfterBlindness(before, labscape.policy, now),
+    },
   );
   if (beats === undefined) {
     throw new ProblemError(
@@ -118,8 +123,7 @@ const judgeEverybody = async (
   const snapshot = await runtime.fleet.snapshot();
   const of = (id: string): readonly ResourceRecord[] => snapshot.resources.filter((r) => r.labscape === id);
   const own = hear(runtime, beats, labscape.policy, receivedAt);
-  // Of its own labscape the grace tells all: nobody else need be asked.
-  await judgeLabscape(runtime, of(labscape.id), own, requestId, Number.NEGATIVE_INFINITY);
+  await judgeLabscape(runtime, of(labscape.id), own, requestId, OWN_SIGHT);
   const at = runtime.clock.monotonicMs();
   if (at - (lastLookAround.get(runtime) ?? Number.NEGATIVE_INFINITY) < labscape.policy.beatMs) return;
   lastLookAround.set(runtime, at);
@@ -133,9 +137,8 @@ const judgeEverybody = async (
     const policy = others[index]?.policy;
     return policy === undefined ? [] : [hear(runtime, record, policy, readAt)];
   });
-  const since = hearingSince([own, ...heard], readAt);
-  if (since === undefined) return;
+  const sight = sightOf([own, ...heard], readAt);
   await Promise.all(
-    heard.map((other) => judgeLabscape(runtime, of(other.beats.labscape), other, requestId, since)),
+    heard.map((other) => judgeLabscape(runtime, of(other.beats.labscape), other, requestId, sight)),
   );
 };

@@ -11,7 +11,7 @@ import { system } from './origin.ts';
 import { placePending } from './place-pending.ts';
 import { release } from './release.ts';
 import type { Runtime } from './runtime.ts';
-import { type Heard, hear, hearingSince, judgeLabscape } from './verdicts.ts';
+import { type Heard, hear, judgeLabscape, sightOf } from './verdicts.ts';
 
 /** Bounds of one sweep: what is left over is the next one's. */
 const LEASES_MAX = 200;
@@ -71,12 +71,12 @@ const judgeFleet = async (runtime: Runtime, request: string): Promise<{ count: n
     const record = beats[index];
     return record === undefined ? [] : [hear(runtime, record, labscape.policy, readAt)];
   });
-  const since = hearingSince(heard, readAt);
-  if (since === undefined) return { count: 0, blind: true };
+  const sight = sightOf(heard, readAt);
+  if (sight.suspecting === undefined) return { count: 0, blind: true };
   const started = await Promise.all(
     heard.map((one) => {
       const own = snapshot.resources.filter((r) => r.labscape === one.beats.labscape);
-      return judgeLabscape(runtime, own, one, request, since);
+      return judgeLabscape(runtime, own, one, request, sight);
     }),
   );
   return { count: started.flat().length, blind: false };

@@ -6,7 +6,7 @@ import { allLabscapes } from '../store/labscapes.ts';
 import { decodeRecovery, recoveriesPage } from '../store/recoveries.ts';
 import { type ResourceRecord, resourcesOf } from '../store/resources.ts';
 import type { Runtime } from './runtime.ts';
-import { type Heard, hear, hearingSince, leaseEndMs, mustStay } from './verdicts.ts';
+import { type Heard, hear, leaseEndMs, mustStay, type Sight, sightOf } from './verdicts.ts';
 
 /** Recoveries shown, newest first, and pending groups counted at most. */
 const RECOVERIES_SHOWN = 20;
@@ -30,7 +30,7 @@ export const fleetStatus = async (runtime: Runtime): Promise<Status> => {
     const heard = hear(runtime, record, labscape.policy, now);
     return { labscape, heard, resources: resources[index] ?? [] };
   });
-  const since = hearingSince(
+  const sight = sightOf(
     rows.map(({ heard }) => heard),
     now,
   );
@@ -41,7 +41,7 @@ export const fleetStatus = async (runtime: Runtime): Promise<Status> => {
       id: labscape.id,
       mode: labscape.policy.mode,
       maintenance: labscape.maintenance,
-      resources: own.map((r) => resourceStatus(r, heard, since)),
+      resources: own.map((r) => resourceStatus(r, heard, sight)),
     })),
     recoveries: recoveries.items.map(decodeRecovery).map((recovery) => ({
       id: recovery.id,
@@ -54,13 +54,14 @@ export const fleetStatus = async (runtime: Runtime): Promise<Status> => {
 };
 
 /** As the detector judges, and it does not judge silence while it is not sure to hear. */
-const verdictOf = (resource: ResourceRecord, heard: Heard, since: number | undefined): Judged => {
+const verdictOf = (resource: ResourceRecord, heard: Heard, sight: Sight): Judged => {
   const { beats, policy, readAt } = heard;
   const judged = judge(beats.pulses.get(resource.id), readAt, {
     beatMs: policy.beatMs,
     leaseEndMs: leaseEndMs(policy),
   });
   if (judged.verdict !== 'suspect' && judged.verdict !== 'failed') return judged;
+  const since = judged.verdict === 'failed' ? sight.failing : sight.suspecting;
   if (since === undefined) return { verdict: 'unknown', reason: 'nobody is heard: no verdict falls' };
   if (!mustStay(heard, since)) return judged;
   return { verdict: 'unknown', reason: 'hearing again only now: no verdict falls for the time of a lease' };
@@ -69,10 +70,10 @@ const verdictOf = (resource: ResourceRecord, heard: Heard, since: number | undef
 const resourceStatus = (
   resource: ResourceRecord,
   heard: Heard,
-  since: number | undefined,
+  sight: Sight,
 ): Status['labscapes'][number]['resources'][number] => {
   const pulse = heard.beats.pulses.get(resource.id);
-  const { verdict, reason } = verdictOf(resource, heard, since);
+  const { verdict, reason } = verdictOf(resource, heard, sight);
   return {
     id: resource.id,
     status: resource.status,

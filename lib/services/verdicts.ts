@@ -1,10 +1,9 @@
 import { ProblemError } from '../errors.ts';
 import { leaseEndsAt } from '../failover/fencing.ts';
-import { graceUntil, isAhead, type Pulse } from '../health/detector.ts';
+import { graceUntil, isAhead, type Pulse, pauseOf } from '../health/detector.ts';
 import { type StatusStep, stepFor, type Watched } from '../health/transition.ts';
 import type { Policy } from '../schemas/labscape.ts';
 import type { BeatRecord } from '../store/heartbeats.ts';
-import { newestBeat } from '../store/heartbeats.ts';
 import type { ResourceRecord } from '../store/resources.ts';
 import { system } from './origin.ts';
 import { changeStatus } from './resources.ts';
@@ -16,10 +15,14 @@ export const leaseEndMs = (policy: Policy): number => leaseEndsAt(0, policy.leas
 /** When verdicts may fall again if everybody was silent until now: the controller itself was blind. */
 export const graceAfterBlindness = (beats: BeatRecord, policy: Policy, now: number): number | undefined => {
   const leaseMs = leaseEndMs(policy);
-  // Whoever was not heard since the clock was set back would hide the silence of all others.
-  const pulses = [...beats.pulses].filter(([, { lastAt }]) => !isAhead(lastAt, now, leaseMs));
-  return graceUntil(newestBeat({ ...beats, pulses: new Map(pulses) }), now, leaseMs);
+  // The clock was set back since the last batch: nobody can tell how long ago that was.
+  if (beats.heardAt !== undefined && isAhead(beats.heardAt, now, leaseMs)) return now + leaseMs;
+  return graceUntil(beats.heardAt, now, leaseMs, pauseOf(beats.pulses.values(), policy.beatMs));
 };
+
+/** Whether the labscape's last batch is younger than that, ms. A clock that was set back tells nothing. */
+const hears = ({ beats: { heardAt }, policy }: Heard, now: number, withinMs: number): boolean =>
+  heardAt !== undefined && now - heardAt <= withinMs && !isAhead(heardAt, now, leaseEndMs(policy));
 
 /** A labscape's beats and the policy that sets their pace. */
 export interface Heard {
@@ -57,23 +60,49 @@ export const hear = (runtime: Runtime, beats: BeatRecord, policy: Policy, readAt
     return { ...pulse, lastAt: readAt - Math.round(atMs - first.sinceMs) };
   };
   const pulses = new Map([...beats.pulses].map(([id, pulse]) => [id, retold(id, pulse)]));
-  // A grace of before would stay all verdicts for as long as the clock was set back.
-  const stale = isAhead(beats.graceUntil, readAt, leaseMs);
-  return { beats: { ...beats, pulses, graceUntil: stale ? 0 : beats.graceUntil }, policy, readAt };
+  // A grace, or a beginning, of before would stay all verdicts for as long as the clock was set back.
+  const fresh = (at: number): number => (isAhead(at, readAt, leaseMs) ? 0 : at);
+  const { graceUntil, heardSince } = beats;
+  return {
+    beats: { ...beats, pulses, graceUntil: fresh(graceUntil), heardSince: fresh(heardSince) },
+    policy,
+    readAt,
+  };
 };
 
 /**
- * Since when the controller has heard somebody without a break, epoch ms; undefined when it hears nobody now. Who
- * was silent before that may have been beating at a controller that was blind.
+ * Since when the controller has heard some labscape without a break, epoch ms; undefined when it hears none. Who was
+ * silent before that may have been beating at a controller that was blind.
  */
-export const hearingSince = (fleet: readonly Heard[], now: number): number | undefined => {
-  const since = fleet.flatMap(({ beats, policy }) => {
-    const newest = newestBeat(beats);
-    const leaseMs = leaseEndMs(policy);
-    // Its grace was granted when its beats came through again.
-    return newest !== undefined && now - newest <= leaseMs ? [beats.graceUntil - leaseMs] : [];
-  });
-  return since.length === 0 ? undefined : Math.min(...since);
+export interface Sight {
+  /** By batches that are no older than a rhythm allows: before this nobody fails. */
+  readonly failing: number | undefined;
+  /** By batches within a lease: before this nobody becomes suspect. */
+  readonly suspecting: number | undefined;
+}
+
+/** Of its own labscape the grace tells all: nobody else need be asked. */
+export const OWN_SIGHT: Sight = {
+  failing: Number.NEGATIVE_INFINITY,
+  suspecting: Number.NEGATIVE_INFINITY,
+};
+
+const earliest = (instants: readonly number[]): number | undefined =>
+  instants.length === 0 ? undefined : Math.min(...instants);
+
+export const sightOf = (fleet: readonly Heard[], now: number): Sight => {
+  // Its grace was granted when its beats came through again.
+  const seenAgain = ({ beats, policy }: Heard): number => beats.graceUntil - leaseEndMs(policy);
+  const isYoung = (heard: Heard): boolean =>
+    hears(heard, now, pauseOf(heard.beats.pulses.values(), heard.policy.beatMs));
+  const isAlive = (heard: Heard): boolean => hears(heard, now, leaseEndMs(heard.policy));
+  return {
+    // A first beat tells nothing of the time before it.
+    failing: earliest(
+      fleet.filter(isYoung).map((heard) => Math.max(seenAgain(heard), heard.beats.heardSince)),
+    ),
+    suspecting: earliest(fleet.filter(isAlive).map(seenAgain)),
+  };
 };
 
 export const watchedOf = (resource: ResourceRecord): Watched => ({
@@ -84,27 +113,30 @@ export const watchedOf = (resource: ResourceRecord): Watched => ({
   locked: resource.recovery !== undefined,
 });
 
-/** Whether verdicts on silence must wait: the controller hears again only since less than a lease. */
-export const mustStay = ({ beats, policy, readAt }: Heard, since: number): boolean =>
-  readAt < beats.graceUntil || readAt < since + leaseEndMs(policy);
+/** Whether verdicts on silence must wait: the controller hears again only since less than a lease, or does not. */
+export const mustStay = ({ beats, policy, readAt }: Heard, since: number | undefined): boolean =>
+  since === undefined || readAt < beats.graceUntil || readAt < since + leaseEndMs(policy);
 
 /**
  * Judges all given resources of one labscape and writes what changed; starts recoveries where a verdict fell.
- * `since`: the controller has heard somebody since then, see hearingSince.
+ * A labscape in its grace keeps its verdicts, and so does one that a controller judges which may be blind.
  */
 export const judgeLabscape = async (
   runtime: Runtime,
   resources: readonly ResourceRecord[],
-  { beats, policy, readAt }: Heard,
+  heard: Heard,
   request: string,
-  since: number,
+  sight: Sight,
 ): Promise<readonly string[]> => {
-  const now = readAt;
-  if (mustStay({ beats, policy, readAt }, since)) return [];
+  const { beats, policy, readAt: now } = heard;
+  if (mustStay(heard, sight.suspecting)) return [];
+  const mayFail = !mustStay(heard, sight.failing);
   const detector = { beatMs: policy.beatMs, leaseEndMs: leaseEndMs(policy) };
   const steps = resources.flatMap((resource) => {
     const step = stepFor(watchedOf(resource), beats.pulses.get(resource.id), now, detector);
-    return step === undefined ? [] : [{ resource, step }];
+    if (step?.to !== 'failed' || mayFail) return step === undefined ? [] : [{ resource, step }];
+    // What may not fail yet takes no new work.
+    return resource.status === 'healthy' ? [{ resource, step: { ...step, to: 'suspect' as const } }] : [];
   });
   const started = await Promise.all(
     steps.map(({ resource, step }) => applyStep(runtime, resource, step, request)),

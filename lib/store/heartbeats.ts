@@ -12,6 +12,10 @@ export interface BeatRecord {
   readonly orders: readonly Order[];
   /** No verdict falls before, epoch ms: the controller was blind. */
   readonly graceUntil: number;
+  /** Clock of the batch that was taken in last, epoch ms; undefined before the first. */
+  readonly heardAt: number | undefined;
+  /** Clock of the first batch, epoch ms. */
+  readonly heardSince: number;
 }
 
 const PULSE = 'r_';
@@ -54,15 +58,13 @@ export const decodeBeats = (labscape: string, item: Item | undefined): BeatRecor
     if (name.startsWith(PULSE)) pulses.set(name.slice(PULSE.length), unpackPulse(value.S));
     if (name.startsWith(ORDER)) orders.push(JSON.parse(value.S) as Order);
   }
-  return { labscape, pulses, orders, graceUntil: item === undefined ? 0 : (optNum(item, 'graceUntil') ?? 0) };
-};
-
-/** Newest beat of anybody in the labscape, epoch ms. */
-export const newestBeat = (beats: BeatRecord): number | undefined => {
-  let newest: number | undefined;
-  for (const pulse of beats.pulses.values())
-    if (newest === undefined || pulse.lastAt > newest) newest = pulse.lastAt;
-  return newest;
+  const at = (name: string): number | undefined => (item === undefined ? undefined : optNum(item, name));
+  return {
+    ...{ labscape, pulses, orders },
+    graceUntil: at('graceUntil') ?? 0,
+    heardAt: at('heardAt'),
+    heardSince: at('heardSince') ?? 0,
+  };
 };
 
 export const readBeats = async (store: Store, labscape: string): Promise<BeatRecord> =>
@@ -91,11 +93,11 @@ export const writeBeats = async (
   agent: string,
   seq: number,
   pulses: ReadonlyMap<string, Pulse>,
-  graceUntil: number | undefined,
+  heard: { readonly [name in 'graceUntil' | 'heardAt' | 'heardSince']?: number | undefined },
 ): Promise<BeatRecord | undefined> => {
   const set: Item = { [`${AGENT}${agent}`]: N(seq) };
   for (const [resource, pulse] of pulses) set[`${PULSE}${resource}`] = S(packPulse(pulse));
-  if (graceUntil !== undefined) set['graceUntil'] = N(graceUntil);
+  for (const [name, at] of Object.entries(heard)) if (at !== undefined) set[name] = N(at);
   const outcome = await store.update(
     updateInput({
       table: store.tables.state,

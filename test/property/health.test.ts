@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isEnded, RECOVERY_TRANSITIONS } from '../../lib/failover/recovery-status.ts';
-import { BLIND_SHARE, graceUntil, judge, learn, type Pulse } from '../../lib/health/detector.ts';
+import { BLIND_SHARE, graceUntil, judge, learn, type Pulse, pauseOf } from '../../lib/health/detector.ts';
 import { mayBecome, mayRun, RESOURCE_TRANSITIONS, sourcesOf } from '../../lib/health/resource-status.ts';
 import { stepFor } from '../../lib/health/transition.ts';
 import { RECOVERY_STATUSES } from '../../lib/schemas/recovery.ts';
@@ -122,12 +122,16 @@ describe('the detector', () => {
     );
   });
 
-  test('grants grace exactly when everybody was silent for longer than a lease', () => {
+  test('grants a lease after most of a lease without anybody, and a beat after a beat', () => {
     fc.assert(
-      fc.property(policy, fc.nat({ max: 1_000_000 }), ({ leaseEndMs }, silence) => {
-        const until = graceUntil(START, START + silence, leaseEndMs);
-        expect(until).toBe(silence > BLIND_SHARE * leaseEndMs ? START + silence + leaseEndMs : undefined);
-        expect(graceUntil(undefined, START, leaseEndMs)).toBeUndefined();
+      fc.property(policy, fc.nat({ max: 1_000_000 }), ({ leaseEndMs, beatMs }, silence) => {
+        const pauseMs = pauseOf([], beatMs);
+        const until = graceUntil(START, START + silence, leaseEndMs, pauseMs);
+        const grace = (until ?? Number.NaN) - START - silence;
+        if (silence > BLIND_SHARE * leaseEndMs) expect(grace).toBe(leaseEndMs);
+        else if (silence > pauseMs) expect(grace).toBe(Math.min(pauseMs, leaseEndMs));
+        else expect(until).toBeUndefined();
+        expect(graceUntil(undefined, START, leaseEndMs, pauseMs)).toBeUndefined();
       }),
       RUNS,
     );

@@ -12,13 +12,14 @@ export interface Campaign {
 export const runSeeds = async (
   pool: Pool,
   seeds: readonly number[],
+  factor: number,
   onDone: (done: number, violations: number) => void = () => {},
 ): Promise<Campaign> => {
   const tally = new Tally();
   const failed: SeedResult[] = [];
   await Promise.all(
     seeds.map(async (seed) => {
-      const result = await pool.run({ kind: 'seed', seed });
+      const result = await pool.run({ kind: 'seed', seed, factor });
       tally.add(result);
       if (result.breaches.length > 0) failed.push(result);
       onDone(tally.seeds, tally.violations);

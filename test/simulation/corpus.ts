@@ -6,6 +6,8 @@ const Entry = z.strictObject({
   seed: z.int().nonnegative(),
   /** As in `--left-out`. */
   leftOut: z.string().default(''),
+  /** As in `--factor`. */
+  factor: z.number().positive().default(1),
   /** What it found. */
   why: z.string().min(1),
 });

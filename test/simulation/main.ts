@@ -17,6 +17,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '10' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    factor: { type: 'string', default: '1' },
     'left-out': { type: 'string', default: '' },
     trace: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -42,6 +43,7 @@ const replay = async (pool: Pool, seed: number): Promise<boolean> => {
     kind: 'seed',
     seed,
     leftOut: values['left-out'],
+    factor: whole('factor', values.factor, 1),
     trace: true,
     ...mutation,
   });
@@ -82,11 +84,13 @@ const availabilityOf = async (pool: Pool, full: boolean) => {
 /** Many seeds; true when all hold and the run was one that says something. */
 const campaign = async (pool: Pool, from: number, count: number): Promise<boolean> => {
   const seeds = Array.from({ length: count }, (_, index) => from + index);
+  const factor = whole('factor', values.factor, 1);
   const began = performance.now();
-  const { tally, failed } = await runSeeds(pool, seeds, progress(count));
+  const { tally, failed } = await runSeeds(pool, seeds, factor, progress(count));
   const seconds = (performance.now() - began) / 1_000;
   for (const one of failed.slice(0, SHRUNK_MAX)) {
-    const rerun = (leftOut: string) => pool.run({ kind: 'seed', seed: one.seed, leftOut, trace: true });
+    const rerun = (leftOut: string) =>
+      pool.run({ kind: 'seed', seed: one.seed, factor, leftOut, trace: true });
     say(failureText(one, await shrinkSeed(one, rerun)));
   }
   if (failed.length > 0) say(`failed: ${failed.map(({ seed }) => seed).join(' ')}`);

@@ -25,6 +25,8 @@ export const STANDARD_RATES = {
   coldStart: 1e-2,
   // Per invocation with several idle sandboxes. Assumed: AWS does not say which one it takes.
   staleInstance: 5e-2,
+  // Per update, up to 5 s. Assumed: a request that its client gave up, and sent again, arrives after all.
+  lateWrite: 1e-5,
   // Per StartExecution. Step Functions' service level, 99.9 %.
   startFails: 1e-3,
   // Per task. Assumed: Standard workflows promise exactly one run of a task, a client's retry may make two.
@@ -103,6 +105,7 @@ export const STRESS_RATES: Rates = {
   outage: 0.01,
   coldStart: 0.05,
   staleInstance: 0.05,
+  lateWrite: 0.03,
   startFails: 0.03,
   duplicateTask: 0.03,
   redrive: 0.02,

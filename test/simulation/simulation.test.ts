@@ -16,7 +16,7 @@ describe('the simulator', () => {
   test(`holds every invariant in the histories of ${SEEDS} seeds, and puts them to the test`, async () => {
     const seeds = Array.from({ length: SEEDS }, (_, index) => index + 1);
 
-    const { tally, failed } = await runSeeds(pool, seeds);
+    const { tally, failed } = await runSeeds(pool, seeds, 1);
 
     expect(failed.map((one) => `seed ${one.seed}: ${breachesText(one)}`)).toEqual([]);
     expect(tally.seeds).toBe(SEEDS);
@@ -25,7 +25,7 @@ describe('the simulator', () => {
 
   test('holds in every history that ever failed', async () => {
     const again = await Promise.all(
-      readCorpus().map(({ seed, leftOut }) => pool.run({ kind: 'seed', seed, leftOut })),
+      readCorpus().map(({ seed, leftOut, factor }) => pool.run({ kind: 'seed', seed, leftOut, factor })),
     );
 
     expect(again.flatMap((one) => one.breaches.map(({ what }) => `seed ${one.seed}: ${what}`))).toEqual([]);

@@ -40,6 +40,8 @@ export interface StoreLineDeps {
   readonly tables: Tables;
   /** Hears of each committed request, before its sender does. */
   readonly onCommit: (committed: Committed) => void;
+  /** After how long a write that comes twice comes again, virtual ms. */
+  readonly lateMs: () => number;
   /** Whether the store answers nobody now. */
   readonly isOut: () => boolean;
   readonly mutate: Mutate;
@@ -154,6 +156,13 @@ const once = async (
     deps.onCommit({ request: sent, activity, madeAt });
     const more = mutate.after?.(request, activity.label);
     if (more !== undefined) await alone(deps, { request: more, activity, madeAt });
+    // A transaction has its token: it is not done again.
+    if (request.operation === 'UpdateItem' && faults.strikes('lateWrite'))
+      scheduler.after(
+        deps.lateMs(),
+        `${activity.label} again: ${request.operation} ${subjectOf(request)}`,
+        () => alone(deps, { request: sent, activity, madeAt }),
+      );
   }
   if (writes && faults.strikes('crashAfter')) {
     scheduler.note('  crash after the call');

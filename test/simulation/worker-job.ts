@@ -8,6 +8,8 @@ export interface SeedJob {
   /** As in `--left-out`. */
   readonly leftOut?: string;
   readonly trace?: boolean;
+  /** Times the faults of the standard history; a mutation brings its own. */
+  readonly factor?: number | undefined;
   /** Name of a bug to put in. */
   readonly mutation?: string;
 }

@@ -19,7 +19,8 @@ const place = {
 const resultOf = async (job: Job): Promise<SeedResult | WatchResult> => {
   if (job.kind === 'watch') return watch({ ...job, ...place });
   const leftOut = parseOrdinals(job.leftOut ?? '');
-  const result = await runSeed({ seed: job.seed, leftOut, ...mutated(job.mutation), ...place });
+  const faultFactor = job.factor ?? 1;
+  const result = await runSeed({ seed: job.seed, leftOut, faultFactor, ...mutated(job.mutation), ...place });
   return job.trace === true || result.breaches.length > 0 ? result : { ...result, trace: [] };
 };
 

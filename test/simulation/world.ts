@@ -22,6 +22,7 @@ import { SimulatedTenant } from './tenant.ts';
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 export const BEAT_MS = 2_000;
 export const LEASE_MS = 6_000;
+const LATE_MS = 5_000;
 const CAPACITY = 10_000;
 /** So little that the fleet fills up. */
 const CAPACITY_TIGHT = 1_500;
@@ -91,6 +92,7 @@ export class World {
           tokens: new Set(),
         },
         onCommit: (committed) => this.#commit(committed),
+        lateMs: () => LATE_MS * this.chance('late writes').uniform(),
         isOut: () => this.scheduler.now < this.outUntil,
       },
       executions: (activity) => this.machine.executionsFor(activity),
