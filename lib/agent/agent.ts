@@ -46,6 +46,8 @@ const FIRST_LEASE_MS = 10_000;
  * apart, so a control plane that hangs is not flooded, and a late answer still finds a successor on its way.
  */
 const BEATS_IN_FLIGHT_MAX = 8;
+/** A beat that failed is sent again, once, after at most this part of the time to the next one. */
+const RESEND_SHARE = 1 / 4;
 
 interface Kept {
   readonly keeper: ResourceKeeper;
@@ -70,6 +72,8 @@ class RunningAgent implements Agent {
   readonly #meter: HostMeter;
   readonly #closing = new AbortController();
   #hurry: AbortController | undefined;
+  /** The next beat is sent for one that failed. */
+  #resend = false;
   #beatMs = FIRST_BEAT_MS;
   #leaseMs = FIRST_LEASE_MS;
   #seq = 0;
@@ -129,7 +133,9 @@ class RunningAgent implements Agent {
       this.#hurry = new AbortController();
       if (inFlight.size >= BEATS_IN_FLIGHT_MAX) await Promise.race(inFlight);
       const load = await this.#hostLoad();
-      const beat = this.#beat(load).finally(() => inFlight.delete(beat));
+      const resend = this.#resend;
+      this.#resend = false;
+      const beat = this.#beat(load, resend).finally(() => inFlight.delete(beat));
       inFlight.add(beat);
       // The first answer names the time to the next beat.
       if (this.#heardSeq === 0) await Promise.race([beat, sleep(FIRST_BEAT_MS)]);
@@ -141,7 +147,7 @@ class RunningAgent implements Agent {
     await Promise.all(inFlight);
   }
 
-  async #beat(load: Vector | undefined): Promise<void> {
+  async #beat(load: Vector | undefined, resend: boolean): Promise<void> {
     const { config, client, clock } = this.#options;
     // Taken before anything is sent, the token's renewal included: the lease may only come out shorter.
     const sentAt: Instants = { monotonicMs: clock.monotonicMs(), wallMs: clock.now() };
@@ -157,8 +163,20 @@ class RunningAgent implements Agent {
       // Overtaken by the answer to a later beat.
       if (seq > this.#heardSeq) this.#heard(answer, sentAt, seq);
     } catch (error) {
-      if (!this.#closing.signal.aborted) this.#failed(error, seq);
+      if (this.#closing.signal.aborted) return;
+      this.#failed(error, seq);
+      if (!resend) await this.#sendAgain();
     }
+  }
+
+  /** Two failures of three must not cost a lease. Those who failed together do not come back together. */
+  async #sendAgain(): Promise<void> {
+    this.#resend = true;
+    const hurry = this.#hurry;
+    const afterMs = RESEND_SHARE * this.#beatMs * this.#options.chance.uniform();
+    await sleep(afterMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+    // If that is over, the next beat has left already.
+    hurry?.abort();
   }
 
   #failed(error: unknown, seq: number): void {

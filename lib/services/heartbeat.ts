@@ -7,15 +7,7 @@ import { type BeatRecord, readBeats, readManyBeats, writeBeats } from '../store/
 import type { LabscapeRecord } from '../store/labscapes.ts';
 import { type ResourceRecord, readResources } from '../store/resources.ts';
 import type { Runtime } from './runtime.ts';
-import {
-  graceAfterBlindness,
-  type Heard,
-  hear,
-  judgeLabscape,
-  leaseEndMs,
-  OWN_SIGHT,
-  sightOf,
-} from './verdicts.ts';
+import { type Heard, hear, heardNow, judgeLabscape, leaseEndMs, OWN_SIGHT, sightOf } from './verdicts.ts';
 
 const lastLookAround = new WeakMap<Runtime, number>();
 
@@ -37,11 +29,7 @@ export const beat = async (
     input.agent,
     input.seq,
     pulsesOf(input, before, labscape, now),
-    {
-      heardAt: now,
-      ...(before.heardAt === undefined ? { heardSince: now } : {}),
-      graceUntil: graceAfterBlindness(before, labscape.policy, now),
-    },
+    heardNow(before, labscape.policy, now),
   );
   if (beats === undefined) {
     throw new ProblemError(

@@ -3,7 +3,7 @@ import { leaseEndsAt } from '../failover/fencing.ts';
 import { graceUntil, isAhead, type Pulse, pauseOf } from '../health/detector.ts';
 import { type StatusStep, stepFor, type Watched } from '../health/transition.ts';
 import type { Policy } from '../schemas/labscape.ts';
-import type { BeatRecord } from '../store/heartbeats.ts';
+import type { BeatRecord, HeardNow } from '../store/heartbeats.ts';
 import type { ResourceRecord } from '../store/resources.ts';
 import { system } from './origin.ts';
 import { changeStatus } from './resources.ts';
@@ -12,12 +12,18 @@ import type { Runtime } from './runtime.ts';
 /** Silence after which no agent of this policy still runs anything, ms. */
 export const leaseEndMs = (policy: Policy): number => leaseEndsAt(0, policy.leaseMs);
 
-/** When verdicts may fall again if everybody was silent until now: the controller itself was blind. */
-export const graceAfterBlindness = (beats: BeatRecord, policy: Policy, now: number): number | undefined => {
+/**
+ * What a batch that is taken in now says of the controller's own hearing. If everybody was silent until now it was the
+ * controller that was blind. If the clock was set back since the last batch nobody can tell how long ago that was.
+ */
+export const heardNow = (before: BeatRecord, policy: Policy, now: number): HeardNow => {
   const leaseMs = leaseEndMs(policy);
-  // The clock was set back since the last batch: nobody can tell how long ago that was.
-  if (beats.heardAt !== undefined && isAhead(beats.heardAt, now, leaseMs)) return now + leaseMs;
-  return graceUntil(beats.heardAt, now, leaseMs, pauseOf(beats.pulses.values(), policy.beatMs));
+  const { heardAt } = before;
+  if (heardAt === undefined) return { heardAt: now, heardSince: now };
+  if (isAhead(heardAt, now, leaseMs))
+    return { heardAt: now, graceUntil: now + leaseMs, setBackFrom: Math.max(heardAt, before.setBackFrom) };
+  const pauseMs = pauseOf(before.pulses.values(), policy.beatMs);
+  return { heardAt: now, graceUntil: graceUntil(heardAt, now, leaseMs, pauseMs) };
 };
 
 /** Whether the labscape's last batch is younger than that, ms. A clock that was set back tells nothing. */
@@ -32,25 +38,38 @@ export interface Heard {
   readonly readAt: number;
 }
 
-/** Where a warm function first met a beat that lies ahead of the clock. */
+/** Where a warm function first met a beat whose clock says nothing. */
 interface Met {
   readonly lastAt: number;
   readonly sinceMs: number;
 }
 /** By resource. */
-const metAhead = new WeakMap<Runtime, Map<string, Met>>();
+const metUntold = new WeakMap<Runtime, Map<string, Met>>();
+
+/** Whether a beat came in while the clock was set back, which it is no more. */
+const isUnderWrongClock = (
+  { heardAt, setBackFrom }: BeatRecord,
+  pulse: Pulse,
+  now: number,
+  leaseMs: number,
+): boolean =>
+  heardAt !== undefined &&
+  isAhead(setBackFrom, heardAt, leaseMs) &&
+  !isAhead(setBackFrom, now, leaseMs) &&
+  !isAhead(pulse.lastAt, heardAt, leaseMs);
 
 /**
- * What was heard, told by the clock as it goes now. Whose last beat lies ahead since the clock was set back counts as
- * heard when this warm function first met it so: a fresh lease, and no silence until the clock is there again.
+ * What was heard, told by the clock as it goes now. Whose last beat lies ahead since the clock was set back, or was
+ * taken in under such a clock that has been put right since, counts as heard when this warm function first met it so: a
+ * fresh lease, and no silence until the clock is there again.
  */
 export const hear = (runtime: Runtime, beats: BeatRecord, policy: Policy, readAt: number): Heard => {
   const leaseMs = leaseEndMs(policy);
-  const met = metAhead.get(runtime) ?? new Map<string, Met>();
-  metAhead.set(runtime, met);
+  const met = metUntold.get(runtime) ?? new Map<string, Met>();
+  metUntold.set(runtime, met);
   const atMs = runtime.clock.monotonicMs();
   const retold = (id: string, pulse: Pulse): Pulse => {
-    if (!isAhead(pulse.lastAt, readAt, leaseMs)) {
+    if (!isAhead(pulse.lastAt, readAt, leaseMs) && !isUnderWrongClock(beats, pulse, readAt, leaseMs)) {
       met.delete(id);
       return pulse;
     }

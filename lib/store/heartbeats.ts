@@ -16,6 +16,16 @@ export interface BeatRecord {
   readonly heardAt: number | undefined;
   /** Clock of the first batch, epoch ms. */
   readonly heardSince: number;
+  /** Where the clock stood when it was last seen to have been set back, epoch ms. */
+  readonly setBackFrom: number;
+}
+
+/** What a batch changes of it, epoch ms. */
+export interface HeardNow {
+  readonly heardAt: number;
+  readonly heardSince?: number;
+  readonly setBackFrom?: number;
+  readonly graceUntil?: number | undefined;
 }
 
 const PULSE = 'r_';
@@ -64,6 +74,7 @@ export const decodeBeats = (labscape: string, item: Item | undefined): BeatRecor
     graceUntil: at('graceUntil') ?? 0,
     heardAt: at('heardAt'),
     heardSince: at('heardSince') ?? 0,
+    setBackFrom: at('setBackFrom') ?? 0,
   };
 };
 
@@ -93,7 +104,7 @@ export const writeBeats = async (
   agent: string,
   seq: number,
   pulses: ReadonlyMap<string, Pulse>,
-  heard: { readonly [name in 'graceUntil' | 'heardAt' | 'heardSince']?: number | undefined },
+  heard: HeardNow,
 ): Promise<BeatRecord | undefined> => {
   const set: Item = { [`${AGENT}${agent}`]: N(seq) };
   for (const [resource, pulse] of pulses) set[`${PULSE}${resource}`] = S(packPulse(pulse));

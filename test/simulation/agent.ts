@@ -10,6 +10,9 @@ const RESTORE_MS = 1_500;
 /** A report that got lost is sent again after this, ms. */
 const REPORT_AGAIN_MS = 1_000;
 
+/** A beat that failed is sent again, once, after this part of a beat; lib/agent takes at most as long. */
+const RESEND_SHARE = 1 / 4;
+
 export interface AgentDeps {
   readonly scheduler: Scheduler;
   readonly faults: Faults;
@@ -45,6 +48,10 @@ export class SimulatedAgent {
 
   #beat(): void {
     this.#later(this.#deps.beatMs, 'beats', () => this.#beat());
+    this.#send(false);
+  }
+
+  #send(resend: boolean): void {
     const hosts = this.hosts.filter((host) => host.alive);
     if (hosts.length === 0) return;
     this.#seq += 1;
@@ -61,7 +68,10 @@ export class SimulatedAgent {
     };
     const call = { operation: 'beat', params: { labscape: this.labscape }, body } as const;
     void this.#deps.network.send(this.#caller, call, this.labscape).then((reply) => {
+      const told = reply.kind === 'answer' || reply.told;
       if (reply.kind === 'answer' && reply.status === 200) this.#hear(reply.body as HeartbeatAnswer, sentAt);
+      else if (told && !resend)
+        this.#later(RESEND_SHARE * this.#deps.beatMs, 'beats again', () => this.#send(true));
     });
   }
 

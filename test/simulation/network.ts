@@ -27,9 +27,9 @@ export interface ApiCall {
   readonly atOnce?: boolean;
 }
 
-/** `lost`: the sender cannot know whether it was carried out. */
+/** `lost`: the sender cannot know whether it was carried out; `told`: but an error tells it at once that it must ask. */
 export type Reply =
-  | { readonly kind: 'lost' }
+  | { readonly kind: 'lost'; readonly told: boolean }
   | {
       readonly kind: 'answer';
       readonly status: number;
@@ -59,7 +59,8 @@ export class Network {
   }
 
   async #deliver(caller: Caller, call: ApiCall, from: string | undefined, doubled: boolean): Promise<Reply> {
-    if (!(await this.#trip(call.operation, from, call.atOnce ? 0 : TRIP_MS))) return { kind: 'lost' };
+    if (!(await this.#trip(call.operation, from, call.atOnce ? 0 : TRIP_MS)))
+      return { kind: 'lost', told: false };
     const route = ROUTES.find(({ operation }) => operation === call.operation);
     if (route === undefined) throw new Error(`no route ${call.operation}`);
     const answer = await this.#lambda.invoke(route.function as FunctionName, {
@@ -71,8 +72,8 @@ export class Network {
       isBase64Encoded: false,
       requestContext: { authorizer: { lambda: { ...caller, expiresAtS: TOKEN_S } } },
     });
-    if (!(await this.#trip(`answer of ${call.operation}`, from, TRIP_MS)) || !answer.ok)
-      return { kind: 'lost' };
+    const arrives = await this.#trip(`answer of ${call.operation}`, from, TRIP_MS);
+    if (!arrives || !answer.ok) return { kind: 'lost', told: arrives };
     const { statusCode, body } = answer.payload as { statusCode: number; body?: string };
     return {
       kind: 'answer',

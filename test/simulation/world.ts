@@ -149,7 +149,7 @@ export class World {
           restoreWaitMs: 5_000,
           resumeWaitMs: 8_000,
         },
-        ...{ coolDownMs: 10_000, breakerShare: 0.7 },
+        ...{ coolDownMs: 20_000, breakerShare: 0.7 },
       };
       then(this.operator('joinLabscape', {}, { id, policy }));
     }

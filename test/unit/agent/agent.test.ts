@@ -137,6 +137,19 @@ describe('an agent', () => {
     expect(Math.max(...gapsMs)).toBeLessThan(api.leaseMs / 4);
   });
 
+  test('keeps its lease when two beats in a row fail: what failed is sent again before the next is due', async () => {
+    Object.assign(api, { beatMs: 1_000, leaseMs: 2_600 });
+    api.add('r1', [work('a')]);
+    const agent = await bench.start();
+    await runs(agent, 1);
+    api.beatFailures = [503, 503];
+    const beats = api.beats.length;
+    await until('both failed, and one more came through', () => api.beats.length > beats + 1);
+    expect(api.beatFailures).toEqual([]);
+    const gapsMs = bench.linesOf('a').map(({ at }, i, all) => at - (all[i - 1]?.at ?? at));
+    expect(Math.max(...gapsMs)).toBeLessThan(api.leaseMs / 4);
+  });
+
   test('passes the numbers of an earlier run whose clock was ahead', async () => {
     api.add('r1', [work('a')]);
     api.lastSeq = Date.now() + 3_000;

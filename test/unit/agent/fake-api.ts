@@ -36,6 +36,8 @@ export class FakeApi {
   down = false;
   /** How late beats are answered, ms. */
   beatDelayMs = 0;
+  /** Status of the next beats, until empty. */
+  beatFailures: number[] = [];
   pageSize = 1000;
   lastSeq = 0;
   /** Status of the next reports, until empty. */
@@ -132,6 +134,8 @@ export class FakeApi {
   }
 
   #beat(beat: Beat): [number, unknown] {
+    const failure = this.beatFailures.shift();
+    if (failure !== undefined) return problem(failure, 'unavailable');
     if (beat.seq <= this.lastSeq) return problem(409, 'replayed-heartbeat');
     this.lastSeq = beat.seq;
     this.beats.push(beat);
