@@ -48,6 +48,19 @@ const taken = (
   };
 };
 
+/** The first healthy resource of each of MODEL_SIZE equal stretches of the fleet's rows. */
+const sampled = ({ rows }: FleetIndex): readonly Candidate[] => {
+  const model: Candidate[] = [];
+  const stretch = rows.end / MODEL_SIZE;
+  for (let at = 0; at < MODEL_SIZE; at++) {
+    const end = Math.ceil((at + 1) * stretch);
+    let row = Math.ceil(at * stretch);
+    while (row < end && rows.healthy[row] !== 1) row += 1;
+    if (row < end) model.push(rows.at(row));
+  }
+  return model;
+};
+
 /**
  * Strategies play the demands that come on emptied copies of a few resources, each on its own, until more was asked for
  * than these hold; the share of the demand that each could place is its score. Nothing is remembered from before.
@@ -60,15 +73,8 @@ export class Rehearsal {
   #size = 0;
   #demands = 0;
 
-  /** Takes resources at even distances through the rows of `fleet`. */
   constructor(fleet: FleetIndex, makers: ReadonlyMap<StrategyName, StrategyMaker>) {
-    const healthy = fleet.rows.candidates.filter((one) => one?.status === 'healthy');
-    const step = Math.max(1, healthy.length / MODEL_SIZE);
-    const model: Candidate[] = [];
-    for (let at = 0; at < healthy.length && model.length < MODEL_SIZE; at += step) {
-      const one = healthy[Math.floor(at)];
-      if (one !== undefined) model.push(emptied(one));
-    }
+    const model = sampled(fleet).map(emptied);
     this.#total = sum(model.map(({ fill }) => fill));
     this.#stages = [...makers].map(([name, make]) => {
       const index = new FleetIndex();

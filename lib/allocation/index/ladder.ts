@@ -5,17 +5,25 @@ import { Changes, type Watched } from './changes.ts';
  * as far as needed. A row stands in one bucket or in none.
  */
 export class Ladder {
-  readonly buckets: number[][] = [];
+  /** A bucket that never held a row is undefined: most never do. */
+  readonly buckets: (number[] | undefined)[] = [];
+  #lowest = 0;
   readonly #bucketOf: (row: number) => number;
   readonly #at: number[] = [];
   readonly #places: number[] = [];
   readonly #changes: Changes;
 
-  /** `bucketOf`: the bucket of a healthy row, a whole number from 0 to below `count`; pure but for the row's numbers. */
-  constructor(index: Watched, count: number, bucketOf: (row: number) => number) {
-    for (let bucket = 0; bucket < count; bucket++) this.buckets.push([]);
+  /** `bucketOf`: the bucket of a healthy row, a whole number from 0; pure but for the row's numbers. */
+  constructor(index: Watched, bucketOf: (row: number) => number) {
     this.#bucketOf = bucketOf;
     this.#changes = new Changes(index);
+  }
+
+  /** No bucket below holds a row. */
+  get lowest(): number {
+    while (this.#lowest < this.buckets.length && (this.buckets[this.#lowest]?.length ?? 0) === 0)
+      this.#lowest += 1;
+    return this.#lowest;
   }
 
   /** Takes in what has changed since; once before each walk. */
@@ -33,7 +41,11 @@ export class Ladder {
     if (from === to) return;
     if (from >= 0) this.#take(row, from);
     this.#at[row] = to;
-    if (to >= 0) this.#places[row] = (this.buckets[to]?.push(row) ?? 0) - 1;
+    if (to < 0) return;
+    if (to < this.#lowest) this.#lowest = to;
+    const bucket = this.buckets[to];
+    if (bucket === undefined) this.buckets[to] = [row];
+    this.#places[row] = bucket === undefined ? 0 : bucket.push(row) - 1;
   }
 
   #take(row: number, from: number): void {

@@ -6,9 +6,9 @@ import type { Query } from './query.ts';
 import { type Bounds, STRIDE } from './rows.ts';
 
 /** Levels of dominant share; what is past its bound stands in the last. A power of two, so that a level is exact. */
-const LEVELS = 1_024;
+const LEVELS = 256;
 /** Populations up to this are looked at one by one: cheaper than a walk over the levels. */
-const SCANNED_MAX = 512;
+const SCANNED_MAX = 128;
 /** Sums are taken in another order than shares are: what rounding may add is no reason to stop early. */
 const ROUNDING = 1e-9;
 
@@ -25,7 +25,7 @@ export class LoadLadder {
 
   constructor(index: FleetIndex, purpose: Purpose) {
     this.#bounds = index.rows.under(purpose);
-    this.#ladder = new Ladder(index, LEVELS * STRIDE, (row) => this.#bucketOf(row));
+    this.#ladder = new Ladder(index, (row) => this.#bucketOf(row));
   }
 
   /** Offers every row that may be among the emptiest after the demand, with its dominant share by then. */
@@ -38,7 +38,7 @@ export class LoadLadder {
     }
     const { buckets } = this.#ladder;
     const gains = this.#greatest.map((most, d) => (query.amounts[d] ?? 0) / most);
-    for (let level = 0; level < LEVELS; level++) {
+    for (let level = Math.floor(this.#ladder.lowest / STRIDE); level < LEVELS; level++) {
       let open = false;
       for (let d = 0; d < STRIDE; d++) {
         if (level / LEVELS + (gains[d] ?? 0) - ROUNDING > best.bar) continue;

@@ -35,18 +35,42 @@ export class SlackLadder {
   constructor(index: FleetIndex, purpose: Purpose) {
     this.#index = index;
     this.#bounds = index.rows.under(purpose);
-    this.#ladder = new Ladder(index, BUCKETS, (row) => bucketFor(this.#slack(row)));
+    this.#ladder = new Ladder(index, (row) => bucketFor(this.#slack(row)));
   }
 
   /** Offers the rows with the least slack that can take the demand, until `best` is full. */
   search(query: Query, best: BestFew): void {
+    this.#walk(query, (rows) => {
+      for (const row of rows) if (query.accepts(row)) best.offer(row, this.#slack(row));
+      return best.full;
+    });
+  }
+
+  /** So many rows of little slack that can take the demand; fewer when there are no more. No exact order. */
+  tight(query: Query, most: number): readonly number[] {
+    const tight: number[] = [];
+    this.#walk(query, (rows) => {
+      for (const row of rows) {
+        if (tight.length >= most) return true;
+        if (query.accepts(row)) tight.push(row);
+      }
+      return tight.length >= most;
+    });
+    return tight;
+  }
+
+  /** Visits the buckets from the first that may hold the demand until `visit` says true. */
+  #walk(query: Query, visit: (rows: readonly number[]) => boolean): void {
     if (this.#takeUnits()) this.#ladder.refill();
     this.#ladder.sync();
     let asked = 0;
     for (let d = 0; d < STRIDE; d++) asked += (query.amounts[d] ?? 0) / (this.#units[d] ?? 1);
     const { buckets } = this.#ladder;
-    for (let bucket = bucketFor(asked * (1 - ROUNDING)); bucket < BUCKETS && !best.full; bucket++)
-      for (const row of buckets[bucket] ?? []) if (query.accepts(row)) best.offer(row, this.#slack(row));
+    const first = Math.max(this.#ladder.lowest, bucketFor(asked * (1 - ROUNDING)));
+    for (let bucket = first; bucket < buckets.length; bucket++) {
+      const rows = buckets[bucket];
+      if (rows !== undefined && rows.length > 0 && visit(rows)) return;
+    }
   }
 
   #slack(row: number): number {

@@ -1,9 +1,8 @@
-/** Free vector, model, gaps and signature of a node; nodes that are equal in these are one class. */
+/** Free vector, model and gaps of a node; nodes that are equal in these are one class. */
 export interface NodeState {
   readonly free: readonly number[];
   readonly model: string;
   readonly devices: readonly number[];
-  readonly signature: number;
 }
 
 /** Entries of members that left which a class keeps beyond twice its size. */
@@ -50,13 +49,6 @@ class Members {
     throw new Error('A class without members was asked for its first');
   }
 
-  /** Those that pass, smallest first, at most `most`. */
-  passing(passes: (id: string) => boolean, most: number): readonly string[] {
-    const first = this.first();
-    if (most === 1 && passes(first)) return [first];
-    return [...this.#present].filter(passes).sort().slice(0, most);
-  }
-
   #dropTop(): void {
     const heap = this.#heap;
     const moved = heap.pop() ?? '';
@@ -90,7 +82,6 @@ export class NodeClasses {
   /** Gaps of each class, ascending. */
   readonly #gaps: (readonly number[])[] = [];
   readonly #models: string[] = [];
-  readonly #signatures: number[] = [];
   readonly #members: Members[] = [];
   readonly #keys: string[] = [];
   readonly #slots = new Map<string, number>();
@@ -120,10 +111,6 @@ export class NodeClasses {
     return this.#models[slot] ?? '';
   }
 
-  signature(slot: number): number {
-    return this.#signatures[slot] ?? 0;
-  }
-
   isLive(slot: number): boolean {
     return (this.#members[slot]?.size ?? 0) > 0;
   }
@@ -140,15 +127,10 @@ export class NodeClasses {
     return members.first();
   }
 
-  /** Members of the class that pass, smallest id first, at most `most`. */
-  passing(slot: number, passes: (id: string) => boolean, most: number): readonly string[] {
-    return this.#members[slot]?.passing(passes, most) ?? [];
-  }
-
   /** The slot of the class that the node is now in. */
   join(id: string, state: NodeState): number {
     const gaps = [...state.devices].sort((a, b) => a - b);
-    const key = `${state.signature}/${state.model}/${state.free.join()}/${gaps.join()}`;
+    const key = `${state.model}/${state.free.join()}/${gaps.join()}`;
     const known = this.#slots.get(key);
     if (known !== undefined) {
       this.#members[known]?.add(id);
@@ -160,7 +142,6 @@ export class NodeClasses {
     this.#free.set(state.free, slot * this.dimensions);
     this.#gaps[slot] = gaps;
     this.#models[slot] = state.model;
-    this.#signatures[slot] = state.signature;
     const members = new Members();
     members.add(id);
     this.#members[slot] = members;

@@ -3,7 +3,6 @@ import { DemandMix } from './demand-mix.ts';
 import { NodeClasses } from './node-classes.ts';
 import { ScoreMemory } from './score-memory.ts';
 import {
-  type Admission,
   checkDemand,
   DEVICE_SLOTS,
   demandKey,
@@ -29,7 +28,6 @@ interface Held {
   readonly capacity: readonly number[];
   readonly free: number[];
   readonly devices: number[];
-  readonly signature: number;
   slot: number;
 }
 
@@ -83,11 +81,8 @@ export class Packer {
       throw new Error(
         `Node ${node.id} does not have ${dimensions} dimensions and devices of ${DEVICE_SLOTS}`,
       );
-    const { id, model, capacity, signature = 0 } = node;
-    const held: Held = {
-      ...{ id, model, capacity, signature, slot: -1 },
-      ...{ free: [...node.free], devices: [...node.devices] },
-    };
+    const { id, model, capacity } = node;
+    const held: Held = { id, model, capacity, free: [...node.free], devices: [...node.devices], slot: -1 };
     this.#nodes.set(id, held);
     this.#count(held, 1);
     held.slot = this.#classes.join(id, held);
@@ -114,70 +109,17 @@ export class Packer {
 
   /** Where the demand should go, or undefined when no node has room. Takes nothing. */
   choose(demand: PackDemand): Placement | undefined {
-    let best = -1;
-    let bestLoss = Number.POSITIVE_INFINITY;
-    let bestLost = Number.POSITIVE_INFINITY;
-    this.#score(demand, undefined, (slot, loss, lost) => {
-      if (loss > bestLoss || (loss === bestLoss && lost > bestLost)) return;
-      const tie = loss === bestLoss && lost === bestLost;
-      if (tie && best >= 0 && this.#classes.first(slot) > this.#classes.first(best)) return;
-      best = slot;
-      bestLoss = loss;
-      bestLost = lost;
-    });
-    if (best < 0) return undefined;
-    const { id, devices } = this.#held(this.#classes.first(best));
-    return { node: id, devices: devicesWith(devices, this.#scorer().score(best, demand, true)) };
-  }
-
-  /**
-   * Nodes that pass, best first, at most `most`, in the order of `choose`; members of one class by id. May miss some when
-   * more classes have room than one decision looks at. Takes nothing.
-   */
-  rank(demand: PackDemand, most: number, admission: Admission): readonly Ranked[] {
-    const kept: { slot: number; loss: number; lost: number }[] = [];
-    this.#score(demand, admission.signature, (slot, loss, lost) => {
-      let at = kept.length;
-      while (at > 0 && this.#isBefore(slot, loss, lost, kept[at - 1])) at -= 1;
-      if (at >= most || this.#classes.passing(slot, admission.node, 1).length === 0) return;
-      kept.splice(at, 0, { slot, loss, lost });
-      if (kept.length > most) kept.pop();
-    });
-    const ranked: Ranked[] = [];
-    for (const { slot, loss, lost } of kept) {
-      if (ranked.length >= most) break;
-      for (const node of this.#classes.passing(slot, admission.node, most - ranked.length))
-        ranked.push({ node, loss, valueLost: lost });
-    }
-    return ranked;
-  }
-
-  #isBefore(
-    slot: number,
-    loss: number,
-    lost: number,
-    other: { slot: number; loss: number; lost: number } | undefined,
-  ): boolean {
-    if (other === undefined || loss !== other.loss) return other !== undefined && loss < other.loss;
-    if (lost !== other.lost) return lost < other.lost;
-    return this.#classes.first(slot) < this.#classes.first(other.slot);
-  }
-
-  /** Offers every class that has room, or those that stand for all when there are too many, with its scores. */
-  #score(
-    demand: PackDemand,
-    admits: ((signature: number) => boolean) | undefined,
-    offer: (slot: number, loss: number, valueLost: number) => void,
-  ): void {
     checkDemand(demand, this.#classes.dimensions);
     const scorer = this.#scorer();
     const table = this.#memory.of(demandKey(demand), this.#classes.end, this.#version);
     const { mask, stamps, losses, valuesLost } = table;
+    let best = -1;
+    let bestLoss = Number.POSITIVE_INFINITY;
+    let bestLost = Number.POSITIVE_INFINITY;
     let considered = 0;
     const valuedMax = scorer.valued + STATES_VALUED_MAX;
     for (let slot = 0; slot < this.#classes.end && considered < CLASSES_CONSIDERED_MAX; slot++) {
       if (!this.#hasRoom(slot, demand)) continue;
-      if (admits !== undefined && !admits(this.#classes.signature(slot))) continue;
       considered += 1;
       const at = slot & mask;
       if (stamps[at] !== this.#classes.stamp(slot)) {
@@ -187,8 +129,41 @@ export class Packer {
         valuesLost[at] = scorer.valueLost;
         stamps[at] = this.#classes.stamp(slot);
       }
-      offer(slot, losses[at] ?? 0, valuesLost[at] ?? 0);
+      const loss = losses[at] ?? 0;
+      const lost = valuesLost[at] ?? 0;
+      if (loss > bestLoss || (loss === bestLoss && lost > bestLost)) continue;
+      const tie = loss === bestLoss && lost === bestLost;
+      if (tie && best >= 0 && this.#classes.first(slot) > this.#classes.first(best)) continue;
+      best = slot;
+      bestLoss = loss;
+      bestLost = lost;
     }
+    if (best < 0) return undefined;
+    const { id, devices } = this.#held(this.#classes.first(best));
+    return { node: id, devices: devicesWith(devices, scorer.score(best, demand, true)) };
+  }
+
+  /**
+   * The given nodes, best first in the order of `choose`, those without room left out. For who narrows a fleet down by
+   * rules that the packer does not know. A state is valued once for all nodes that are in it. Takes nothing.
+   */
+  rank(demand: PackDemand, nodes: Iterable<string>): readonly Ranked[] {
+    checkDemand(demand, this.#classes.dimensions);
+    const scorer = this.#scorer();
+    const scores = new Map<number, { readonly loss: number; readonly valueLost: number }>();
+    const ranked: Ranked[] = [];
+    for (const node of nodes) {
+      const { slot } = this.#held(node);
+      if (!this.#hasRoom(slot, demand)) continue;
+      let score = scores.get(slot);
+      if (score === undefined) {
+        scorer.score(slot, demand);
+        score = { loss: scorer.loss, valueLost: scorer.valueLost };
+        scores.set(slot, score);
+      }
+      ranked.push({ node, ...score });
+    }
+    return ranked.sort((a, b) => a.loss - b.loss || a.valueLost - b.valueLost || (a.node < b.node ? -1 : 1));
   }
 
   /** How many nodes each reason rules out; for explanations, not for the hot path. */

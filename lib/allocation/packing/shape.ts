@@ -23,17 +23,9 @@ export interface PackNode {
   readonly model: string;
   /** Free sub-slots of each device, by the device's index. */
   readonly devices: readonly number[];
-  /** Nodes with different signatures are never one class, so that a rule may admit a class as a whole; 0 unless given. */
-  readonly signature?: number;
 }
 
-/** What else a node must pass than room, by its class's signature and by itself. */
-export interface Admission {
-  readonly signature: (signature: number) => boolean;
-  readonly node: (id: string) => boolean;
-}
-
-/** A node for a demand, with what the placement loses. */
+/** A node for a demand, with what the placement loses there. */
 export interface Ranked {
   readonly node: string;
   /** Milli-devices of gap worth. */

@@ -1,21 +1,34 @@
+import type { Cell } from '../index/cells.ts';
 import type { Query } from '../index/query.ts';
 import type { Uniform } from '../request.ts';
 import { type StrategyMaker, strategyOf } from '../strategy.ts';
 
-/** Draws among all rows before what is able is counted; from then on each draw is exact. */
-const DRAWS_MAX = 64;
+/** Draws before what is able is counted: those that hit what is full are cheap, but there must be an end. */
+const DRAWS_MAX = 512;
 const COMPARED = 2;
 
+/** The row in this place of the cells' members, one cell after the other. */
+const memberAt = (cells: readonly Cell[], place: number): number => {
+  let left = place;
+  for (const { members } of cells) {
+    if (left < members.length) return members[left] ?? -1;
+    left -= members.length;
+  }
+  return -1;
+};
+
 /** Different rows that can take the demand, each set of `most` equally likely; fewer when there are no more. */
-const drawn = (query: Query, end: number, most: number, chance: Uniform): readonly number[] => {
+const drawn = (query: Query, most: number, chance: Uniform): readonly number[] => {
   const rows: number[] = [];
-  for (let draw = 0; draw < DRAWS_MAX && rows.length < most; draw++) {
-    const row = Math.floor(chance() * end);
+  const cells = query.cells();
+  const population = query.population();
+  for (let draw = 0; draw < DRAWS_MAX && draw < population && rows.length < most; draw++) {
+    const row = memberAt(cells, Math.floor(chance() * population));
     if (!rows.includes(row) && query.accepts(row)) rows.push(row);
   }
   if (rows.length >= most) return rows;
   const able: number[] = [];
-  for (const { members } of query.cells())
+  for (const { members } of cells)
     for (const row of members) if (!rows.includes(row) && query.accepts(row)) able.push(row);
   while (rows.length < most) {
     const at = Math.floor(chance() * able.length);
@@ -35,7 +48,7 @@ const drawn = (query: Query, end: number, most: number, chance: Uniform): readon
  */
 export const powerOfTwo: StrategyMaker = (index) =>
   strategyOf(index, 'power-of-two', (query, most, chance) => {
-    const rows = drawn(query, index.rows.end, Math.max(COMPARED, most), chance);
+    const rows = drawn(query, Math.max(COMPARED, most), chance);
     const choices = rows.map((row) => ({ candidate: index.rows.at(row), why: query.shareAfter(row) }));
     const pair = choices
       .slice(0, COMPARED)
