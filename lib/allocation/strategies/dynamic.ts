@@ -13,22 +13,20 @@ const PLAYERS = new Map<StrategyName, StrategyMaker>([
   ['best-fit', bestFit],
   ['fragmentation-aware', fragmentationAware],
 ]);
-/** Weight of what was known in a new score: half is forgotten with each rehearsal, so a changed mix is seen in two. */
-const KEPT_SHARE = 0.5;
-/** A leader is left only for a score better by this: scores of one rehearsal are a few dozen demands' worth. */
-const LEAD_MIN = 0.002;
+/** A leader is left only for a score better by this: less is the chance of a few demands. */
+const LEAD_MIN = 0.005;
 
 /**
  * Dynamic: lets its players rehearse the demands it is asked for (rehearsal.ts) and decides with the one that has placed
- * the greatest share lately; least loaded until the first rehearsal is over. Ties and its tie rules: the leader stays; `why`
- * is the leader's. State: the rehearsal under way, the scores and the players' own. Learns from nothing but the requests
- * it was given, those it refused included.
+ * the greatest share there lately; least loaded at first. Ties: the leader stays, then the order of the players; the
+ * other tie rules and `why` are the leader's. State: the rehearsal, whose model is taken from the fleet anew when that has
+ * doubled or halved, and the players' own. Learns from nothing but the requests it was given, those refused included.
  */
 export const dynamic: StrategyMaker = (index) => {
   const players = new Map<StrategyName, Strategy>();
-  const scores = new Map<StrategyName, number>();
   let leader: StrategyName = DYNAMIC_DEFAULT;
   let rehearsal: Rehearsal | undefined;
+  let rehearsed = 0;
 
   const playerOf = (name: StrategyName): Strategy => {
     const player = players.get(name) ?? (PLAYERS.get(name) ?? leastLoaded)(index);
@@ -36,11 +34,15 @@ export const dynamic: StrategyMaker = (index) => {
     return player;
   };
 
-  const learn = (results: ReadonlyMap<StrategyName, number>): void => {
-    for (const [name, score] of results) {
-      const before = scores.get(name);
-      scores.set(name, before === undefined ? score : KEPT_SHARE * before + (1 - KEPT_SHARE) * score);
-    }
+  const rehearsalNow = (): Rehearsal => {
+    const { size } = index;
+    if (rehearsal !== undefined && size <= 2 * rehearsed && rehearsed <= 2 * size) return rehearsal;
+    rehearsed = size;
+    rehearsal = new Rehearsal(index, PLAYERS);
+    return rehearsal;
+  };
+
+  const learn = (scores: ReadonlyMap<StrategyName, number>): void => {
     for (const [name, score] of scores) if (score > (scores.get(leader) ?? 0) + LEAD_MIN) leader = name;
   };
 
@@ -48,12 +50,9 @@ export const dynamic: StrategyMaker = (index) => {
     name: 'dynamic',
     choose: (request, chance) => {
       if (request.purpose === 'placement') {
-        rehearsal ??= new Rehearsal(index, PLAYERS);
-        rehearsal.play(request, chance);
-        if (rehearsal.over) {
-          learn(rehearsal.scores());
-          rehearsal = undefined;
-        }
+        const stage = rehearsalNow();
+        stage.play(request, chance);
+        learn(stage.scores());
       }
       return playerOf(leader).choose(request, chance);
     },
