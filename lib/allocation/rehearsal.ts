@@ -7,14 +7,14 @@ import { FleetIndex } from './fleet-index.ts';
 import type { PlacementRequest, Uniform } from './request.ts';
 import type { Strategy, StrategyMaker } from './strategy.ts';
 
-/** Resources of the model: a demand played costs microseconds, and a new mix fills it after a few dozen. */
-const MODEL_SIZE = 12;
-/** What the demands played and not yet gone ask for, of the model's capacity: so much that something is always refused. */
-const LOAD = 1.1;
+/** Resources of the model: fewer make scores that chance decides, more cost more; a demand played costs microseconds each. */
+const MODEL_SIZE = 24;
+/** What the demands played and not yet gone ask for, of the model's capacity: as much as it has, so some is refused. */
+const LOAD = 1;
 /** Share of the load that is strangers, each half a mean resource: what has not come yet may come. */
 const STRANGERS_SHARE = 0.05;
-/** Weight that a score keeps at each demand played: a memory of the last few hundred. */
-const KEPT_SHARE = 1 - 1 / 512;
+/** Weight that a score keeps at each demand played: a memory of the last thousand. */
+const KEPT_SHARE = 1 - 1 / 1_024;
 
 /** Where a demand stands on one stage. */
 interface Lodging {
@@ -87,7 +87,7 @@ const slotsOf = ({ devices }: PlacementRequest): number =>
 
 /**
  * Strategies play the demands that come on emptied copies of a few resources, each on its own stage. The demands played
- * ask for a little more than the model holds: before one comes, others leave, drawn by chance, on all stages alike. The
+ * ask for as much as the model holds: before one comes, others leave, drawn by chance, on all stages alike. The
  * share of the demand that a strategy could place lately is its score.
  */
 export class Rehearsal {

@@ -14,7 +14,7 @@ const PLAYERS = new Map<StrategyName, StrategyMaker>([
   ['fragmentation-aware', fragmentationAware],
 ]);
 /** A leader is left only for a score better by this: less is the chance of a few demands. */
-const LEAD_MIN = 0.005;
+const LEAD_MIN = 0.01;
 
 /**
  * Dynamic: lets its players rehearse the demands it is asked for (rehearsal.ts) and decides with the one that has placed
