@@ -41,12 +41,13 @@ export const isZero = (a: Vector): boolean => equals(a, ZERO);
 export const firstOver = (a: Vector, b: Vector): Dimension | undefined => DIMENSIONS.find((d) => a[d] > b[d]);
 
 /** Greatest share over the dimensions (dominant share, Ghodsi et al., NSDI 2011); a zero bound counts as full. */
-export const dominantShare = (used: Vector, bound: Vector): number =>
-  Math.max(
-    ...DIMENSIONS.map((d) =>
-      bound[d] === 0 ? (used[d] === 0 ? 0 : Number.POSITIVE_INFINITY) : used[d] / bound[d],
-    ),
-  );
+export const dominantShare = (used: Vector, bound: Vector): number => {
+  const processing = used.processing === 0 ? 0 : used.processing / bound.processing;
+  const memory = used.memory === 0 ? 0 : used.memory / bound.memory;
+  const storage = used.storage === 0 ? 0 : used.storage / bound.storage;
+  const network = used.network === 0 ? 0 : used.network / bound.network;
+  return Math.max(processing, memory, storage, network);
+};
 
 /** Least share over the dimensions that `whole` uses; 1 for nothing at all. */
 export const leastShare = (part: Vector, whole: Vector): number => {

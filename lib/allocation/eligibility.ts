@@ -20,7 +20,7 @@ export type Ineligible =
   | 'too-many-groups';
 
 /** What the constraints alone say, whatever is used. */
-const excludedBy = (
+export const excludedBy = (
   candidate: Pick<Candidate, 'labscape' | 'labels' | 'residency' | 'spread'>,
   constraints: Constraints,
 ): Ineligible | undefined => {

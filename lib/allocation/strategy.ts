@@ -1,25 +1,32 @@
-import type { Constraints } from '../schemas/allocation.ts';
-import type { Vector } from '../schemas/common.ts';
-import type { DeviceDemand } from '../schemas/devices.ts';
-import type { Candidate, Purpose } from './candidate.ts';
-import type { Ineligible } from './eligibility.ts';
+import type { StrategyName } from '../schemas/strategy.ts';
+import type { FleetIndex } from './fleet-index.ts';
+import type { Query } from './index/query.ts';
+import type { Choice, PlacementRequest, Uniform } from './request.ts';
 
-export interface Ranking {
-  /** Best first, at most `most`. */
-  readonly candidates: readonly Candidate[];
-  /** How many resources each reason ruled out. */
-  readonly reasons: Readonly<Partial<Record<Ineligible, number>>>;
+/**
+ * The seam of the allocation engine. A strategy belongs to one index and may keep a state of its own, so a warm function
+ * holds one of each and puts its own commits into the index. The same state, index, request and chance give the same
+ * answer.
+ */
+export interface Strategy {
+  readonly name: StrategyName;
+  /** Resources that can take the demand, best first, at most `request.most`; none when nothing can. Takes nothing. */
+  choose(request: PlacementRequest, chance: Uniform): readonly Choice[];
 }
 
-export interface PlacementRequest {
-  readonly demand: Vector;
-  readonly constraints: Constraints;
-  readonly purpose: Purpose;
-  readonly kind?: string;
-  readonly devices?: DeviceDemand;
-  /** How many candidates to rank, i.e. how often a lost race may try the next one. */
-  readonly most: number;
-}
+export type StrategyMaker = (index: FleetIndex) => Strategy;
 
-/** The seam of the allocation engine: a strategy orders the resources that can take a demand. */
-export type Strategy = (fleet: readonly Candidate[], request: PlacementRequest) => Ranking;
+/** Ranks what `query` accepts, at most `most` of it. */
+export type Rank = (query: Query, most: number, chance: Uniform) => readonly Choice[];
+
+/** A strategy by its ranking: a soft spread's rows that do not hold the key come first, then the others. */
+export const strategyOf = (index: FleetIndex, name: StrategyName, rank: Rank): Strategy => ({
+  name,
+  choose: (request, chance) => {
+    const query = index.query(request);
+    const apart = rank(query, request.most, chance);
+    if (!query.softly || apart.length >= request.most) return apart;
+    query.beside = true;
+    return [...apart, ...rank(query, request.most - apart.length, chance)];
+  },
+});

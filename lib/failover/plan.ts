@@ -18,7 +18,7 @@ export interface MovableGroup {
   readonly heldUntil: number | undefined;
 }
 
-/** A resource that may take groups. `room` is what its limit leaves. */
+/** A resource that may take groups; a record of the fleet is one as it is, so that nothing is copied for a plan. */
 export interface Target {
   readonly id: string;
   readonly labscape: string;
@@ -26,7 +26,7 @@ export interface Target {
   readonly cfg: number;
   readonly limit: Vector;
   readonly used: Vector;
-  readonly held: number;
+  readonly groups: readonly unknown[];
 }
 
 export interface PlannedMove {
@@ -45,8 +45,8 @@ export interface FailoverPlan {
 }
 
 /** Why a target cannot take a group; undefined when it can. Supplied by the caller, which knows the constraints. */
-export type Admits = (
-  target: Target,
+export type Admits<T extends Target = Target> = (
+  target: T,
   group: MovableGroup,
   usedSoFar: Vector,
   heldSoFar: number,
@@ -63,8 +63,8 @@ const byUrgencyThenSize =
     (a.id < b.id ? -1 : 1);
 
 /** Emptiest first by dominant share of the limit, the smaller id at a tie; one pass. */
-const emptiest = (fleet: readonly Target[], most: number): Target[] => {
-  const kept: { target: Target; share: number }[] = [];
+const emptiest = <T extends Target>(fleet: readonly T[], most: number): T[] => {
+  const kept: { target: T; share: number }[] = [];
   for (const target of fleet) {
     if (target.status !== 'healthy') continue;
     const share = dominantShare(target.used, target.limit);
@@ -101,29 +101,30 @@ interface Load {
  * @param fleet  all other resources, as last seen
  * @param admits the rule a target must pass; `undefined` admits
  */
-export const planFailover = (
+export const planFailover = <T extends Target>(
   groups: readonly MovableGroup[],
-  fleet: readonly Target[],
+  fleet: readonly T[],
   capacity: Vector,
-  admits: Admits,
+  admits: Admits<T>,
 ): FailoverPlan => {
   const shortlist = emptiest(fleet, SHORTLIST_SIZE);
   const loads = new Map<string, Load>();
-  const opened: Target[] = [];
+  const opened: T[] = [];
   const moves: PlannedMove[] = [];
   const unplaced: Unplaced[] = [];
-  const loadOf = (target: Target): Load => loads.get(target.id) ?? { used: target.used, held: target.held };
+  const loadOf = (target: T): Load =>
+    loads.get(target.id) ?? { used: target.used, held: target.groups.length };
   for (const group of [...groups].sort(byUrgencyThenSize(capacity))) {
-    const refused = new Map<string, number>();
-    const takes = (target: Target): boolean => {
-      const load = loadOf(target);
-      const reason = admits(target, group, load.used, load.held);
-      if (reason !== undefined) refused.set(reason, (refused.get(reason) ?? 0) + 1);
-      return reason === undefined;
+    const refusal = (target: T): string | undefined => {
+      const load = loads.get(target.id);
+      return load === undefined
+        ? admits(target, group, target.used, target.groups.length)
+        : admits(target, group, load.used, load.held);
     };
+    const takes = (target: T): boolean => refusal(target) === undefined;
     const target = opened.find(takes) ?? shortlist.find(takes) ?? fleet.find(takes);
     if (target === undefined) {
-      unplaced.push({ group, reason: mostFrequent(refused) });
+      unplaced.push({ group, reason: mostFrequent(fleet, refusal) });
       continue;
     }
     const load = loadOf(target);
@@ -134,7 +135,13 @@ export const planFailover = (
   return { moves, unplaced, targets: opened };
 };
 
-const mostFrequent = (counts: ReadonlyMap<string, number>): string => {
+/** The reason that most of the fleet gives, the first met at a tie. */
+const mostFrequent = <T>(fleet: readonly T[], refusal: (target: T) => string | undefined): string => {
+  const counts = new Map<string, number>();
+  for (const target of fleet) {
+    const reason = refusal(target);
+    if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
   let best = 'no-resource';
   let most = 0;
   for (const [reason, count] of counts) {

@@ -1,6 +1,6 @@
 import type { Ineligible } from '../allocation/eligibility.ts';
 import { kindOf } from '../allocation/groups.ts';
-import { leastLoaded } from '../allocation/strategies/least-loaded.ts';
+import type { PlacementRequest } from '../allocation/request.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { ProblemError } from '../errors.ts';
 import type { Allocation } from '../schemas/allocation.ts';
@@ -54,19 +54,18 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
       if (existing !== undefined) return existing;
       throw slice;
     }
-    const ranking = leastLoaded(
-      snapshot.resources.filter((r) => !refused.has(r.id)),
-      {
-        demand: request.input.demand,
-        constraints: request.input.constraints,
-        purpose: 'placement',
-        kind,
-        most: CANDIDATES_MAX,
-      },
-    );
+    const wish: PlacementRequest = {
+      demand: request.input.demand,
+      constraints: request.input.constraints,
+      purpose: 'placement',
+      kind,
+      most: CANDIDATES_MAX,
+      except: refused,
+    };
+    const ranked = runtime.fleet.strategy('least-loaded').choose(wish, () => runtime.chance.uniform());
     // After a lost race the crowd's first choice is avoided: somebody else is about to take it again.
-    const pick = raced === 0 ? 0 : Math.floor(runtime.chance.uniform() * ranking.candidates.length);
-    const target = snapshot.resources.find((r) => r.id === ranking.candidates[pick]?.id);
+    const pick = raced === 0 ? 0 : Math.floor(runtime.chance.uniform() * ranked.length);
+    const target = runtime.fleet.seen(ranked[pick]?.candidate.id ?? '');
     if (target === undefined) {
       // A refusal stands only on a picture begun after the request: what was registered or released before it counts.
       if (snapshot.at < startedMs) {
@@ -76,7 +75,7 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
       }
       const existing = await existingOf(runtime, request, draft);
       if (existing !== undefined) return existing;
-      const reasons = withGroupless(ranking.reasons, refused.size);
+      const reasons = withGroupless(runtime.fleet.index.explain(wish), refused.size);
       if (request.input.onFull === 'refuse') throw noCapacity(reasons);
       const waiting = await waitFor(runtime, request, draft, kind, slice, reasons);
       if (waiting.kind === 'done') return waiting.result;

@@ -1,4 +1,8 @@
+import { FleetIndex } from '../allocation/fleet-index.ts';
+import { STRATEGIES } from '../allocation/strategies/registry.ts';
+import type { Strategy } from '../allocation/strategy.ts';
 import type { Clock } from '../clock.ts';
+import type { StrategyName } from '../schemas/strategy.ts';
 import { allLabscapes, type LabscapeRecord } from '../store/labscapes.ts';
 import { locate, type ResourceRecord, resourcesOf } from '../store/resources.ts';
 import type { Store } from '../store/store.ts';
@@ -22,6 +26,9 @@ export class Fleet {
   readonly #located = new Map<string, string>();
   /** Groups that refused a new member: not tried again. */
   readonly #full = new Set<string>();
+  /** The resources as placement looks at them. */
+  readonly index = new FleetIndex();
+  readonly #strategies = new Map<StrategyName, Strategy>();
   #resources: ResourceRecord[] = [];
   #positions = new Map<string, number>();
   #labscapes: ReadonlyMap<string, LabscapeRecord> = new Map();
@@ -58,7 +65,11 @@ export class Fleet {
       return known !== undefined && known.assignmentRevision > read.assignmentRevision ? known : read;
     });
     this.#positions = new Map(this.#resources.map((r, index) => [r.id, index]));
-    for (const resource of this.#resources) this.#located.set(resource.id, resource.labscape);
+    for (const resource of this.#resources) {
+      this.#located.set(resource.id, resource.labscape);
+      this.index.put(resource);
+    }
+    for (const id of this.index.ids()) if (!this.#positions.has(id)) this.index.remove(id);
     if (this.#full.size > FULL_GROUPS_MAX) this.#full.clear();
     this.#at = at;
   }
@@ -81,7 +92,16 @@ export class Fleet {
   /** Takes a newer picture of one resource: an own commit, or what a failed condition gave back. */
   learn(resource: ResourceRecord): void {
     const position = this.#positions.get(resource.id);
-    if (position !== undefined) this.#resources[position] = resource;
+    if (position === undefined) return;
+    this.#resources[position] = resource;
+    this.index.put(resource);
+  }
+
+  /** The strategy of that name, which keeps what it has learnt as long as this fleet lives. */
+  strategy(name: StrategyName): Strategy {
+    const strategy = this.#strategies.get(name) ?? STRATEGIES[name](this.index);
+    this.#strategies.set(name, strategy);
+    return strategy;
   }
 
   /** The resource as last seen. */

@@ -117,7 +117,7 @@ const resource = (id: string, groups: readonly GroupRecord[]): ResourceRecord =>
 const targetOf = (targets: readonly ResourceRecord[], index: number): Target => {
   const found = targets[index % targets.length];
   if (found === undefined) throw new Error('a flip needs targets');
-  return { ...found, held: 0 };
+  return found;
 };
 
 const recovery: RecoveryRecord = {

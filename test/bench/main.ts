@@ -12,7 +12,10 @@ type Benchmark = (progress: (text: string) => void, options: BenchmarkOptions) =
 /** Every benchmark by its name; each is loaded only when it is asked for. */
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   allocate: async () => (await import('./allocate.ts')).allocate,
+  balance: async () => (await import('./balance.ts')).balance,
   coldstart: async () => (await import('./coldstart.ts')).coldstart,
+  decision: async () => (await import('./decision.ts')).decision,
+  distribute: async () => (await import('./distribute.ts')).distribute,
   'failover-scale': async () => (await import('./failover-scale.ts')).failoverScale,
   openb: async () => (await import('./openb/openb.ts')).openb,
   phases: async () => (await import('./phases-bench.ts')).phases,

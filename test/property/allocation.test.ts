@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { boundFor, type Candidate, type Purpose } from '../../lib/allocation/candidate.ts';
 import { ineligible } from '../../lib/allocation/eligibility.ts';
+import { FleetIndex } from '../../lib/allocation/fleet-index.ts';
 import {
   canonicalConstraints,
   closeBoundOf,
@@ -14,10 +15,19 @@ import {
 } from '../../lib/allocation/groups.ts';
 import { fillOf, limitOf } from '../../lib/allocation/limits.ts';
 import { cutQuota, fitQuota, recutQuota, type Slice } from '../../lib/allocation/quota.ts';
+import type { PlacementRequest } from '../../lib/allocation/request.ts';
 import { leastLoaded } from '../../lib/allocation/strategies/least-loaded.ts';
 import { CLASSES, DIMENSIONS, QUANTITY_MAX, type Vector } from '../../lib/schemas/common.ts';
 import { add, dominantShare, mapVector, subtract, sum, within, ZERO } from '../../lib/vector.ts';
 import { constraints, demand, fleet, RUNS, vectorOf } from './arbitraries.ts';
+
+/** A fresh index of the fleet, its least loaded resources for the request, and why the others are not. */
+const ranked = (all: readonly Candidate[], request: PlacementRequest) => {
+  const index = new FleetIndex();
+  for (const one of all) index.put(one);
+  const choices = leastLoaded(index).choose(request, () => 0);
+  return { candidates: choices.map(({ candidate }) => candidate), reasons: index.explain(request) };
+};
 
 /** Shares as a policy states them: at most four decimals. */
 const share = (most: number) => fc.integer({ min: 1, max: most }).map((n) => n / 10_000);
@@ -135,7 +145,7 @@ describe('placement', () => {
     fc.assert(
       fc.property(fleet(20), demand(400), constraints, purpose, most, (all, asked, wish, why, count) => {
         const request = { demand: asked, constraints: wish, purpose: why, kind: 'n.profile', most: count };
-        const { candidates, reasons } = leastLoaded(all, request);
+        const { candidates, reasons } = ranked(all, request);
         expect(candidates.length).toBeLessThanOrEqual(count);
         for (const one of candidates) {
           expect(one.status).toBe('healthy');
@@ -158,7 +168,7 @@ describe('placement', () => {
     fc.assert(
       fc.property(fleet(20), demand(400), (all, asked) => {
         const ask = (why: Purpose) =>
-          leastLoaded(all, { demand: asked, constraints: {}, purpose: why, kind: 'n.profile', most: 20 });
+          ranked(all, { demand: asked, constraints: {}, purpose: why, kind: 'n.profile', most: 20 });
         for (const one of ask('placement').candidates)
           for (const d of DIMENSIONS)
             if (asked[d] > 0) expect(one.used[d] + asked[d]).toBeLessThanOrEqual(one.fill[d]);
@@ -195,7 +205,7 @@ describe('placement', () => {
             .filter((one) => ineligible(one, asked, {}, why) === undefined)
             .sort((a, b) => shareOf(a) - shareOf(b) || (a.id < b.id ? -1 : 1))
             .slice(0, count);
-          expect(leastLoaded(turned, request).candidates).toEqual(expected);
+          expect(ranked(turned, request).candidates).toEqual(expected);
         },
       ),
       RUNS,

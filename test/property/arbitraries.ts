@@ -93,5 +93,5 @@ export const groups = (most: number): fc.Arbitrary<MovableGroup[]> =>
 
 export const targetOf = (one: Candidate): Target => ({
   ...{ id: one.id, labscape: one.labscape, status: one.status, cfg: one.cfg },
-  ...{ limit: one.limit, used: one.used, held: one.groups.length },
+  ...{ limit: one.limit, used: one.used, groups: one.groups },
 });

@@ -9,6 +9,7 @@ import {
   type PackDemand,
   type PackNode,
   type Placement,
+  type Ranked,
   type Unfit,
   unfit,
 } from './shape.ts';
@@ -140,6 +141,29 @@ export class Packer {
     if (best < 0) return undefined;
     const { id, devices } = this.#held(this.#classes.first(best));
     return { node: id, devices: devicesWith(devices, scorer.score(best, demand, true)) };
+  }
+
+  /**
+   * The given nodes, best first in the order of `choose`, those without room left out. For who narrows a fleet down by
+   * rules that the packer does not know. A state is valued once for all nodes that are in it. Takes nothing.
+   */
+  rank(demand: PackDemand, nodes: Iterable<string>): readonly Ranked[] {
+    checkDemand(demand, this.#classes.dimensions);
+    const scorer = this.#scorer();
+    const scores = new Map<number, { readonly loss: number; readonly valueLost: number }>();
+    const ranked: Ranked[] = [];
+    for (const node of nodes) {
+      const { slot } = this.#held(node);
+      if (!this.#hasRoom(slot, demand)) continue;
+      let score = scores.get(slot);
+      if (score === undefined) {
+        scorer.score(slot, demand);
+        score = { loss: scorer.loss, valueLost: scorer.valueLost };
+        scores.set(slot, score);
+      }
+      ranked.push({ node, ...score });
+    }
+    return ranked.sort((a, b) => a.loss - b.loss || a.valueLost - b.valueLost || (a.node < b.node ? -1 : 1));
   }
 
   /** How many nodes each reason rules out; for explanations, not for the hot path. */

@@ -25,6 +25,14 @@ export interface PackNode {
   readonly devices: readonly number[];
 }
 
+/** A node for a demand, with what the placement loses there. */
+export interface Ranked {
+  readonly node: string;
+  /** Milli-devices of gap worth. */
+  readonly loss: number;
+  readonly valueLost: number;
+}
+
 export interface Placement {
   readonly node: string;
   /** Indexes of the devices to use; empty when none were asked for. */

@@ -1,3 +1,4 @@
+import type { Candidate } from '../../allocation/candidate.ts';
 import { refusesGroup } from '../../allocation/eligibility.ts';
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import {
@@ -112,11 +113,7 @@ const planAfresh = async ({ runtime }: PhaseContext, picture: Picture): Promise<
   const owned = picture.groups.filter((g) => g.resource === picture.source.id && g.status === 'placed');
   const plan = async (ageMaxMs: number): Promise<FailoverPlan> => {
     const { resources } = await runtime.fleet.snapshot(ageMaxMs);
-    return planMoves(
-      picture.source,
-      owned,
-      resources.filter((r) => r.id !== picture.source.id),
-    );
+    return planMoves(picture.source, owned, resources);
   };
   const first = await plan(FLEET_AGE_MAX_MS);
   return first.unplaced.length === 0 ? first : plan(0);
@@ -179,35 +176,18 @@ const groupsOf = (plan: FailoverPlan): readonly MovableGroup[] => [
   ...plan.unplaced.map((u) => u.group),
 ];
 
-/** A resource as a target of the plan, with what the rules need to see. */
-type FleetTarget = Target & { readonly resource: ResourceRecord };
-
-/** Pure: where each group of `source` goes, given the fleet as last seen. */
+/** Pure: where each group of `source` goes, given the fleet as last seen, in which the source may stand. */
 export const planMoves = (
-  source: ResourceRecord,
-  groups: readonly GroupRecord[],
-  fleet: readonly ResourceRecord[],
-): FailoverPlan => {
-  const targets = fleet.map(
-    (resource): FleetTarget => ({
-      id: resource.id,
-      labscape: resource.labscape,
-      status: resource.status,
-      cfg: resource.cfg,
-      limit: resource.limit,
-      used: resource.used,
-      held: resource.groups.length,
-      resource,
-    }),
+  source: Pick<ResourceRecord, 'id' | 'capacity'>,
+  groups: readonly MovableGroup[],
+  fleet: readonly (Candidate & Target)[],
+): FailoverPlan =>
+  planFailover(
+    groups,
+    fleet.filter(({ id }) => id !== source.id),
+    source.capacity,
+    (target, group, used, held) => refusesGroup(target, group.demand, group.constraints, used, held),
   );
-  const byId = new Map(fleet.map((resource) => [resource.id, resource]));
-  return planFailover(groups, targets, source.capacity, (target, group, used, held) => {
-    const resource = byId.get(target.id);
-    return resource === undefined
-      ? 'not-healthy'
-      : refusesGroup(resource, group.demand, group.constraints, used, held);
-  });
-};
 
 const targetOf = (plan: FailoverPlan, id: string): Target => {
   const target = plan.targets.find((t) => t.id === id);
