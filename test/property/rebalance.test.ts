@@ -186,6 +186,7 @@ describe.each(GOALS.map((goal) => [goal.name, goal] as const))('rebalancing towa
         };
         const rebalancer = new Rebalancer(goal, before);
         rebalancer.learn(one, own);
+        expect(rebalancer.measure).toBeCloseTo(new Rebalancer(goal, fleet).measure, 9);
         expect(rebalancer.plan(bound, admits).moves).toEqual(
           new Rebalancer(goal, fleet).plan(bound, admits).moves,
         );

@@ -16,7 +16,7 @@ const leastShareOf = ({ demand }: RebalanceGroup, { resource: { fill } }: Seat):
   return least;
 };
 
-/** The fullest resource fuller than the source that takes the group; the greater id at a tie. */
+/** The fullest resource that takes the group, fuller than the source and so never empty; the greater id at a tie. */
 const fullestFor = (
   { ranking }: FleetState,
   source: Seat,
@@ -28,7 +28,7 @@ const fullestFor = (
     const top = ranking.below(1 - share, '~') - 1;
     for (let i = top; i > floor && i > top - TARGETS_TRIED_MAX; i--) {
       const to = ranking.at(i);
-      if (to !== undefined && to.held > 0 && search.takes(to, group)) return to;
+      if (to !== undefined && search.takes(to, group)) return to;
     }
   }
   return undefined;
