@@ -13,7 +13,7 @@ import type {
   RebalanceResource,
   RebalanceSnapshot,
 } from '../../lib/optimisation/rebalance-types.ts';
-import { CLASSES } from '../../lib/schemas/common.ts';
+import { CLASSES, DIMENSIONS } from '../../lib/schemas/common.ts';
 import { add, dominantShare, mapVector, subtract, sum, within, ZERO } from '../../lib/vector.ts';
 import { demand, RUNS, vectorOf } from './arbitraries.ts';
 
@@ -220,4 +220,28 @@ test('the fullest resource gives its best group to the emptiest, and the plan sa
   expect(move).toMatchObject({ before: { from: 0.8, to: 0.1 }, after: { from: 0.4, to: 0.5 } });
   expect(move?.gain).toBeCloseTo(0.3, 9);
   expect(move?.cost).toBeCloseTo(0.001 + 0.05 * 0.4, 9);
+});
+
+test('a host whose emptying costs more than it is worth is left alone', () => {
+  const on = (id: string, used: number, room: number, held: number): RebalanceResource => {
+    const fill = mapVector(() => room);
+    return {
+      ...{ id, labscape: 'a', status: 'healthy', limit: fill, fill, held },
+      used: mapVector(() => used),
+    };
+  };
+  const resources = [on('small', 90, 100, 4), on('wide', 9_500, 10_000, 1)];
+  // Each group fills another dimension, so together they cost four times 0.9 of a host by weight.
+  const planFor = (cls: 'critical' | 'low') => {
+    const groups = DIMENSIONS.map(
+      (d): RebalanceGroup => ({
+        ...{ id: d, resource: 'small', epoch: 1, load: 1, count: 1, class: cls, constraints: {} },
+        demand: { ...ZERO, [d]: 90 },
+      }),
+    );
+    const bound = { movesPerStepMax: 9, movesPerWindowMax: 9, movesInWindow: 0, heldMax: 9 };
+    return new Rebalancer(emptiedHosts, { resources, groups }).plan(bound, admits);
+  };
+  expect(planFor('critical').moves).toEqual([]);
+  expect(planFor('low')).toMatchObject({ before: 0, after: 1 });
 });
