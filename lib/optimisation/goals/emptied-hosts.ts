@@ -5,10 +5,15 @@ import { costOf } from '../move-cost.ts';
 import type { RebalanceGroup } from '../rebalance-types.ts';
 import { shareOf } from '../share.ts';
 
-/** Targets tried for one group: as many from where it might just fit, and from where it surely does. */
+/** Targets tried for one group: of the fullest, whose hosts may be larger than its own and have room still. */
+const FULLEST_TRIED_MAX = 8;
+/** Of those where it might just fit on a host like its own, and then of those where it surely does. */
 const TARGETS_TRIED_MAX = 32;
 /** What an empty host is worth, in resources. */
 const EMPTY_WORTH = 1;
+
+/** Behind every id, whose characters are a-z, 0-9 and -. */
+const LAST_ID = '~';
 
 const leastShareOf = ({ demand }: RebalanceGroup, { resource: { fill } }: Seat): number => {
   let least = Number.POSITIVE_INFINITY;
@@ -24,9 +29,14 @@ const fullestFor = (
   search: Search,
 ): Seat | undefined => {
   const floor = ranking.below(source.key, source.id);
-  for (const share of [leastShareOf(group, source), shareOf(group.demand, source.resource.fill)]) {
-    const top = ranking.below(1 - share, '~') - 1;
-    for (let i = top; i > floor && i > top - TARGETS_TRIED_MAX; i--) {
+  const starts = [
+    [0, FULLEST_TRIED_MAX],
+    [leastShareOf(group, source), TARGETS_TRIED_MAX],
+    [shareOf(group.demand, source.resource.fill), TARGETS_TRIED_MAX],
+  ] as const;
+  for (const [share, tries] of starts) {
+    const top = ranking.below(1 - share, LAST_ID) - 1;
+    for (let i = top; i > floor && i > top - tries; i--) {
       const to = ranking.at(i);
       if (to !== undefined && search.takes(to, group)) return to;
     }
