@@ -19,6 +19,9 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'failover-scale': async () => (await import('./failover-scale.ts')).failoverScale,
   openb: async () => (await import('./openb/openb.ts')).openb,
   phases: async () => (await import('./phases-bench.ts')).phases,
+  rebalance: async () => (await import('./rebalance/rebalance.ts')).rebalance,
+  'rebalance-step': async () => (await import('./rebalance/rebalance-step.ts')).rebalanceStep,
+  saturation: async () => (await import('./saturation/saturation.ts')).saturation,
 };
 
 const { values, positionals } = parseArgs({
