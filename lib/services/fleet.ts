@@ -1,12 +1,16 @@
+import type { Candidate } from '../allocation/candidate.ts';
 import type { Clock } from '../clock.ts';
 import { allLabscapes, type LabscapeRecord } from '../store/labscapes.ts';
 import { locate, type ResourceRecord, resourcesOf } from '../store/resources.ts';
 import type { Store } from '../store/store.ts';
 
+/** A resource with what placement must know of its labscape. */
+export type FleetResource = ResourceRecord & Pick<Candidate, 'residency'>;
+
 export interface FleetSnapshot {
   readonly at: number;
   readonly labscapes: ReadonlyMap<string, LabscapeRecord>;
-  readonly resources: readonly ResourceRecord[];
+  readonly resources: readonly FleetResource[];
 }
 
 /** Refresh rule: a snapshot older than this is read anew before it is used for a decision, ms. */
@@ -22,7 +26,7 @@ export class Fleet {
   readonly #located = new Map<string, string>();
   /** Groups that refused a new member: not tried again. */
   readonly #full = new Set<string>();
-  #resources: ResourceRecord[] = [];
+  #resources: FleetResource[] = [];
   #positions = new Map<string, number>();
   #labscapes: ReadonlyMap<string, LabscapeRecord> = new Map();
   #at = Number.NEGATIVE_INFINITY;
@@ -55,7 +59,9 @@ export class Fleet {
     // An own commit that came in while the lists were read is newer than they are.
     this.#resources = lists.flat().map((read) => {
       const known = this.seen(read.id);
-      return known !== undefined && known.assignmentRevision > read.assignmentRevision ? known : read;
+      return this.#atHome(
+        known !== undefined && known.assignmentRevision > read.assignmentRevision ? known : read,
+      );
     });
     this.#positions = new Map(this.#resources.map((r, index) => [r.id, index]));
     for (const resource of this.#resources) this.#located.set(resource.id, resource.labscape);
@@ -81,11 +87,17 @@ export class Fleet {
   /** Takes a newer picture of one resource: an own commit, or what a failed condition gave back. */
   learn(resource: ResourceRecord): void {
     const position = this.#positions.get(resource.id);
-    if (position !== undefined) this.#resources[position] = resource;
+    if (position !== undefined) this.#resources[position] = this.#atHome(resource);
+  }
+
+  /** Most labscapes say nothing of where they keep data: then nothing is copied. */
+  #atHome(resource: FleetResource): FleetResource {
+    const residency = this.#labscapes.get(resource.labscape)?.residency;
+    return residency === resource.residency ? resource : { ...resource, residency };
   }
 
   /** The resource as last seen. */
-  seen(id: string): ResourceRecord | undefined {
+  seen(id: string): FleetResource | undefined {
     const position = this.#positions.get(id);
     return position === undefined ? undefined : this.#resources[position];
   }

@@ -4,6 +4,7 @@ import { homeWrites } from '../store/flip-writes.ts';
 import { type GroupRecord, readGroup } from '../store/groups.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { add, dominantShare } from '../vector.ts';
+import type { FleetResource } from './fleet.ts';
 import { originOf, type Requester } from './origin.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
@@ -57,7 +58,7 @@ export const placePending = async (
 
 const emptiestFor = (
   group: GroupRecord,
-  resources: readonly ResourceRecord[],
+  resources: readonly FleetResource[],
   bound: Bound,
 ): ResourceRecord | undefined => {
   let best: { resource: ResourceRecord; share: number } | undefined;

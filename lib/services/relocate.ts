@@ -6,6 +6,7 @@ import { type GroupRecord, readGroups } from '../store/groups.ts';
 import { relocateWrites } from '../store/relocate-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { add, dominantShare, subtract } from '../vector.ts';
+import type { FleetResource } from './fleet.ts';
 import { originOf, type Requester } from './origin.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -58,7 +59,7 @@ export const relocate = async (
 const smallestThatFits = (
   source: ResourceRecord,
   groups: readonly GroupRecord[],
-  resources: readonly ResourceRecord[],
+  resources: readonly FleetResource[],
   dimension: Dimension,
 ): { group: GroupRecord; target: ResourceRecord } | undefined => {
   const movable = groups

@@ -8,6 +8,7 @@ import {
   type Target,
 } from '../../failover/plan.ts';
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
+import type { FleetResource } from '../../services/fleet.ts';
 import { originOf } from '../../services/origin.ts';
 import { pauseAfterRace } from '../../services/retry.ts';
 import { executionName } from '../../services/runtime.ts';
@@ -186,7 +187,7 @@ type FleetTarget = Target & { readonly resource: ResourceRecord };
 export const planMoves = (
   source: ResourceRecord,
   groups: readonly GroupRecord[],
-  fleet: readonly ResourceRecord[],
+  fleet: readonly FleetResource[],
 ): FailoverPlan => {
   const targets = fleet.map(
     (resource): FleetTarget => ({
