@@ -1,5 +1,6 @@
 import type { Constraints } from '../schemas/allocation.ts';
 import { CLASSES, type Class, type Vector } from '../schemas/common.ts';
+import type { DeviceDemand } from '../schemas/devices.ts';
 import type { ResourceStatus } from '../schemas/resource.ts';
 import { add, dominantShare, subtract } from '../vector.ts';
 
@@ -12,6 +13,9 @@ export interface MovableGroup {
   readonly class: Class;
   readonly kind: string;
   readonly constraints: Constraints;
+  /** What each member asks for, and the devices that the group has of its owner. */
+  readonly devices?: DeviceDemand | undefined;
+  readonly deviceMap?: readonly number[] | undefined;
   readonly demand: Vector;
   readonly labscape: string | undefined;
   /** An owner before may still run it until then, epoch ms. */
@@ -32,6 +36,8 @@ export interface Target {
 export interface PlannedMove {
   readonly group: MovableGroup;
   readonly to: string;
+  /** The devices it gets there. */
+  readonly deviceMap?: readonly number[] | undefined;
 }
 export interface Unplaced {
   readonly group: MovableGroup;
@@ -44,13 +50,20 @@ export interface FailoverPlan {
   readonly targets: readonly Target[];
 }
 
-/** Why a target cannot take a group; undefined when it can. Supplied by the caller, which knows the constraints. */
+/**
+ * Why a target cannot take a group; undefined when it can. Supplied by the caller, which knows the constraints. `brought`:
+ * what the plan gave it already, in that order.
+ */
 export type Admits = (
   target: Target,
   group: MovableGroup,
   usedSoFar: Vector,
   heldSoFar: number,
+  brought: readonly MovableGroup[],
 ) => string | undefined;
+
+/** Whether another target would be better for a group that wants to be apart, though this one may take it. */
+export type Crowded = (target: Target, group: MovableGroup, brought: readonly MovableGroup[]) => boolean;
 
 /** How many of the emptiest targets are tried before the whole fleet is searched. */
 const SHORTLIST_SIZE = 64;
@@ -90,6 +103,7 @@ const emptiest = (fleet: readonly Target[], most: number): Target[] => {
 interface Load {
   used: Vector;
   held: number;
+  brought: readonly MovableGroup[];
 }
 
 /**
@@ -100,44 +114,63 @@ interface Load {
  * @param groups what ran on the failed resource
  * @param fleet  all other resources, as last seen
  * @param admits the rule a target must pass; `undefined` admits
+ * @param crowded asked for groups with a spread key: a target where it is not goes before all where it is
  */
 export const planFailover = (
   groups: readonly MovableGroup[],
   fleet: readonly Target[],
   capacity: Vector,
   admits: Admits,
+  crowded: Crowded = () => false,
 ): FailoverPlan => {
   const shortlist = emptiest(fleet, SHORTLIST_SIZE);
   const loads = new Map<string, Load>();
   const opened: Target[] = [];
   const moves: PlannedMove[] = [];
   const unplaced: Unplaced[] = [];
-  const loadOf = (target: Target): Load => loads.get(target.id) ?? { used: target.used, held: target.held };
+  const loadOf = (target: Target): Load =>
+    loads.get(target.id) ?? { used: target.used, held: target.held, brought: [] };
   for (const group of [...groups].sort(byUrgencyThenSize(capacity))) {
     const refused = new Map<string, number>();
     const takes = (target: Target): boolean => {
       const load = loadOf(target);
-      const reason = admits(target, group, load.used, load.held);
+      const reason = admits(target, group, load.used, load.held, load.brought);
       if (reason !== undefined) refused.set(reason, (refused.get(reason) ?? 0) + 1);
       return reason === undefined;
     };
-    const target = opened.find(takes) ?? shortlist.find(takes) ?? fleet.find(takes);
+    const find = (suits: (target: Target) => boolean): Target | undefined =>
+      opened.find(suits) ?? shortlist.find(suits) ?? fleet.find(suits);
+    const apart =
+      group.constraints.spread === undefined
+        ? undefined
+        : find((one) => !crowded(one, group, loadOf(one).brought) && takes(one));
+    refused.clear();
+    const target = apart ?? find(takes);
     if (target === undefined) {
       unplaced.push({ group, reason: mostFrequent(refused) });
       continue;
     }
     const load = loadOf(target);
-    loads.set(target.id, { used: add(load.used, group.demand), held: load.held + 1 });
+    loads.set(target.id, {
+      used: add(load.used, group.demand),
+      held: load.held + 1,
+      brought: [...load.brought, group],
+    });
     if (!opened.includes(target)) opened.push(target);
     moves.push({ group, to: target.id });
   }
   return { moves, unplaced, targets: opened };
 };
 
+/** What the group itself rules out, or is down: counted only where no resource came closer. */
+const ASIDE: ReadonlySet<string> = new Set(['labscape-excluded', 'label-missing', 'not-healthy']);
+
+/** The first seen at a tie. */
 const mostFrequent = (counts: ReadonlyMap<string, number>): string => {
   let best = 'no-resource';
   let most = 0;
-  for (const [reason, count] of counts) {
+  const telling = [...counts].filter(([reason]) => !ASIDE.has(reason));
+  for (const [reason, count] of telling.length > 0 ? telling : counts) {
     if (count > most) [best, most] = [reason, count];
   }
   return best;
