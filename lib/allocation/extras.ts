@@ -1,8 +1,8 @@
 import type { Constraints } from '../schemas/allocation.ts';
 import { DEVICE_MILLI, type DeviceDemand } from '../schemas/devices.ts';
+import { type SpreadMark, spreadMark } from '../spread.ts';
 import type { Candidate } from './candidate.ts';
 import { type DeviceBank, type DeviceMap, fitDevices, mayShift, shiftDevices } from './devices.ts';
-import { type SpreadMark, spreadMark } from './spread.ts';
 
 /** What a group needs of its resource beside its demand. `devices` is what each of its members asks for. */
 export interface Wanting {
@@ -79,4 +79,31 @@ export const heldAfter = (held: Held, extras: Extras, way: 'came' | 'left'): Hel
     else entries.delete(entry);
   }
   return { spread: [...entries], devices: extras.bank?.after ?? held.devices };
+};
+
+/** What is wrong with a resource's spread marks and devices, given the groups it holds. No words: nothing. */
+export const extrasFaults = (held: Held, groups: readonly Seated[]): readonly string[] => {
+  const marks = groups.map(spreadMark).filter((mark) => mark !== undefined);
+  const expected = marks.map(({ entry }) => entry).sort();
+  const faults: string[] = [];
+  const twice = marks.find(
+    ({ entry, hard }, at) => hard && marks.some((m, i) => i < at && m.entry === entry),
+  );
+  if (twice !== undefined) faults.push(`two groups keep ${twice.entry} apart by a hard rule`);
+  else if (JSON.stringify([...(held.spread ?? [])].sort()) !== JSON.stringify(expected))
+    faults.push('its spread keys are not those of its groups');
+  const { devices } = held;
+  const used = (devices?.used ?? []).map(() => 0);
+  for (const group of groups) {
+    const demand = groupDevices(group);
+    if (demand === undefined) continue;
+    const { deviceMap = [] } = group;
+    if (new Set(deviceMap).size !== demand.count || deviceMap.some((index) => used[index] === undefined))
+      faults.push(`group ${group.id} has not the ${demand.count} devices it asked for`);
+    else for (const index of deviceMap) used[index] = (used[index] ?? 0) + demand.milli;
+  }
+  if (used.some((taken) => taken > DEVICE_MILLI)) faults.push('a device is given away more than once');
+  if (devices !== undefined && used.join() !== devices.used.join())
+    faults.push('what is taken of its devices is not the sum of its groups');
+  return faults;
 };

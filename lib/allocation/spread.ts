@@ -1,32 +1,6 @@
 import type { Constraints } from '../schemas/allocation.ts';
 import { type Candidate, holdsSpread } from './candidate.ts';
 
-/**
- * Constraints as groups and resources carry them: a spread key is its tenant's own, so that nobody keeps another tenant
- * away by using its words. Ids hold no dot.
- */
-export const withinTenant = (tenant: string, constraints: Constraints): Constraints =>
-  constraints.spread === undefined
-    ? constraints
-    : { ...constraints, spread: { ...constraints.spread, key: `${tenant}.${constraints.spread.key}` } };
-
-/** What a group leaves in its resource's `spread`: the key alone by a hard rule, else one of its own. */
-export interface SpreadMark {
-  readonly entry: string;
-  readonly hard: boolean;
-}
-
-export const spreadMark = ({
-  id,
-  constraints: { spread },
-}: {
-  readonly id: string;
-  readonly constraints: Constraints;
-}): SpreadMark | undefined => {
-  if (spread === undefined) return undefined;
-  return spread.hard ? { entry: spread.key, hard: true } : { entry: `${spread.key}.${id}`, hard: false };
-};
-
 /** Whether something of the same key is here already, by whatever rule: others are better. */
 export const isCrowded = ({ spread }: Pick<Candidate, 'spread'>, { spread: wanted }: Constraints): boolean =>
   wanted !== undefined && holdsSpread(spread, wanted.key);

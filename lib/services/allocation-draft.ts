@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalConstraints, canonicalDevices, kindOf } from '../allocation/groups.ts';
-import { withinTenant } from '../allocation/spread.ts';
 import type { AllocationInput } from '../schemas/allocation.ts';
+import { withinTenant } from '../spread.ts';
 import type { AllocationRecord } from '../store/allocations.ts';
 import type { Requester } from './origin.ts';
 import type { Runtime } from './runtime.ts';
