@@ -120,8 +120,6 @@ export class SimulatedTenant {
   }
 
   #ask(): void {
-    this.#count += 1;
-    const key = `${this.id}-${this.#count}`;
     const most = this.#chance.happens(SMALL) ? DEMAND_SMALL : DEMAND_MAX;
     const size = (): number => 1 + this.#chance.below(most);
     const demand = { processing: size(), memory: size(), storage: size(), network: size() };
@@ -129,7 +127,8 @@ export class SimulatedTenant {
       ? { devices: { count: 1 + this.#chance.below(2), milli: this.#chance.pick(DEVICE_SHARES) } }
       : {};
     const spread = { key: this.#chance.pick(SPREAD_KEYS), hard: this.#chance.happens(0.5) };
-    const constraints = this.#chance.happens(SPREAD) ? { constraints: { spread } } : {};
+    const apart = this.#chance.happens(SPREAD);
+    const constraints = apart ? { constraints: { spread } } : {};
     const wait = this.#chance.happens(0.2) ? { onFull: 'wait' } : {};
     const body = {
       demand,
@@ -138,8 +137,13 @@ export class SimulatedTenant {
       ...constraints,
       ...wait,
     };
-    this.ledger.set(key, 'asked');
-    void this.#try(key, body);
+    // What must be apart comes in twos, at once.
+    for (let more = apart && spread.hard ? 2 : 1; more > 0; more -= 1) {
+      this.#count += 1;
+      const key = `${this.id}-${this.#count}`;
+      this.ledger.set(key, 'asked');
+      void this.#try(key, body);
+    }
   }
 
   async #try(key: string, body: unknown, again = false): Promise<void> {
