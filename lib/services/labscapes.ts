@@ -55,6 +55,7 @@ export const joinLabscape = async (
     publicKey: input.publicKey,
     endpoint: input.endpoint,
     weight: input.weight,
+    residency: input.residency,
     policy: input.policy,
     maintenance: false,
     cfg: 1,

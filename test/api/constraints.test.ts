@@ -280,6 +280,25 @@ describe('devices', () => {
     await site.expectAuditWhole([recovery.id]);
   });
 
+  test('what moves on to relieve a full owner takes devices there, and gives its own back', async () => {
+    const site = await newSite(rig, { resources: 0 });
+    const from = await site.register();
+    const moving = [await site.place(340), await site.place(341)];
+    const over = await withDevices(site, 2);
+    const small = await site.place(60, asks(2, 500));
+    const to = await withDevices(site, 2, 'b200');
+    expect((await site.place(200, asks(1, 300, ['b200']))).resource).toBe(to);
+    // The failover opens the emptier one of the two and fills it beyond its fill of 720.
+    expect([...moving, small].map(({ resource }) => resource)).toEqual([from, from, over]);
+    await site.failAndRestore(from);
+    expect((await site.allocation(small.id)).resource).toBe(to);
+    expect((await site.allocation(small.id)).deviceIndexes).toEqual([0, 1]);
+    expect([await used(site, over), await used(site, to)]).toEqual([
+      [0, 0],
+      [800, 500],
+    ]);
+  });
+
   test('the agent hears which devices work runs on', async () => {
     const site = await newSite(rig, { resources: 0 });
     const id = await withDevices(site, 4);
@@ -311,6 +330,30 @@ describe('devices', () => {
     });
     const problem = problemOf(answer);
     expect([problem.status, problem.errors?.map((error) => error.field)]).toEqual([400, [field]]);
+  });
+});
+
+describe('what is registered and joined', () => {
+  test.each<[string, string, object, string]>([
+    ['devices of no model', '/resources', { devices: { count: 4 } }, 'devices.model'],
+    ['too many devices', '/resources', { devices: { model: 'h100', count: 17 } }, 'devices.count'],
+    ['no devices', '/resources', { devices: { model: 'h100', count: 0 } }, 'devices.count'],
+    ['a residency that is no id', '/labscapes', { residency: 'In Norway' }, 'residency'],
+  ])('refuses %s', async (_, path, part, field) => {
+    const token = await rig.token({ sub: 'root', roles: ['admin'] });
+    const own = path === '/resources' ? { labscape: 'nowhere', capacity: even(1) } : {};
+    const answer = await rig.send({
+      ...{ method: 'POST', path, token },
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ id: 'bad', ...own, ...part }),
+    });
+    const problem = problemOf(answer);
+    expect([problem.status, problem.errors?.map((error) => error.field)]).toEqual([400, [field]]);
+  });
+
+  test('a labscape may say where it keeps data when it joins', async () => {
+    const { residency } = await rig.admin.call('joinLabscape', { body: { id: 'fjord', residency: 'no' } });
+    expect(residency).toBe('no');
   });
 });
 
