@@ -2,11 +2,12 @@ import { type DeviceMap, mayShift } from '../allocation/devices.ts';
 import { deviceMembersMax, type Seated, seat } from '../allocation/extras.ts';
 import { closeBoundOf, GROUPS_BORN_MAX, isLarge } from '../allocation/groups.ts';
 import type { Allocation } from '../schemas/allocation.ts';
+import { withinTenant } from '../spread.ts';
 import type { Membership } from '../store/allocation-writes.ts';
 import { type GroupRecord, readGroups } from '../store/groups.ts';
 import type { ResourceRecord } from '../store/resources.ts';
 import { within } from '../vector.ts';
-import { type Draft, natureOf } from './allocation-draft.ts';
+import type { Draft } from './allocation-draft.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
@@ -100,7 +101,7 @@ export const newGroup = (
   status: target === undefined ? 'pending' : 'placed',
   class: draft.class,
   kind,
-  constraints: natureOf(draft).constraints,
+  constraints: withinTenant(draft.tenant, draft.constraints),
   devices: draft.devices,
   demand: draft.demand,
   count: 1,
