@@ -2,7 +2,7 @@
 
 const DOMAINS = 'allocation|failover|health|protocol|audit|security|optimisation';
 /** What every layer shares. */
-const SHARED = '^lib/(schemas/|vector\\.ts$|clock\\.ts$|errors\\.ts$)';
+const SHARED = '^lib/(schemas/|(vector|spread)\\.ts$|clock\\.ts$|errors\\.ts$)';
 /** An npm package, found or not. */
 const npm = (names) => `(^|node_modules/)(${names})(/|$)`;
 /** Node's modules and packages; what else they may not import has a rule of its own. */
@@ -27,7 +27,7 @@ module.exports = {
     ),
     forbid(
       'schemas-are-the-floor',
-      'Schemas, clock, errors and vectors import nothing above them.',
+      'Schemas, clock, errors, vectors and spread keys import nothing above them.',
       { path: SHARED },
       { pathNot: [SHARED, NOT_OURS] },
     ),

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
 import { Id } from '../schemas/common.ts';
+import { Devices } from '../schemas/devices.ts';
 import { BATCH_RESOURCES_MAX } from '../schemas/heartbeat.ts';
 
 const Argv = z.array(z.string().min(1).max(4096)).min(1).max(64);
@@ -63,7 +64,15 @@ export const AgentConfig = z
     labscape: Id,
     agent: Id,
     resources: z
-      .array(z.strictObject({ id: Id, runner: RunnerConfig }))
+      .array(
+        z.strictObject({
+          id: Id,
+          devices: Devices.optional().meta({
+            description: 'what `register` says it has; they are not looked for',
+          }),
+          runner: RunnerConfig,
+        }),
+      )
       .min(1)
       .max(BATCH_RESOURCES_MAX),
     hooks: z

@@ -95,8 +95,8 @@ async function run(config: AgentConfig, io: AgentIo, clock: Clock, chance: Chanc
 async function register(config: AgentConfig, io: AgentIo, chance: Chance): Promise<number> {
   const { client, close } = clientOf(config, chance);
   const capacity = await guessCapacity(config.storagePath);
-  for (const { id } of config.resources) {
-    const body = { id, labscape: config.labscape, capacity };
+  for (const { id, devices } of config.resources) {
+    const body = { id, labscape: config.labscape, capacity, ...(devices && { devices }) };
     io.out(`${JSON.stringify(await client.call('registerResource', { body }))}\n`);
   }
   close();

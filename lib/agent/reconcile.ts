@@ -28,6 +28,7 @@ export function reconcile(input: ReconcileInput): ReconcilePlan {
   if (input.verdict !== 'run') return stopEverything(input);
   const { desired, running, nowMs } = input;
   const start: Work[] = [];
+  const stop: string[] = [];
   const adopt: Work[] = [];
   let waiting = 0;
   let nextDueMs: number | undefined;
@@ -38,14 +39,20 @@ export function reconcile(input: ReconcileInput): ReconcilePlan {
       waiting += 1;
       nextDueMs = Math.min(nextDueMs ?? dueMs, dueMs);
     } else if (here.state === 'stopping') waiting += 1;
-    else if (here.work.group !== work.group || here.work.groupEpoch !== work.groupEpoch) adopt.push(work);
+    else if (!sameDevices(here.work, work)) {
+      stop.push(key);
+      waiting += 1;
+    } else if (here.work.group !== work.group || here.work.groupEpoch !== work.groupEpoch) adopt.push(work);
   }
-  const stop: string[] = [];
   for (const [key, { state }] of running) {
     if (desired?.complete && !desired.items.has(key) && state !== 'stopping') stop.push(key);
   }
   return { start, adopt, stop, kill: false, waiting, nextDueMs };
 }
+
+/** Work that shall run on other devices of this host is stopped first, and started again once it has ended. */
+const sameDevices = (a: Work, b: Work): boolean =>
+  a.devices?.milli === b.devices?.milli && a.devices?.indexes.join() === b.devices?.indexes.join();
 
 function stopEverything({ running, verdict }: ReconcileInput): ReconcilePlan {
   const stop: string[] = [];

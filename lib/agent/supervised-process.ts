@@ -116,7 +116,7 @@ export class SupervisedProcess {
 
   environment(): Record<string, string> {
     const { config, environment, resource } = this.#deps;
-    const { spec, tenant, allocation, group, groupEpoch } = this.#work;
+    const { spec, tenant, allocation, group, groupEpoch, devices } = this.#work;
     // A tenant's variables reach only the tenant's own command: an operator's hook must not be bent by them.
     const tenants = config.start === undefined ? (spec?.env ?? {}) : {};
     return hookEnvironment(environment, tenants, config.env, {
@@ -126,6 +126,10 @@ export class SupervisedProcess {
       LABSCAPE_EPOCH: String(groupEpoch),
       LABSCAPE_RESOURCE: resource,
       LABSCAPE_SPEC: JSON.stringify(spec ?? {}),
+      ...(devices !== undefined && {
+        LABSCAPE_DEVICES: devices.indexes.join(','),
+        LABSCAPE_DEVICE_MILLI: String(devices.milli),
+      }),
       ...(config.leaseFile !== undefined && { LABSCAPE_LEASE_FILE: config.leaseFile }),
     });
   }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { Spec } from '../schemas/allocation.ts';
 import { Id } from '../schemas/common.ts';
+import { DeviceIndexes } from '../schemas/devices.ts';
 
 /**
  * What agent and worker say to each other: one JSON object a line, on the worker's standard input and output.
@@ -23,6 +24,8 @@ export const WorkerOrder = z.discriminatedUnion('op', [
     group: Id,
     epoch: z.int(),
     resource: Id,
+    /** Of the host, and the thousandths of each that are its own. */
+    devices: z.object({ indexes: DeviceIndexes, milli: z.int() }).optional(),
     spec: Spec.optional(),
   }),
   z.object({ op: z.literal('adopt'), key, group: Id, epoch: z.int() }),

@@ -17,7 +17,7 @@ export interface Candidate {
   readonly epoch: number;
   readonly groups: readonly GroupRef[];
   readonly devices?: DeviceBank | undefined;
-  /** Spread keys that are present: `key` where it is alone by a hard rule, `key.group` otherwise. */
+  /** Spread keys that are present: `key` of the one group with a hard rule, `key.group` of each with a soft one. */
   readonly spread?: readonly string[] | undefined;
   /** Where its labscape keeps data; undefined when it says nothing. */
   readonly residency?: string | undefined;

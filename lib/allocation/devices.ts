@@ -31,6 +31,13 @@ export const fitDevices = (
   return { map: able.slice(0, demand.count).map(({ index }) => index) };
 };
 
+/** Whether the bank can give these sub-slots away (`sign` 1) or take them back (−1). */
+export const mayShift = (bank: DeviceBank, map: DeviceMap, milli: number, sign: 1 | -1): boolean =>
+  map.every((index) => {
+    const after = (bank.used[index] ?? Number.NaN) + sign * milli;
+    return after >= 0 && after <= DEVICE_MILLI;
+  });
+
 /** The bank after a demand took its devices (`sign` 1) or gave them back (−1). Throws when that is impossible. */
 export const shiftDevices = (bank: DeviceBank, map: DeviceMap, milli: number, sign: 1 | -1): DeviceBank => {
   const used = [...bank.used];

@@ -1,7 +1,7 @@
 import type { Constraints } from '../schemas/allocation.ts';
 import { DIMENSIONS, type Vector } from '../schemas/common.ts';
 import type { DeviceDemand } from '../schemas/devices.ts';
-import { boundFor, type Candidate, holdsSpread, type Purpose } from './candidate.ts';
+import { boundFor, type Candidate, type Purpose } from './candidate.ts';
 import { type DeviceRefusal, fitDevices } from './devices.ts';
 import { GROUPS_BORN_MAX, GROUPS_HELD_MAX } from './groups.ts';
 
@@ -36,7 +36,8 @@ export const excludedBy = (
     (candidate.residency === undefined || !residency.includes(candidate.residency))
   )
     return 'residency-excluded';
-  if (spread?.hard === true && holdsSpread(candidate.spread, spread.key)) return 'spread-taken';
+  // Hard rules bind each other; towards a soft one of the same key being apart is a preference.
+  if (spread?.hard === true && candidate.spread?.includes(spread.key)) return 'spread-taken';
   return undefined;
 };
 

@@ -1,6 +1,7 @@
 import type { Constraints } from '../schemas/allocation.ts';
 import type { Class, Vector } from '../schemas/common.ts';
 import { DIMENSIONS } from '../schemas/common.ts';
+import type { DeviceDemand } from '../schemas/devices.ts';
 import { mapVector } from '../vector.ts';
 
 /** A group closes to new members at this share of its resource's capacity, so that it fits elsewhere. */
@@ -48,3 +49,7 @@ export const canonicalConstraints = (constraints: Constraints): string =>
     [...new Set(constraints.residency ?? [])].sort(),
     constraints.spread === undefined ? [] : [constraints.spread.key, constraints.spread.hard],
   ]);
+
+/** The same for devices. */
+export const canonicalDevices = ({ count, milli, models }: DeviceDemand): string =>
+  JSON.stringify([count, milli, [...new Set(models ?? [])].sort()]);

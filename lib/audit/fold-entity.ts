@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { AuditEvent } from '../schemas/audit.ts';
+import { withinTenant } from '../spread.ts';
 import {
   EditedBody,
   EndedBody,
@@ -49,10 +50,13 @@ function placed(tenant: string, id: string, event: Event, found: Findings): Fold
   const { group, born, demand, resource } = body;
   if (born) {
     const owner = resource ?? undefined;
-    found.claims.push({ group, epoch: 1, owner, from: undefined, by: by(event) });
+    const devices = body.devices?.map;
+    found.claims.push({ group, epoch: 1, owner, from: undefined, devices, by: by(event) });
   }
   const leaseUntil = body.leaseUntil ?? undefined;
-  return { tenant, id, status: 'active', class: body.class, demand, group, leaseUntil };
+  const constraints = withinTenant(tenant, body.constraints);
+  const milli = body.devices?.milli ?? 0;
+  return { tenant, id, status: 'active', class: body.class, demand, milli, constraints, group, leaseUntil };
 }
 
 function changed(state: FoldedAllocation, event: Event, found: Findings): FoldedAllocation {
@@ -87,13 +91,15 @@ export function foldResource(entity: string, chain: readonly Event[], found: Fin
 function register(id: string, event: Event, found: Findings): void {
   const body = bodyOf(RegisteredBody, event, found.faults);
   if (body === undefined) return;
-  found.resources.set(id, { id, ...body, status: 'healthy', epoch: 1 });
+  const { labscape, capacity, devices: has } = body;
+  const devices = has && { model: has.model, used: Array<number>(has.count).fill(0) };
+  found.resources.set(id, { id, labscape, capacity, devices, status: 'healthy', epoch: 1 });
 }
 
 function claim(event: Event, found: Findings): void {
   const body = bodyOf(MovesBody, event, found.faults);
-  for (const { group, from, to, epoch } of body?.moves ?? []) {
-    found.claims.push({ group, epoch, owner: to, from: from ?? undefined, by: by(event) });
+  for (const { group, from, to, epoch, devices } of body?.moves ?? []) {
+    found.claims.push({ group, epoch, owner: to, from: from ?? undefined, devices, by: by(event) });
   }
   // What waits was taken from the resource on whose chain the flip stands.
   const from = event.entity.slice(event.entity.indexOf('#') + 1);

@@ -1,6 +1,9 @@
 import * as z from 'zod';
 import { Capacity, Class, Vector } from '../schemas/common.ts';
+import { Devices } from '../schemas/devices.ts';
 import { RESOURCE_STATUSES, ResourceStatus } from '../schemas/resource.ts';
+
+const DeviceIndex = z.int().min(0);
 
 /** What the fold needs of each event's body; what else a body says is for people. */
 export const PlacedBody = z.object({
@@ -10,11 +13,18 @@ export const PlacedBody = z.object({
   class: Class,
   demand: Vector,
   leaseUntil: z.int().nullish(),
+  /** `map`: the devices of its resource; absent while it waits. */
+  devices: z.object({ milli: z.int().min(1), map: z.array(DeviceIndex).optional() }).optional(),
+  constraints: z.object({ spread: z.object({ key: z.string(), hard: z.boolean() }).optional() }).default({}),
 });
 export const EndedBody = z.object({ group: z.string(), closed: z.boolean() });
 export const RenewedBody = z.object({ leaseUntil: z.int() });
 
-export const RegisteredBody = z.object({ labscape: z.string(), capacity: Capacity });
+export const RegisteredBody = z.object({
+  labscape: z.string(),
+  capacity: Capacity,
+  devices: Devices.optional(),
+});
 export const EditedBody = z.object({ capacity: Capacity });
 export const FencedBody = z.object({ epoch: z.int() });
 export const RecoveryEndedBody = z.object({ to: ResourceStatus, epoch: z.int() });
@@ -24,6 +34,7 @@ const Moved = z.object({
   from: z.string().nullable(),
   to: z.string(),
   epoch: z.int().min(2),
+  devices: z.array(DeviceIndex).optional(),
 });
 export const MovesBody = z.object({
   moves: z.array(Moved),

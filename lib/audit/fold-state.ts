@@ -1,5 +1,7 @@
+import type { Constraints } from '../schemas/allocation.ts';
 import type { Class, Vector } from '../schemas/common.ts';
 import type { ResourceStatus } from '../schemas/resource.ts';
+import type { SpreadMark } from '../spread.ts';
 
 /** Who owned a group from an epoch on, by one event; without an owner it waited. */
 export interface Claim {
@@ -8,6 +10,8 @@ export interface Claim {
   readonly owner: string | undefined;
   /** The owner before, as the event has it; undefined where it names none. */
   readonly from: string | undefined;
+  /** The owner's devices that it got. */
+  readonly devices?: readonly number[] | undefined;
   /** `entity/rev` of the event. */
   readonly by: string;
 }
@@ -18,6 +22,10 @@ export interface FoldedAllocation {
   readonly status: 'active' | 'released' | 'expired';
   readonly class: Class;
   readonly demand: Vector;
+  /** Thousandths of each of its devices; 0 without. */
+  readonly milli: number;
+  /** With its tenant's name in the key. */
+  readonly constraints: Pick<Constraints, 'spread'>;
   readonly group: string;
   readonly leaseUntil: number | undefined;
 }
@@ -31,6 +39,10 @@ export interface FoldedGroup {
   readonly resource: string | undefined;
   readonly count: number;
   readonly demand: Vector;
+  readonly deviceMap: readonly number[] | undefined;
+  /** Thousandths of each of its devices that its members take together. */
+  readonly milli: number;
+  readonly mark: SpreadMark | undefined;
 }
 
 export interface FoldedResource {
@@ -41,6 +53,8 @@ export interface FoldedResource {
   readonly capacity: Vector;
   readonly used: Vector;
   readonly groups: readonly string[];
+  readonly devices: { readonly model: string; readonly used: readonly number[] } | undefined;
+  readonly spread: readonly string[];
 }
 
 export interface FoldedState {
@@ -54,7 +68,7 @@ export interface FoldedState {
 
 /** What replaying single entities yields before it is added up. */
 export interface Findings {
-  readonly resources: Map<string, Omit<FoldedResource, 'used' | 'groups'>>;
+  readonly resources: Map<string, Omit<FoldedResource, 'used' | 'groups' | 'spread'>>;
   readonly allocations: Map<string, FoldedAllocation>;
   readonly claims: Claim[];
   /** Groups whose last member's end closed them. */

@@ -1,10 +1,11 @@
 import type * as z from 'zod';
 import type { AuditEvent } from '../schemas/audit.ts';
-import type { Vector } from '../schemas/common.ts';
-import { add, ZERO } from '../vector.ts';
+import { spreadMark } from '../spread.ts';
+import { add, sum, ZERO } from '../vector.ts';
 import { groupByEntity } from './chain.ts';
 import { foldAllocation, foldResource } from './fold-entity.ts';
-import type { Claim, Findings, FoldedGroup, FoldedState } from './fold-state.ts';
+import { holdingsOf } from './fold-holdings.ts';
+import type { Claim, Findings, FoldedGroup, FoldedResource, FoldedState } from './fold-state.ts';
 
 type Event = z.output<typeof AuditEvent>;
 
@@ -42,23 +43,38 @@ function revisionFaults(entity: string, chain: readonly Event[]): string[] {
 
 function addUp({ resources, allocations, claims, closed, faults }: Findings): FoldedState {
   const groups = ownersOf(claims, closed, faults);
-  for (const { group, demand, status, tenant, id } of allocations.values()) {
+  for (const { group, demand, status, tenant, id, milli, constraints } of allocations.values()) {
     if (status !== 'active') continue;
     const home = groups.get(group);
     if (home === undefined) faults.push(`allocation ${tenant}#${id}: its group ${group} was never born`);
-    else groups.set(group, { ...home, count: home.count + 1, demand: add(home.demand, demand) });
+    else
+      groups.set(group, {
+        ...home,
+        count: home.count + 1,
+        demand: add(home.demand, demand),
+        milli: home.milli + milli,
+        mark: spreadMark({ id: group, constraints }),
+      });
   }
-  const sums = new Map<string, { used: Vector; groups: string[] }>();
-  for (const { id, resource, demand, status, count } of groups.values()) {
+  const held = new Map<string, FoldedGroup[]>();
+  for (const group of groups.values()) {
+    const { id, resource, status, count } = group;
     if (status === 'closed' && count > 0) faults.push(`group ${id}: closed with ${count} members`);
     if (resource === undefined) continue;
     if (!resources.has(resource)) faults.push(`group ${id}: its owner ${resource} was never registered`);
-    const sum = sums.get(resource) ?? { used: ZERO, groups: [] };
-    sums.set(resource, { used: add(sum.used, demand), groups: [...sum.groups, id] });
+    held.set(resource, [...(held.get(resource) ?? []), group]);
   }
-  const nothing = { used: ZERO, groups: [] };
+  const full = (resource: Omit<FoldedResource, 'used' | 'groups' | 'spread'>): FoldedResource => {
+    const own = held.get(resource.id) ?? [];
+    return {
+      ...resource,
+      used: sum(own.map(({ demand }) => demand)),
+      groups: own.map(({ id }) => id),
+      ...holdingsOf(resource, own, faults),
+    };
+  };
   return {
-    resources: new Map([...resources].map(([id, r]) => [id, { ...r, ...(sums.get(id) ?? nothing) }])),
+    resources: new Map([...resources].map(([id, resource]) => [id, full(resource)])),
     groups,
     allocations,
     faults,
@@ -92,6 +108,9 @@ function ownersOf(
       resource: gone ? undefined : last.owner,
       count: 0,
       demand: ZERO,
+      deviceMap: last.devices,
+      milli: 0,
+      mark: undefined,
     });
   }
   return groups;

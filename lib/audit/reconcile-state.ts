@@ -47,6 +47,9 @@ function resourceFaults(seen: SeenResource, folded: FoldedState): string[] {
   if (!equals(rebuilt.used, seen.used)) {
     faults.push(...differs(what, 'used', JSON.stringify(rebuilt.used), JSON.stringify(seen.used)));
   }
+  const devices = (one: { model: string; used: readonly number[] } | undefined): string | undefined =>
+    one && `${one.model} ${one.used.join()}`;
+  faults.push(...differs(what, 'devices', devices(rebuilt.devices), devices(seen.devices)));
   if (!equals(rebuilt.capacity, seen.capacity)) {
     faults.push(
       ...differs(what, 'capacity', JSON.stringify(rebuilt.capacity), JSON.stringify(seen.capacity)),
@@ -76,6 +79,7 @@ function allocationFaults(seen: SeenAllocation, folded: FoldedState): string[] {
     ...differs(what, 'group', rebuilt.group, seen.group),
     ...differs(what, 'epoch of its group', group?.epoch, seen.groupEpoch),
     ...differs(what, 'owner', group?.resource, seen.resource),
+    ...differs(what, 'devices', group?.deviceMap?.join(), seen.deviceIndexes?.join()),
   ];
 }
 

@@ -98,6 +98,37 @@ export const flag = {
     .string({ error: 'is missing' })
     .transform((text) => text.split(',').map((part) => part.trim()))
     .refine((parts) => parts.every((part) => part !== ''), 'must be names, separated by commas'),
+  /** `2x500@a100,h100`: two devices, of each 500 thousandths, of one of these models; the last two may be left out. */
+  devices: z.string({ error: 'is missing' }).transform((text, context) => {
+    const match = /^(\d{1,3})(?:x(\d{1,5}))?(?:@(.+))?$/.exec(text);
+    const [, count, milli, models] = match ?? [];
+    if (count !== undefined)
+      return {
+        count: Number(count),
+        ...(milli !== undefined && { milli: Number(milli) }),
+        ...(models !== undefined && { models: models.split(',') }),
+      };
+    context.addIssue({ code: 'custom', message: 'must be COUNT, COUNTxMILLI or COUNTxMILLI@MODEL,…' });
+    return z.NEVER;
+  }),
+  /** `web` or `web!`: apart from what has the same key, with `!` by a hard rule. */
+  spread: z
+    .string({ error: 'is missing' })
+    .regex(/^[a-z0-9-]{1,40}!?$/, 'must be a key of a-z, 0-9 and -, with ! at its end for a hard rule')
+    .transform((text) => ({ key: text.replace('!', ''), hard: text.endsWith('!') })),
+  /** `h100x4`: four devices of a model. */
+  bank: z.string({ error: 'is missing' }).transform((text, context) => {
+    const match = /^(.+)x(\d{1,3})$/.exec(text);
+    if (match?.[1] !== undefined) return { model: match[1], count: Number(match[2]) };
+    context.addIssue({ code: 'custom', message: 'must be MODELxCOUNT' });
+    return z.NEVER;
+  }),
+  /** `rack=a,disk=ssd`. */
+  labels: z
+    .string({ error: 'is missing' })
+    .transform((text) => text.split(',').map((pair) => pair.trim().split('=')))
+    .refine((pairs) => pairs.every((pair) => pair.length === 2), 'must be KEY=VALUE,…')
+    .transform((pairs): Record<string, string> => Object.fromEntries(pairs)),
   on: z.boolean(),
 } as const;
 

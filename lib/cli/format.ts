@@ -1,4 +1,6 @@
+import type * as z from 'zod';
 import { DIMENSIONS, type Vector } from '../schemas/common.ts';
+import { DEVICE_MILLI, type DeviceDemand, type DeviceState } from '../schemas/devices.ts';
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -35,6 +37,20 @@ const UNITS: Readonly<Record<(typeof DIMENSIONS)[number], string>> = {
 export function demand(vector: Vector): string {
   const asked = DIMENSIONS.filter((dimension) => vector[dimension] > 0);
   return asked.map((dimension) => `${vector[dimension]} ${UNITS[dimension]}`).join(', ');
+}
+
+/** `2 × 500/1000 h100`; nothing where no devices are asked for. */
+export function deviceDemand(asked: z.output<typeof DeviceDemand> | undefined): string {
+  if (asked === undefined) return '';
+  const { count, milli, models = ['device'] } = asked;
+  return `${count} × ${milli === DEVICE_MILLI ? '' : `${milli}/${DEVICE_MILLI} `}${models.join('|')}`;
+}
+
+/** `4 h100: 1500/4000`: how many there are, and what is taken of all. */
+export function deviceState(devices: z.output<typeof DeviceState> | undefined): string {
+  if (devices === undefined) return '-';
+  const taken = devices.used.reduce((total, used) => total + used, 0);
+  return `${devices.count} ${devices.model}: ${taken}/${devices.count * DEVICE_MILLI}`;
 }
 
 /** Share of a limit; of none there is none. */

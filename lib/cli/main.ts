@@ -4,7 +4,7 @@ import type { Chance, Clock } from '../clock.ts';
 import { type Command, type Context, EXIT, type ExitCode, type Invocation, UsageError } from './command.ts';
 import { allocate, allocations, release, renew } from './commands/allocations.ts';
 import { audit } from './commands/audit.ts';
-import { activate, drain, fail, labscapes, resources } from './commands/fleet.ts';
+import { activate, drain, fail, labscapes, register, resources } from './commands/fleet.ts';
 import { recoveries } from './commands/recoveries.ts';
 import { status } from './commands/status.ts';
 import { explain } from './explain.ts';
@@ -16,6 +16,7 @@ const COMMANDS: readonly Command[] = [
   status,
   labscapes,
   resources,
+  register,
   allocate,
   allocations,
   release,

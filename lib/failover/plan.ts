@@ -1,5 +1,6 @@
 import type { Constraints } from '../schemas/allocation.ts';
 import { CLASSES, type Class, type Vector } from '../schemas/common.ts';
+import type { DeviceDemand } from '../schemas/devices.ts';
 import type { ResourceStatus } from '../schemas/resource.ts';
 import { add, dominantShare, subtract } from '../vector.ts';
 
@@ -12,6 +13,9 @@ export interface MovableGroup {
   readonly class: Class;
   readonly kind: string;
   readonly constraints: Constraints;
+  /** What each member asks for, and the devices that the group has of its owner. */
+  readonly devices?: DeviceDemand | undefined;
+  readonly deviceMap?: readonly number[] | undefined;
   readonly demand: Vector;
   readonly labscape: string | undefined;
   /** An owner before may still run it until then, epoch ms. */
@@ -32,6 +36,8 @@ export interface Target {
 export interface PlannedMove {
   readonly group: MovableGroup;
   readonly to: string;
+  /** The devices it gets there. */
+  readonly deviceMap?: readonly number[] | undefined;
 }
 export interface Unplaced {
   readonly group: MovableGroup;
@@ -44,13 +50,24 @@ export interface FailoverPlan {
   readonly targets: readonly Target[];
 }
 
-/** Why a target cannot take a group; undefined when it can. Supplied by the caller, which knows the constraints. */
+/**
+ * Why a target cannot take a group; undefined when it can. Supplied by the caller, which knows the constraints. `brought`:
+ * what the plan gave it already, in that order.
+ */
 export type Admits<T extends Target = Target> = (
   target: T,
   group: MovableGroup,
   usedSoFar: Vector,
   heldSoFar: number,
+  brought: readonly MovableGroup[],
 ) => string | undefined;
+
+/** Whether another target would be better for a group that wants to be apart, though this one may take it. */
+export type Crowded<T extends Target = Target> = (
+  target: T,
+  group: MovableGroup,
+  brought: readonly MovableGroup[],
+) => boolean;
 
 /** How many of the emptiest targets are tried before the whole fleet is searched. */
 const SHORTLIST_SIZE = 64;
@@ -90,7 +107,10 @@ const emptiest = <T extends Target>(fleet: readonly T[], most: number): T[] => {
 interface Load {
   used: Vector;
   held: number;
+  brought: readonly MovableGroup[];
 }
+
+const NOTHING: readonly MovableGroup[] = [];
 
 /**
  * Plans where every group of one failed resource goes: first-fit decreasing, most urgent class first, into as few
@@ -100,12 +120,14 @@ interface Load {
  * @param groups what ran on the failed resource
  * @param fleet  all other resources, as last seen
  * @param admits the rule a target must pass; `undefined` admits
+ * @param crowded asked for groups with a spread key: a target where it is not goes before all where it is
  */
 export const planFailover = <T extends Target>(
   groups: readonly MovableGroup[],
   fleet: readonly T[],
   capacity: Vector,
   admits: Admits<T>,
+  crowded: Crowded<T> = () => false,
 ): FailoverPlan => {
   const shortlist = emptiest(fleet, SHORTLIST_SIZE);
   const loads = new Map<string, Load>();
@@ -113,27 +135,40 @@ export const planFailover = <T extends Target>(
   const moves: PlannedMove[] = [];
   const unplaced: Unplaced[] = [];
   const loadOf = (target: T): Load =>
-    loads.get(target.id) ?? { used: target.used, held: target.groups.length };
+    loads.get(target.id) ?? { used: target.used, held: target.groups.length, brought: NOTHING };
   for (const group of [...groups].sort(byUrgencyThenSize(capacity))) {
     const refusal = (target: T): string | undefined => {
       const load = loads.get(target.id);
       return load === undefined
-        ? admits(target, group, target.used, target.groups.length)
-        : admits(target, group, load.used, load.held);
+        ? admits(target, group, target.used, target.groups.length, NOTHING)
+        : admits(target, group, load.used, load.held, load.brought);
     };
     const takes = (target: T): boolean => refusal(target) === undefined;
-    const target = opened.find(takes) ?? shortlist.find(takes) ?? fleet.find(takes);
+    const find = (suits: (target: T) => boolean): T | undefined =>
+      opened.find(suits) ?? shortlist.find(suits) ?? fleet.find(suits);
+    const apart =
+      group.constraints.spread === undefined
+        ? undefined
+        : find((one) => !crowded(one, group, loadOf(one).brought) && takes(one));
+    const target = apart ?? find(takes);
     if (target === undefined) {
       unplaced.push({ group, reason: mostFrequent(fleet, refusal) });
       continue;
     }
     const load = loadOf(target);
-    loads.set(target.id, { used: add(load.used, group.demand), held: load.held + 1 });
+    loads.set(target.id, {
+      used: add(load.used, group.demand),
+      held: load.held + 1,
+      brought: [...load.brought, group],
+    });
     if (!opened.includes(target)) opened.push(target);
     moves.push({ group, to: target.id });
   }
   return { moves, unplaced, targets: opened };
 };
+
+/** What the group itself rules out, or is down: counted only where no resource came closer. */
+const ASIDE: ReadonlySet<string> = new Set(['labscape-excluded', 'label-missing', 'not-healthy']);
 
 /** The reason that most of the fleet gives, the first met at a tie. */
 const mostFrequent = <T>(fleet: readonly T[], refusal: (target: T) => string | undefined): string => {
@@ -144,7 +179,8 @@ const mostFrequent = <T>(fleet: readonly T[], refusal: (target: T) => string | u
   }
   let best = 'no-resource';
   let most = 0;
-  for (const [reason, count] of counts) {
+  const telling = [...counts].filter(([reason]) => !ASIDE.has(reason));
+  for (const [reason, count] of telling.length > 0 ? telling : counts) {
     if (count > most) [best, most] = [reason, count];
   }
   return best;

@@ -112,7 +112,7 @@ export const ROUTES = [
     method: 'PATCH',
     path: '/labscapes/{labscape}',
     operation: 'editLabscape',
-    summary: 'Change policy, weight or maintenance',
+    summary: 'Change policy, weight or maintenance; say where it keeps data',
     function: 'labscapes',
     action: 'manageLabscapes',
     params: labscape,

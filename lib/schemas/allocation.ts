@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Class, Demand, Id, Instant, Labels, Vector } from './common.ts';
+import { DeviceDemand, DeviceIndexes } from './devices.ts';
 
 export const ALLOCATION_STATUSES = ['placed', 'pending', 'released', 'expired'] as const;
 export const AllocationStatus = z.enum(ALLOCATION_STATUSES);
@@ -32,7 +33,8 @@ export const Constraints = z.strictObject({
     })
     .optional()
     .meta({
-      description: 'apart from what carries the same key: hard never on the same resource, else if it can be',
+      description:
+        "apart from the tenant's other work of the same key where that can be; two hard ones are never on one resource",
     }),
 });
 export type Constraints = z.infer<typeof Constraints>;
@@ -42,6 +44,7 @@ export const AllocationInput = z.strictObject({
     description: "the caller's own tenant unless given; others only for operators",
   }),
   demand: Demand,
+  devices: DeviceDemand.optional(),
   class: Class.default('normal'),
   constraints: Constraints.default({}),
   leaseMs: z
@@ -63,11 +66,13 @@ export const Allocation = z.object({
   status: AllocationStatus,
   class: Class,
   demand: Vector,
+  devices: DeviceDemand.optional(),
   constraints: Constraints,
   group: Id.optional(),
   groupEpoch: z.int().optional(),
   resource: Id.optional().meta({ description: 'where it runs; absent while pending' }),
   labscape: Id.optional(),
+  deviceIndexes: DeviceIndexes.optional(),
   running: z.boolean().optional().meta({ description: 'the owner reports its group running at this epoch' }),
   reason: z.string().optional().meta({ description: 'why it is pending' }),
   leaseUntil: Instant.optional(),

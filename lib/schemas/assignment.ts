@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { Spec } from './allocation.ts';
 import { Class, Id, Vector } from './common.ts';
+import { DeviceIndexes } from './devices.ts';
 import { ResourceStatus } from './resource.ts';
 
 /** Longest long-poll, seconds: below API Gateway's 30 s. */
@@ -30,6 +31,10 @@ export const Assignment = z.object({
   groupEpoch: z.int(),
   class: Class,
   demand: Vector,
+  devices: z
+    .object({ indexes: DeviceIndexes, milli: z.int() })
+    .optional()
+    .meta({ description: "the host's devices it runs on, and its thousandths of each" }),
   spec: Spec.optional(),
   startInMs: z
     .int()

@@ -33,3 +33,20 @@ export const DeviceDemand = z.strictObject({
     .meta({ description: 'any of these; every model unless given' }),
 });
 export type DeviceDemand = z.infer<typeof DeviceDemand>;
+
+/** Indexes of the owner's devices, one for each virtual slot (0…count−1) of the allocation. */
+export const DeviceIndexes = z
+  .array(
+    z
+      .int()
+      .min(0)
+      .max(DEVICES_MAX - 1),
+  )
+  .meta({ description: "which of its resource's devices it has, by its own slots 0…count−1" });
+
+/** A resource's devices and how many of each one's 1000 sub-slots are taken. */
+export const DeviceState = z.object({
+  model: DeviceModel,
+  count: z.int(),
+  used: z.array(z.int()).meta({ description: 'thousandths taken, by the index of the device' }),
+});

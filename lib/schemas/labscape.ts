@@ -68,6 +68,11 @@ export type Policy = z.infer<typeof Policy>;
 
 export const Version = z.string().regex(/^\d{1,4}\.\d{1,4}$/, 'must be MAJOR.MINOR');
 
+/** Given once: what was placed for it relies on it. */
+const Residency = Id.meta({
+  description: 'where it keeps data; may be given later, and is never changed once it is given',
+});
+
 /** Labscape to be joined: identity, protocol versions it speaks, endpoint, weight, policy. */
 export const LabscapeInput = z.strictObject({
   id: Id,
@@ -79,6 +84,7 @@ export const LabscapeInput = z.strictObject({
     .max(300)
     .optional(),
   weight: z.int().min(1).max(1000).default(100),
+  residency: Residency.optional(),
   policy: Policy.prefault({}),
 });
 
@@ -97,6 +103,7 @@ export const LabscapePatch = z
   .strictObject({
     name: z.string().trim().min(1).max(100).optional(),
     weight: z.int().min(1).max(1000).optional(),
+    residency: Residency.optional(),
     maintenance: z.boolean().optional().meta({ description: 'true: nothing recovers by itself here' }),
     policy: policyPatch.optional(),
     reason: Reason.optional(),
@@ -111,6 +118,7 @@ export const Labscape = z.object({
   publicKey: z.string().optional(),
   endpoint: z.string().optional(),
   weight: z.int(),
+  residency: Id.optional().meta({ description: 'where it keeps data' }),
   policy: Policy,
   maintenance: z.boolean(),
   cfg: z.int().meta({ description: 'configuration revision; the ETag' }),

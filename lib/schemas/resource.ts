@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Capacity, Id, Instant, Labels, Reason, Vector } from './common.ts';
+import { DeviceState, Devices } from './devices.ts';
 
 /** See lib/health/resource-status.ts for the transitions. */
 export const RESOURCE_STATUSES = [
@@ -22,6 +23,7 @@ export const ResourceInput = z.strictObject({
   id: Id,
   labscape: Id,
   capacity: Capacity,
+  devices: Devices.optional().meta({ description: 'its accelerators; they do not change afterwards' }),
   labels: Labels.default({}),
 });
 
@@ -42,6 +44,7 @@ export const Resource = z.object({
   limit: Vector.meta({ description: 'what nothing may pass' }),
   fill: Vector.meta({ description: 'what normal placement may use' }),
   used: Vector,
+  devices: DeviceState.optional(),
   groups: z.int(),
   labels: Labels,
   epoch: z.int(),

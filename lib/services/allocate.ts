@@ -1,5 +1,5 @@
 import type { Ineligible } from '../allocation/eligibility.ts';
-import { kindOf } from '../allocation/groups.ts';
+import { arriving, heldAfter } from '../allocation/extras.ts';
 import type { PlacementRequest } from '../allocation/request.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { ProblemError } from '../errors.ts';
@@ -11,9 +11,9 @@ import { type GroupRecord, readGroup } from '../store/groups.ts';
 import { decodeResource, type ResourceRecord } from '../store/resources.ts';
 import type { QuotaSlice } from '../store/tenants.ts';
 import { add } from '../vector.ts';
-import { type AllocateRequest, type Draft, draftOf, profileOf } from './allocation-draft.ts';
+import { type AllocateRequest, type Draft, draftOf, natureOf } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
-import { membershipFor, newGroup } from './membership.ts';
+import { devicesIn, indexesOf, membershipFor, newcomer, newGroup } from './membership.ts';
 import { originOf } from './origin.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
@@ -39,7 +39,7 @@ type Attempt =
 export const allocate = async (runtime: Runtime, request: AllocateRequest): Promise<Allocated> => {
   const draft = draftOf(runtime, request);
   const startedMs = runtime.clock.monotonicMs();
-  const kind = kindOf(request.input.class, profileOf(request.input));
+  const { kind, constraints } = natureOf(draft);
   let raced = 0;
   const refused = new Set<string>();
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
@@ -56,9 +56,10 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
     }
     const wish: PlacementRequest = {
       demand: request.input.demand,
-      constraints: request.input.constraints,
+      constraints,
       purpose: 'placement',
       kind,
+      ...(draft.devices === undefined ? {} : { devices: draft.devices }),
       most: CANDIDATES_MAX,
       except: refused,
     };
@@ -118,6 +119,11 @@ const tryPlace = async (
     return { kind: 'next' };
   }
   const group = membership.kind === 'birth' ? membership.group.id : membership.group;
+  const extras = arriving(target, [newcomer(draft, membership)]);
+  if (extras === undefined) {
+    refused.add(target.id);
+    return { kind: 'next' };
+  }
   const event = nextEvent(
     entityOf.allocation(draft.tenant, draft.id),
     EMPTY_CHAIN,
@@ -126,6 +132,7 @@ const tryPlace = async (
     {
       class: draft.class,
       demand: draft.demand,
+      ...devicesIn(draft, membership),
       constraints: draft.constraints,
       group,
       born: membership.kind === 'birth',
@@ -139,6 +146,7 @@ const tryPlace = async (
     allocation,
     resource: target,
     membership,
+    extras,
     sliceCap: slice.cap,
     event,
   });
@@ -148,6 +156,7 @@ const tryPlace = async (
   runtime.quotas.took(draft.tenant, slice.index, draft.demand);
   runtime.fleet.learn({
     ...target,
+    ...heldAfter(target, extras, 'came'),
     used: add(target.used, draft.demand),
     assignmentRevision: target.assignmentRevision + 1,
     groups: membership.kind === 'birth' ? [...target.groups, { kind, group }] : target.groups,
@@ -163,6 +172,7 @@ const tryPlace = async (
         group,
         resource: target.id,
         labscape: target.labscape,
+        ...indexesOf(membership),
         running: false,
       },
     },
@@ -238,6 +248,7 @@ const waitFor = async (
     {
       class: draft.class,
       demand: draft.demand,
+      ...(draft.devices === undefined ? {} : { devices: draft.devices }),
       constraints: draft.constraints,
       group: group.id,
       born: true,

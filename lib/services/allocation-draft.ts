@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { canonicalConstraints } from '../allocation/groups.ts';
+import { canonicalConstraints, canonicalDevices, kindOf } from '../allocation/groups.ts';
 import type { AllocationInput } from '../schemas/allocation.ts';
+import { withinTenant } from '../spread.ts';
 import type { AllocationRecord } from '../store/allocations.ts';
 import type { Requester } from './origin.ts';
 import type { Runtime } from './runtime.ts';
@@ -13,8 +14,15 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 /** The allocation's id is made from the caller's Idempotency-Key, so that the same key is the same allocation. */
 export const allocationIdOf = (idempotencyKey: string): string => sha256(idempotencyKey).slice(0, KEY_LENGTH);
 
-export const profileOf = (input: Pick<AllocationInput, 'constraints'>): string =>
-  sha256(canonicalConstraints(input.constraints)).slice(0, PROFILE_LENGTH);
+/** Constraints, and the shape of the devices: members of a group share theirs. */
+export const profileOf = ({
+  constraints,
+  devices,
+}: Pick<AllocationInput, 'constraints'> & Partial<Pick<AllocationInput, 'devices'>>): string =>
+  sha256(canonicalConstraints(constraints) + (devices === undefined ? '' : canonicalDevices(devices))).slice(
+    0,
+    PROFILE_LENGTH,
+  );
 
 export interface AllocateRequest {
   readonly tenant: string;
@@ -28,6 +36,12 @@ export interface AllocateRequest {
 /** What is asked for, before it is known where it goes. */
 export type Draft = Omit<AllocationRecord, 'group' | 'slice' | 'chain'>;
 
+/** What its group carries: class and profile as one word, and the constraints as they bind. */
+export const natureOf = ({ tenant, class: cls, constraints: given, devices }: Draft) => {
+  const constraints = withinTenant(tenant, given);
+  return { kind: kindOf(cls, profileOf({ constraints, devices })), constraints };
+};
+
 export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
   const now = runtime.clock.now();
   const { input } = request;
@@ -37,6 +51,7 @@ export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
     state: 'active',
     class: input.class,
     demand: input.demand,
+    devices: input.devices,
     constraints: input.constraints,
     leaseUntil: input.leaseMs === undefined ? undefined : now + input.leaseMs,
     spec: input.spec,
@@ -48,6 +63,7 @@ export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
         input.leaseMs,
         input.spec,
         input.onFull,
+        ...(input.devices === undefined ? [] : [canonicalDevices(input.devices)]),
       ]),
     ),
     createdAt: now,

@@ -72,6 +72,12 @@ const pageOf = async (
   return { ...head, complete, items };
 };
 
+/** A member's slots are those of its group. */
+const devicesOf = ({ devices }: AllocationRecord, { deviceMap }: GroupRecord): Pick<Assignment, 'devices'> =>
+  devices === undefined || deviceMap === undefined
+    ? {}
+    : { devices: { indexes: [...deviceMap], milli: devices.milli } };
+
 const assignmentOf = (member: AllocationRecord, group: GroupRecord, now: number): Assignment => ({
   tenant: member.tenant,
   allocation: member.id,
@@ -79,6 +85,7 @@ const assignmentOf = (member: AllocationRecord, group: GroupRecord, now: number)
   groupEpoch: group.epoch,
   class: member.class,
   demand: member.demand,
+  ...devicesOf(member, group),
   ...(member.spec === undefined ? {} : { spec: member.spec }),
   startInMs: Math.max(0, (group.heldUntil ?? 0) - now),
 });

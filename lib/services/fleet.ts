@@ -1,3 +1,4 @@
+import type { Candidate } from '../allocation/candidate.ts';
 import { FleetIndex } from '../allocation/fleet-index.ts';
 import { STRATEGIES } from '../allocation/strategies/registry.ts';
 import type { Strategy } from '../allocation/strategy.ts';
@@ -7,10 +8,13 @@ import { allLabscapes, type LabscapeRecord } from '../store/labscapes.ts';
 import { locate, type ResourceRecord, resourcesOf } from '../store/resources.ts';
 import type { Store } from '../store/store.ts';
 
+/** A resource with what placement must know of its labscape. */
+export type FleetResource = ResourceRecord & Pick<Candidate, 'residency'>;
+
 export interface FleetSnapshot {
   readonly at: number;
   readonly labscapes: ReadonlyMap<string, LabscapeRecord>;
-  readonly resources: readonly ResourceRecord[];
+  readonly resources: readonly FleetResource[];
 }
 
 /** Refresh rule: a snapshot older than this is read anew before it is used for a decision, ms. */
@@ -29,7 +33,7 @@ export class Fleet {
   /** The resources as placement looks at them. */
   readonly index = new FleetIndex();
   readonly #strategies = new Map<StrategyName, Strategy>();
-  #resources: ResourceRecord[] = [];
+  #resources: FleetResource[] = [];
   #positions = new Map<string, number>();
   #labscapes: ReadonlyMap<string, LabscapeRecord> = new Map();
   #at = Number.NEGATIVE_INFINITY;
@@ -62,7 +66,9 @@ export class Fleet {
     // An own commit that came in while the lists were read is newer than they are.
     this.#resources = lists.flat().map((read) => {
       const known = this.seen(read.id);
-      return known !== undefined && known.assignmentRevision > read.assignmentRevision ? known : read;
+      return this.#atHome(
+        known !== undefined && known.assignmentRevision > read.assignmentRevision ? known : read,
+      );
     });
     this.#positions = new Map(this.#resources.map((r, index) => [r.id, index]));
     for (const resource of this.#resources) {
@@ -93,8 +99,9 @@ export class Fleet {
   learn(resource: ResourceRecord): void {
     const position = this.#positions.get(resource.id);
     if (position === undefined) return;
-    this.#resources[position] = resource;
-    this.index.put(resource);
+    const known = this.#atHome(resource);
+    this.#resources[position] = known;
+    this.index.put(known);
   }
 
   /** The strategy of that name, which keeps what it has learnt as long as this fleet lives. */
@@ -104,8 +111,14 @@ export class Fleet {
     return strategy;
   }
 
+  /** Most labscapes say nothing of where they keep data: then nothing is copied. */
+  #atHome(resource: FleetResource): FleetResource {
+    const residency = this.#labscapes.get(resource.labscape)?.residency;
+    return residency === resource.residency ? resource : { ...resource, residency };
+  }
+
   /** The resource as last seen. */
-  seen(id: string): ResourceRecord | undefined {
+  seen(id: string): FleetResource | undefined {
     const position = this.#positions.get(id);
     return position === undefined ? undefined : this.#resources[position];
   }

@@ -16,6 +16,7 @@ export const labscapeView = (labscape: LabscapeRecord): Labscape => ({
   ...(labscape.publicKey === undefined ? {} : { publicKey: labscape.publicKey }),
   ...(labscape.endpoint === undefined ? {} : { endpoint: labscape.endpoint }),
   weight: labscape.weight,
+  ...(labscape.residency === undefined ? {} : { residency: labscape.residency }),
   policy: labscape.policy,
   maintenance: labscape.maintenance,
   cfg: labscape.cfg,
@@ -54,6 +55,7 @@ export const joinLabscape = async (
     publicKey: input.publicKey,
     endpoint: input.endpoint,
     weight: input.weight,
+    residency: input.residency,
     policy: input.policy,
     maintenance: false,
     cfg: 1,
@@ -89,7 +91,14 @@ export const staleConfiguration = (what: string, cfg: number): ProblemError =>
 const given = <T extends object>(patch: T): Partial<T> =>
   Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Partial<T>;
 
-/** Raises not-found, stale-precondition, invalid-input. */
+const residencyStands = (id: string, residency: string): ProblemError =>
+  new ProblemError(
+    'conflict',
+    `labscape ${id} keeps its data in ${residency}, and work was placed for that: join what keeps it elsewhere under another id`,
+    { errors: [{ field: 'residency', reason: `is ${residency} and cannot be changed` }] },
+  );
+
+/** Raises not-found, stale-precondition, invalid-input, conflict (another residency). */
 export const editLabscape = async (
   runtime: Runtime,
   id: string,
@@ -99,6 +108,9 @@ export const editLabscape = async (
 ): Promise<Labscape> => {
   const before = await getLabscape(runtime, id);
   if (ifMatch !== undefined && ifMatch !== before.cfg) throw staleConfiguration(`labscape ${id}`, before.cfg);
+  const residency = patch.residency ?? before.residency;
+  if (before.residency !== undefined && residency !== before.residency)
+    throw residencyStands(id, before.residency);
   const policy = Policy.safeParse({ ...before.policy, ...given(patch.policy ?? {}) });
   if (!policy.success) {
     throw new ProblemError('invalid-input', 'the policy would not hold together', {
@@ -112,6 +124,7 @@ export const editLabscape = async (
     ...before,
     name: patch.name ?? before.name,
     weight: patch.weight ?? before.weight,
+    residency,
     maintenance: patch.maintenance ?? before.maintenance,
     policy: policy.data,
     cfg: before.cfg + 1,

@@ -1,9 +1,12 @@
 import { refusesGroup } from '../allocation/eligibility.ts';
+import { arriving, groupDevices, heldAfter, seat } from '../allocation/extras.ts';
+import { isCrowded } from '../allocation/spread.ts';
 import { entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { homeWrites } from '../store/flip-writes.ts';
 import { type GroupRecord, readGroup } from '../store/groups.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { add, dominantShare } from '../vector.ts';
+import type { FleetResource } from './fleet.ts';
 import { originOf, type Requester } from './origin.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
@@ -31,19 +34,30 @@ export const placePending = async (
     }
     const target = await readResource(runtime.store, seen.labscape, seen.id);
     if (target === undefined) continue;
+    const seated = seat(target, group);
+    const extras = seated && arriving(target, [seated]);
+    if (seated === undefined || extras === undefined) continue;
     const event = nextEvent(
       entityOf.resource(target.id),
       target.chain,
       originOf(requester, runtime.clock),
       'resource.received',
-      { moves: [{ group: group.id, from: null, to: target.id, epoch: group.epoch + 1 }] },
+      {
+        moves: [
+          {
+            ...{ group: group.id, from: null, to: target.id, epoch: group.epoch + 1 },
+            ...(seated.deviceMap === undefined ? {} : { devices: seated.deviceMap }),
+          },
+        ],
+      },
     );
     const outcome = await runtime.store.transact(
-      homeWrites(runtime.store, group, target, target[bound], event),
+      homeWrites(runtime.store, seated, target, target[bound], event, extras),
     );
     if (outcome.kind === 'done') {
       runtime.fleet.learn({
         ...target,
+        ...heldAfter(target, extras, 'came'),
         used: add(target.used, group.demand),
         groups: [...target.groups, { kind: group.kind, group: group.id }],
         chain: headOf(event),
@@ -55,22 +69,34 @@ export const placePending = async (
   return { kind: 'nowhere' };
 };
 
+interface Option {
+  readonly resource: ResourceRecord;
+  readonly share: number;
+  readonly crowded: boolean;
+}
+
+/** Where its spread key is not, then the emptier, then the smaller id. */
+const isBetter = (a: Option, b: Option): boolean => {
+  if (a.crowded !== b.crowded) return b.crowded;
+  return a.share < b.share || (a.share === b.share && a.resource.id < b.resource.id);
+};
+
 const emptiestFor = (
   group: GroupRecord,
-  resources: readonly ResourceRecord[],
+  resources: readonly FleetResource[],
   bound: Bound,
 ): ResourceRecord | undefined => {
-  let best: { resource: ResourceRecord; share: number } | undefined;
+  let best: Option | undefined;
+  const devices = groupDevices(group);
   for (const resource of resources) {
     const asBound = { ...resource, limit: resource[bound] };
-    if (
-      refusesGroup(asBound, group.demand, group.constraints, resource.used, resource.groups.length) !==
-      undefined
-    )
+    const { used, groups } = resource;
+    if (refusesGroup(asBound, group.demand, group.constraints, used, groups.length, devices) !== undefined)
       continue;
+    const crowded = isCrowded(resource, group.constraints);
     const share = dominantShare(add(resource.used, group.demand), resource[bound]);
-    if (best === undefined || share < best.share || (share === best.share && resource.id < best.resource.id))
-      best = { resource, share };
+    const one = { resource, share, crowded };
+    if (best === undefined || isBetter(one, best)) best = one;
   }
   return best?.resource;
 };

@@ -1,9 +1,11 @@
+import { type Extras, leaving, NO_EXTRAS } from '../allocation/extras.ts';
 import { entityOf, nextEvent } from '../audit/event.ts';
 import { ProblemError } from '../errors.ts';
 import type { Allocation } from '../schemas/allocation.ts';
 import { endWrites, renewWrites } from '../store/allocation-writes.ts';
 import { type AllocationRecord, readAllocation } from '../store/allocations.ts';
 import { type GroupRecord, readGroup } from '../store/groups.ts';
+import { decodeResource, readResource } from '../store/resources.ts';
 import { subtract, ZERO } from '../vector.ts';
 import { allocationView } from './allocation-view.ts';
 import { originOf, type Requester } from './origin.ts';
@@ -67,6 +69,8 @@ const tryEnd = async (
   requester: Requester,
   to: 'released' | 'expired',
 ): Promise<Allocation | 'again' | 'moving'> => {
+  const extras = await givenBack(runtime, group);
+  if (extras === undefined) return 'again';
   const event = nextEvent(
     entityOf.allocation(allocation.tenant, allocation.id),
     allocation.chain,
@@ -74,12 +78,28 @@ const tryEnd = async (
     `allocation.${to}`,
     { group: group.id, closed: group.count === 1 },
   );
-  const outcome = await runtime.store.transact(endWrites(runtime.store, { allocation, group, to, event }));
+  const outcome = await runtime.store.transact(
+    endWrites(runtime.store, { allocation, group, extras, to, event }),
+  );
   if (outcome.kind === 'done') {
     runtime.quotas.took(allocation.tenant, allocation.slice, subtract(ZERO, allocation.demand));
     return allocationView({ ...allocation, state: to, endedAt: event.at }, undefined);
   }
-  return outcome.kind === 'refused' && outcome.failed.has('resource') ? 'moving' : 'again';
+  if (outcome.kind !== 'refused' || !outcome.failed.has('resource')) return 'again';
+  // With devices the item comes along: their taken sub-slots may be what has changed.
+  const item = outcome.failed.get('resource');
+  return item === undefined || decodeResource(item).moving ? 'moving' : 'again';
+};
+
+/** What the end of one member gives back of spread keys and devices; undefined when the pictures do not fit together. */
+const givenBack = async (runtime: Runtime, group: GroupRecord): Promise<Extras | undefined> => {
+  const { resource, labscape, count, constraints } = group;
+  if (resource === undefined || labscape === undefined) return NO_EXTRAS;
+  // Its mark goes with the last member.
+  const leaver = { ...group, count: 1, constraints: count === 1 ? constraints : {} };
+  if (group.devices === undefined) return leaving({}, [leaver]);
+  const home = await readResource(runtime.store, labscape, resource);
+  return home === undefined ? undefined : leaving(home, [leaver]);
 };
 
 /** Extends a lease from now. Raises not-found, not-in-this-state, unavailable. */

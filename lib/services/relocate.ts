@@ -1,4 +1,6 @@
 import { refusesGroup } from '../allocation/eligibility.ts';
+import { arriving, groupDevices, heldAfter, leaving, seat } from '../allocation/extras.ts';
+import { isCrowded } from '../allocation/spread.ts';
 import { entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { leaseEndsAt } from '../failover/fencing.ts';
 import type { Dimension } from '../schemas/common.ts';
@@ -6,6 +8,7 @@ import { type GroupRecord, readGroups } from '../store/groups.ts';
 import { relocateWrites } from '../store/relocate-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { add, dominantShare, subtract } from '../vector.ts';
+import type { FleetResource } from './fleet.ts';
 import { originOf, type Requester } from './origin.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -32,20 +35,38 @@ export const relocate = async (
     runtime.fleet.labscape(source.labscape),
   ]);
   if (target === undefined || labscape === undefined) return undefined;
+  const seated = seat(target, choice.group);
+  const coming = seated && arriving(target, [seated]);
+  const going = leaving(source, [choice.group]);
+  if (seated === undefined || coming === undefined || going === undefined) return undefined;
+  const { deviceMap } = seated;
   const origin = originOf(requester, runtime.clock);
   const event = nextEvent(entityOf.resource(source.id), source.chain, origin, 'resource.flipped', {
     recovery,
-    moves: [{ group: choice.group.id, from: source.id, to: target.id, epoch: choice.group.epoch + 1 }],
+    moves: [
+      {
+        ...{ group: choice.group.id, from: source.id, to: target.id, epoch: choice.group.epoch + 1 },
+        ...(deviceMap === undefined ? {} : { devices: deviceMap }),
+      },
+    ],
     pending: [],
   });
   const heldUntil = leaseEndsAt(origin.at, labscape.policy.leaseMs);
   const outcome = await runtime.store.transact(
-    relocateWrites(runtime.store, { source, group: choice.group, target, recovery, heldUntil, event }),
+    relocateWrites(runtime.store, {
+      ...{ source, group: choice.group, target, deviceMap, coming, going },
+      ...{ recovery, heldUntil, event },
+    }),
   );
   if (outcome.kind !== 'done') return undefined;
-  runtime.fleet.learn({ ...target, used: add(target.used, choice.group.demand) });
+  runtime.fleet.learn({
+    ...target,
+    ...heldAfter(target, coming, 'came'),
+    used: add(target.used, choice.group.demand),
+  });
   const after: ResourceRecord = {
     ...source,
+    ...heldAfter(source, going, 'left'),
     used: subtract(source.used, choice.group.demand),
     groups: source.groups.filter((ref) => ref.group !== choice.group.id),
     chain: headOf(event),
@@ -54,11 +75,14 @@ export const relocate = async (
   return after;
 };
 
-/** The smallest group that uses the dimension, to the emptiest resource where it stays under fill. */
+/**
+ * The smallest group that uses the dimension, to the emptiest resource where it stays under fill. Nothing is moved to where
+ * its spread key is already: a resource over its fill is the lesser evil.
+ */
 const smallestThatFits = (
   source: ResourceRecord,
   groups: readonly GroupRecord[],
-  resources: readonly ResourceRecord[],
+  resources: readonly FleetResource[],
   dimension: Dimension,
 ): { group: GroupRecord; target: ResourceRecord } | undefined => {
   const movable = groups
@@ -71,9 +95,11 @@ const smallestThatFits = (
     for (const target of resources) {
       if (target.id === source.id) continue;
       const underFill = { ...target, limit: target.fill };
+      const { used, groups: held } = target;
+      const { demand, constraints } = group;
       if (
-        refusesGroup(underFill, group.demand, group.constraints, target.used, target.groups.length) !==
-        undefined
+        refusesGroup(underFill, demand, constraints, used, held.length, groupDevices(group)) !== undefined ||
+        isCrowded(target, constraints)
       )
         continue;
       const share = dominantShare(add(target.used, group.demand), target.fill);

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import type { DeviceBank } from '../allocation/devices.ts';
 import { fillOf, limitOf } from '../allocation/limits.ts';
 import { type ChainHead, EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { ProblemError } from '../errors.ts';
@@ -19,6 +20,12 @@ import type { Runtime } from './runtime.ts';
 
 const STATUS_TRIES_MAX = 5;
 
+const devicesView = ({ model, used }: DeviceBank): NonNullable<Resource['devices']> => ({
+  model,
+  count: used.length,
+  used: [...used],
+});
+
 export const resourceView = (resource: ResourceRecord, lastBeatAt?: number): Resource => ({
   id: resource.id,
   labscape: resource.labscape,
@@ -29,6 +36,7 @@ export const resourceView = (resource: ResourceRecord, lastBeatAt?: number): Res
   limit: resource.limit,
   fill: resource.fill,
   used: resource.used,
+  ...(resource.devices === undefined ? {} : { devices: devicesView(resource.devices) }),
   groups: resource.groups.length,
   labels: resource.labels,
   epoch: resource.epoch,
@@ -71,6 +79,7 @@ export const registerResource = async (
     limit,
     fill: fillOf(limit, labscape.policy.fill),
     used: ZERO,
+    devices: input.devices && { model: input.devices.model, used: Array(input.devices.count).fill(0) },
     labels: input.labels,
     epoch: 1,
     cfg: 1,

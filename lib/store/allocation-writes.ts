@@ -1,12 +1,15 @@
+import type { DeviceMap } from '../allocation/devices.ts';
+import type { Extras } from '../allocation/extras.ts';
 import { encodeGroupRef, GROUPS_BORN_MAX } from '../allocation/groups.ts';
 import type { AuditEvent } from '../schemas/audit.ts';
 import type { Vector } from '../schemas/common.ts';
 import { subtract } from '../vector.ts';
 import { type AllocationRecord, encodeAllocation, leaseEntry, TOMBSTONE_MS } from './allocations.ts';
 import { type Item, N, S, SS } from './attributes.ts';
-import { capIs, chainAt, groupsBelow } from './conditions.ts';
+import { capIs, chainAt, groupsBelow, membersBelow } from './conditions.ts';
 import { putEvent } from './events.ts';
-import { encodeGroup, type GroupRecord } from './groups.ts';
+import { comingPart, goingPart } from './extras.ts';
+import { encodeGroup, type GroupRecord, packMap } from './groups.ts';
 import { keys } from './keys.ts';
 import type { ResourceRecord } from './resources.ts';
 import type { Store } from './store.ts';
@@ -28,6 +31,8 @@ export interface Joining {
   readonly group: string;
   /** The group takes members while it is below this in every dimension. */
   readonly closeBound: Vector;
+  /** The devices that its members share, as seen, and how many members may share them. */
+  readonly devices?: { readonly map: DeviceMap; readonly membersMax: number };
 }
 export interface Birth {
   readonly kind: 'birth';
@@ -58,21 +63,31 @@ export interface PlaceInput {
   readonly allocation: AllocationRecord;
   readonly resource: ResourceRecord;
   readonly membership: Membership;
+  /** What it takes of the resource beside its demand. */
+  readonly extras: Extras;
   readonly sliceCap: Vector;
   readonly event: AuditEvent;
 }
+
+/** The group has its devices still, and they have room for one more of its members. */
+const sharing = ({ map, membersMax }: NonNullable<Joining['devices']>): readonly Condition[] => [
+  attributeEquals('devMap', packMap(map)),
+  membersBelow(membersMax),
+];
 
 /** Allocate, one transaction: allocation absent · resource healthy, as configured, under fill · group · quota · event. */
 export const placeWrites = (store: Store, input: PlaceInput): readonly Write[] => {
   const { allocation, resource, membership, event } = input;
   const { demand } = allocation;
   const table = store.tables.state;
+  const coming = comingPart(input.extras);
   const conditions: Condition[] = [
     attributeEquals('status', S('healthy')),
     attributeEquals('cfg', N(resource.cfg)),
     vectorAtMost('used', subtract(resource.fill, demand), demand),
+    ...coming.conditions,
   ];
-  const add: Item = { ...vectorDelta('used', demand), assignRev: N(1) };
+  const add: Item = { ...vectorDelta('used', demand), assignRev: N(1), ...coming.add };
   if (membership.kind === 'birth') {
     conditions.push(groupsBelow(GROUPS_BORN_MAX));
     add['groupIds'] = SS([encodeGroupRef({ kind: membership.group.kind, group: membership.group.id })]);
@@ -80,7 +95,13 @@ export const placeWrites = (store: Store, input: PlaceInput): readonly Write[] =
   return [
     tellingOld(putNew('allocation', table, encodeAllocation(allocation))),
     tellingOld(
-      updateItem('resource', { table, key: keys.resource(resource.labscape, resource.id), add, conditions }),
+      updateItem('resource', {
+        table,
+        key: keys.resource(resource.labscape, resource.id),
+        set: coming.set,
+        add,
+        conditions,
+      }),
     ),
     membership.kind === 'birth'
       ? putNew('group', table, encodeGroup(membership.group))
@@ -92,6 +113,7 @@ export const placeWrites = (store: Store, input: PlaceInput): readonly Write[] =
             attributeEquals('resource', S(resource.id)),
             attributeEquals('status', S('placed')),
             vectorBelow('dem', membership.closeBound),
+            ...(membership.devices === undefined ? [] : sharing(membership.devices)),
           ],
         }),
     quotaTaken(store, allocation.tenant, allocation.slice, demand, input.sliceCap),
@@ -113,6 +135,8 @@ export const waitWrites = (
 export interface EndInput {
   readonly allocation: AllocationRecord;
   readonly group: GroupRecord;
+  /** What it gives back to the resource beside its demand. */
+  readonly extras: Extras;
   readonly to: 'released' | 'expired';
   readonly event: AuditEvent;
 }
@@ -152,17 +176,18 @@ export const endWrites = (store: Store, input: EndInput): readonly Write[] => {
     putEvent(store, event),
   ];
   if (group.resource !== undefined && group.labscape !== undefined) {
-    writes.push(
-      updateItem('resource', {
-        table,
-        key: keys.resource(group.labscape, group.resource),
-        add: { ...vectorDelta('used', allocation.demand, -1), assignRev: N(1) },
-        ...(last
-          ? { deleteFromSet: { groupIds: SS([encodeGroupRef({ kind: group.kind, group: group.id })]) } }
-          : {}),
-        conditions: [exists('pk'), absent('moving')],
-      }),
-    );
+    const going = goingPart(input.extras);
+    const left = last ? { groupIds: SS([encodeGroupRef({ kind: group.kind, group: group.id })]) } : {};
+    const write = updateItem('resource', {
+      table,
+      key: keys.resource(group.labscape, group.resource),
+      add: { ...vectorDelta('used', allocation.demand, -1), assignRev: N(1) },
+      set: going.set,
+      deleteFromSet: { ...left, ...going.deleteFromSet },
+      conditions: [exists('pk'), absent('moving'), ...going.conditions],
+    });
+    // Two things may have failed then, and the item tells which.
+    writes.push(input.extras.bank === undefined ? write : tellingOld(write));
   }
   return writes;
 };

@@ -1,6 +1,7 @@
 import type { ChainHead } from '../audit/event.ts';
 import type { Constraints, Spec } from '../schemas/allocation.ts';
 import { CLASSES, type Class, type Vector } from '../schemas/common.ts';
+import type { DeviceDemand } from '../schemas/devices.ts';
 import {
   compact,
   ITEM_VERSION,
@@ -27,6 +28,7 @@ export interface AllocationRecord {
   readonly group: string;
   readonly class: Class;
   readonly demand: Vector;
+  readonly devices?: DeviceDemand | undefined;
   readonly constraints: Constraints;
   readonly leaseUntil: number | undefined;
   readonly spec: Spec | undefined;
@@ -45,6 +47,7 @@ const STATES = ['active', 'released', 'expired'] as const;
 
 export const decodeAllocation = versioned((item: Item): AllocationRecord => {
   const spec = optStr(item, 'spec');
+  const devices = optStr(item, 'devices');
   return {
     tenant: str(item, 'tenant'),
     id: str(item, 'id'),
@@ -52,6 +55,7 @@ export const decodeAllocation = versioned((item: Item): AllocationRecord => {
     group: str(item, 'group'),
     class: oneOf(item, 'class', CLASSES),
     demand: vectorOf(item, 'dem'),
+    devices: devices === undefined ? undefined : (JSON.parse(devices) as DeviceDemand),
     constraints: JSON.parse(str(item, 'constraints')) as Constraints,
     leaseUntil: optNum(item, 'leaseUntil'),
     spec: spec === undefined ? undefined : (JSON.parse(spec) as Spec),
@@ -80,6 +84,7 @@ export const encodeAllocation = (allocation: AllocationRecord): Item => ({
     class: S(allocation.class),
     constraints: J(allocation.constraints),
     leaseUntil: allocation.leaseUntil === undefined ? undefined : N(allocation.leaseUntil),
+    devices: allocation.devices === undefined ? undefined : J(allocation.devices),
     spec: allocation.spec === undefined ? undefined : J(allocation.spec),
     hash: S(allocation.requestHash),
     slice: N(allocation.slice),

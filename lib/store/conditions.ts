@@ -17,6 +17,13 @@ export const groupsExactly = (count: number): Condition => ({
   values: { ':groups': N(count) },
 });
 
+/** The group has fewer members than `most`. */
+export const membersBelow = (most: number): Condition => ({
+  text: '#count < :countMax',
+  names: { '#count': 'count' },
+  values: { ':countMax': N(most) },
+});
+
 /** The entity stands where the caller saw it: its next event continues that chain. The head names the whole chain. */
 export const chainAt = (chain: ChainHead): readonly Condition[] => [attributeEquals('head', S(chain.head))];
 

@@ -39,6 +39,7 @@ export const editLabscapeWrites = (
     set: {
       name: S(after.name),
       weight: N(after.weight),
+      ...(after.residency === undefined ? {} : { residency: S(after.residency) }),
       policy: J(after.policy),
       maintenance: BOOL(after.maintenance),
       cfg: N(before.cfg + 1),

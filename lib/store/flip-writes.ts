@@ -1,16 +1,19 @@
+import type { DeviceMap } from '../allocation/devices.ts';
+import type { Extras } from '../allocation/extras.ts';
 import { encodeGroupRef, GROUPS_HELD_MAX, type GroupRef } from '../allocation/groups.ts';
 import type { MovableGroup, Target } from '../failover/plan.ts';
 import type { AuditEvent } from '../schemas/audit.ts';
 import type { Class, Vector } from '../schemas/common.ts';
 import { subtract } from '../vector.ts';
-import { N, S, SS } from './attributes.ts';
+import { type Item, N, S, SS } from './attributes.ts';
 import { chainAt, groupsBelow, groupsExactly } from './conditions.ts';
 import { putEvent } from './events.ts';
-import { pendingEntry } from './groups.ts';
+import { comingPart } from './extras.ts';
+import { packMap, pendingEntry } from './groups.ts';
 import { keys } from './keys.ts';
 import type { RecoveryRecord } from './recoveries.ts';
 import { progressWrite } from './recovery-writes.ts';
-import type { ResourceRecord } from './resources.ts';
+import { packUsed, type ResourceRecord } from './resources.ts';
 import type { Store } from './store.ts';
 import {
   absent,
@@ -26,6 +29,8 @@ import { tellingOld, type Write } from './write.ts';
 export interface FlipMove {
   readonly group: MovableGroup;
   readonly to: Target;
+  /** The devices it gets there. */
+  readonly deviceMap?: DeviceMap | undefined;
   /** The owner before may still run it until then, epoch ms; absent behind a fence. */
   readonly heldUntil?: number;
 }
@@ -39,10 +44,12 @@ const groupAsSeen = (group: MovableGroup): readonly Condition[] => [
   attributeEquals('load', N(group.load)),
 ];
 
+const mapOf = (map: DeviceMap | undefined): Item => (map === undefined ? {} : { devMap: packMap(map) });
+
 export const moveWrite = (
   store: Store,
   source: string,
-  { group, to, heldUntil }: FlipMove,
+  { group, to, heldUntil, deviceMap }: FlipMove,
   recovery: string,
 ): Write =>
   updateItem(`group:${group.id}`, {
@@ -53,6 +60,7 @@ export const moveWrite = (
       ...(to.labscape === group.labscape ? {} : { lab: S(to.labscape) }),
       epoch: N(group.epoch + 1),
       recovery: S(recovery),
+      ...mapOf(deviceMap),
       ...(heldUntil === undefined ? {} : { heldUntil: N(heldUntil), heldBy: S(source) }),
     },
     ...(heldUntil === undefined && group.heldUntil !== undefined ? { remove: ['heldUntil', 'heldBy'] } : {}),
@@ -71,18 +79,21 @@ const pendWrite = (store: Store, group: MovableGroup, reason: string, recovery: 
       since: N(at),
       ...pendingEntry(group.class, at, group.id),
     },
-    remove: ['resource', 'lab', 'heldUntil', 'heldBy'],
+    remove: ['resource', 'lab', 'heldUntil', 'heldBy', ...(group.deviceMap === undefined ? [] : ['devMap'])],
     conditions: groupAsSeen(group),
   });
 
+/** What a target takes over, all together. */
+export interface Gain {
+  readonly demand: Vector;
+  readonly refs: readonly GroupRef[];
+  readonly extras: Extras;
+}
+
 /** A target takes what it gains only while healthy, configured as planned, and under its bound afterwards. */
-export const targetWrite = (
-  store: Store,
-  target: Target,
-  gain: { readonly demand: Vector; readonly refs: readonly GroupRef[] },
-  bound: Vector,
-): Write =>
-  tellingOld(
+export const targetWrite = (store: Store, target: Target, gain: Gain, bound: Vector): Write => {
+  const coming = comingPart(gain.extras);
+  return tellingOld(
     updateItem(`target:${target.id}`, {
       table: store.tables.state,
       key: keys.resource(target.labscape, target.id),
@@ -90,15 +101,19 @@ export const targetWrite = (
         ...vectorDelta('used', gain.demand),
         groupIds: SS(gain.refs.map(encodeGroupRef)),
         assignRev: N(1),
+        ...coming.add,
       },
+      set: coming.set,
       conditions: [
         attributeEquals('status', S('healthy')),
         attributeEquals('cfg', N(target.cfg)),
         vectorAtMost('used', subtract(bound, gain.demand)),
         groupsBelow(GROUPS_HELD_MAX - gain.refs.length + 1),
+        ...coming.conditions,
       ],
     }),
   );
+};
 
 export interface FlipInput {
   readonly source: ResourceRecord;
@@ -108,13 +123,16 @@ export interface FlipInput {
   readonly attempt: number;
   readonly moves: readonly FlipMove[];
   readonly unplaced: readonly { readonly group: MovableGroup; readonly reason: string }[];
-  readonly gains: ReadonlyMap<
-    string,
-    { readonly target: Target; readonly demand: Vector; readonly refs: readonly GroupRef[] }
-  >;
+  readonly gains: ReadonlyMap<string, Gain & { readonly target: Target }>;
   readonly leaving: Vector;
   readonly event: AuditEvent;
 }
+
+/** Nothing comes to a fenced resource, and every group leaves it: its devices are free. */
+const emptied = ({ devices }: ResourceRecord): Item =>
+  devices?.used.some((used) => used > 0) === true
+    ? { devUsed: packUsed({ ...devices, used: devices.used.map(() => 0) }) }
+    : {};
 
 /** The flip, one transaction: every group of the failed resource changes owner or waits; nothing in between. */
 export const flipWrites = (store: Store, input: FlipInput): readonly Write[] => {
@@ -127,10 +145,10 @@ export const flipWrites = (store: Store, input: FlipInput): readonly Write[] => 
     updateItem('source', {
       table: store.tables.state,
       key: keys.resource(source.labscape, source.id),
-      set: { rev: N(event.rev), head: S(event.hash) },
+      set: { rev: N(event.rev), head: S(event.hash), ...emptied(source) },
       add: { ...vectorDelta('used', input.leaving, -1), assignRev: N(1) },
-      // Every group leaves, as many as are counted below: the set goes with them.
-      remove: ['moving', 'groupIds'],
+      // Every group leaves, as many as are counted below: the sets go with them.
+      remove: ['moving', 'groupIds', ...(source.spread === undefined ? [] : ['spread'])],
       conditions: [
         attributeEquals('epoch', N(source.epoch)),
         attributeEquals('recovery', S(recovery.id)),
@@ -159,47 +177,55 @@ export const homeWrites = (
     readonly class: Class;
     readonly load: number;
     readonly demand: Vector;
+    readonly deviceMap?: DeviceMap | undefined;
   },
   target: ResourceRecord,
   bound: Vector,
   event: AuditEvent,
-): readonly Write[] => [
-  updateItem('group', {
-    table: store.tables.state,
-    key: keys.group(group.id),
-    set: {
-      status: S('placed'),
-      resource: S(target.id),
-      lab: S(target.labscape),
-      epoch: N(group.epoch + 1),
-      since: N(event.at),
-    },
-    remove: ['findPk', 'findSk', 'reason'],
-    conditions: [
-      attributeEquals('status', S('pending')),
-      attributeEquals('epoch', N(group.epoch)),
-      attributeEquals('load', N(group.load)),
-    ],
-  }),
-  updateItem('target', {
-    table: store.tables.state,
-    key: keys.resource(target.labscape, target.id),
-    set: { rev: N(event.rev), head: S(event.hash) },
-    add: {
-      ...vectorDelta('used', group.demand),
-      groupIds: SS([encodeGroupRef({ kind: group.kind, group: group.id })]),
-      assignRev: N(1),
-    },
-    conditions: [
-      attributeEquals('status', S('healthy')),
-      attributeEquals('cfg', N(target.cfg)),
-      vectorAtMost('used', subtract(bound, group.demand)),
-      groupsBelow(GROUPS_HELD_MAX),
-      ...chainAt(target.chain),
-    ],
-  }),
-  putEvent(store, event),
-];
+  extras: Extras,
+): readonly Write[] => {
+  const coming = comingPart(extras);
+  return [
+    updateItem('group', {
+      table: store.tables.state,
+      key: keys.group(group.id),
+      set: {
+        status: S('placed'),
+        resource: S(target.id),
+        lab: S(target.labscape),
+        epoch: N(group.epoch + 1),
+        since: N(event.at),
+        ...mapOf(group.deviceMap),
+      },
+      remove: ['findPk', 'findSk', 'reason'],
+      conditions: [
+        attributeEquals('status', S('pending')),
+        attributeEquals('epoch', N(group.epoch)),
+        attributeEquals('load', N(group.load)),
+      ],
+    }),
+    updateItem('target', {
+      table: store.tables.state,
+      key: keys.resource(target.labscape, target.id),
+      set: { rev: N(event.rev), head: S(event.hash), ...coming.set },
+      add: {
+        ...vectorDelta('used', group.demand),
+        groupIds: SS([encodeGroupRef({ kind: group.kind, group: group.id })]),
+        assignRev: N(1),
+        ...coming.add,
+      },
+      conditions: [
+        attributeEquals('status', S('healthy')),
+        attributeEquals('cfg', N(target.cfg)),
+        vectorAtMost('used', subtract(bound, group.demand)),
+        groupsBelow(GROUPS_HELD_MAX),
+        ...chainAt(target.chain),
+        ...coming.conditions,
+      ],
+    }),
+    putEvent(store, event),
+  ];
+};
 
 /** Releases are told to wait, so that the flip's picture of the groups stays true. */
 export const movingWrite = (store: Store, resource: ResourceRecord): Write =>

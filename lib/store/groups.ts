@@ -1,5 +1,7 @@
+import type { DeviceMap } from '../allocation/devices.ts';
 import type { Constraints } from '../schemas/allocation.ts';
 import { CLASSES, type Class, type Vector } from '../schemas/common.ts';
+import type { DeviceDemand } from '../schemas/devices.ts';
 import {
   compact,
   ITEM_VERSION,
@@ -34,6 +36,10 @@ export interface GroupRecord {
   /** Class and constraint profile, see allocation/groups.ts. */
   readonly kind: string;
   readonly constraints: Constraints;
+  /** What each member asks for; members share the group's devices. */
+  readonly devices?: DeviceDemand | undefined;
+  /** The devices it has of its owner, one for each slot of a member; absent while pending. */
+  readonly deviceMap?: DeviceMap | undefined;
   readonly demand: Vector;
   readonly count: number;
   /** +1 at each allocate or release: what a flip compares. */
@@ -52,13 +58,21 @@ export interface GroupRecord {
 }
 
 /** What a group is born with, and never changes: one attribute, since the engine pays for each at every write. */
-type Nature = Pick<GroupRecord, 'class' | 'kind' | 'constraints'>;
+type Nature = Pick<GroupRecord, 'class' | 'kind' | 'constraints' | 'devices'>;
 
-const packNature = ({ class: cls, kind, constraints }: Nature): Item[string] => J([cls, kind, constraints]);
+const packNature = ({ class: cls, kind, constraints, devices }: Nature): Item[string] =>
+  J([cls, kind, constraints, ...(devices === undefined ? [] : [devices])]);
+
+export const packMap = (map: DeviceMap): Item[string] => S(map.join(','));
 
 const unpackNature = (item: Item): Nature => {
-  const [cls, kind, constraints] = JSON.parse(str(item, 'nature')) as readonly [Class, string, Constraints];
-  return { class: cls, kind, constraints };
+  const [cls, kind, constraints, devices] = JSON.parse(str(item, 'nature')) as readonly [
+    Class,
+    string,
+    Constraints,
+    DeviceDemand?,
+  ];
+  return { class: cls, kind, constraints, devices };
 };
 
 export const decodeGroup = versioned(
@@ -69,6 +83,7 @@ export const decodeGroup = versioned(
     epoch: num(item, 'epoch'),
     status: oneOf(item, 'status', GROUP_STATUSES),
     ...unpackNature(item),
+    deviceMap: optStr(item, 'devMap')?.split(',').map(Number),
     demand: vectorOf(item, 'dem'),
     count: num(item, 'count'),
     load: num(item, 'load'),
@@ -97,6 +112,7 @@ export const encodeGroup = (group: GroupRecord): Item => ({
     epoch: N(group.epoch),
     status: S(group.status),
     nature: packNature(group),
+    devMap: group.deviceMap === undefined ? undefined : packMap(group.deviceMap),
     count: N(group.count),
     load: N(group.load),
     runEpoch: N(group.runningEpoch),

@@ -25,6 +25,8 @@ export interface LabscapeRecord {
   readonly publicKey: string | undefined;
   readonly endpoint: string | undefined;
   readonly weight: number;
+  /** Where it keeps data; once given it never changes, so that no picture of it is too old. */
+  readonly residency?: string | undefined;
   readonly policy: Policy;
   readonly maintenance: boolean;
   readonly cfg: number;
@@ -41,6 +43,7 @@ export const decodeLabscape = versioned(
     publicKey: optStr(item, 'publicKey'),
     endpoint: optStr(item, 'endpoint'),
     weight: num(item, 'weight'),
+    residency: optStr(item, 'residency'),
     policy: JSON.parse(str(item, 'policy')) as Policy,
     maintenance: bool(item, 'maintenance'),
     cfg: num(item, 'cfg'),
@@ -60,6 +63,7 @@ export const encodeLabscape = (labscape: LabscapeRecord): Item => ({
     publicKey: labscape.publicKey === undefined ? undefined : S(labscape.publicKey),
     endpoint: labscape.endpoint === undefined ? undefined : S(labscape.endpoint),
     weight: N(labscape.weight),
+    residency: labscape.residency === undefined ? undefined : S(labscape.residency),
     policy: J(labscape.policy),
     maintenance: BOOL(labscape.maintenance),
     cfg: N(labscape.cfg),

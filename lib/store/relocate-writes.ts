@@ -1,8 +1,11 @@
+import type { DeviceMap } from '../allocation/devices.ts';
+import type { Extras } from '../allocation/extras.ts';
 import { encodeGroupRef } from '../allocation/groups.ts';
 import type { AuditEvent } from '../schemas/audit.ts';
 import { N, S, SS } from './attributes.ts';
 import { chainAt } from './conditions.ts';
 import { putEvent } from './events.ts';
+import { goingPart } from './extras.ts';
 import { moveWrite, targetWrite } from './flip-writes.ts';
 import type { GroupRecord } from './groups.ts';
 import { keys } from './keys.ts';
@@ -15,6 +18,10 @@ export interface RelocateInput {
   readonly source: ResourceRecord;
   readonly group: GroupRecord;
   readonly target: ResourceRecord;
+  /** The devices it gets there, and what it brings and takes along beside its demand. */
+  readonly deviceMap: DeviceMap | undefined;
+  readonly coming: Extras;
+  readonly going: Extras;
   readonly recovery: string;
   /** The old owner may still run it until then, epoch ms. */
   readonly heldUntil: number;
@@ -23,19 +30,25 @@ export interface RelocateInput {
 
 /** One group from one live resource to another, under the fill of the new one. */
 export const relocateWrites = (store: Store, input: RelocateInput): readonly Write[] => {
-  const { source, group, event } = input;
+  const { source, group, event, deviceMap, heldUntil } = input;
+  const going = goingPart(input.going);
   const target = { ...input.target, held: input.target.groups.length };
   const ref = { kind: group.kind, group: group.id };
   return [
-    moveWrite(store, source.id, { group, to: target, heldUntil: input.heldUntil }, input.recovery),
-    targetWrite(store, target, { demand: group.demand, refs: [ref] }, input.target.fill),
+    moveWrite(store, source.id, { group, to: target, heldUntil, deviceMap }, input.recovery),
+    targetWrite(
+      store,
+      target,
+      { demand: group.demand, refs: [ref], extras: input.coming },
+      input.target.fill,
+    ),
     updateItem('source', {
       table: store.tables.state,
       key: keys.resource(source.labscape, source.id),
-      set: { rev: N(event.rev), head: S(event.hash) },
+      set: { rev: N(event.rev), head: S(event.hash), ...going.set },
       add: { ...vectorDelta('used', group.demand, -1), assignRev: N(1) },
-      deleteFromSet: { groupIds: SS([encodeGroupRef(ref)]) },
-      conditions: [absent('recovery'), ...chainAt(source.chain)],
+      deleteFromSet: { groupIds: SS([encodeGroupRef(ref)]), ...going.deleteFromSet },
+      conditions: [absent('recovery'), ...chainAt(source.chain), ...going.conditions],
     }),
     putEvent(store, event),
   ];

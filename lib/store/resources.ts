@@ -1,3 +1,4 @@
+import type { DeviceBank } from '../allocation/devices.ts';
 import { decodeGroupRef, encodeGroupRef, type GroupRef } from '../allocation/groups.ts';
 import type { ChainHead } from '../audit/event.ts';
 import { DIMENSIONS, type Labels, type Vector } from '../schemas/common.ts';
@@ -34,6 +35,9 @@ export interface ResourceRecord {
   readonly limit: Vector;
   readonly fill: Vector;
   readonly used: Vector;
+  readonly devices?: DeviceBank | undefined;
+  /** Marks of the groups that are to be apart, see allocation/spread.ts. */
+  readonly spread?: readonly string[] | undefined;
   readonly labels: Labels;
   /** Fencing token: +1 at every change of owner of what runs here. */
   readonly epoch: number;
@@ -58,25 +62,45 @@ export interface ResourceRecord {
 }
 
 type Profile = Pick<ResourceRecord, 'capacity' | 'limit' | 'fill' | 'labels'>;
+type PackedProfile = readonly [PackedVector, PackedVector, PackedVector, Labels, string?];
 type PackedVector = readonly number[];
 
 /**
- * Capacity, limit, fill and labels as one attribute: no condition looks into them (`cfg` tells when they change), and the
- * engine pays for each attribute of an item at every write.
+ * Capacity, limit, fill, labels and the model of the devices, if there are any, as one attribute: no condition looks into
+ * them (`cfg` tells when they change), and the engine pays for each attribute of an item at every write.
  */
-export const packProfile = ({ capacity, limit, fill, labels }: Profile): Item[string] =>
-  J([...[capacity, limit, fill].map((vector) => DIMENSIONS.map((dimension) => vector[dimension])), labels]);
+export const packProfile = ({
+  capacity,
+  limit,
+  fill,
+  labels,
+  devices,
+}: Profile & Pick<ResourceRecord, 'devices'>): Item[string] =>
+  J([
+    ...[capacity, limit, fill].map((vector) => DIMENSIONS.map((dimension) => vector[dimension])),
+    labels,
+    ...(devices === undefined ? [] : [devices.model]),
+  ]);
 
-const unpackProfile = (item: Item): Profile => {
-  const [capacity, limit, fill, labels] = JSON.parse(str(item, 'profile')) as readonly [
-    PackedVector,
-    PackedVector,
-    PackedVector,
-    Labels,
-  ];
+/** Sub-slots taken, by device: changed as a whole, under the condition that it is as it was seen. */
+export const packUsed = ({ used }: DeviceBank): Item[string] => S(used.join(','));
+
+const bankOf = (item: Item, model: string): DeviceBank => ({
+  model,
+  used: str(item, 'devUsed').split(',').map(Number),
+});
+
+const unpackProfile = (item: Item): Profile & Pick<ResourceRecord, 'devices'> => {
+  const [capacity, limit, fill, labels, model] = JSON.parse(str(item, 'profile')) as PackedProfile;
   const vector = (packed: PackedVector): Vector =>
     mapVector((dimension) => packed[DIMENSIONS.indexOf(dimension)] ?? Number.NaN);
-  return { capacity: vector(capacity), limit: vector(limit), fill: vector(fill), labels };
+  return {
+    capacity: vector(capacity),
+    limit: vector(limit),
+    fill: vector(fill),
+    labels,
+    devices: model === undefined ? undefined : bankOf(item, model),
+  };
 };
 
 export const decodeResource = versioned(
@@ -87,6 +111,7 @@ export const decodeResource = versioned(
     statusReason: str(item, 'statusReason'),
     ...unpackProfile(item),
     used: vectorOf(item, 'used'),
+    spread: item['spread']?.SS,
     epoch: num(item, 'epoch'),
     cfg: num(item, 'cfg'),
     chain: { rev: num(item, 'rev'), head: str(item, 'head') },
@@ -117,6 +142,7 @@ export const encodeResource = (resource: ResourceRecord): Item => ({
     attempt: N(resource.attempt),
     ackEpoch: N(resource.acknowledgedEpoch),
     profile: packProfile(resource),
+    devUsed: resource.devices === undefined ? undefined : packUsed(resource.devices),
     groupIds: resource.groups.length === 0 ? undefined : { SS: resource.groups.map(encodeGroupRef) },
   }),
   ...vectorAttributes('used', resource.used),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
+import { NO_EXTRAS } from '../../lib/allocation/extras.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../lib/audit/event.ts';
 import { type Membership, placeWrites } from '../../lib/store/allocation-writes.ts';
 import type { AllocationRecord } from '../../lib/store/allocations.ts';
@@ -132,8 +133,13 @@ const bareWrites = async (bench: Bench, bare: BareTable): Promise<(round: number
             group: { ...emptyGroup, id: group, resource: resource.id, labscape: LABSCAPE, demand },
           }
         : { kind: 'join', group, closeBound: vector(1_000_000_000) };
-    return placeWrites(store, { allocation, resource, membership, sliceCap: slice.cap, event }).map(
-      (write) => write.item,
-    );
+    return placeWrites(store, {
+      allocation,
+      resource,
+      membership,
+      extras: NO_EXTRAS,
+      sliceCap: slice.cap,
+      event,
+    }).map((write) => write.item);
   };
 };

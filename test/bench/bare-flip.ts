@@ -1,4 +1,5 @@
 import { BatchWriteItemCommand } from '@aws-sdk/client-dynamodb';
+import { NO_EXTRAS } from '../../lib/allocation/extras.ts';
 import { entityOf, nextEvent } from '../../lib/audit/event.ts';
 import type { Target } from '../../lib/failover/plan.ts';
 import type { Item } from '../../lib/store/attributes.ts';
@@ -39,7 +40,8 @@ export const bareFlip = (bench: Bench, groupCount: number, targetCount: number):
     targets.map((target, index) => {
       const taken = groups.filter((_, at) => at % targetCount === index);
       const refs = taken.map(({ kind, id }) => ({ kind, group: id }));
-      const gain = { target: targetOf(targets, index), demand: sum(taken.map((g) => g.demand)), refs };
+      const demand = sum(taken.map((g) => g.demand));
+      const gain = { target: targetOf(targets, index), demand, refs, extras: NO_EXTRAS };
       return [target.id, gain] as const;
     }),
   );

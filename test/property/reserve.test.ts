@@ -76,7 +76,7 @@ const HELD_MAX = 6;
 type Resource = ReserveResource;
 
 const target = ({ id, limit, used, held }: Resource): Target => ({
-  ...{ id, labscape: 'lab', status: 'healthy', cfg: 1, limit, used, held },
+  ...{ id, labscape: 'lab', status: 'healthy', cfg: 1, limit, used, groups: new Array(held).fill('group') },
 });
 
 /** The planner that recoveries use, with nothing but room to look at. */

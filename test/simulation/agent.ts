@@ -81,8 +81,11 @@ export class SimulatedAgent {
       if (host === undefined || !host.alive) continue;
       // An answer that overtook a newer one must not take its lease back.
       if (entry.epoch < host.epoch) continue;
-      if (entry.leased) this.#lease(host, sentAt + answer.leaseMs);
-      else {
+      if (entry.leased) {
+        // As lib/agent does: with a new lease everything is asked for anew, for its list was of a time without.
+        if (host.leaseUntil === 0) host.revision = -1;
+        this.#lease(host, sentAt + answer.leaseMs);
+      } else {
         host.leaseUntil = 0;
         host.stopAll();
         this.#deps.onRunning();

@@ -43,7 +43,7 @@ const differ = (what: string, rebuilt: readonly Plain[], seen: readonly Plain[])
 
 const resourceFaults = (state: State, folded: FoldedState): readonly string[] => [
   ...differ('the list of resources', [...folded.resources.keys()].sort(), [...state.resources.keys()].sort()),
-  ...[...state.resources.values()].flatMap(({ id, status, epoch, used, groups }) => {
+  ...[...state.resources.values()].flatMap(({ id, status, epoch, used, groups, spread = [], devices }) => {
     const rebuilt = folded.resources.get(id);
     if (rebuilt === undefined) return [`no event speaks of resource ${id}`];
     const own = groups.map(({ group }) => group).sort();
@@ -53,6 +53,8 @@ const resourceFaults = (state: State, folded: FoldedState): readonly string[] =>
         [rebuilt.status, rebuilt.epoch, ...[...rebuilt.groups].sort()],
         [status, epoch, ...own],
       ),
+      ...differ(`spread of resource ${id}`, rebuilt.spread, [...spread].sort()),
+      ...differ(`devices of resource ${id}`, rebuilt.devices?.used ?? [], devices?.used ?? []),
       ...(equals(rebuilt.used, used) ? [] : [`resource ${id}: used is not what its events add up to`]),
     ];
   }),
@@ -60,7 +62,7 @@ const resourceFaults = (state: State, folded: FoldedState): readonly string[] =>
 
 const groupFaults = (state: State, folded: FoldedState): readonly string[] => [
   ...differ('the list of groups', [...folded.groups.keys()].sort(), [...state.groups.keys()].sort()),
-  ...[...state.groups.values()].flatMap(({ id, status, epoch, resource, count, demand }) => {
+  ...[...state.groups.values()].flatMap(({ id, status, epoch, resource, count, demand, deviceMap }) => {
     const rebuilt = folded.groups.get(id);
     if (rebuilt === undefined) return [];
     // A closed group keeps its last owner's name, and has none.
@@ -71,6 +73,9 @@ const groupFaults = (state: State, folded: FoldedState): readonly string[] => [
         [rebuilt.status, rebuilt.epoch, rebuilt.resource, rebuilt.count],
         [status, epoch, owner, count],
       ),
+      ...(status === 'closed'
+        ? []
+        : differ(`devices of group ${id}`, rebuilt.deviceMap ?? [], deviceMap ?? [])),
       ...(equals(rebuilt.demand, demand) ? [] : [`group ${id}: its demand is not what its events add up to`]),
     ];
   }),

@@ -1,3 +1,4 @@
+import { extrasFaults } from '../../lib/allocation/extras.ts';
 import { isEnded } from '../../lib/failover/recovery-status.ts';
 import { PHASES } from '../../lib/schemas/recovery.ts';
 import { equals, firstOver, sum, within } from '../../lib/vector.ts';
@@ -20,6 +21,7 @@ const CHECKS: readonly (readonly [invariant: number, check: Check])[] = [
   [1, (_, { groups }) => first(groups, oneOwnerPerEpoch)],
   [2, membersCounted],
   [3, sumsHold],
+  [3, extrasHold],
   [3, limitsHold],
   [4, fencedTakesNothing],
   [5, oneRecoveryEach],
@@ -95,6 +97,21 @@ function sumsHold(state: State, changes: Changes): string | undefined {
     if (!equals(slice.used, sum(own.map((a) => a.demand)))) return `quota ${key} does not add up`;
   }
   return undefined;
+}
+
+/** A resource's spread keys and devices are those of its groups: no hard key twice, no device given away twice. */
+function extrasHold(state: State, { groups, resources }: Changes): string | undefined {
+  const touched = new Set([
+    ...resources.map(({ after }) => after.id),
+    ...groups.flatMap(({ before, after }) => [before?.resource, after.resource]),
+  ]);
+  return first([...touched], (id) => {
+    const resource = state.resources.get(id ?? '');
+    if (resource === undefined) return undefined;
+    const own = [...state.groups.values()].filter((g) => g.resource === id && g.status === 'placed');
+    const [fault] = extrasFaults(resource, own);
+    return fault === undefined ? undefined : `resource ${id}: ${fault}`;
+  });
 }
 
 /** Never over the limit by a write that adds; never over the fill by placement. */
@@ -173,7 +190,8 @@ function changesAreAudited(_: State, changes: Changes): string | undefined {
       before.status !== after.status ||
       before.epoch !== after.epoch ||
       before.cfg !== after.cfg ||
-      !equals(before.used, after.used)
+      !equals(before.used, after.used) ||
+      JSON.stringify([before.spread, before.devices]) !== JSON.stringify([after.spread, after.devices])
         ? `resource ${after.id} changes without an event`
         : undefined,
     ) ??

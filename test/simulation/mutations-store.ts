@@ -1,5 +1,5 @@
 import { N } from '../../lib/store/attributes.ts';
-import { changeOf, dropConditions, editing, raiseBound, type Writes } from './mutation-wire.ts';
+import { changeOf, dropChanges, dropConditions, editing, raiseBound, type Writes } from './mutation-wire.ts';
 import type { Mutation } from './mutations.ts';
 
 const DIMENSIONS = ['P', 'M', 'S', 'N'] as const;
@@ -94,6 +94,41 @@ export const STORE_MUTATIONS: readonly Mutation[] = [
       request: editing((writes) => {
         if (has(writes, 'allocation.placed', 'resource.received'))
           for (const resource of ofKind(writes, 'RES#')) dropConditions(resource, 'status');
+      }),
+    }),
+  },
+  {
+    // Two functions place on pictures of the same second.
+    name: 'devices taken whatever was seen',
+    invariant: 3,
+    faultFactor: 1,
+    mutate: () => ({
+      request: editing((writes) => {
+        for (const resource of ofKind(writes, 'RES#')) dropConditions(resource, 'devUsed');
+      }),
+    }),
+  },
+  {
+    name: 'devices not given back',
+    invariant: 3,
+    faultFactor: 1,
+    mutate: () => ({
+      request: editing((writes) => {
+        if (!has(writes, 'allocation.released')) return;
+        for (const resource of ofKind(writes, 'RES#')) {
+          dropConditions(resource, 'devUsed');
+          dropChanges(resource, 'devUsed');
+        }
+      }),
+    }),
+  },
+  {
+    name: 'hard spread key not asked for',
+    invariant: 3,
+    faultFactor: 1,
+    mutate: () => ({
+      request: editing((writes) => {
+        for (const resource of ofKind(writes, 'RES#')) dropConditions(resource, 'spread');
       }),
     }),
   },

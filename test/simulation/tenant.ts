@@ -17,6 +17,11 @@ const DEMAND_MAX = 900;
 /** Of a demand that shares its group with others, and how many are. */
 const DEMAND_SMALL = 60;
 const SMALL = 0.75;
+/** Demands that ask for devices, and those with a spread key. */
+const DEVICES = 0.2;
+const DEVICE_SHARES = [300, 500, 1_000] as const;
+const SPREAD = 0.2;
+const SPREAD_KEYS = ['front', 'back'] as const;
 /** Thoughts that only look, at what is its own or somebody else's. */
 const LOOKS = 0.15;
 const LEASE_MS = 60_000;
@@ -115,19 +120,30 @@ export class SimulatedTenant {
   }
 
   #ask(): void {
-    this.#count += 1;
-    const key = `${this.id}-${this.#count}`;
     const most = this.#chance.happens(SMALL) ? DEMAND_SMALL : DEMAND_MAX;
     const size = (): number => 1 + this.#chance.below(most);
     const demand = { processing: size(), memory: size(), storage: size(), network: size() };
+    const devices = this.#chance.happens(DEVICES)
+      ? { devices: { count: 1 + this.#chance.below(2), milli: this.#chance.pick(DEVICE_SHARES) } }
+      : {};
+    const spread = { key: this.#chance.pick(SPREAD_KEYS), hard: this.#chance.happens(0.5) };
+    const apart = this.#chance.happens(SPREAD);
+    const constraints = apart ? { constraints: { spread } } : {};
     const wait = this.#chance.happens(0.2) ? { onFull: 'wait' } : {};
     const body = {
       demand,
       class: this.#chance.happens(0.7) ? 'normal' : this.#chance.pick(CLASSES),
+      ...devices,
+      ...constraints,
       ...wait,
     };
-    this.ledger.set(key, 'asked');
-    void this.#try(key, body);
+    // What must be apart comes in twos, at once.
+    for (let more = apart && spread.hard ? 2 : 1; more > 0; more -= 1) {
+      this.#count += 1;
+      const key = `${this.id}-${this.#count}`;
+      this.ledger.set(key, 'asked');
+      void this.#try(key, body);
+    }
   }
 
   async #try(key: string, body: unknown, again = false): Promise<void> {

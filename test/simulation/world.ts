@@ -26,6 +26,7 @@ const LATE_MS = 5_000;
 const CAPACITY = 10_000;
 /** So little that the fleet fills up. */
 const CAPACITY_TIGHT = 1_500;
+const DEVICES = { model: 'sim', count: 3 };
 const LABSCAPES = 3;
 const RESOURCES_EACH = 2;
 const TENANTS = 2;
@@ -157,7 +158,7 @@ export class World {
     const each = this.#fromTheStart('tightCapacity') ? CAPACITY_TIGHT : CAPACITY;
     const capacity = { processing: each, memory: each, storage: each, network: each };
     for (const { id, labscape } of this.hosts) {
-      then(this.operator('registerResource', {}, { id, labscape, capacity }));
+      then(this.operator('registerResource', {}, { id, labscape, capacity, devices: DEVICES }));
     }
     for (const [index, { id }] of this.tenants.entries()) {
       const small = index === 0 && this.#fromTheStart('fullQuota');

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import type { Allocation } from '../../schemas/allocation.ts';
+import type { Allocation, Constraints } from '../../schemas/allocation.ts';
 import { CLASSES, DIMENSIONS } from '../../schemas/common.ts';
 import { type Context, defineCommand, EXIT, flag, positional, UsageError } from '../command.ts';
-import { ago, demand, duration } from '../format.ts';
+import { ago, demand, deviceDemand, duration } from '../format.ts';
 import { paintStatus } from '../paint.ts';
 import { table } from '../table.ts';
 
@@ -15,9 +15,28 @@ const STATE_BY_HTTP_STATUS: Readonly<Record<number, string>> = {
 };
 
 function sentence(allocation: One, said: string): string {
-  const { id, resource, labscape, reason } = allocation;
-  const where = resource === undefined ? '' : ` on ${resource}${labscape ? ` in ${labscape}` : ''}`;
+  const { id, resource, labscape, deviceIndexes, reason } = allocation;
+  const at = labscape ? ` in ${labscape}` : '';
+  const on = deviceIndexes ? `, devices ${deviceIndexes.join(', ')}` : '';
+  const where = resource === undefined ? '' : ` on ${resource}${at}${on}`;
   return `${id} ${said}${where}${reason ? `: ${reason}` : ''}`;
+}
+
+/** Only what was said: an empty profile is everybody's. */
+function constraintsOf(flags: {
+  labscape?: string[] | undefined;
+  residency?: string[] | undefined;
+  spread?: { key: string; hard: boolean } | undefined;
+}): { constraints?: z.input<typeof Constraints> } {
+  const { labscape: labscapes, residency, spread } = flags;
+  if (labscapes === undefined && residency === undefined && spread === undefined) return {};
+  return {
+    constraints: {
+      ...(labscapes !== undefined && { labscapes }),
+      ...(residency !== undefined && { residency }),
+      ...(spread !== undefined && { spread }),
+    },
+  };
 }
 
 const whole = flag.whole.default(0);
@@ -25,7 +44,7 @@ const whole = flag.whole.default(0);
 export const allocate = defineCommand({
   name: 'allocate',
   usage:
-    '--processing mvCPU --memory MiB --storage GiB --network Mbit/s [--tenant T] [--class C] [--lease 2h] [--key K] [--on-full wait] [--labscape L,…] [-- command…]',
+    '--processing mvCPU --memory MiB --storage GiB --network Mbit/s [--tenant T] [--class C] [--lease 2h] [--key K] [--on-full wait] [--labscape L,…] [--residency R,…] [--spread KEY[!]] [--devices COUNTxMILLI@MODEL,…] [-- command…]',
   summary: 'place a demand; what follows -- is what its agent shall run',
   takesRest: true,
   flags: z.strictObject({
@@ -39,9 +58,12 @@ export const allocate = defineCommand({
     key: flag.text.optional(),
     'on-full': flag.oneOf(['refuse', 'wait']).optional(),
     labscape: flag.list.optional(),
+    residency: flag.list.optional(),
+    spread: flag.spread.optional(),
+    devices: flag.devices.optional(),
   }),
   run: async (context, { flags, rest }) => {
-    const { processing, memory, storage, network, tenant, lease: leaseMs, labscape: labscapes } = flags;
+    const { processing, memory, storage, network, tenant, devices, lease: leaseMs } = flags;
     const asked = { processing, memory, storage, network };
     if (DIMENSIONS.every((dimension) => asked[dimension] === 0)) {
       throw new UsageError('ask for something: --processing, --memory, --storage or --network');
@@ -53,7 +75,8 @@ export const allocate = defineCommand({
         ...(tenant !== undefined && { tenant }),
         ...(flags.class !== undefined && { class: flags.class }),
         ...(leaseMs !== undefined && { leaseMs }),
-        ...(labscapes !== undefined && { constraints: { labscapes } }),
+        ...(devices !== undefined && { devices }),
+        ...constraintsOf(flags),
         ...(flags['on-full'] !== undefined && { onFull: flags['on-full'] }),
         ...(rest.length > 0 && { spec: { command: [...rest] } }),
       },
@@ -110,7 +133,7 @@ function render(all: readonly One[], context: Context): string {
     one.class,
     one.resource ?? '-',
     one.running === undefined ? '-' : one.running ? 'yes' : context.paint('yellow', 'not yet'),
-    demand(one.demand),
+    [demand(one.demand), deviceDemand(one.devices)].filter((part) => part !== '').join(', '),
     ago(one.createdAt, nowMs),
     one.leaseUntil === undefined ? '-' : duration(Math.max(0, one.leaseUntil - nowMs)),
     one.reason ?? '',

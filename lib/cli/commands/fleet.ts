@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Labscape } from '../../schemas/labscape.ts';
 import type { Resource } from '../../schemas/resource.ts';
 import { defineCommand, EXIT, flag, positional } from '../command.ts';
-import { demand, duration } from '../format.ts';
+import { demand, deviceState, duration } from '../format.ts';
 import { paintStatus } from '../paint.ts';
 import { table } from '../table.ts';
 import { followRecovery } from './recovery-watch.ts';
@@ -16,11 +16,27 @@ export const labscapes = defineCommand({
     const all: z.output<typeof Labscape>[] = [];
     for await (const one of context.client.pages('listLabscapes')) all.push(one);
     context.show(all, () => {
-      const rows = all.map(({ id, name, maintenance, policy, protocolVersion, weight }) => [
+      const rows = all.map(({ id, name, maintenance, policy, protocolVersion, weight, residency }) => [
         ...[id, name, maintenance ? 'maintenance' : policy.mode, policy.fencing],
-        ...[duration(policy.beatMs), duration(policy.leaseMs), protocolVersion, String(weight)],
+        ...[
+          duration(policy.beatMs),
+          duration(policy.leaseMs),
+          protocolVersion,
+          String(weight),
+          residency ?? '-',
+        ],
       ]);
-      const titles = ['LABSCAPE', 'NAME', 'MODE', 'FENCING', 'BEAT', 'LEASE', 'PROTOCOL', 'WEIGHT'];
+      const titles = [
+        'LABSCAPE',
+        'NAME',
+        'MODE',
+        'FENCING',
+        'BEAT',
+        'LEASE',
+        'PROTOCOL',
+        'WEIGHT',
+        'RESIDENCY',
+      ];
       const columns = titles.map((title) => ({ title }));
       return rows.length === 0 ? 'No labscape has joined yet.' : table(columns, rows);
     });
@@ -38,19 +54,56 @@ export const resources = defineCommand({
     const input = labscape === undefined ? {} : { query: { labscape } };
     for await (const one of context.client.pages('listResources', input)) all.push(one);
     context.show(all, () => {
-      const rows = all.map(({ id, labscape: home, status, capacity, used, labels, statusReason }) => [
-        ...[id, home, paintStatus(context.paint, status), demand(capacity), demand(used) || '-'],
-        ...[
-          Object.entries(labels)
-            .map((pair) => pair.join('='))
-            .join(' ') || '-',
-          statusReason,
+      const rows = all.map(
+        ({ id, labscape: home, status, capacity, used, devices, labels, statusReason }) => [
+          ...[
+            id,
+            home,
+            paintStatus(context.paint, status),
+            demand(capacity),
+            demand(used) || '-',
+            deviceState(devices),
+          ],
+          ...[
+            Object.entries(labels)
+              .map((pair) => pair.join('='))
+              .join(' ') || '-',
+            statusReason,
+          ],
         ],
-      ]);
-      const titles = ['RESOURCE', 'LABSCAPE', 'STATUS', 'CAPACITY', 'USED', 'LABELS', 'WHY'];
+      );
+      const titles = ['RESOURCE', 'LABSCAPE', 'STATUS', 'CAPACITY', 'USED', 'DEVICES', 'LABELS', 'WHY'];
       const columns = titles.map((title) => ({ title }));
       return rows.length === 0 ? 'No resources.' : table(columns, rows, (text) => context.paint('dim', text));
     });
+    return EXIT.done;
+  },
+});
+
+const amount = flag.whole;
+
+export const register = defineCommand({
+  name: 'register',
+  usage:
+    'RESOURCE --labscape L --processing mvCPU --memory MiB --storage GiB --network Mbit/s [--devices MODELxCOUNT] [--labels K=V,…]',
+  summary: 'register a resource with its capacity and devices',
+  positionals: { min: 1, max: 1 },
+  flags: z.strictObject({
+    labscape: flag.text,
+    ...{ processing: amount, memory: amount, storage: amount, network: amount },
+    devices: flag.bank.optional(),
+    labels: flag.labels.optional(),
+  }),
+  run: async (context, invocation) => {
+    const { labscape, devices, labels, ...capacity } = invocation.flags;
+    const resource = await context.client.call('registerResource', {
+      body: {
+        ...{ id: positional(invocation, 0), labscape, capacity },
+        ...(devices !== undefined && { devices }),
+        ...(labels !== undefined && { labels }),
+      },
+    });
+    context.show(resource, () => `${resource.id} is ${resource.status} in ${resource.labscape}`);
     return EXIT.done;
   },
 });

@@ -1,18 +1,11 @@
-import type { Candidate } from '../../allocation/candidate.ts';
-import { refusesGroup } from '../../allocation/eligibility.ts';
+import { heldAfter } from '../../allocation/extras.ts';
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import {
-  type FailoverPlan,
-  gainsOf,
-  type MovableGroup,
-  planFailover,
-  type Target,
-} from '../../failover/plan.ts';
+import type { FailoverPlan, MovableGroup } from '../../failover/plan.ts';
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
 import { originOf } from '../../services/origin.ts';
 import { pauseAfterRace } from '../../services/retry.ts';
 import { executionName } from '../../services/runtime.ts';
-import { type FlipMove, flipWrites, movingWrite } from '../../store/flip-writes.ts';
+import { type FlipInput, flipWrites, movingWrite } from '../../store/flip-writes.ts';
 import { type GroupRecord, readGroups } from '../../store/groups.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
 import { decodeResource, type ResourceRecord } from '../../store/resources.ts';
@@ -33,6 +26,7 @@ import {
 } from './context.ts';
 import { LostRace, Superseded } from './errors.ts';
 import { forget, recall, remember } from './memory.ts';
+import { gainsWithTargets, movesWithTargets, planMoves } from './plan-moves.ts';
 
 /** Plans that may fail on a changed picture before releases are told to wait, and after that. */
 const REPLANS_FREE = 3;
@@ -108,15 +102,22 @@ interface FlipAttempt {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
+/** A plan, and what each of its targets gains by it. */
+interface Planned {
+  readonly plan: FailoverPlan;
+  readonly gains: FlipInput['gains'];
+}
+
 /** A plan that leaves something behind is only believed on a fresh picture of the fleet. */
-const planAfresh = async ({ runtime }: PhaseContext, picture: Picture): Promise<FailoverPlan> => {
+const planAfresh = async ({ runtime }: PhaseContext, picture: Picture): Promise<Planned> => {
   const owned = picture.groups.filter((g) => g.resource === picture.source.id && g.status === 'placed');
-  const plan = async (ageMaxMs: number): Promise<FailoverPlan> => {
+  const plan = async (ageMaxMs: number): Promise<Planned> => {
     const { resources } = await runtime.fleet.snapshot(ageMaxMs);
-    return planMoves(picture.source, owned, resources);
+    const planned = planMoves(picture.source, owned, resources);
+    return { plan: planned, gains: gainsWithTargets(planned, resources) };
   };
   const first = await plan(FLEET_AGE_MAX_MS);
-  return first.unplaced.length === 0 ? first : plan(0);
+  return first.plan.unplaced.length === 0 ? first : plan(0);
 };
 
 const flipOnce = async (
@@ -127,7 +128,7 @@ const flipOnce = async (
 ): Promise<FlipAttempt> => {
   const { runtime, task } = context;
   const { settled: recovery, source } = picture;
-  const plan = await planAfresh(context, picture);
+  const { plan, gains } = await planAfresh(context, picture);
   const detail = detailOf(plan, overtaken);
   const planned = recordAfter(recovery, plan, source);
   const event = nextEvent(
@@ -137,7 +138,10 @@ const flipOnce = async (
     'resource.flipped',
     {
       recovery: recovery.id,
-      moves: planned.moves.map(({ group, from, to, epoch }) => ({ group, from, to, epoch })),
+      moves: planned.moves.map(({ group, from, to, epoch }) => ({
+        ...{ group, from, to, epoch },
+        ...devicesOf(plan, group),
+      })),
       pending: planned.waits,
     },
   );
@@ -159,56 +163,28 @@ const flipOnce = async (
       attempt: task.input.attempt,
       moves: movesWithTargets(plan),
       unplaced: plan.unplaced,
-      gains: gainsWithTargets(plan),
+      gains,
       leaving,
       event,
     }),
   );
   if (outcome.kind === 'done') {
-    learnCommitted(context, plan, source, headOf(event));
+    learnCommitted(context, gains, source, headOf(event));
     remember(runtime, executionName(task.input), { recovery: after });
   } else forget(runtime, executionName(task.input));
   return { outcome, detail };
+};
+
+/** In the event of a move: the devices that the group has from now on. */
+const devicesOf = ({ moves }: FailoverPlan, group: string): { devices?: readonly number[] } => {
+  const map = moves.find((move) => move.group.id === group)?.deviceMap;
+  return map === undefined ? {} : { devices: map };
 };
 
 const groupsOf = (plan: FailoverPlan): readonly MovableGroup[] => [
   ...plan.moves.map((m) => m.group),
   ...plan.unplaced.map((u) => u.group),
 ];
-
-/** Pure: where each group of `source` goes, given the fleet as last seen, in which the source may stand. */
-export const planMoves = (
-  source: Pick<ResourceRecord, 'id' | 'capacity'>,
-  groups: readonly MovableGroup[],
-  fleet: readonly (Candidate & Target)[],
-): FailoverPlan =>
-  planFailover(
-    groups,
-    fleet.filter(({ id }) => id !== source.id),
-    source.capacity,
-    (target, group, used, held) => refusesGroup(target, group.demand, group.constraints, used, held),
-  );
-
-const targetOf = (plan: FailoverPlan, id: string): Target => {
-  const target = plan.targets.find((t) => t.id === id);
-  if (target === undefined) throw new Error(`plan moves to ${id}, which is none of its targets`);
-  return target;
-};
-
-const movesWithTargets = (plan: FailoverPlan): readonly FlipMove[] =>
-  plan.moves.map(({ group, to }) => ({ group, to: targetOf(plan, to) }));
-
-const gainsWithTargets = (plan: FailoverPlan) =>
-  new Map(
-    [...gainsOf(plan.moves)].map(([id, gain]) => [
-      id,
-      {
-        target: targetOf(plan, id),
-        demand: gain.demand,
-        refs: gain.groups.map((g) => ({ kind: g.kind, group: g.id })),
-      },
-    ]),
-  );
 
 const detailOf = (plan: FailoverPlan, overtaken: number): Readonly<Record<string, unknown>> => ({
   groups: plan.moves.length + plan.unplaced.length,
@@ -255,18 +231,27 @@ const learnTargets = ({ runtime }: PhaseContext, outcome: Extract<Outcome, { kin
   }
 };
 
+const emptied = ({ devices, ...source }: ResourceRecord): ResourceRecord => ({
+  ...source,
+  groups: [],
+  used: sum([]),
+  spread: undefined,
+  devices: devices && { ...devices, used: devices.used.map(() => 0) },
+});
+
 const learnCommitted = (
   { runtime }: PhaseContext,
-  plan: FailoverPlan,
+  gains: FlipInput['gains'],
   source: ResourceRecord,
   chain: ResourceRecord['chain'],
 ): void => {
-  runtime.fleet.learn({ ...source, groups: [], used: sum([]), chain, moving: false });
-  for (const [id, gain] of gainsWithTargets(plan)) {
+  runtime.fleet.learn({ ...emptied(source), chain, moving: false });
+  for (const [id, gain] of gains) {
     const resource = runtime.fleet.seen(id);
     if (resource === undefined) continue;
     runtime.fleet.learn({
       ...resource,
+      ...heldAfter(resource, gain.extras, 'came'),
       used: sum([resource.used, gain.demand]),
       groups: [...resource.groups, ...gain.refs],
       assignmentRevision: resource.assignmentRevision + 1,

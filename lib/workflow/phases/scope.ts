@@ -1,3 +1,4 @@
+import { extrasFaults } from '../../allocation/extras.ts';
 import type { Runtime } from '../../services/runtime.ts';
 import { readGroups } from '../../store/groups.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
@@ -42,6 +43,7 @@ export const checkScope = async (runtime: Runtime, recovery: RecoveryRecord): Pr
       ) {
         faults.push(`${resource.id}: used is not the sum of its groups`);
       }
+      faults.push(...extrasFaults(resource, groups).map((fault) => `${resource.id}: ${fault}`));
       return faults;
     }),
   );

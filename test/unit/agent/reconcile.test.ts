@@ -53,6 +53,15 @@ describe('reconcile', () => {
     expect(result).toMatchObject({ start: [], stop: [], adopt: [work('a', 'g1', 2), work('b', 'g2', 1)] });
   });
 
+  test('stops what shall run on other devices, and starts it again once it has ended', () => {
+    const on = (...indexes: number[]): Work => ({ ...work('a'), devices: { indexes, milli: 500 } });
+    const want = desired([[on(1, 2)]]);
+    expect(plan(want, running([on(1, 2), 'running']))).toMatchObject({ start: [], stop: [], adopt: [] });
+    expect(plan(want, running([on(0, 2), 'running']))).toMatchObject({ stop: ['acme/a'], waiting: 1 });
+    expect(plan(want, running([on(0, 2), 'stopping']))).toMatchObject({ start: [], stop: [], waiting: 1 });
+    expect(plan(want, running())).toMatchObject({ start: [on(1, 2)] });
+  });
+
   test('starts again only when the last copy has stopped', () => {
     const result = plan(desired([[work('a')]]), running([work('a'), 'stopping']));
     expect(result).toMatchObject({ start: [], stop: [], adopt: [], waiting: 1 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { foldEvents } from '../../../lib/audit/fold.ts';
-import { demandOf, type History, threePlaced } from './fixture.ts';
+import { CAPACITY, demandOf, type History, threePlaced } from './fixture.ts';
 
 describe('the fold', () => {
   test('adds up what was placed', () => {
@@ -79,6 +79,64 @@ describe('the fold', () => {
     expect(resources.get('north-1')).toMatchObject({ used: demandOf(10), groups: ['g1'] });
     expect(groups.get('g2')).toMatchObject({ status: 'closed', count: 0 });
     expect(allocations.get('acme#b')).toMatchObject({ status: 'expired', leaseUntil: 5 });
+  });
+});
+
+describe('devices and spread keys', () => {
+  const placed = (history: History, id: string, group: string, map: number[], hard = false): History =>
+    history.add(`allocation#acme#${id}`, 'allocation.placed', {
+      ...{ class: 'normal', demand: demandOf(1), group, born: true, resource: 'gpu-1', leaseUntil: null },
+      constraints: { spread: { key: 'web', hard } },
+      devices: { count: map.length, milli: 600, map },
+    });
+  const start = (): History =>
+    ['gpu-1', 'gpu-2'].reduce(
+      (history, id) =>
+        history.add(`resource#${id}`, 'resource.registered', {
+          ...{ id, labscape: 'north', capacity: CAPACITY, devices: { model: 'a', count: 2 } },
+        }),
+      threePlaced(),
+    );
+
+  test('are rebuilt, also after a move onto other devices', () => {
+    const history = placed(placed(start(), 'd', 'g8', [0]), 'e', 'g9', [1], true);
+    const before = foldEvents(history.events);
+    expect([before.faults, before.resources.get('gpu-1')]).toEqual([
+      [],
+      expect.objectContaining({
+        spread: ['acme.web', 'acme.web.g8'],
+        devices: { model: 'a', used: [600, 600] },
+      }),
+    ]);
+    history.add('resource#gpu-1', 'resource.flipped', {
+      moves: [{ group: 'g8', from: 'gpu-1', to: 'gpu-2', epoch: 2, devices: [1] }],
+      pending: [{ group: 'g9', epoch: 2, reason: 'no-room-devices' }],
+    });
+    const { faults, resources } = foldEvents(history.events);
+    expect(faults).toEqual([]);
+    expect(resources.get('gpu-1')).toMatchObject({ spread: [], devices: { used: [0, 0] } });
+    expect(resources.get('gpu-2')).toMatchObject({ spread: ['acme.web.g8'], devices: { used: [0, 600] } });
+  });
+
+  test.each<[string, History, RegExp]>([
+    [
+      'a device given away twice',
+      placed(placed(start(), 'd', 'g8', [0]), 'e', 'g9', [0]),
+      /1200 of device 0/,
+    ],
+    ['a device that is not there', placed(start(), 'd', 'g8', [2]), /gpu-1 has no device 2/],
+    [
+      'two of one hard key',
+      placed(placed(start(), 'd', 'g8', [0], true), 'e', 'g9', [1], true),
+      /two groups of the hard spread key acme.web/,
+    ],
+    [
+      'a move that names no devices',
+      placed(start(), 'd', 'g8', [0]).flipped('gpu-1', [{ group: 'g8', to: 'gpu-2', epoch: 2 }]),
+      /g8: no event gave it devices/,
+    ],
+  ])('the fold finds %s', (_, history, fault) => {
+    expect(foldEvents(history.events).faults.join('\n')).toMatch(fault);
   });
 });
 

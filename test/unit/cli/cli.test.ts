@@ -22,6 +22,14 @@ const COMMANDS: [string, string[], Record<string, Reply>][] = [
     ['allocate', '--tenant', 'acme', '--processing', '500'],
     { 'POST /allocations': ok(allocation, 201) },
   ],
+  [
+    'register',
+    [
+      ...['register', 'north-3', '--labscape', 'north', '--processing', '8000', '--memory', '16000'],
+      ...['--storage', '100', '--network', '1000', '--devices', 'h100x4', '--labels', 'rack=a,disk=ssd'],
+    ],
+    { 'POST /resources': ok(resource, 201) },
+  ],
   ['allocations', ['allocations'], { 'GET /allocations': ok({ items: [allocation] }) }],
   ['release', ['release', 'a1'], { 'DELETE /allocations/a1': ok({ ...allocation, status: 'released' }) }],
   ['renew', ['renew', 'a1', '--lease', '2h'], { 'POST /allocations/a1/renew': ok(allocation) }],
@@ -103,6 +111,14 @@ describe('a command line that is not understood exits with 2, says why, and asks
     ['a word too many', ['release', 'a', 'b'], 'does not understand b'],
     ['a number that is none', ['allocate', '--memory', 'much'], '--memory must be a whole number'],
     ['an empty demand', ['allocate', '--tenant', 't'], 'ask for something'],
+    ['devices that are none', ['allocate', '--memory', '1', '--devices', 'two'], '--devices must be COUNT'],
+    [
+      'a spread key that is none',
+      ['allocate', '--memory', '1', '--spread', 'We!b'],
+      '--spread must be a key',
+    ],
+    ['a bank that is none', ['register', 'r', '--devices', '4'], '--devices must be MODELxCOUNT'],
+    ['labels that are none', ['register', 'r', '--labels', 'rack'], '--labels must be KEY=VALUE'],
     ['an unknown class', ['allocate', '--memory', '1', '--class', 'vip'], 'must be one of critical, high'],
     ['a time that is none', ['renew', 'a', '--lease', 'soon'], '--lease must be a time such as'],
     ['words after --', ['status', '--', 'x'], 'takes nothing after --'],
@@ -170,6 +186,22 @@ describe('allocate', () => {
       demand: { processing: 500, memory: 1024, storage: 1, network: 2 },
       constraints: { labscapes: ['north', 'south'] },
       spec: { command: ['sleep', '60', '--json'] },
+    });
+  });
+
+  test('takes residency, a spread key and devices', async () => {
+    api.script['POST /allocations'] = ok({ ...allocation, deviceIndexes: [0, 3] }, 201);
+    const flags = '--memory 1 --residency ch,no --spread web! --devices 2x500@a100,h100';
+    const { out } = await labscapes('allocate', ...flags.split(' '));
+    expect(api.asked[0]?.body).toMatchObject({
+      constraints: { residency: ['ch', 'no'], spread: { key: 'web', hard: true } },
+      devices: { count: 2, milli: 500, models: ['a100', 'h100'] },
+    });
+    expect(out).toContain('devices 0, 3');
+    await labscapes('allocate', '--memory', '1', '--spread', 'web', '--devices', '1');
+    expect(api.asked[1]?.body).toMatchObject({
+      constraints: { spread: { key: 'web', hard: false } },
+      devices: { count: 1 },
     });
   });
 
