@@ -4,6 +4,7 @@ import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import { allocate } from '../../lib/services/allocate.ts';
+import { explainAllocation } from '../../lib/services/explain.ts';
 import { AllocationCursor, listAllocations } from '../../lib/services/list-allocations.ts';
 import { getAllocation, release, renew } from '../../lib/services/release.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
@@ -51,6 +52,11 @@ export const serve = (control: Runtime): ApiHandler =>
           body: allocation,
           headers: { location: `/allocations/${allocation.id}` },
         };
+      },
+      explainAllocation: async (request) => {
+        const tenant = tenantOf(request, request.body.tenant);
+        await request.cleared();
+        return { status: 200, body: await explainAllocation(control, tenant, request.body) };
       },
       listAllocations: async (request) => {
         const tenant = tenantOf(request, request.query.tenant);

@@ -27,6 +27,7 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
     class: 'high',
     spec: { command: ['sleep', '3600'] },
   },
+  explainAllocation: { demand: { processing: 2_000, memory: 4_096, storage: 20, network: 100 } },
   renewAllocation: { leaseMs: 3_600_000 },
   approveRecovery: { decision: 'approve', reason: 'Seen the host; it is down.' },
 };

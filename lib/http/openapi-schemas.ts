@@ -3,6 +3,7 @@ import { Allocation, AllocationInput, Constraints, RenewInput, Spec } from '../s
 import { Assignment, Assignments, ReportAnswer, ReportInput } from '../schemas/assignment.ts';
 import { AuditEvent, VerifyAnswer } from '../schemas/audit.ts';
 import { Capacity, Demand, Vector } from '../schemas/common.ts';
+import { Explanation } from '../schemas/explanation.ts';
 import { BeatEntry, HeartbeatAnswer, HeartbeatInput, Order } from '../schemas/heartbeat.ts';
 import { Labscape, LabscapeInput, LabscapePatch, Policy } from '../schemas/labscape.ts';
 import { Problem } from '../schemas/problem.ts';
@@ -24,13 +25,15 @@ export type Direction = 'input' | 'output';
 type Names = Readonly<Record<string, z.ZodType>>;
 
 /** The same on the way in and out. */
-const BOTH: Names = { Vector, Constraints, Spec };
+const BOTH: Names = { Vector, Spec };
 
 const INPUTS: Names = {
   AllocationInput,
   ApprovalInput,
   BeatEntry,
   Capacity,
+  // Its defaults make its fields optional on the way in only.
+  ConstraintsInput: Constraints,
   Demand,
   HeartbeatInput,
   LabscapeInput,
@@ -51,6 +54,8 @@ const OUTPUTS: Names = {
   Assignment,
   Assignments,
   AuditEvent,
+  Constraints,
+  Explanation,
   Health,
   HeartbeatAnswer,
   Labscape,

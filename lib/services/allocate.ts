@@ -1,5 +1,7 @@
 import type { Ineligible } from '../allocation/eligibility.ts';
+import { smallestChanges } from '../allocation/explain.ts';
 import { kindOf } from '../allocation/groups.ts';
+import type { Adjustment } from '../allocation/obstacles.ts';
 import { leastLoaded } from '../allocation/strategies/least-loaded.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { ProblemError } from '../errors.ts';
@@ -13,6 +15,7 @@ import type { QuotaSlice } from '../store/tenants.ts';
 import { add } from '../vector.ts';
 import { type AllocateRequest, type Draft, draftOf, profileOf } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
+import { placementRequestOf } from './explain.ts';
 import { membershipFor, newGroup } from './membership.ts';
 import { originOf } from './origin.ts';
 import { pauseAfterRace } from './retry.ts';
@@ -77,7 +80,8 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
       const existing = await existingOf(runtime, request, draft);
       if (existing !== undefined) return existing;
       const reasons = withGroupless(ranking.reasons, refused.size);
-      if (request.input.onFull === 'refuse') throw noCapacity(reasons);
+      if (request.input.onFull === 'refuse')
+        throw noCapacity(reasons, smallestChanges(snapshot.resources, placementRequestOf(request.input, 1)));
       const waiting = await waitFor(runtime, request, draft, kind, slice, reasons);
       if (waiting.kind === 'done') return waiting.result;
     } else {
@@ -273,9 +277,9 @@ const describe = (reasons: Reasons): string => {
   return parts.length === 0 ? 'no resource is registered' : parts.join(', ');
 };
 
-const noCapacity = (reasons: Reasons): ProblemError =>
+const noCapacity = (reasons: Reasons, changes: readonly Adjustment[]): ProblemError =>
   new ProblemError(
     'no-capacity',
     `nothing can take this demand now (${describe(reasons)}): ask for less, relax a constraint, or wait with onFull=wait`,
-    { reasons: { resources: reasons } },
+    { reasons: { resources: reasons, changes } },
   );

@@ -1,0 +1,72 @@
+import type { Candidate } from '../allocation/candidate.ts';
+import { type ExplainedStrategy, explainPlacement } from '../allocation/explain.ts';
+import { kindOf } from '../allocation/groups.ts';
+import { leastLoaded } from '../allocation/strategies/least-loaded.ts';
+import type { PlacementRequest } from '../allocation/strategy.ts';
+import { ProblemError } from '../errors.ts';
+import type { AllocationInput } from '../schemas/allocation.ts';
+import type { Vector } from '../schemas/common.ts';
+import type { Explanation } from '../schemas/explanation.ts';
+import { readSlices, readTenant } from '../store/tenants.ts';
+import { add, dominantShare, mapVector, subtract, sum, within } from '../vector.ts';
+import { profileOf } from './allocation-draft.ts';
+import type { Runtime } from './runtime.ts';
+
+/** The choice and so many runners-up are named. */
+const RANKED_MAX = 6;
+
+/** Today's strategy as an explanation needs it: its figure is the dominant share of fill that would be used. */
+export const explainedLeastLoaded = (fleet: readonly Candidate[]): ExplainedStrategy => ({
+  name: 'least-loaded',
+  choose: (request) =>
+    leastLoaded(fleet, request).candidates.map((candidate) => ({
+      candidate,
+      why: dominantShare(add(candidate.used, request.demand), candidate.fill),
+    })),
+});
+
+export const placementRequestOf = (input: AllocationInput, most: number): PlacementRequest => ({
+  demand: input.demand,
+  constraints: input.constraints,
+  purpose: 'placement',
+  kind: kindOf(input.class, profileOf(input)),
+  most,
+});
+
+const quotaLeft = async (runtime: Runtime, tenantId: string): Promise<Vector> => {
+  const tenant = await readTenant(runtime.store, tenantId);
+  if (tenant === undefined)
+    throw new ProblemError(
+      'not-found',
+      `tenant ${tenantId} has no quota: an operator sets one with PUT /tenants/${tenantId}`,
+    );
+  const used = sum((await readSlices(runtime.store, tenant)).map((slice) => slice.used));
+  return mapVector((d) => Math.max(0, subtract(tenant.quota, used)[d]));
+};
+
+/**
+ * What an allocate of the same body would do now, and why; nothing is written. On a picture of the fleet that was begun
+ * after the request. Raises not-found.
+ */
+export const explainAllocation = async (
+  runtime: Runtime,
+  tenant: string,
+  input: AllocationInput,
+): Promise<Explanation> => {
+  const [{ resources }, left] = await Promise.all([runtime.fleet.snapshot(0), quotaLeft(runtime, tenant)]);
+  const strategy = explainedLeastLoaded(resources);
+  const request = placementRequestOf(input, RANKED_MAX);
+  const { ranked, reasons, changes } = explainPlacement(strategy, resources, request);
+  const [choice, ...runnersUp] = ranked;
+  const fits = choice === undefined ? 'no-room' : 'fits';
+  return {
+    outcome: within(input.demand, left) ? fits : 'over-quota',
+    strategy: strategy.name,
+    ...(choice === undefined ? {} : { choice }),
+    runnersUp,
+    resources: resources.length,
+    reasons,
+    changes: changes.map((change) => ({ ...change, drop: [...change.drop] })),
+    quotaLeft: left,
+  };
+};
