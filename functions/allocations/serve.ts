@@ -1,7 +1,9 @@
 import * as z from 'zod';
+import { PREEMPTING } from '../../lib/allocation/preemption.ts';
 import { ProblemError } from '../../lib/errors.ts';
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import type { AllocationInput } from '../../lib/schemas/allocation.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import { allocate } from '../../lib/services/allocate.ts';
 import { explainAllocation } from '../../lib/services/explain.ts';
@@ -31,6 +33,13 @@ const tenantOf = (request: OfTenant, named: string | undefined): string => {
   return tenant;
 };
 
+const refusePreemptionOf = (input: AllocationInput): void => {
+  if (input.preempt !== true || PREEMPTING.includes(input.class)) return;
+  throw new ProblemError('invalid-input', 'only critical and high work may take the place of lower classes', {
+    errors: [{ field: 'preempt', reason: `is not for class ${input.class}` }],
+  });
+};
+
 /** The function around what it needs from outside. */
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
@@ -39,6 +48,7 @@ export const serve = (control: Runtime): ApiHandler =>
       allocate: async (request) => {
         const { body: input, idempotencyKey, cleared } = request;
         const tenant = tenantOf(request, input.tenant);
+        refusePreemptionOf(input);
         const requester = requesterOf(request);
         const { kind, allocation } = await allocate(control, {
           tenant,

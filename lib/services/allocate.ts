@@ -1,6 +1,5 @@
 import type { Ineligible } from '../allocation/eligibility.ts';
 import { smallestChanges } from '../allocation/explain.ts';
-import { kindOf } from '../allocation/groups.ts';
 import type { Adjustment } from '../allocation/obstacles.ts';
 import { leastLoaded } from '../allocation/strategies/least-loaded.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../audit/event.ts';
@@ -13,11 +12,12 @@ import { type GroupRecord, readGroup } from '../store/groups.ts';
 import { decodeResource, type ResourceRecord } from '../store/resources.ts';
 import type { QuotaSlice } from '../store/tenants.ts';
 import { add } from '../vector.ts';
-import { type AllocateRequest, type Draft, draftOf, profileOf } from './allocation-draft.ts';
+import { type AllocateRequest, type Draft, draftOf, kindFor } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
 import { placementRequestOf } from './explain.ts';
 import { membershipFor, newGroup } from './membership.ts';
 import { originOf } from './origin.ts';
+import { allocateByPreemption } from './preempt.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -42,7 +42,7 @@ type Attempt =
 export const allocate = async (runtime: Runtime, request: AllocateRequest): Promise<Allocated> => {
   const draft = draftOf(runtime, request);
   const startedMs = runtime.clock.monotonicMs();
-  const kind = kindOf(request.input.class, profileOf(request.input));
+  const kind = kindFor(request.input);
   let raced = 0;
   const refused = new Set<string>();
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
@@ -79,6 +79,14 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
       }
       const existing = await existingOf(runtime, request, draft);
       if (existing !== undefined) return existing;
+      if (request.input.preempt === true) {
+        const preempted = await tryPreempt(runtime, request, draft, kind, slice);
+        if (preempted?.kind === 'done') return preempted.result;
+        if (preempted !== undefined) {
+          await pauseAfterRace(runtime, attempt);
+          continue;
+        }
+      }
       const reasons = withGroupless(ranking.reasons, refused.size);
       if (request.input.onFull === 'refuse')
         throw noCapacity(reasons, smallestChanges(snapshot.resources, placementRequestOf(request.input, 1)));
@@ -172,6 +180,22 @@ const tryPlace = async (
       },
     },
   };
+};
+
+/** Undefined: no set of lower groups makes room. */
+const tryPreempt = async (
+  runtime: Runtime,
+  request: AllocateRequest,
+  draft: Draft,
+  kind: string,
+  slice: QuotaSlice,
+): Promise<Attempt | undefined> => {
+  const outcome = await allocateByPreemption(runtime, request, draft, kind, slice);
+  if (outcome.kind === 'nowhere') return undefined;
+  if (outcome.kind === 'raced') return outcome;
+  if (outcome.kind === 'refused') return learnFrom(runtime, request, draft, outcome.group, outcome.failed);
+  const allocation = allocationView(outcome.allocation, outcome.group);
+  return { kind: 'done', result: { kind: 'created', allocation } };
 };
 
 /** What failed conditions tell: `exists` first, then newer pictures of what was tried. */

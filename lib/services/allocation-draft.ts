@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalConstraints } from '../allocation/groups.ts';
+import { canonicalConstraints, kindOf } from '../allocation/groups.ts';
 import type { AllocationInput } from '../schemas/allocation.ts';
 import type { AllocationRecord } from '../store/allocations.ts';
 import type { Requester } from './origin.ts';
@@ -15,6 +15,10 @@ export const allocationIdOf = (idempotencyKey: string): string => sha256(idempot
 
 export const profileOf = (input: Pick<AllocationInput, 'constraints'>): string =>
   sha256(canonicalConstraints(input.constraints)).slice(0, PROFILE_LENGTH);
+
+/** The kind of group that a request belongs to. */
+export const kindFor = (input: Pick<AllocationInput, 'class' | 'constraints' | 'protected'>): string =>
+  kindOf(input.class, profileOf(input), input.protected);
 
 export interface AllocateRequest {
   readonly tenant: string;
@@ -48,6 +52,9 @@ export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
         input.leaseMs,
         input.spec,
         input.onFull,
+        // Left out where it is not asked for: such requests hash as they always did.
+        ...(input.protected === true ? ['protected'] : []),
+        ...(input.preempt === true ? ['preempt'] : []),
       ]),
     ),
     createdAt: now,

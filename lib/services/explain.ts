@@ -1,15 +1,16 @@
 import type { Candidate } from '../allocation/candidate.ts';
 import { type ExplainedStrategy, explainPlacement } from '../allocation/explain.ts';
-import { kindOf } from '../allocation/groups.ts';
+import { PREEMPTING } from '../allocation/preemption.ts';
 import { leastLoaded } from '../allocation/strategies/least-loaded.ts';
 import type { PlacementRequest } from '../allocation/strategy.ts';
 import { ProblemError } from '../errors.ts';
 import type { AllocationInput } from '../schemas/allocation.ts';
-import type { Vector } from '../schemas/common.ts';
-import type { Explanation } from '../schemas/explanation.ts';
+import { CLASSES, type Vector } from '../schemas/common.ts';
+import type { Explanation, PreemptionHint } from '../schemas/explanation.ts';
 import { readSlices, readTenant } from '../store/tenants.ts';
 import { add, dominantShare, mapVector, subtract, sum, within } from '../vector.ts';
-import { profileOf } from './allocation-draft.ts';
+import { kindFor } from './allocation-draft.ts';
+import { findPreemption } from './preempt.ts';
 import type { Runtime } from './runtime.ts';
 
 /** The choice and so many runners-up are named. */
@@ -29,7 +30,7 @@ export const placementRequestOf = (input: AllocationInput, most: number): Placem
   demand: input.demand,
   constraints: input.constraints,
   purpose: 'placement',
-  kind: kindOf(input.class, profileOf(input)),
+  kind: kindFor(input),
   most,
 });
 
@@ -42,6 +43,21 @@ const quotaLeft = async (runtime: Runtime, tenantId: string): Promise<Vector> =>
     );
   const used = sum((await readSlices(runtime.store, tenant)).map((slice) => slice.used));
   return mapVector((d) => Math.max(0, subtract(tenant.quota, used)[d]));
+};
+
+/** The lowest class, from its own upwards, that would make room by pre-emption now. */
+const preemptionHint = async (
+  runtime: Runtime,
+  { demand, constraints, class: own }: AllocationInput,
+): Promise<PreemptionHint | undefined> => {
+  for (const cls of CLASSES.slice(0, CLASSES.indexOf(own) + 1).toReversed()) {
+    if (!PREEMPTING.includes(cls)) continue;
+    const plan = await findPreemption(runtime, { demand, constraints, class: cls, purpose: 'placement' });
+    if (plan === undefined) continue;
+    const allocations = plan.victims.reduce((total, { count }) => total + count, 0);
+    return { class: cls, resource: plan.target.id, groups: plan.victims.length, allocations };
+  }
+  return undefined;
 };
 
 /**
@@ -58,6 +74,7 @@ export const explainAllocation = async (
   const request = placementRequestOf(input, RANKED_MAX);
   const { ranked, reasons, changes } = explainPlacement(strategy, resources, request);
   const [choice, ...runnersUp] = ranked;
+  const hint = choice === undefined ? await preemptionHint(runtime, input) : undefined;
   const fits = choice === undefined ? 'no-room' : 'fits';
   return {
     outcome: within(input.demand, left) ? fits : 'over-quota',
@@ -67,6 +84,7 @@ export const explainAllocation = async (
     resources: resources.length,
     reasons,
     changes: changes.map((change) => ({ ...change, drop: [...change.drop] })),
+    ...(hint === undefined ? {} : { preemption: hint }),
     quotaLeft: left,
   };
 };

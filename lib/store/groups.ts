@@ -11,6 +11,7 @@ import {
   optNum,
   optStr,
   S,
+  SS,
   str,
   vectorAttributes,
   vectorOf,
@@ -46,6 +47,10 @@ export interface GroupRecord {
   /** The owner before may still run it until then, epoch ms. */
   readonly heldUntil: number | undefined;
   readonly heldBy: string | undefined;
+  /** The groups that were pre-empted for it and may still run where it is; it starts when they have stopped. */
+  readonly waitsFor?: readonly string[] | undefined;
+  /** The group that it was pre-empted for, and that one's epoch: `group.epoch`. */
+  readonly roomFor?: string | undefined;
   /** Why it is pending, and since when. */
   readonly reason: string | undefined;
   readonly since: number;
@@ -77,6 +82,8 @@ export const decodeGroup = versioned(
     runningCount: num(item, 'runCount'),
     heldUntil: optNum(item, 'heldUntil'),
     heldBy: optStr(item, 'heldBy'),
+    waitsFor: item['waitsFor']?.SS,
+    roomFor: optStr(item, 'roomFor'),
     reason: optStr(item, 'reason'),
     since: num(item, 'since'),
   }),
@@ -103,6 +110,9 @@ export const encodeGroup = (group: GroupRecord): Item => ({
     runCount: N(group.runningCount),
     reason: group.reason === undefined ? undefined : S(group.reason),
     since: N(group.since),
+    heldUntil: group.heldUntil === undefined ? undefined : N(group.heldUntil),
+    heldBy: group.heldBy === undefined ? undefined : S(group.heldBy),
+    waitsFor: (group.waitsFor ?? []).length === 0 ? undefined : SS(group.waitsFor ?? []),
   }),
   ...vectorAttributes('dem', group.demand),
   ...(group.status === 'pending' ? pendingEntry(group.class, group.since, group.id) : {}),

@@ -16,11 +16,13 @@ export const WISH_FLAGS = {
   lease: flag.span.optional(),
   'on-full': flag.oneOf(['refuse', 'wait']).optional(),
   labscape: flag.list.optional(),
+  protected: flag.on.optional(),
+  preempt: flag.on.optional(),
 };
 const Wish = z.object(WISH_FLAGS);
 
 export const WISH_USAGE =
-  '--processing mvCPU --memory MiB --storage GiB --network Mbit/s [--tenant T] [--class C] [--lease 2h] [--on-full wait] [--labscape L,…]';
+  '--processing mvCPU --memory MiB --storage GiB --network Mbit/s [--tenant T] [--class C] [--lease 2h] [--on-full wait] [--labscape L,…] [--protected] [--preempt]';
 
 /** The request's body. Throws UsageError when nothing is asked for. */
 export function wishOf(
@@ -39,6 +41,8 @@ export function wishOf(
     ...(leaseMs !== undefined && { leaseMs }),
     ...(labscapes !== undefined && { constraints: { labscapes } }),
     ...(flags['on-full'] !== undefined && { onFull: flags['on-full'] }),
+    ...(flags.protected && { protected: true }),
+    ...(flags.preempt && { preempt: true }),
     ...(command.length > 0 && { spec: { command: [...command] } }),
   };
 }
