@@ -34,7 +34,12 @@ const single = (constraints: Constraints): readonly (readonly [string, Constrain
 
 /** Asked through the rule itself, so that it stands in one place. */
 const excludes = (candidate: Candidate, constraints: Constraints): boolean =>
-  ineligible({ ...candidate, status: 'healthy', groups: [] }, ZERO, constraints, 'placement') !== undefined;
+  ineligible(
+    { ...candidate, status: 'healthy', groups: [], reserved: undefined },
+    ZERO,
+    constraints,
+    'placement',
+  ) !== undefined;
 
 const deviceAdjustment = (
   bank: DeviceBank | undefined,
@@ -66,6 +71,7 @@ const lacking = (used: Vector, demand: Vector, bound: Vector): Adjustment['less'
  */
 export const adjustmentFor = (candidate: Candidate, request: PlacementRequest): Adjustment | undefined => {
   if (candidate.status !== 'healthy') return undefined;
+  if (request.purpose === 'placement' && candidate.reserved !== undefined) return undefined;
   const drop = single(request.constraints)
     .filter(([, alone]) => excludes(candidate, alone))
     .map(([name]) => name);
