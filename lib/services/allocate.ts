@@ -17,6 +17,7 @@ import { allocationView } from './allocation-view.ts';
 import { placementRequestOf } from './explain.ts';
 import { membershipFor, newGroup } from './membership.ts';
 import { originOf } from './origin.ts';
+import { noteWaiting } from './pending-queue.ts';
 import { allocateByPreemption } from './preempt.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
@@ -258,7 +259,7 @@ const waitFor = async (
   reasons: Reasons,
 ): Promise<Attempt> => {
   const reason = describe(reasons);
-  const group: GroupRecord = { ...newGroup(runtime, draft, kind, undefined), reason };
+  const group: GroupRecord = { ...newGroup(runtime, draft, kind, undefined), tenant: draft.tenant, reason };
   const event = nextEvent(
     entityOf.allocation(draft.tenant, draft.id),
     EMPTY_CHAIN,
@@ -287,6 +288,7 @@ const waitFor = async (
   if (outcome.kind === 'raced') return { kind: 'raced' };
   if (outcome.kind === 'refused') return learnFrom(runtime, request, draft, group.id, outcome.failed);
   runtime.quotas.took(draft.tenant, slice.index, draft.demand);
+  noteWaiting(runtime);
   return { kind: 'done', result: { kind: 'waiting', allocation: allocationView(allocation, group) } };
 };
 

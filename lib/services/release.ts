@@ -7,6 +7,7 @@ import { type GroupRecord, readGroup } from '../store/groups.ts';
 import { subtract, ZERO } from '../vector.ts';
 import { allocationView } from './allocation-view.ts';
 import { originOf, type Requester } from './origin.ts';
+import { wakeFor } from './pending-queue.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -77,6 +78,9 @@ const tryEnd = async (
   const outcome = await runtime.store.transact(endWrites(runtime.store, { allocation, group, to, event }));
   if (outcome.kind === 'done') {
     runtime.quotas.took(allocation.tenant, allocation.slice, subtract(ZERO, allocation.demand));
+    const { resource, labscape } = group;
+    if (resource !== undefined && labscape !== undefined)
+      await wakeFor(runtime, { id: resource, labscape }, requester.request);
     return allocationView({ ...allocation, state: to, endedAt: event.at }, undefined);
   }
   return outcome.kind === 'refused' && outcome.failed.has('resource') ? 'moving' : 'again';

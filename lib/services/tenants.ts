@@ -17,6 +17,7 @@ const view = (tenant: TenantRecord, slices: readonly QuotaSlice[]): Tenant => ({
   quota: tenant.quota,
   used: sum(slices.map((slice) => slice.used)),
   slices: tenant.slices,
+  weight: tenant.weight,
   cfg: tenant.cfg,
 });
 
@@ -62,7 +63,14 @@ const create = async (
     'tenant.quota-set',
     { ...input },
   );
-  const tenant: TenantRecord = { id, quota: input.quota, slices: input.slices, cfg: 1, chain: headOf(event) };
+  const tenant: TenantRecord = {
+    id,
+    quota: input.quota,
+    slices: input.slices,
+    weight: input.weight,
+    cfg: 1,
+    chain: headOf(event),
+  };
   const slices = cutQuota(input.quota, input.slices).map((cap, index) => ({ index, cap, used: ZERO }));
   const outcome = await runtime.store.transact(newTenantWrites(runtime.store, tenant, slices, event));
   return outcome.kind === 'done' ? { created: true, tenant: view(tenant, slices) } : undefined;
@@ -91,12 +99,16 @@ const requota = async (
     {
       quota: input.quota,
       slices: before.slices,
+      weight: input.weight,
     },
   );
   const outcome = await runtime.store.transact(
-    requotaWrites(runtime.store, before, input.quota, slices, caps, event),
+    requotaWrites(runtime.store, before, input.quota, input.weight, slices, caps, event),
   );
   return outcome.kind === 'done'
-    ? { created: false, tenant: view({ ...before, quota: input.quota, cfg: before.cfg + 1 }, slices) }
+    ? {
+        created: false,
+        tenant: view({ ...before, quota: input.quota, weight: input.weight, cfg: before.cfg + 1 }, slices),
+      }
     : undefined;
 };

@@ -174,7 +174,7 @@ export const homeWrites = (
       epoch: N(group.epoch + 1),
       since: N(event.at),
     },
-    remove: ['findPk', 'findSk', 'reason'],
+    remove: ['findPk', 'findSk', 'reason', 'tries', 'tenant'],
     conditions: [
       attributeEquals('status', S('pending')),
       attributeEquals('epoch', N(group.epoch)),
@@ -190,6 +190,7 @@ export const homeWrites = (
       groupIds: SS([encodeGroupRef({ kind: group.kind, group: group.id })]),
       assignRev: N(1),
     },
+    ...(target.reserved === group.id ? { remove: ['reserved'] } : {}),
     conditions: [
       attributeEquals('status', S('healthy')),
       attributeEquals('cfg', N(target.cfg)),

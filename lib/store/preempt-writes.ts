@@ -166,7 +166,7 @@ export const homeByPreemptionWrites = (
             }
           : {}),
       },
-      remove: ['findPk', 'findSk', 'reason'],
+      remove: ['findPk', 'findSk', 'reason', 'tries', 'tenant'],
       conditions: [attributeEquals('status', S('pending')), ...asSeen(group)],
     }),
     ...evictionWrites(store, eviction),
