@@ -6,6 +6,7 @@ import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import type { AllocationInput } from '../../lib/schemas/allocation.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import { allocate } from '../../lib/services/allocate.ts';
+import { allocateBatch } from '../../lib/services/batch.ts';
 import { explainAllocation } from '../../lib/services/explain.ts';
 import { AllocationCursor, listAllocations } from '../../lib/services/list-allocations.ts';
 import { getAllocation, release, renew } from '../../lib/services/release.ts';
@@ -62,6 +63,14 @@ export const serve = (control: Runtime): ApiHandler =>
           body: allocation,
           headers: { location: `/allocations/${allocation.id}` },
         };
+      },
+      allocateBatch: async (request) => {
+        const { body: input, idempotencyKey, cleared } = request;
+        const tenant = tenantOf(request, input.tenant);
+        for (const item of input.items) refusePreemptionOf(item);
+        const requester = requesterOf(request);
+        const body = await allocateBatch(control, { tenant, input, idempotencyKey, requester, cleared });
+        return { status: 200, body };
       },
       explainAllocation: async (request) => {
         const tenant = tenantOf(request, request.body.tenant);

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { Allocation, AllocationInput, Constraints, RenewInput, Spec } from '../schemas/allocation.ts';
 import { Assignment, Assignments, ReportAnswer, ReportInput } from '../schemas/assignment.ts';
 import { AuditEvent, VerifyAnswer } from '../schemas/audit.ts';
+import { BatchAnswer, BatchInput } from '../schemas/batch.ts';
 import { Capacity, Demand, Vector } from '../schemas/common.ts';
 import { Explanation } from '../schemas/explanation.ts';
 import { BeatEntry, HeartbeatAnswer, HeartbeatInput, Order } from '../schemas/heartbeat.ts';
@@ -30,6 +31,7 @@ const BOTH: Names = { Vector, Spec };
 const INPUTS: Names = {
   AllocationInput,
   ApprovalInput,
+  BatchInput,
   BeatEntry,
   Capacity,
   // Its defaults make its fields optional on the way in only.
@@ -54,6 +56,7 @@ const OUTPUTS: Names = {
   Assignment,
   Assignments,
   AuditEvent,
+  BatchAnswer,
   Constraints,
   Explanation,
   Health,
