@@ -4,6 +4,7 @@ import type { Chance, Clock } from '../clock.ts';
 import { type Command, type Context, EXIT, type ExitCode, type Invocation, UsageError } from './command.ts';
 import { allocate, allocations, release, renew } from './commands/allocations.ts';
 import { audit } from './commands/audit.ts';
+import { batch } from './commands/batch.ts';
 import { explain as explainPlacement } from './commands/explain.ts';
 import { activate, drain, fail, labscapes, resources } from './commands/fleet.ts';
 import { recoveries } from './commands/recoveries.ts';
@@ -18,6 +19,7 @@ const COMMANDS: readonly Command[] = [
   labscapes,
   resources,
   allocate,
+  batch,
   explainPlacement,
   allocations,
   release,

@@ -14,14 +14,14 @@ const Weight = z
 export const TenantInput = z.strictObject({
   quota: Vector,
   slices: z.int().min(1).max(QUOTA_SLICES_MAX).default(4),
-  weight: Weight.default(1),
+  weight: Weight.optional(),
 });
 export const Tenant = z.object({
   id: Id,
   quota: Vector,
   used: Vector,
   slices: z.int(),
-  weight: Weight,
+  weight: Weight.default(1),
   cfg: z.int(),
 });
 export type Tenant = z.infer<typeof Tenant>;

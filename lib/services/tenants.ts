@@ -67,7 +67,7 @@ const create = async (
     id,
     quota: input.quota,
     slices: input.slices,
-    weight: input.weight,
+    weight: input.weight ?? 1,
     cfg: 1,
     chain: headOf(event),
   };
@@ -90,6 +90,7 @@ const requota = async (
       reasons: { used: sum(slices.map((slice) => slice.used)) },
     });
   }
+  const weight = input.weight ?? before.weight;
   // The number of slices stays: allocations remember theirs.
   const event = nextEvent(
     entityOf.tenant(before.id),
@@ -99,16 +100,16 @@ const requota = async (
     {
       quota: input.quota,
       slices: before.slices,
-      weight: input.weight,
+      weight,
     },
   );
   const outcome = await runtime.store.transact(
-    requotaWrites(runtime.store, before, input.quota, input.weight, slices, caps, event),
+    requotaWrites(runtime.store, before, input.quota, weight, slices, caps, event),
   );
   return outcome.kind === 'done'
     ? {
         created: false,
-        tenant: view({ ...before, quota: input.quota, weight: input.weight, cfg: before.cfg + 1 }, slices),
+        tenant: view({ ...before, quota: input.quota, weight, cfg: before.cfg + 1 }, slices),
       }
     : undefined;
 };

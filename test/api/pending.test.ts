@@ -72,6 +72,9 @@ test('a tenant has a weight, 1 unless said otherwise', async () => {
   const body = { quota: vector({ processing: 10 }), weight: 3 };
   await rig.admin.call('putTenant', { params, body });
   expect((await rig.admin.call('getTenant', { params })).weight).toBe(3);
+  // A new quota alone leaves it.
+  await rig.admin.call('putTenant', { params, body: { quota: vector({ processing: 11 }) } });
+  expect((await rig.admin.call('getTenant', { params })).weight).toBe(3);
   const bad = { quota: vector({ processing: 10 }), weight: 0 };
   expect((await refusalOf(rig.admin.call('putTenant', { params, body: bad }))).code).toBe('invalid-input');
 });
