@@ -40,12 +40,13 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   tenants: { state: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
   principals: { state: ['GetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
   resources: {
-    // A resource joins a labscape that must exist.
-    state: [...READ, 'PutItem', 'UpdateItem', 'ConditionCheckItem'],
+    // A resource joins a labscape that must exist; what waits is placed on it.
+    state: [...READ, 'Query:find', 'PutItem', 'UpdateItem', 'ConditionCheckItem'],
     audit: ['PutItem'],
     startsRecoveries: true,
   },
-  allocations: { state: [...READ, 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
+  // What a release makes room for is found by the index.
+  allocations: { state: [...READ, 'Query:find', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
   assignments: {
     state: ['GetItem', 'BatchGetItem', 'Query:byGroup', 'UpdateItem'],
     audit: [],
@@ -59,7 +60,7 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   },
   audit: { state: ['GetItem'], audit: ['Query', 'Query:byTime'] },
   recovery: {
-    state: [...READ, 'PutItem', 'UpdateItem'],
+    state: [...READ, 'Query:find', 'PutItem', 'UpdateItem'],
     audit: ['PutItem', 'Query'],
     answersTasks: ['SendTaskSuccess', 'SendTaskFailure'],
   },

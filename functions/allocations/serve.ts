@@ -1,9 +1,13 @@
 import * as z from 'zod';
+import { PREEMPTING } from '../../lib/allocation/preemption.ts';
 import { ProblemError } from '../../lib/errors.ts';
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import type { AllocationInput } from '../../lib/schemas/allocation.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import { allocate } from '../../lib/services/allocate.ts';
+import { allocateBatch } from '../../lib/services/batch.ts';
+import { explainAllocation } from '../../lib/services/explain.ts';
 import { AllocationCursor, listAllocations } from '../../lib/services/list-allocations.ts';
 import { getAllocation, release, renew } from '../../lib/services/release.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
@@ -30,6 +34,13 @@ const tenantOf = (request: OfTenant, named: string | undefined): string => {
   return tenant;
 };
 
+const refusePreemptionOf = (input: AllocationInput): void => {
+  if (input.preempt !== true || PREEMPTING.includes(input.class)) return;
+  throw new ProblemError('invalid-input', 'only critical and high work may take the place of lower classes', {
+    errors: [{ field: 'preempt', reason: `is not for class ${input.class}` }],
+  });
+};
+
 /** The function around what it needs from outside. */
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
@@ -38,6 +49,7 @@ export const serve = (control: Runtime): ApiHandler =>
       allocate: async (request) => {
         const { body: input, idempotencyKey, cleared } = request;
         const tenant = tenantOf(request, input.tenant);
+        refusePreemptionOf(input);
         const requester = requesterOf(request);
         const { kind, allocation } = await allocate(control, {
           tenant,
@@ -51,6 +63,19 @@ export const serve = (control: Runtime): ApiHandler =>
           body: allocation,
           headers: { location: `/allocations/${allocation.id}` },
         };
+      },
+      allocateBatch: async (request) => {
+        const { body: input, idempotencyKey, cleared } = request;
+        const tenant = tenantOf(request, input.tenant);
+        for (const item of input.items) refusePreemptionOf(item);
+        const requester = requesterOf(request);
+        const body = await allocateBatch(control, { tenant, input, idempotencyKey, requester, cleared });
+        return { status: 200, body };
+      },
+      explainAllocation: async (request) => {
+        const tenant = tenantOf(request, request.body.tenant);
+        await request.cleared();
+        return { status: 200, body: await explainAllocation(control, tenant, request.body) };
       },
       listAllocations: async (request) => {
         const tenant = tenantOf(request, request.query.tenant);

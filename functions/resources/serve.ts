@@ -2,6 +2,7 @@ import { etag } from '../../lib/http/answer.ts';
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { listResources, ResourcePosition } from '../../lib/services/list-resources.ts';
+import { wakeFor } from '../../lib/services/pending-queue.ts';
 import { drainResource, failResource } from '../../lib/services/recovery-start.ts';
 import {
   changeStatus,
@@ -23,6 +24,7 @@ export const serve = (control: Runtime): ApiHandler =>
         request.permit({ labscape: request.body.labscape });
         await request.cleared();
         const resource = await registerResource(control, request.body, requesterOf(request));
+        await wakeFor(control, resource, request.requestId);
         return {
           status: 201,
           body: resourceView(resource),
@@ -52,6 +54,7 @@ export const serve = (control: Runtime): ApiHandler =>
         request.permit({ resource: params.resource });
         await request.cleared();
         const resource = await editResource(control, params.resource, body, ifMatch, requesterOf(request));
+        await wakeFor(control, resource, request.requestId);
         return { status: 200, body: resourceView(resource), headers: etag(resource.cfg) };
       },
       failResource: async (request) => {
@@ -81,12 +84,9 @@ export const serve = (control: Runtime): ApiHandler =>
           reason: request.body.reason,
           unlocked: true,
         } as const;
-        return {
-          status: 200,
-          body: resourceView(
-            await changeStatus(control, request.params.resource, change, requesterOf(request)),
-          ),
-        };
+        const resource = await changeStatus(control, request.params.resource, change, requesterOf(request));
+        await wakeFor(control, resource, request.requestId);
+        return { status: 200, body: resourceView(resource) };
       },
       retireResource: async (request) => {
         request.permit({ resource: request.params.resource });

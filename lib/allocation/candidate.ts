@@ -19,6 +19,8 @@ export interface Candidate {
   readonly devices?: DeviceBank | undefined;
   /** Spread keys that are present: `key` of the one group with a hard rule, `key.group` of each with a soft one. */
   readonly spread?: readonly string[] | undefined;
+  /** The starving group that it is held for: nothing else is placed here. */
+  readonly reserved?: string | undefined;
   /** Where its labscape keeps data; undefined when it says nothing. */
   readonly residency?: string | undefined;
   /** Of its labscape, times what was learned of its speed; 100 unless said otherwise. */

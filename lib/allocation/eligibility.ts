@@ -17,7 +17,8 @@ export type Ineligible =
   | DeviceRefusal
   | 'residency-excluded'
   | 'spread-taken'
-  | 'too-many-groups';
+  | 'too-many-groups'
+  | 'reserved';
 
 /** What the constraints alone say, whatever is used. */
 export const excludedBy = (
@@ -82,6 +83,7 @@ export const ineligible = (
   if (candidate.status !== 'healthy') return 'not-healthy';
   const excluded = excludedBy(candidate, constraints);
   if (excluded !== undefined) return excluded;
+  if (purpose === 'placement' && candidate.reserved !== undefined) return 'reserved';
   const bound = boundFor(candidate, purpose);
   for (const d of DIMENSIONS) {
     if (demand[d] > 0 && candidate.used[d] + demand[d] > bound[d]) return `no-room-${d}`;

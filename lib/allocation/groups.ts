@@ -1,6 +1,6 @@
 import type { Constraints } from '../schemas/allocation.ts';
 import type { Class, Vector } from '../schemas/common.ts';
-import { DIMENSIONS } from '../schemas/common.ts';
+import { CLASSES, DIMENSIONS } from '../schemas/common.ts';
 import type { DeviceDemand } from '../schemas/devices.ts';
 import { mapVector } from '../vector.ts';
 
@@ -22,8 +22,24 @@ export interface GroupRef {
   readonly group: string;
 }
 
-/** Class and constraint profile in one word: the members of a group share it. */
-export const kindOf = (cls: Class, profile: string): string => `${CLASS_CODES[cls]}.${profile}`;
+/** Follows the class's code where a group is protected from pre-emption. */
+const PROTECTED = 'p';
+
+/**
+ * Class, protection and constraint profile in one word: the members of a group share it. What is protected is a group
+ * of its own kind, so that a resource's own item says which of its groups may be made to wait.
+ */
+export const kindOf = (cls: Class, profile: string, isProtected = false): string =>
+  `${CLASS_CODES[cls]}${isProtected ? PROTECTED : ''}.${profile}`;
+
+export const isProtectedKind = (kind: string): boolean => kind[1] === PROTECTED;
+
+/** Throws on what kindOf never made. */
+export const classOfKind = (kind: string): Class => {
+  const found = CLASSES.find((cls) => CLASS_CODES[cls] === kind[0]);
+  if (found === undefined) throw new Error(`${kind} is no kind of a group`);
+  return found;
+};
 
 export const encodeGroupRef = (ref: GroupRef): string => `${ref.kind}.${ref.group}`;
 

@@ -5,6 +5,7 @@ import {
   EditedBody,
   EndedBody,
   FencedBody,
+  MOVING_EVENTS,
   MovesBody,
   PlacedBody,
   RecoveryEndedBody,
@@ -83,7 +84,7 @@ export function foldResource(entity: string, chain: readonly Event[], found: Fin
   const id = entity.slice(entity.indexOf('#') + 1);
   for (const event of chain) {
     if (event.type === 'resource.registered') register(id, event, found);
-    else if (event.type === 'resource.flipped' || event.type === 'resource.received') claim(event, found);
+    else if (MOVING_EVENTS.has(event.type)) claim(event, found);
     else change(id, event, found);
   }
 }

@@ -47,5 +47,11 @@ export const STATUS_EVENTS: ReadonlySet<string> = new Set([
   ...RESOURCE_STATUSES.map((status) => `resource.${status}`),
   'resource.activated',
 ]);
+/** Events that change owners of groups; what is pending after one was taken from the resource it stands on. */
+export const MOVING_EVENTS: ReadonlySet<string> = new Set([
+  'resource.flipped',
+  'resource.received',
+  'resource.preempted',
+]);
 /** Events that say something happened and change no owner, amount or status of what is rebuilt. */
 export const SILENT_EVENTS: ReadonlySet<string> = new Set(['resource.recovery-refused']);

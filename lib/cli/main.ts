@@ -4,6 +4,8 @@ import type { Chance, Clock } from '../clock.ts';
 import { type Command, type Context, EXIT, type ExitCode, type Invocation, UsageError } from './command.ts';
 import { allocate, allocations, release, renew } from './commands/allocations.ts';
 import { audit } from './commands/audit.ts';
+import { batch } from './commands/batch.ts';
+import { explain as explainPlacement } from './commands/explain.ts';
 import { activate, drain, fail, labscapes, register, resources } from './commands/fleet.ts';
 import { recoveries } from './commands/recoveries.ts';
 import { status } from './commands/status.ts';
@@ -18,6 +20,8 @@ const COMMANDS: readonly Command[] = [
   resources,
   register,
   allocate,
+  batch,
+  explainPlacement,
   allocations,
   release,
   renew,

@@ -27,6 +27,14 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
     class: 'high',
     spec: { command: ['sleep', '3600'] },
   },
+  allocateBatch: {
+    mode: 'gang',
+    items: [
+      { demand: { processing: 2_000, memory: 4_096, storage: 20, network: 100 } },
+      { demand: { processing: 1_000, memory: 2_048, storage: 20, network: 100 } },
+    ],
+  },
+  explainAllocation: { demand: { processing: 2_000, memory: 4_096, storage: 20, network: 100 } },
   renewAllocation: { leaseMs: 3_600_000 },
   approveRecovery: { decision: 'approve', reason: 'Seen the host; it is down.' },
 };

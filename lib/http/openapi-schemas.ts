@@ -2,8 +2,10 @@ import * as z from 'zod';
 import { Allocation, AllocationInput, Constraints, RenewInput, Spec } from '../schemas/allocation.ts';
 import { Assignment, Assignments, ReportAnswer, ReportInput } from '../schemas/assignment.ts';
 import { AuditEvent, VerifyAnswer } from '../schemas/audit.ts';
+import { BatchAnswer, BatchInput } from '../schemas/batch.ts';
 import { Capacity, Demand, Vector } from '../schemas/common.ts';
 import { DeviceDemand, DeviceIndexes, DeviceState, Devices } from '../schemas/devices.ts';
+import { Explanation } from '../schemas/explanation.ts';
 import { BeatEntry, HeartbeatAnswer, HeartbeatInput, Order } from '../schemas/heartbeat.ts';
 import { Labscape, LabscapeInput, LabscapePatch, Policy } from '../schemas/labscape.ts';
 import { Problem } from '../schemas/problem.ts';
@@ -30,6 +32,7 @@ const BOTH: Names = { Vector, Devices, DeviceIndexes, Spec };
 const INPUTS: Names = {
   AllocationInput,
   ApprovalInput,
+  BatchInput,
   BeatEntry,
   Capacity,
   // Their defaults, as the policy's, make fields optional on the way in only.
@@ -54,9 +57,11 @@ const OUTPUTS: Names = {
   Assignment,
   Assignments,
   AuditEvent,
+  BatchAnswer,
   Constraints,
   DeviceDemand,
   DeviceState,
+  Explanation,
   Health,
   HeartbeatAnswer,
   Labscape,

@@ -2,7 +2,9 @@ import * as z from 'zod';
 import { Allocation, AllocationInput, RenewInput } from '../schemas/allocation.ts';
 import { AssignmentQuery, Assignments, ReportAnswer, ReportInput } from '../schemas/assignment.ts';
 import { AuditEvent, AuditQuery, VerifyAnswer, VerifyQuery } from '../schemas/audit.ts';
+import { BatchAnswer, BatchInput } from '../schemas/batch.ts';
 import { Id, Page, pageOf, RecoveryId } from '../schemas/common.ts';
+import { Explanation } from '../schemas/explanation.ts';
 import { HeartbeatAnswer, HeartbeatInput } from '../schemas/heartbeat.ts';
 import { Labscape, LabscapeInput, LabscapePatch } from '../schemas/labscape.ts';
 import { ApprovalInput, Recovery, RecoveryStarted } from '../schemas/recovery.ts';
@@ -306,6 +308,27 @@ export const ROUTES = [
     body: AllocationInput,
     headers: ['idempotency-key'],
     answers: { 200: Allocation, 201: Allocation, 202: Allocation },
+  },
+  {
+    method: 'POST',
+    path: '/allocations/batch',
+    operation: 'allocateBatch',
+    summary: 'Place many demands: all or nothing, or each by itself',
+    function: 'allocations',
+    action: 'allocate',
+    body: BatchInput,
+    headers: ['idempotency-key'],
+    answers: { 200: BatchAnswer },
+  },
+  {
+    method: 'POST',
+    path: '/allocations/explain',
+    operation: 'explainAllocation',
+    summary: 'Where a demand would go and why, or why nowhere; changes nothing',
+    function: 'allocations',
+    action: 'readAllocations',
+    body: AllocationInput,
+    answers: { 200: Explanation },
   },
   {
     method: 'GET',

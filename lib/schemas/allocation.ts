@@ -55,6 +55,11 @@ export const AllocationInput = z.strictObject({
     .meta({ description: 'ends by itself unless renewed, ms' }),
   spec: Spec.optional(),
   onFull: z.enum(['refuse', 'wait']).default('refuse').meta({ description: 'when nothing fits now' }),
+  protected: z.boolean().optional().meta({ description: 'never made to wait for a higher class' }),
+  preempt: z
+    .boolean()
+    .optional()
+    .meta({ description: 'when nothing fits now, lower classes wait instead; class critical or high only' }),
 });
 export type AllocationInput = z.infer<typeof AllocationInput>;
 
@@ -74,6 +79,7 @@ export const Allocation = z.object({
   labscape: Id.optional(),
   deviceIndexes: DeviceIndexes.optional(),
   running: z.boolean().optional().meta({ description: 'the owner reports its group running at this epoch' }),
+  protected: z.boolean().optional().meta({ description: 'never made to wait for a higher class' }),
   reason: z.string().optional().meta({ description: 'why it is pending' }),
   leaseUntil: Instant.optional(),
   spec: Spec.optional(),

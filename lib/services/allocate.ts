@@ -1,5 +1,7 @@
 import type { Ineligible } from '../allocation/eligibility.ts';
+import { smallestChanges } from '../allocation/explain.ts';
 import { arriving, heldAfter } from '../allocation/extras.ts';
+import type { Adjustment } from '../allocation/obstacles.ts';
 import type { PlacementRequest } from '../allocation/request.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { ProblemError } from '../errors.ts';
@@ -15,6 +17,8 @@ import { type AllocateRequest, type Draft, draftOf, natureOf } from './allocatio
 import { allocationView } from './allocation-view.ts';
 import { devicesIn, indexesOf, membershipFor, newcomer, newGroup } from './membership.ts';
 import { originOf } from './origin.ts';
+import { noteWaiting } from './pending-queue.ts';
+import { allocateByPreemption } from './preempt.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -39,7 +43,7 @@ type Attempt =
 export const allocate = async (runtime: Runtime, request: AllocateRequest): Promise<Allocated> => {
   const draft = draftOf(runtime, request);
   const startedMs = runtime.clock.monotonicMs();
-  const { kind, constraints } = natureOf(draft);
+  const { kind, constraints } = natureOf(request.tenant, request.input);
   let raced = 0;
   const refused = new Set<string>();
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
@@ -76,8 +80,17 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
       }
       const existing = await existingOf(runtime, request, draft);
       if (existing !== undefined) return existing;
+      if (request.input.preempt === true) {
+        const preempted = await tryPreempt(runtime, request, draft, kind, slice);
+        if (preempted?.kind === 'done') return preempted.result;
+        if (preempted !== undefined) {
+          await pauseAfterRace(runtime, attempt);
+          continue;
+        }
+      }
       const reasons = withGroupless(runtime.fleet.index.explain(wish), refused.size);
-      if (request.input.onFull === 'refuse') throw noCapacity(reasons);
+      if (request.input.onFull === 'refuse')
+        throw noCapacity(reasons, smallestChanges(snapshot.resources, wish));
       const waiting = await waitFor(runtime, request, draft, kind, slice, reasons);
       if (waiting.kind === 'done') return waiting.result;
     } else {
@@ -179,6 +192,22 @@ const tryPlace = async (
   };
 };
 
+/** Undefined: no set of lower groups makes room. */
+const tryPreempt = async (
+  runtime: Runtime,
+  request: AllocateRequest,
+  draft: Draft,
+  kind: string,
+  slice: QuotaSlice,
+): Promise<Attempt | undefined> => {
+  const outcome = await allocateByPreemption(runtime, request, draft, kind, slice);
+  if (outcome.kind === 'nowhere') return undefined;
+  if (outcome.kind === 'raced') return outcome;
+  if (outcome.kind === 'refused') return learnFrom(runtime, request, draft, outcome.group, outcome.failed);
+  const allocation = allocationView(outcome.allocation, outcome.group);
+  return { kind: 'done', result: { kind: 'created', allocation } };
+};
+
 /** What failed conditions tell: `exists` first, then newer pictures of what was tried. */
 const learnFrom = async (
   runtime: Runtime,
@@ -239,7 +268,7 @@ const waitFor = async (
   reasons: Reasons,
 ): Promise<Attempt> => {
   const reason = describe(reasons);
-  const group: GroupRecord = { ...newGroup(runtime, draft, kind, undefined), reason };
+  const group: GroupRecord = { ...newGroup(runtime, draft, kind, undefined), tenant: draft.tenant, reason };
   const event = nextEvent(
     entityOf.allocation(draft.tenant, draft.id),
     EMPTY_CHAIN,
@@ -269,6 +298,7 @@ const waitFor = async (
   if (outcome.kind === 'raced') return { kind: 'raced' };
   if (outcome.kind === 'refused') return learnFrom(runtime, request, draft, group.id, outcome.failed);
   runtime.quotas.took(draft.tenant, slice.index, draft.demand);
+  noteWaiting(runtime);
   return { kind: 'done', result: { kind: 'waiting', allocation: allocationView(allocation, group) } };
 };
 
@@ -283,9 +313,9 @@ const describe = (reasons: Reasons): string => {
   return parts.length === 0 ? 'no resource is registered' : parts.join(', ');
 };
 
-const noCapacity = (reasons: Reasons): ProblemError =>
+const noCapacity = (reasons: Reasons, changes: readonly Adjustment[]): ProblemError =>
   new ProblemError(
     'no-capacity',
     `nothing can take this demand now (${describe(reasons)}): ask for less, relax a constraint, or wait with onFull=wait`,
-    { reasons: { resources: reasons } },
+    { reasons: { resources: reasons, changes } },
   );

@@ -36,10 +36,14 @@ export interface AllocateRequest {
 /** What is asked for, before it is known where it goes. */
 export type Draft = Omit<AllocationRecord, 'group' | 'slice' | 'chain'>;
 
-/** What its group carries: class and profile as one word, and the constraints as they bind. */
-export const natureOf = ({ tenant, class: cls, constraints: given, devices }: Draft) => {
-  const constraints = withinTenant(tenant, given);
-  return { kind: kindOf(cls, profileOf({ constraints, devices })), constraints };
+/** What its group carries: class, profile and protection as one word, and the constraints as they bind. */
+export const natureOf = (
+  tenant: string,
+  input: Pick<AllocationInput, 'class' | 'constraints' | 'devices' | 'protected'>,
+) => {
+  const constraints = withinTenant(tenant, input.constraints);
+  const profile = profileOf({ constraints, devices: input.devices });
+  return { kind: kindOf(input.class, profile, input.protected), constraints };
 };
 
 export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
@@ -64,6 +68,9 @@ export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
         input.spec,
         input.onFull,
         ...(input.devices === undefined ? [] : [canonicalDevices(input.devices)]),
+        // Left out where it is not asked for: such requests hash as they always did.
+        ...(input.protected === true ? ['protected'] : []),
+        ...(input.preempt === true ? ['preempt'] : []),
       ]),
     ),
     createdAt: now,

@@ -1,3 +1,4 @@
+import { isProtectedKind } from '../allocation/groups.ts';
 import type { Allocation } from '../schemas/allocation.ts';
 import type { AllocationRecord } from '../store/allocations.ts';
 import type { GroupRecord } from '../store/groups.ts';
@@ -20,6 +21,7 @@ export const allocationView = (allocation: AllocationRecord, group: GroupRecord 
     ...(placed && group.labscape !== undefined ? { labscape: group.labscape } : {}),
     ...(placed && group.deviceMap !== undefined ? { deviceIndexes: [...group.deviceMap] } : {}),
     ...(placed ? { running: group.runningEpoch === group.epoch && group.runningCount >= group.count } : {}),
+    ...(group !== undefined && isProtectedKind(group.kind) ? { protected: true } : {}),
     ...(active && !placed && group?.reason !== undefined ? { reason: group.reason } : {}),
     ...(allocation.leaseUntil === undefined ? {} : { leaseUntil: allocation.leaseUntil }),
     ...(allocation.spec === undefined ? {} : { spec: allocation.spec }),

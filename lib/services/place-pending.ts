@@ -22,12 +22,18 @@ export const placePending = async (
   groupId: string,
   bound: Bound,
   requester: Requester,
+  /** Nowhere else; any resource unless given. */
+  only?: string,
 ): Promise<{ kind: 'placed'; resource: string; epoch: number } | { kind: 'nowhere' } | { kind: 'gone' }> => {
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
     const group = await readGroup(runtime.store, groupId);
     if (group === undefined || group.status !== 'pending') return { kind: 'gone' };
     const { resources } = await runtime.fleet.snapshot(attempt === 0 ? undefined : 0);
-    const seen = emptiestFor(group, resources, bound);
+    const seen = emptiestFor(
+      group,
+      only === undefined ? resources : resources.filter((r) => r.id === only),
+      bound,
+    );
     if (seen === undefined) {
       if (attempt === 0) continue;
       return { kind: 'nowhere' };
@@ -61,6 +67,7 @@ export const placePending = async (
         used: add(target.used, group.demand),
         groups: [...target.groups, { kind: group.kind, group: group.id }],
         chain: headOf(event),
+        ...(target.reserved === group.id ? { reserved: undefined } : {}),
       });
       return { kind: 'placed', resource: target.id, epoch: group.epoch + 1 };
     }
@@ -89,6 +96,8 @@ const emptiestFor = (
   let best: Option | undefined;
   const devices = groupDevices(group);
   for (const resource of resources) {
+    // Held for another; what failed over may use it all the same.
+    if (bound === 'fill' && resource.reserved !== undefined && resource.reserved !== group.id) continue;
     const asBound = { ...resource, limit: resource[bound] };
     const { used, groups } = resource;
     if (refusesGroup(asBound, group.demand, group.constraints, used, groups.length, devices) !== undefined)

@@ -2,20 +2,18 @@ import { isEnded } from '../failover/recovery-status.ts';
 import { waitMaxMs } from '../failover/wait-bounds.ts';
 import type { Policy } from '../schemas/labscape.ts';
 import { expiredLeases } from '../store/allocations.ts';
-import { pendingGroups } from '../store/groups.ts';
 import { readManyBeats } from '../store/heartbeats.ts';
 import { decodeRecovery, type RecoveryRecord, recoveriesPage } from '../store/recoveries.ts';
 import { retireAttempt, takeoverWrites } from '../store/recovery-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { system } from './origin.ts';
-import { placePending } from './place-pending.ts';
+import { placeWaiting } from './pending-queue.ts';
 import { release } from './release.ts';
 import type { Runtime } from './runtime.ts';
 import { type Heard, hear, judgeLabscape, sightOf } from './verdicts.ts';
 
 /** Bounds of one sweep: what is left over is the next one's. */
 const LEASES_MAX = 200;
-const PENDING_MAX = 100;
 const RECOVERIES_MAX = 100;
 /** A verdict's own start, by the detector or an alarm, gets so long before the reconciler steps in, ms. */
 const OWED_AFTER_MS = 30_000;
@@ -93,17 +91,6 @@ const expireLeases = async (runtime: Runtime, request: string): Promise<number> 
     ),
   );
   return ended.filter(Boolean).length;
-};
-
-const placeWaiting = async (runtime: Runtime, request: string): Promise<number> => {
-  let placed = 0;
-  for (const group of await pendingGroups(runtime.store, PENDING_MAX)) {
-    // What a failover could not place may use the reserve; what only waits for room may not.
-    const bound = group.recovery === undefined ? 'fill' : 'limit';
-    const home = await placePending(runtime, group.id, bound, system('pending', request));
-    if (home.kind === 'placed') placed += 1;
-  }
-  return placed;
 };
 
 const isOwed = (resource: ResourceRecord, coolDownMs: number, now: number): boolean => {

@@ -9,6 +9,7 @@ import { decodeResource, readResource } from '../store/resources.ts';
 import { subtract, ZERO } from '../vector.ts';
 import { allocationView } from './allocation-view.ts';
 import { originOf, type Requester } from './origin.ts';
+import { wakeFor } from './pending-queue.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -83,6 +84,9 @@ const tryEnd = async (
   );
   if (outcome.kind === 'done') {
     runtime.quotas.took(allocation.tenant, allocation.slice, subtract(ZERO, allocation.demand));
+    const { resource, labscape } = group;
+    if (resource !== undefined && labscape !== undefined)
+      await wakeFor(runtime, { id: resource, labscape }, requester.request);
     return allocationView({ ...allocation, state: to, endedAt: event.at }, undefined);
   }
   if (outcome.kind !== 'refused' || !outcome.failed.has('resource')) return 'again';

@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import type { ReportInput } from '../schemas/assignment.ts';
 import type { GroupRecord } from '../store/groups.ts';
 import { dropOrder } from '../store/heartbeats.ts';
+import { endWait } from '../store/preempt-writes.ts';
 import { readRecovery } from '../store/recoveries.ts';
 import { acknowledgeFence, bumpAssignments, endHold, writeRunning } from '../store/report-writes.ts';
 import type { ResourceRecord } from '../store/resources.ts';
@@ -59,6 +60,9 @@ const endHolds = async (runtime: Runtime, resource: ResourceRecord, report: Repo
       if (moved?.resource !== undefined && moved.labscape !== undefined) {
         await bumpAssignments(runtime.store, moved.labscape, moved.resource);
       }
+      if (moved?.roomFor === undefined) return;
+      const freed = await endWait(runtime.store, moved.roomFor, group);
+      if (freed !== undefined) await bumpAssignments(runtime.store, resource.labscape, resource.id);
     }),
   );
 };

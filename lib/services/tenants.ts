@@ -17,6 +17,7 @@ const view = (tenant: TenantRecord, slices: readonly QuotaSlice[]): Tenant => ({
   quota: tenant.quota,
   used: sum(slices.map((slice) => slice.used)),
   slices: tenant.slices,
+  weight: tenant.weight,
   cfg: tenant.cfg,
 });
 
@@ -62,7 +63,14 @@ const create = async (
     'tenant.quota-set',
     { ...input },
   );
-  const tenant: TenantRecord = { id, quota: input.quota, slices: input.slices, cfg: 1, chain: headOf(event) };
+  const tenant: TenantRecord = {
+    id,
+    quota: input.quota,
+    slices: input.slices,
+    weight: input.weight ?? 1,
+    cfg: 1,
+    chain: headOf(event),
+  };
   const slices = cutQuota(input.quota, input.slices).map((cap, index) => ({ index, cap, used: ZERO }));
   const outcome = await runtime.store.transact(newTenantWrites(runtime.store, tenant, slices, event));
   return outcome.kind === 'done' ? { created: true, tenant: view(tenant, slices) } : undefined;
@@ -82,6 +90,7 @@ const requota = async (
       reasons: { used: sum(slices.map((slice) => slice.used)) },
     });
   }
+  const weight = input.weight ?? before.weight;
   // The number of slices stays: allocations remember theirs.
   const event = nextEvent(
     entityOf.tenant(before.id),
@@ -91,12 +100,16 @@ const requota = async (
     {
       quota: input.quota,
       slices: before.slices,
+      weight,
     },
   );
   const outcome = await runtime.store.transact(
-    requotaWrites(runtime.store, before, input.quota, slices, caps, event),
+    requotaWrites(runtime.store, before, input.quota, weight, slices, caps, event),
   );
   return outcome.kind === 'done'
-    ? { created: false, tenant: view({ ...before, quota: input.quota, cfg: before.cfg + 1 }, slices) }
+    ? {
+        created: false,
+        tenant: view({ ...before, quota: input.quota, weight, cfg: before.cfg + 1 }, slices),
+      }
     : undefined;
 };

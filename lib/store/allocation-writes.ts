@@ -40,7 +40,7 @@ export interface Birth {
 }
 export type Membership = Joining | Birth;
 
-const quotaTaken = (store: Store, tenant: string, slice: number, demand: Vector, cap: Vector): Write =>
+export const quotaTaken = (store: Store, tenant: string, slice: number, demand: Vector, cap: Vector): Write =>
   tellingOld(
     updateItem('quota', {
       table: store.tables.state,

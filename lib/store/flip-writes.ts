@@ -197,7 +197,7 @@ export const homeWrites = (
         since: N(event.at),
         ...mapOf(group.deviceMap),
       },
-      remove: ['findPk', 'findSk', 'reason'],
+      remove: ['findPk', 'findSk', 'reason', 'tries', 'tenant'],
       conditions: [
         attributeEquals('status', S('pending')),
         attributeEquals('epoch', N(group.epoch)),
@@ -214,6 +214,7 @@ export const homeWrites = (
         assignRev: N(1),
         ...coming.add,
       },
+      ...(target.reserved === group.id ? { remove: ['reserved'] } : {}),
       conditions: [
         attributeEquals('status', S('healthy')),
         attributeEquals('cfg', N(target.cfg)),

@@ -13,6 +13,7 @@ import {
   optNum,
   optStr,
   S,
+  SS,
   str,
   vectorAttributes,
   vectorOf,
@@ -52,6 +53,14 @@ export interface GroupRecord {
   /** The owner before may still run it until then, epoch ms. */
   readonly heldUntil: number | undefined;
   readonly heldBy: string | undefined;
+  /** The groups that were pre-empted for it and may still run where it is; it starts when they have stopped. */
+  readonly waitsFor?: readonly string[] | undefined;
+  /** The group that it was pre-empted for, and that one's epoch: `group.epoch`. */
+  readonly roomFor?: string | undefined;
+  /** Whose demand it is, while it has never been placed. */
+  readonly tenant?: string | undefined;
+  /** Tries to place it that failed since it waits. */
+  readonly tries?: number | undefined;
   /** Why it is pending, and since when. */
   readonly reason: string | undefined;
   readonly since: number;
@@ -92,15 +101,19 @@ export const decodeGroup = versioned(
     runningCount: num(item, 'runCount'),
     heldUntil: optNum(item, 'heldUntil'),
     heldBy: optStr(item, 'heldBy'),
+    tenant: optStr(item, 'tenant'),
+    tries: optNum(item, 'tries'),
+    waitsFor: item['waitsFor']?.SS,
+    roomFor: optStr(item, 'roomFor'),
     reason: optStr(item, 'reason'),
     since: num(item, 'since'),
   }),
 );
 
-/** A pending group stands in the sparse index, oldest first within its class. */
-export const pendingEntry = (cls: Class, since: number, id: string): Item => ({
+/** A pending group stands in the sparse index by its class and when it is due to be tried. */
+export const pendingEntry = (cls: Class, tryAt: number, id: string): Item => ({
   findPk: S(find.pending),
-  findSk: S(`${CLASSES.indexOf(cls)}#${timeKey(since)}#${id}`),
+  findSk: S(`${CLASSES.indexOf(cls)}#${timeKey(tryAt)}#${id}`),
 });
 
 export const encodeGroup = (group: GroupRecord): Item => ({
@@ -119,6 +132,10 @@ export const encodeGroup = (group: GroupRecord): Item => ({
     runCount: N(group.runningCount),
     reason: group.reason === undefined ? undefined : S(group.reason),
     since: N(group.since),
+    tenant: group.tenant === undefined ? undefined : S(group.tenant),
+    heldUntil: group.heldUntil === undefined ? undefined : N(group.heldUntil),
+    heldBy: group.heldBy === undefined ? undefined : S(group.heldBy),
+    waitsFor: (group.waitsFor ?? []).length === 0 ? undefined : SS(group.waitsFor ?? []),
   }),
   ...vectorAttributes('dem', group.demand),
   ...(group.status === 'pending' ? pendingEntry(group.class, group.since, group.id) : {}),
@@ -132,7 +149,7 @@ export const readGroup = async (store: Store, id: string): Promise<GroupRecord |
 export const readGroups = async (store: Store, ids: readonly string[]): Promise<readonly GroupRecord[]> =>
   (await store.getMany(ids.map(keys.group))).map(decodeGroup);
 
-/** Pending groups, most urgent class first, oldest first; eventually consistent. */
+/** Pending groups, most urgent class first, longest due first; eventually consistent. */
 export const pendingGroups = async (store: Store, most: number): Promise<readonly GroupRecord[]> => {
   const page = await store.find({
     KeyConditionExpression: 'findPk = :pk',

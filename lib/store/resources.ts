@@ -57,6 +57,8 @@ export interface ResourceRecord {
   readonly retryAt: number | undefined;
   /** Highest epoch whose fence the agent has acknowledged. */
   readonly acknowledgedEpoch: number;
+  /** The starving group that it is held for: nothing else is placed here. */
+  readonly reserved?: string | undefined;
   /** Releases are told to wait: a failover lost its race too often. */
   readonly moving: boolean;
 }
@@ -124,6 +126,7 @@ export const decodeResource = versioned(
     retryAt: optNum(item, 'retryAt'),
     acknowledgedEpoch: num(item, 'ackEpoch'),
     moving: bool(item, 'moving'),
+    reserved: optStr(item, 'reserved'),
   }),
 );
 

@@ -27,6 +27,7 @@ export const requotaWrites = (
   store: Store,
   before: TenantRecord,
   quota: Vector,
+  weight: number,
   slices: readonly QuotaSlice[],
   caps: readonly Vector[],
   event: AuditEvent,
@@ -36,6 +37,7 @@ export const requotaWrites = (
     key: keys.tenant(before.id),
     set: {
       ...vectorAttributes('quota', quota),
+      weight: N(weight),
       cfg: N(before.cfg + 1),
       rev: N(event.rev),
       head: S(event.hash),

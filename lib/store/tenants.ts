@@ -5,6 +5,7 @@ import {
   type Item,
   N,
   num,
+  optNum,
   S,
   str,
   vectorAttributes,
@@ -18,6 +19,8 @@ export interface TenantRecord {
   readonly id: string;
   readonly quota: Vector;
   readonly slices: number;
+  /** Of its share of freed room; 1 unless said otherwise. */
+  readonly weight: number;
   readonly cfg: number;
   readonly chain: ChainHead;
 }
@@ -34,6 +37,7 @@ export const decodeTenant = versioned(
     id: str(item, 'id'),
     quota: vectorOf(item, 'quota'),
     slices: num(item, 'slices'),
+    weight: optNum(item, 'weight') ?? 1,
     cfg: num(item, 'cfg'),
     chain: { rev: num(item, 'rev'), head: str(item, 'head') },
   }),
@@ -44,6 +48,7 @@ export const encodeTenant = (tenant: TenantRecord): Item => ({
   v: N(ITEM_VERSION),
   id: S(tenant.id),
   slices: N(tenant.slices),
+  weight: N(tenant.weight),
   cfg: N(tenant.cfg),
   rev: N(tenant.chain.rev),
   head: S(tenant.chain.head),

@@ -36,6 +36,8 @@ const bodies = (names: Names): Readonly<Record<string, object>> => ({
   retireResource: reason,
   report: { agent: 'agent', epoch: 1, stopped: [{ group: 'nothing', epoch: 1 }] },
   allocate: { tenant: names.tenant, demand },
+  allocateBatch: { tenant: names.tenant, mode: 'gang', items: [{ demand }] },
+  explainAllocation: { tenant: names.tenant, demand },
   renewAllocation: { leaseMs: 60_000 },
   approveRecovery: { decision: 'reject', reason: 'test' },
 });

@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import type { Allocation, Constraints } from '../../schemas/allocation.ts';
-import { CLASSES, DIMENSIONS } from '../../schemas/common.ts';
-import { type Context, defineCommand, EXIT, flag, positional, UsageError } from '../command.ts';
+import type { Allocation } from '../../schemas/allocation.ts';
+import { type Context, defineCommand, EXIT, flag, positional } from '../command.ts';
 import { ago, demand, deviceDemand, duration } from '../format.ts';
 import { paintStatus } from '../paint.ts';
 import { table } from '../table.ts';
+import { WISH_FLAGS, WISH_USAGE, wishOf } from './wish.ts';
 
 type One = z.output<typeof Allocation>;
 
@@ -22,66 +22,17 @@ function sentence(allocation: One, said: string): string {
   return `${id} ${said}${where}${reason ? `: ${reason}` : ''}`;
 }
 
-/** Only what was said: an empty profile is everybody's. */
-function constraintsOf(flags: {
-  labscape?: string[] | undefined;
-  residency?: string[] | undefined;
-  spread?: { key: string; hard: boolean } | undefined;
-}): { constraints?: z.input<typeof Constraints> } {
-  const { labscape: labscapes, residency, spread } = flags;
-  if (labscapes === undefined && residency === undefined && spread === undefined) return {};
-  return {
-    constraints: {
-      ...(labscapes !== undefined && { labscapes }),
-      ...(residency !== undefined && { residency }),
-      ...(spread !== undefined && { spread }),
-    },
-  };
-}
-
-const whole = flag.whole.default(0);
-
 export const allocate = defineCommand({
   name: 'allocate',
-  usage:
-    '--processing mvCPU --memory MiB --storage GiB --network Mbit/s [--tenant T] [--class C] [--lease 2h] [--key K] [--on-full wait] [--labscape L,…] [--residency R,…] [--spread KEY[!]] [--devices COUNTxMILLI@MODEL,…] [-- command…]',
+  usage: `${WISH_USAGE} [--key K] [-- command…]`,
   summary: 'place a demand; what follows -- is what its agent shall run',
   takesRest: true,
-  flags: z.strictObject({
-    tenant: flag.text.optional(),
-    processing: whole,
-    memory: whole,
-    storage: whole,
-    network: whole,
-    class: flag.oneOf(CLASSES).optional(),
-    lease: flag.span.optional(),
-    key: flag.text.optional(),
-    'on-full': flag.oneOf(['refuse', 'wait']).optional(),
-    labscape: flag.list.optional(),
-    residency: flag.list.optional(),
-    spread: flag.spread.optional(),
-    devices: flag.devices.optional(),
-  }),
+  flags: z.strictObject({ ...WISH_FLAGS, key: flag.text.optional() }),
   run: async (context, { flags, rest }) => {
-    const { processing, memory, storage, network, tenant, devices, lease: leaseMs } = flags;
-    const asked = { processing, memory, storage, network };
-    if (DIMENSIONS.every((dimension) => asked[dimension] === 0)) {
-      throw new UsageError('ask for something: --processing, --memory, --storage or --network');
-    }
-    const { status, body } = await context.client.exchange('allocate', {
-      headers: { 'idempotency-key': flags.key ?? context.chance.id() },
-      body: {
-        demand: asked,
-        ...(tenant !== undefined && { tenant }),
-        ...(flags.class !== undefined && { class: flags.class }),
-        ...(leaseMs !== undefined && { leaseMs }),
-        ...(devices !== undefined && { devices }),
-        ...constraintsOf(flags),
-        ...(flags['on-full'] !== undefined && { onFull: flags['on-full'] }),
-        ...(rest.length > 0 && { spec: { command: [...rest] } }),
-      },
-    });
-    context.show(body, () => sentence(body, STATE_BY_HTTP_STATUS[status] ?? body.status));
+    const body = wishOf(flags, rest);
+    const headers = { 'idempotency-key': flags.key ?? context.chance.id() };
+    const { status, body: placed } = await context.client.exchange('allocate', { headers, body });
+    context.show(placed, () => sentence(placed, STATE_BY_HTTP_STATUS[status] ?? placed.status));
     return EXIT.done;
   },
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { allocation, chain, fleet, labscape, recovery, resource } from './answers.ts';
+import { allocation, chain, explanation, fleet, labscape, recovery, resource } from './answers.ts';
 import { problem, type Reply, run, ScriptedApi } from './scripted-api.ts';
 
 let api: ScriptedApi;
@@ -29,6 +29,16 @@ const COMMANDS: [string, string[], Record<string, Reply>][] = [
       ...['--storage', '100', '--network', '1000', '--devices', 'h100x4', '--labels', 'rack=a,disk=ssd'],
     ],
     { 'POST /resources': ok(resource, 201) },
+  ],
+  [
+    'batch',
+    ['batch', '--count', '1', '--gang', '--processing', '500'],
+    { 'POST /allocations/batch': ok({ mode: 'gang', items: [{ status: 201, allocation }] }) },
+  ],
+  [
+    'explain',
+    ['explain', '--processing', '500', '--class', 'high', '--preempt'],
+    { 'POST /allocations/explain': ok(explanation) },
   ],
   ['allocations', ['allocations'], { 'GET /allocations': ok({ items: [allocation] }) }],
   ['release', ['release', 'a1'], { 'DELETE /allocations/a1': ok({ ...allocation, status: 'released' }) }],

@@ -60,6 +60,7 @@ const tenant = {
   quota: { processing: 1, memory: 1, storage: 1, network: 1 },
   used: { processing: 0, memory: 0, storage: 0, network: 0 },
   slices: 1,
+  weight: 1,
   cfg: 1,
 };
 const health: Reply = { status: 200, body: { status: 'ok', version: '1' } };

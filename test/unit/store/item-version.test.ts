@@ -28,7 +28,7 @@ const RECOVERY: RecoveryRecord = {
   ...{ silentSince: undefined, verdictAt: undefined, phases: [], moves: [], pending: [] },
   ...{ demand: ZERO, rehomed: ZERO, waiting: undefined, chain },
 };
-const TENANT = { id: 'acme', quota: ZERO, slices: 1, cfg: 1, chain };
+const TENANT = { id: 'acme', quota: ZERO, weight: 1, slices: 1, cfg: 1, chain };
 const PRINCIPAL = { id: 'eve', status: 'active', reason: 'ok', changedAt: 5, chain } as const;
 
 /** What each kind writes, and who reads it. */

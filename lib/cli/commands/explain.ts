@@ -1,0 +1,58 @@
+import * as z from 'zod';
+import { DIMENSIONS } from '../../schemas/common.ts';
+import type { Explanation } from '../../schemas/explanation.ts';
+import { defineCommand, EXIT } from '../command.ts';
+import { demand } from '../format.ts';
+import { WISH_FLAGS, WISH_USAGE, wishOf } from './wish.ts';
+
+type Change = Explanation['changes'][number];
+type Place = NonNullable<Explanation['choice']>;
+
+const at = ({ resource, labscape, figure }: Place): string =>
+  `${resource} in ${labscape}${figure === undefined ? '' : ` (${figure.toFixed(3)})`}`;
+
+const several = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
+
+function change({ resource, less, drop, devices }: Change): string {
+  const amount = Object.fromEntries(DIMENSIONS.map((d) => [d, less[d] ?? 0])) as Parameters<typeof demand>[0];
+  const parts = [
+    ...(Object.keys(less).length === 0 ? [] : [`ask for ${demand(amount)} less`]),
+    ...(devices === undefined
+      ? []
+      : [`ask for ${several(devices.count, 'device')} of ${devices.milli}/1000`]),
+    ...drop.map((name) => `drop ${name}`),
+  ];
+  return `to fit on ${resource}: ${parts.join(' and ')}`;
+}
+
+export function explanationLines(explanation: Explanation): string[] {
+  const { outcome, strategy, choice, runnersUp, resources, reasons, changes, preemption } = explanation;
+  const head = {
+    fits: `fits now, by ${strategy}: ${choice === undefined ? '' : at(choice)}`,
+    'no-room': `fits nowhere: ${several(resources, 'resource')} looked at`,
+    'over-quota': `is over the tenant's quota: ${demand(explanation.quotaLeft) || 'nothing'} is left of it`,
+  }[outcome];
+  return [
+    head,
+    ...runnersUp.map((other) => `  next: ${at(other)}`),
+    ...Object.entries(reasons).map(([reason, count]) => `  ${reason}: ${count}`),
+    ...changes.map((one) => `  ${change(one)}`),
+    ...(preemption === undefined
+      ? []
+      : [
+          `  as ${preemption.class} with --preempt it would take the place of ${several(preemption.groups, 'group')} on ${preemption.resource}`,
+        ]),
+  ];
+}
+
+export const explain = defineCommand({
+  name: 'explain',
+  usage: WISH_USAGE,
+  summary: 'where a demand would go and why, or why nowhere; changes nothing',
+  flags: z.strictObject(WISH_FLAGS),
+  run: async (context, { flags }) => {
+    const body = await context.client.call('explainAllocation', { body: wishOf(flags, []) });
+    context.show(body, () => explanationLines(body).join('\n'));
+    return EXIT.done;
+  },
+});

@@ -1,0 +1,218 @@
+import { refusesGroup } from '../allocation/eligibility.ts';
+import { nextTryAt, offerFairly, type TenantUse, type Waiting } from '../allocation/pending.ts';
+import { planReservations, RESERVATIONS_MAX } from '../allocation/reservations.ts';
+import type { Vector } from '../schemas/common.ts';
+import { type GroupRecord, pendingGroups } from '../store/groups.ts';
+import { backOff, duePending, reserve, unreserve } from '../store/pending-writes.ts';
+import { type ResourceRecord, readResource } from '../store/resources.ts';
+import { readSlices, readTenant } from '../store/tenants.ts';
+import { add, dominantShare, mapVector, subtract, sum } from '../vector.ts';
+import { type Requester, system } from './origin.ts';
+import { placePending } from './place-pending.ts';
+import type { Runtime } from './runtime.ts';
+
+/** Of each class, in one sweep. */
+const DUE_MAX = 50;
+/** Groups looked at, and placed, when room was freed: the rest is the next release's, or the sweep's. */
+const WAKE_LOOKED_AT = 16;
+const WAKE_PLACED_MAX = 4;
+/** An empty queue is believed for so long, ms: releases ask for it no more often. */
+const EMPTY_FOR_MS = 1_000;
+
+type Queued = Waiting & { readonly group: GroupRecord };
+
+/** Its first epoch: it never ran. What ran before was displaced, and may be of several tenants. */
+const queued = (group: GroupRecord): Queued => ({
+  ...{ id: group.id, class: group.class, demand: group.demand, since: group.since, group },
+  tenant: group.epoch === 1 ? group.tenant : undefined,
+});
+
+/** What failed over may use the reserve; what only waits for room may not. */
+const boundOf = (group: GroupRecord): 'fill' | 'limit' => (group.recovery === undefined ? 'fill' : 'limit');
+
+/** Quotas count what waits too: what runs is the rest, as far as the given groups show it. */
+const usesOf = async (
+  runtime: Runtime,
+  waiting: readonly Queued[],
+): Promise<ReadonlyMap<string, TenantUse>> => {
+  const names = [...new Set(waiting.flatMap(({ tenant }) => (tenant === undefined ? [] : [tenant])))];
+  // Alone, or among what was displaced: its share decides nothing.
+  if (names.length < 2) return new Map();
+  const uses = await Promise.all(
+    names.map(async (name): Promise<[string, TenantUse]> => {
+      const tenant = await readTenant(runtime.store, name);
+      if (tenant === undefined) return [name, { used: sum([]), weight: 1 }];
+      const all = sum((await readSlices(runtime.store, tenant)).map((slice) => slice.used));
+      const waits = sum(waiting.filter((one) => one.tenant === name).map((one) => one.demand));
+      const runs = subtract(all, waits);
+      return [name, { used: mapVector((d) => Math.max(0, runs[d])), weight: tenant.weight }];
+    }),
+  );
+  return new Map(uses);
+};
+
+/** The emptiest of the resources that take the group now; the smaller id at a tie. */
+const homeIn = (fleet: readonly ResourceRecord[], group: GroupRecord): ResourceRecord | undefined => {
+  const bound = boundOf(group);
+  let best: { resource: ResourceRecord; share: number } | undefined;
+  for (const resource of fleet) {
+    if (bound === 'fill' && resource.reserved !== undefined && resource.reserved !== group.id) continue;
+    const within = { ...resource, limit: resource[bound] };
+    const { demand, constraints } = group;
+    if (refusesGroup(within, demand, constraints, resource.used, resource.groups.length) !== undefined)
+      continue;
+    const share = dominantShare(add(resource.used, demand), resource[bound]);
+    if (best === undefined || share < best.share || (share === best.share && resource.id < best.resource.id))
+      best = { resource, share };
+  }
+  return best?.resource;
+};
+
+interface Offers {
+  readonly placed: readonly { readonly one: Queued; readonly resource: string }[];
+  readonly missed: readonly Queued[];
+}
+
+/** Plans for all of them on a copy of the fleet, in the fair order. */
+const planOffers = (
+  waiting: readonly Queued[],
+  tenants: ReadonlyMap<string, TenantUse>,
+  fleet: readonly ResourceRecord[],
+  total: Vector,
+  now: number,
+): Offers => {
+  const copy = new Map(fleet.map((resource) => [resource.id, resource]));
+  const placed: { one: Queued; resource: string }[] = [];
+  const missed: Queued[] = [];
+  const attempt = (one: Queued): boolean => {
+    const { group } = one;
+    const home = homeIn([...copy.values()], group);
+    if (home === undefined) {
+      missed.push(one);
+      return false;
+    }
+    placed.push({ one, resource: home.id });
+    const groups = [...home.groups, { kind: group.kind, group: group.id }];
+    copy.set(home.id, { ...home, used: add(home.used, group.demand), groups });
+    return true;
+  };
+  offerFairly({ waiting, tenants, total, now, attempt });
+  return { placed, missed };
+};
+
+const shared = (fleet: readonly ResourceRecord[]): Vector =>
+  sum(fleet.filter(({ status }) => status === 'healthy').map(({ fill }) => fill));
+
+/** Commits a plan in its order; what lost its race counts as missed. */
+const carryOut = async (
+  runtime: Runtime,
+  { placed, missed }: Offers,
+  requester: Requester,
+  most: number,
+): Promise<{ readonly placed: number; readonly missed: readonly Queued[] }> => {
+  const left = [...missed];
+  let count = 0;
+  for (const { one, resource } of placed.slice(0, most)) {
+    const home = await placePending(runtime, one.id, boundOf(one.group), requester, resource);
+    if (home.kind === 'placed') count += 1;
+    if (home.kind === 'nowhere') left.push(one);
+  }
+  return { placed: count, missed: left };
+};
+
+/** The backstop: every group whose next try is due is offered what there is, and what starves gets room held for it. */
+export const placeWaiting = async (runtime: Runtime, request: string): Promise<number> => {
+  const now = runtime.clock.now();
+  const due = await duePending(runtime.store, now, DUE_MAX);
+  const { resources } = await runtime.fleet.snapshot();
+  if (due.length === 0 && resources.every(({ reserved }) => reserved === undefined)) return 0;
+  const waiting = due.map(queued);
+  const tenants = await usesOf(runtime, waiting);
+  const offers = planOffers(waiting, tenants, resources, shared(resources), now);
+  const { placed, missed } = await carryOut(
+    runtime,
+    offers,
+    system('pending', request),
+    Number.POSITIVE_INFINITY,
+  );
+  await Promise.all(
+    missed.map(({ group }) => {
+      const tries = (group.tries ?? 0) + 1;
+      return backOff(runtime.store, group, tries, nextTryAt(tries, now, runtime.chance.uniform()));
+    }),
+  );
+  await holdRoom(runtime, now);
+  return placed;
+};
+
+/** Reserves for those that starve, and gives up what is no longer needed. */
+const holdRoom = async (runtime: Runtime, now: number): Promise<void> => {
+  const { resources } = await runtime.fleet.snapshot(0);
+  // Also of those that are not due: a group that backs off starves all the same.
+  const waiting = (await duePending(runtime.store, Number.MAX_SAFE_INTEGER, DUE_MAX))
+    .filter((group) => boundOf(group) === 'fill')
+    .map((group) => ({ ...queued(group), constraints: group.constraints }));
+  const held = resources.some(({ reserved }) => reserved !== undefined);
+  if (waiting.length === 0 && !held) return;
+  const plan = planReservations(waiting, resources, now);
+  const byId = new Map(resources.map((resource) => [resource.id, resource]));
+  const apply = async (id: string, group: string, write: typeof reserve, to: string | undefined) => {
+    const resource = byId.get(id);
+    if (resource !== undefined && (await write(runtime.store, resource, group)))
+      runtime.fleet.learn({ ...resource, reserved: to });
+  };
+  await Promise.all([
+    ...plan.drop.map(({ resource, group }) => apply(resource, group, unreserve, undefined)),
+    ...plan.hold
+      .slice(0, RESERVATIONS_MAX)
+      .map(({ resource, group }) => apply(resource, group, reserve, group)),
+  ]);
+};
+
+/** Until when the queue is believed to be empty, monotonic ms. */
+const emptyUntil = new WeakMap<Runtime, number>();
+
+/** Something waits as of now: the next release looks. Other warm functions may believe otherwise for a second. */
+export const noteWaiting = (runtime: Runtime): void => {
+  emptyUntil.delete(runtime);
+};
+
+/**
+ * Room was freed on a resource: what waits and fits there is placed at once. Bounded: the queue is asked for at most
+ * once a second while it is empty, 16 groups are looked at and 4 placed. An outage is the sweep's to make up for.
+ */
+export const wakeFor = async (
+  runtime: Runtime,
+  where: { readonly id: string; readonly labscape: string },
+  request: string,
+): Promise<number> => {
+  const atMs = runtime.clock.monotonicMs();
+  if (atMs < (emptyUntil.get(runtime) ?? 0)) return 0;
+  try {
+    return await wake(runtime, where, request);
+  } catch (error) {
+    if (error instanceof Error && (error.name === 'StoreUnavailable' || error.name === 'Throttled')) return 0;
+    throw error;
+  }
+};
+
+const wake = async (
+  runtime: Runtime,
+  where: { readonly id: string; readonly labscape: string },
+  request: string,
+): Promise<number> => {
+  const groups = await pendingGroups(runtime.store, WAKE_LOOKED_AT);
+  if (groups.length === 0) {
+    emptyUntil.set(runtime, runtime.clock.monotonicMs() + EMPTY_FOR_MS);
+    return 0;
+  }
+  const resource = await readResource(runtime.store, where.labscape, where.id);
+  if (resource === undefined) return 0;
+  runtime.fleet.learn(resource);
+  const fitting = groups.map(queued).filter(({ group }) => homeIn([resource], group) !== undefined);
+  if (fitting.length === 0) return 0;
+  const [tenants, fleet] = await Promise.all([usesOf(runtime, fitting), runtime.fleet.snapshot()]);
+  const total = shared(fleet.resources);
+  const offers = planOffers(fitting, tenants, [resource], total, runtime.clock.now());
+  return (await carryOut(runtime, offers, system('pending', request), WAKE_PLACED_MAX)).placed;
+};

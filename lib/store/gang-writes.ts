@@ -1,0 +1,91 @@
+import type { GangGroup } from '../allocation/gang.ts';
+import { closeBoundOf, encodeGroupRef, GROUPS_BORN_MAX } from '../allocation/groups.ts';
+import type { AuditEvent } from '../schemas/audit.ts';
+import type { Vector } from '../schemas/common.ts';
+import { subtract, sum } from '../vector.ts';
+import { quotaTaken } from './allocation-writes.ts';
+import { type AllocationRecord, encodeAllocation } from './allocations.ts';
+import { type Item, N, S, SS } from './attributes.ts';
+import { groupsBelow } from './conditions.ts';
+import { putEvent } from './events.ts';
+import { encodeGroup, type GroupRecord } from './groups.ts';
+import { keys } from './keys.ts';
+import type { ResourceRecord } from './resources.ts';
+import type { Store } from './store.ts';
+import {
+  attributeEquals,
+  type Condition,
+  putNew,
+  updateItem,
+  vectorAtMost,
+  vectorBelow,
+  vectorDelta,
+} from './update.ts';
+import { tellingOld, type Write } from './write.ts';
+
+/** A group of the plan with what it becomes: the record that is born, or the one it joins. */
+export interface PlacedGroup {
+  readonly plan: GangGroup<ResourceRecord>;
+  readonly born: GroupRecord | undefined;
+}
+
+export interface GangInput {
+  readonly members: readonly { readonly allocation: AllocationRecord; readonly event: AuditEvent }[];
+  readonly groups: readonly PlacedGroup[];
+  readonly tenant: string;
+  readonly slice: number;
+  readonly sliceCap: Vector;
+  readonly total: Vector;
+}
+
+const groupWrite = (store: Store, { plan, born }: PlacedGroup): Write => {
+  if (born !== undefined) return putNew(`group:${born.id}`, store.tables.state, encodeGroup(born));
+  const group = plan.joins ?? '';
+  const count = N(plan.members.length);
+  return updateItem(`group:${group}`, {
+    table: store.tables.state,
+    key: keys.group(group),
+    add: { ...vectorDelta('dem', plan.demand), count, load: count },
+    conditions: [
+      attributeEquals('resource', S(plan.target.id)),
+      attributeEquals('status', S('placed')),
+      // It must still have been open when the last of them came.
+      vectorBelow('dem', subtract(closeBoundOf(plan.target.capacity), plan.before)),
+    ],
+  });
+};
+
+const resourceWrite = (store: Store, own: readonly PlacedGroup[]): readonly Write[] => {
+  const target = own[0]?.plan.target;
+  if (target === undefined) return [];
+  const gain = sum(own.map(({ plan }) => plan.demand));
+  const births = own.flatMap(({ born }) => (born === undefined ? [] : [born]));
+  const conditions: Condition[] = [
+    attributeEquals('status', S('healthy')),
+    attributeEquals('cfg', N(target.cfg)),
+    vectorAtMost('used', subtract(target.fill, gain), gain),
+  ];
+  const add: Item = { ...vectorDelta('used', gain), assignRev: N(1) };
+  if (births.length > 0) {
+    conditions.push(groupsBelow(GROUPS_BORN_MAX - births.length + 1));
+    add['groupIds'] = SS(births.map(({ kind, id }) => encodeGroupRef({ kind, group: id })));
+  }
+  const key = keys.resource(target.labscape, target.id);
+  return [
+    tellingOld(updateItem(`resource:${target.id}`, { table: store.tables.state, key, add, conditions })),
+  ];
+};
+
+/** A gang, one transaction: each member's allocation and event, their groups and resources, one slice of the quota. */
+export const gangWrites = (store: Store, input: GangInput): readonly Write[] => {
+  const byTarget = Map.groupBy(input.groups, ({ plan }) => plan.target.id);
+  return [
+    ...input.members.map(({ allocation }, index) =>
+      tellingOld(putNew(`allocation:${index}`, store.tables.state, encodeAllocation(allocation))),
+    ),
+    ...input.groups.map((group) => groupWrite(store, group)),
+    ...[...byTarget.values()].flatMap((own) => resourceWrite(store, own)),
+    quotaTaken(store, input.tenant, input.slice, input.total, input.sliceCap),
+    ...input.members.map(({ event }, index) => putEvent(store, event, `event:${index}`)),
+  ];
+};

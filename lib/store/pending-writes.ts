@@ -1,0 +1,66 @@
+import { CLASSES, type Class } from '../schemas/common.ts';
+import { N, S } from './attributes.ts';
+import { decodeGroup, type GroupRecord, pendingEntry } from './groups.ts';
+import { find, keys, timeKey } from './keys.ts';
+import type { ResourceRecord } from './resources.ts';
+import type { Store } from './store.ts';
+import { absent, attributeEquals, updateInput } from './update.ts';
+
+/** Pending groups of one class whose next try is due, the longest overdue first; eventually consistent. */
+const dueOfClass = async (
+  store: Store,
+  cls: Class,
+  now: number,
+  most: number,
+): Promise<readonly GroupRecord[]> => {
+  const rank = CLASSES.indexOf(cls);
+  const page = await store.find({
+    KeyConditionExpression: 'findPk = :pk AND findSk BETWEEN :from AND :to',
+    ExpressionAttributeValues: {
+      ':pk': S(find.pending),
+      ':from': S(`${rank}#`),
+      ':to': S(`${rank}#${timeKey(now)}~`),
+    },
+    Limit: most,
+  });
+  return page.items.map(decodeGroup).filter((group) => group.status === 'pending');
+};
+
+/** The same of every class, so that none hides another; at most `most` of each. */
+export const duePending = async (store: Store, now: number, most: number): Promise<readonly GroupRecord[]> =>
+  (await Promise.all(CLASSES.map((cls) => dueOfClass(store, cls, now, most)))).flat();
+
+/** It found no home: how often by now, and when it is due again, which is its place in the index. */
+export const backOff = (store: Store, group: GroupRecord, tries: number, tryAt: number): Promise<boolean> =>
+  store.write(
+    updateInput({
+      table: store.tables.state,
+      key: keys.group(group.id),
+      set: { tries: N(tries), ...pendingEntry(group.class, tryAt, group.id) },
+      conditions: [attributeEquals('status', S('pending')), attributeEquals('epoch', N(group.epoch))],
+    }),
+  );
+
+const onResource = ({ labscape, id }: ResourceRecord, store: Store) => ({
+  table: store.tables.state,
+  key: keys.resource(labscape, id),
+});
+
+/** Holds a healthy resource for a starving group. Only a hint to placement, hence no event. */
+export const reserve = (store: Store, resource: ResourceRecord, group: string): Promise<boolean> =>
+  store.write(
+    updateInput({
+      ...onResource(resource, store),
+      set: { reserved: S(group) },
+      conditions: [attributeEquals('status', S('healthy')), absent('reserved')],
+    }),
+  );
+
+export const unreserve = (store: Store, resource: ResourceRecord, group: string): Promise<boolean> =>
+  store.write(
+    updateInput({
+      ...onResource(resource, store),
+      remove: ['reserved'],
+      conditions: [attributeEquals('reserved', S(group))],
+    }),
+  );
