@@ -19,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'failover-scale': async () => (await import('./failover-scale.ts')).failoverScale,
   openb: async () => (await import('./openb/openb.ts')).openb,
   phases: async () => (await import('./phases-bench.ts')).phases,
+  streams: async () => (await import('./streams.ts')).streams,
 };
 
 const { values, positionals } = parseArgs({
