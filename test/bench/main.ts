@@ -22,6 +22,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   rebalance: async () => (await import('./rebalance/rebalance.ts')).rebalance,
   'rebalance-step': async () => (await import('./rebalance/rebalance-step.ts')).rebalanceStep,
   saturation: async () => (await import('./saturation/saturation.ts')).saturation,
+  streams: async () => (await import('./streams.ts')).streams,
 };
 
 const { values, positionals } = parseArgs({

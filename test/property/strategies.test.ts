@@ -152,6 +152,20 @@ describe('the fleet index', () => {
     );
   });
 
+  test('accepts what fills a resource exactly, and nothing more', () => {
+    fc.assert(
+      fc.property(richFleet(6), request, fc.integer({ min: 0, max: 1 }), (all, wish, more) => {
+        const index = indexOf(all);
+        for (const one of all) {
+          const left = mapVector((d) => Math.max(0, boundFor(one, wish.purpose)[d] - one.used[d]) + more);
+          const exact = { ...wish, constraints: {}, demand: left };
+          expect(index.query(exact).accepts(index.rowOf(one.id))).toBe(refusal(one, exact) === undefined);
+        }
+      }),
+      RUNS,
+    );
+  });
+
   test('proposes nothing that is excepted', () => {
     fc.assert(
       fc.property(richFleet(10), request, (all, wish) => {

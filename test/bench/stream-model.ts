@@ -1,11 +1,11 @@
-import type { Candidate } from '../../../lib/allocation/candidate.ts';
-import { fitDevices, shiftDevices } from '../../../lib/allocation/devices.ts';
-import { FleetIndex } from '../../../lib/allocation/fleet-index.ts';
-import type { PlacementRequest } from '../../../lib/allocation/request.ts';
-import { STRATEGIES } from '../../../lib/allocation/strategies/registry.ts';
-import type { StrategyName } from '../../../lib/schemas/strategy.ts';
-import { add, mapVector, subtract } from '../../../lib/vector.ts';
-import { seeded } from '../../property/seeded.ts';
+import type { Candidate } from '../../lib/allocation/candidate.ts';
+import { fitDevices, shiftDevices } from '../../lib/allocation/devices.ts';
+import { FleetIndex } from '../../lib/allocation/fleet-index.ts';
+import type { PlacementRequest } from '../../lib/allocation/request.ts';
+import { STRATEGIES } from '../../lib/allocation/strategies/registry.ts';
+import type { StrategyName } from '../../lib/schemas/strategy.ts';
+import { add, mapVector, subtract } from '../../lib/vector.ts';
+import { seeded } from '../property/seeded.ts';
 
 type Random = () => number;
 type Wanted = Pick<PlacementRequest, 'demand' | 'devices'>;
