@@ -60,7 +60,7 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   },
   audit: { state: ['GetItem'], audit: ['Query', 'Query:byTime'] },
   recovery: {
-    state: [...READ, 'Query:find', 'PutItem', 'UpdateItem'],
+    state: [...READ, 'PutItem', 'UpdateItem'],
     audit: ['PutItem', 'Query'],
     answersTasks: ['SendTaskSuccess', 'SendTaskFailure'],
   },

@@ -1,6 +1,4 @@
 import { endingOf } from '../../failover/report.ts';
-import { wakeFor } from '../../services/pending-queue.ts';
-import { executionName } from '../../services/runtime.ts';
 import {
   ownRecovery,
   type PhaseAnswer,
@@ -30,8 +28,5 @@ export const close = async (context: PhaseContext): Promise<PhaseAnswer> => {
     phases: withResults(settled.phases, [watch.result('Close', task.input.attempt)]),
   };
   await end(context, recovery, 'Close', { ...ending, resource: () => ending.resource, epochStep: 0 });
-  // Back, and empty: what waits may go there.
-  if (ending.resource === 'healthy')
-    await wakeFor(runtime, { id: stored.resource, labscape: stored.labscape }, executionName(task.input));
   return { proceed: 'End' };
 };
