@@ -104,7 +104,7 @@ describe('devices and spread keys', () => {
     expect([before.faults, before.resources.get('gpu-1')]).toEqual([
       [],
       expect.objectContaining({
-        spread: ['acme.web', 'acme.web.g8'],
+        spread: ['acme:web', 'acme:web.g8'],
         devices: { model: 'a', used: [600, 600] },
       }),
     ]);
@@ -115,7 +115,7 @@ describe('devices and spread keys', () => {
     const { faults, resources } = foldEvents(history.events);
     expect(faults).toEqual([]);
     expect(resources.get('gpu-1')).toMatchObject({ spread: [], devices: { used: [0, 0] } });
-    expect(resources.get('gpu-2')).toMatchObject({ spread: ['acme.web.g8'], devices: { used: [0, 600] } });
+    expect(resources.get('gpu-2')).toMatchObject({ spread: ['acme:web.g8'], devices: { used: [0, 600] } });
   });
 
   test.each<[string, History, RegExp]>([
