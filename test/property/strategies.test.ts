@@ -29,6 +29,7 @@ const richFleet = (most: number): fc.Arbitrary<Candidate[]> =>
             residency: fc.option(fc.constantFrom(...PLACES), { nil: undefined }),
             spread: fc.option(fc.subarray([...KEYS, 'db.g1', 'web.g2', 'dbx']), { nil: undefined }),
             weight: fc.option(fc.constantFrom(50, 100, 300), { nil: undefined }),
+            reserved: fc.constantFrom(undefined, undefined, undefined, 'starving'),
             devices: fc.option(
               fc.record({
                 model: fc.constantFrom(...MODELS),
@@ -220,11 +221,12 @@ describe.each(STRATEGY_NAMES)('%s', (name) => {
             if (wish.demand[d] > 0) expect(after.used[d]).toBeLessThanOrEqual(bound[d]);
           const { labscapes, notLabscapes, labels = {}, residency, spread } = wish.constraints;
           expect(before.status).toBe('healthy');
+          if (wish.purpose === 'placement') expect(before.reserved).toBeUndefined();
           expect(labscapes?.includes(before.labscape) ?? true).toBe(true);
           expect(notLabscapes?.includes(before.labscape) ?? false).toBe(false);
           expect(before.labels).toMatchObject(labels);
           if (residency !== undefined) expect(residency).toContain(before.residency);
-          if (spread?.hard === true) expect(holdsSpread(before.spread, spread.key)).toBe(false);
+          if (spread?.hard === true) expect(before.spread ?? []).not.toContain(spread.key);
           if (wish.devices?.models !== undefined)
             expect(wish.devices.models).toContain(before.devices?.model);
           index.put(after);

@@ -21,7 +21,7 @@ export class Query {
   readonly request: PlacementRequest;
   /** The demand in the order of DIMENSIONS. */
   readonly amounts: Float64Array;
-  /** False: of a soft spread only rows without the key pass; true: only rows with it. */
+  /** False: of a spread only rows without the key pass; true: only rows with it, by a soft rule where it is hard. */
   beside = false;
   /** Only in these labscapes; everywhere when undefined. */
   within: ReadonlySet<string> | undefined;
@@ -30,7 +30,7 @@ export class Query {
   readonly #profile: Profile;
   readonly #admitted: Uint8Array;
   readonly #holders: ReadonlyMap<number, number> | undefined;
-  readonly #hard: boolean;
+  readonly #keepers: ReadonlyMap<number, number> | undefined;
   readonly #groupsMax: number;
   #cells: readonly Cell[] | undefined;
 
@@ -44,13 +44,14 @@ export class Query {
     const { spread } = request.constraints;
     const holders = spread === undefined ? undefined : book.holders(spread.key);
     this.#holders = holders === undefined || holders.size === 0 ? undefined : holders;
-    this.#hard = spread?.hard === true;
+    // Hard rules bind each other; towards a soft one of the same key being apart is a preference.
+    this.#keepers = spread?.hard === true ? book.keepers(spread.key) : undefined;
     this.#groupsMax = request.purpose === 'failover' ? GROUPS_HELD_MAX : GROUPS_BORN_MAX;
   }
 
   /** Whether rows that hold the spread key come after those that do not. */
   get softly(): boolean {
-    return this.#holders !== undefined && !this.#hard;
+    return this.#holders !== undefined;
   }
 
   /** Cells that the constraints admit. */
@@ -72,15 +73,15 @@ export class Query {
 
   /** Whether the row can take the demand now, in the present tier of a soft spread. */
   accepts(row: number): boolean {
-    const rows = this.#rows;
-    if (rows.healthy[row] !== 1 || this.#admitted[rows.cell[row] ?? 0] !== 1) return false;
-    const { room } = this.#bounds;
+    const { room, open } = this.#bounds;
+    if (open[row] !== 1 || this.#admitted[this.#rows.cell[row] ?? 0] !== 1) return false;
     const { amounts } = this;
     for (let d = 0, at = row * STRIDE; d < STRIDE; d++, at++) {
       const amount = amounts[d] ?? 0;
       if (amount > 0 && amount > (room[at] ?? 0)) return false;
     }
-    if (this.#holders !== undefined && this.#holders.has(row) !== (!this.#hard && this.beside)) return false;
+    if (this.#holders !== undefined && this.#holders.has(row) !== this.beside) return false;
+    if (this.#keepers?.has(row) === true) return false;
     return this.#looksCloser(row);
   }
 

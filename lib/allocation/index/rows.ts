@@ -23,6 +23,8 @@ const grownInts = (from: Int32Array, length: number): Int32Array<ArrayBuffer> =>
 export interface Bounds {
   bound: Float64Array;
   room: Float64Array;
+  /** 1 where something may come by this purpose: healthy, and by placement not held for another. */
+  open: Int32Array;
   /** Sum of all bounds, per dimension. */
   readonly total: Float64Array;
 }
@@ -30,6 +32,7 @@ export interface Bounds {
 const noBounds = (): Bounds => ({
   bound: new Float64Array(0),
   room: new Float64Array(0),
+  open: new Int32Array(0),
   total: new Float64Array(STRIDE),
 });
 
@@ -40,7 +43,7 @@ const noBounds = (): Bounds => ({
 export class Rows {
   readonly placement = noBounds();
   readonly failover = noBounds();
-  /** 1 where the resource may be placed on. */
+  /** 1 where the resource is healthy, held for another or not. */
   healthy = new Int32Array(0);
   groups = new Int32Array(0);
   cell = new Int32Array(0);
@@ -63,7 +66,10 @@ export class Rows {
     if (row >= this.cell.length) this.#grow(2 * this.cell.length);
     this.#writeBounds(this.placement, row, candidate.fill, candidate.used);
     this.#writeBounds(this.failover, row, candidate.limit, candidate.used);
-    this.healthy[row] = candidate.status === 'healthy' ? 1 : 0;
+    const healthy = candidate.status === 'healthy' ? 1 : 0;
+    this.healthy[row] = healthy;
+    this.failover.open[row] = healthy;
+    this.placement.open[row] = candidate.reserved === undefined ? healthy : 0;
     this.groups[row] = candidate.groups.length;
     this.cell[row] = cell;
     this.candidates[row] = candidate;
@@ -73,6 +79,8 @@ export class Rows {
     this.#writeBounds(this.placement, row, ZERO, ZERO);
     this.#writeBounds(this.failover, row, ZERO, ZERO);
     this.healthy[row] = 0;
+    this.failover.open[row] = 0;
+    this.placement.open[row] = 0;
     this.cell[row] = -1;
     this.candidates[row] = undefined;
   }
@@ -103,6 +111,7 @@ export class Rows {
     for (const bounds of [this.placement, this.failover]) {
       bounds.bound = grownFloats(bounds.bound, rows * STRIDE);
       bounds.room = grownFloats(bounds.room, rows * STRIDE);
+      bounds.open = grownInts(bounds.open, rows);
     }
     this.healthy = grownInts(this.healthy, rows);
     this.groups = grownInts(this.groups, rows);
