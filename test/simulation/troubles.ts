@@ -21,6 +21,7 @@ export class Troubles {
   readonly #world: World;
   readonly #chance: Stream;
   #active = true;
+  #outFrom = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -48,8 +49,9 @@ export class Troubles {
     world.faults.active = false;
     world.network.cut.clear();
     world.jumpMs = 0;
-    world.outUntil = 0;
-    world.health.backAt = Math.min(world.health.backAt, world.scheduler.now);
+    // Nobody can tell an outage that is shorter than the shortest from a lost message.
+    world.outUntil = Math.min(world.outUntil, Math.max(world.scheduler.now, this.#outFrom + OUTAGE_MIN_MS));
+    world.health.backAt = Math.min(world.health.backAt, world.outUntil);
     for (const host of world.hosts) {
       host.alive = true;
       host.startDelayMs = 0;
@@ -156,6 +158,7 @@ export class Troubles {
   #outage(): void {
     const { world } = this;
     const ms = OUTAGE_MIN_MS + this.#chance.below(OUTAGE_MAX_MS - OUTAGE_MIN_MS);
+    if (world.outUntil < world.scheduler.now) this.#outFrom = world.scheduler.now;
     world.outUntil = Math.max(world.outUntil, world.scheduler.now + ms);
     world.health.backAt = world.outUntil;
     world.scheduler.note(`  the store is out for ${ms} ms`);
