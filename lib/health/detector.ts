@@ -91,14 +91,16 @@ export const judge = (pulse: Pulse | undefined, now: number, policy: DetectorPol
 /** Share of a lease in which somebody must have been heard: one lost beat of three is ordinary, two are not. */
 export const BLIND_SHARE = 2 / 3;
 
-/** Beats after which silence of everybody is no jitter: somebody's beat is half a beat late. */
-const PAUSE_BEATS = 3 / 2;
+/** By how much a beat is late when that is no jitter any more: half a beat, and by more than any busy machine. */
+const LATE_BEATS = 1 / 2;
+const LATE_MS = 250;
 
 /** Silence of a whole labscape that its rhythm does not explain, ms: agents may beat slower than they were told. */
 export const pauseOf = (pulses: Iterable<Pulse>, beatMs: number): number => {
   let quickestMs = Number.POSITIVE_INFINITY;
   for (const { meanMs } of pulses) quickestMs = Math.min(quickestMs, meanMs);
-  return Math.ceil(PAUSE_BEATS * Math.max(beatMs, Number.isFinite(quickestMs) ? quickestMs : 0));
+  const rhythmMs = Math.max(beatMs, Number.isFinite(quickestMs) ? quickestMs : 0);
+  return Math.ceil(rhythmMs + Math.max(LATE_BEATS * rhythmMs, LATE_MS));
 };
 
 /**

@@ -28,10 +28,10 @@ export const runSeeds = async (
   return { tally, failed: failed.sort((a, b) => a.seed - b.seed) };
 };
 
-/** Looks for every mutation, several at a time. */
-export const huntAll = (pool: Pool): Promise<readonly Caught[]> =>
+/** Looks for every mutation, or for the one of that name, several at a time. */
+export const huntAll = (pool: Pool, only: string | undefined): Promise<readonly Caught[]> =>
   Promise.all(
-    MUTATIONS.map((mutation) =>
+    MUTATIONS.filter(({ name }) => only === undefined || name === only).map((mutation) =>
       hunt(
         ({ seed }) => pool.run({ kind: 'seed', seed, mutation: mutation.name }),
         mutation,

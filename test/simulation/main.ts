@@ -106,9 +106,9 @@ const campaign = async (pool: Pool, from: number, count: number): Promise<boolea
   return violations === 0 && tally.weaknesses().length === 0;
 };
 
-/** Looks for every mutation; true when each is caught. */
+/** Looks for every mutation, or for one; true when each is caught. */
 const mutations = async (pool: Pool): Promise<boolean> => {
-  const found = await huntAll(pool);
+  const found = await huntAll(pool, values.mutation);
   if (values.json) process.stdout.write(`${JSON.stringify({ mutations: found })}\n`);
   else say(mutationTable(found));
   return found.every(({ caught }) => caught);
