@@ -52,7 +52,12 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
     audit: [],
     answersTasks: ['SendTaskSuccess'],
   },
-  heartbeats: { state: [...READ, 'UpdateItem'], audit: ['PutItem'], startsRecoveries: true },
+  heartbeats: {
+    // A resource that returns by its beat is offered to what waits.
+    state: [...READ, 'Query:find', 'UpdateItem'],
+    audit: ['PutItem'],
+    startsRecoveries: true,
+  },
   recoveries: {
     state: ['GetItem', 'BatchGetItem', 'Query:find', 'UpdateItem'],
     audit: ['PutItem'],

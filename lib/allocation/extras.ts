@@ -1,6 +1,8 @@
 import type { Constraints } from '../schemas/allocation.ts';
+import { DIMENSIONS, type Vector } from '../schemas/common.ts';
 import { DEVICE_MILLI, type DeviceDemand } from '../schemas/devices.ts';
 import { type SpreadMark, spreadMark } from '../spread.ts';
+import { ZERO } from '../vector.ts';
 import type { Candidate } from './candidate.ts';
 import { type DeviceBank, type DeviceMap, fitDevices, mayShift, shiftDevices } from './devices.ts';
 
@@ -15,6 +17,13 @@ export interface Wanting {
 /** The same with the devices that it has, one index for each virtual slot of its members. */
 export interface Seated extends Wanting {
   readonly deviceMap?: DeviceMap | undefined;
+}
+
+interface Lacking {
+  readonly demand: Vector;
+  readonly constraints: Constraints;
+  /** Of the whole group. */
+  readonly devices?: DeviceDemand | undefined;
 }
 
 type Held = Pick<Candidate, 'spread' | 'devices'>;
@@ -70,6 +79,42 @@ export const arriving = (held: Held, groups: readonly Seated[]): Extras | undefi
 export const leaving = (held: Held, groups: readonly Seated[]): Extras | undefined =>
   extrasOf(held, groups, -1);
 
+/** What leaves and what comes in its place, in one change; `seen` is what stands before it. */
+export interface Swap {
+  readonly seen: Held;
+  readonly going: Extras;
+  readonly coming: Extras;
+}
+
+/**
+ * A newcomer in the place of these groups, with the devices that it gets; undefined when it cannot have them, or when
+ * the pictures of groups and resource are not of one moment.
+ */
+export const swapped = <T extends Wanting>(
+  seen: Held,
+  leavers: readonly Seated[],
+  newcomer: T,
+): { readonly seated: T & Seated; readonly swap: Swap } | undefined => {
+  const going = leaving(seen, leavers);
+  if (going === undefined) return undefined;
+  const between = { ...seen, ...heldAfter(seen, going, 'left') };
+  const seated = seat(between, newcomer);
+  const coming = seated && arriving(between, [seated]);
+  if (seated === undefined || coming === undefined) return undefined;
+  return { seated, swap: { seen, going, coming } };
+};
+
+/** Whether what comes could stand beside what leaves, were it still there: no device given twice, no hard key. */
+export const standsBeside = ({ seen, coming }: Swap, seated: Seated): boolean =>
+  arriving(seen, [seated]) !== undefined &&
+  !coming.marks.some(({ entry, hard }) => hard && seen.spread?.includes(entry) === true);
+
+/** The resource after a swap, as a patch. */
+export const heldAfterSwap = ({ seen, going, coming }: Swap): Held => {
+  const between = heldAfter(seen, going, 'left');
+  return { ...between, ...heldAfter({ ...seen, ...between }, coming, 'came') };
+};
+
 /** The resource after `extras` came (or left), as a patch that changes nothing else. */
 export const heldAfter = (held: Held, extras: Extras, way: 'came' | 'left'): Held => {
   if (extras === NO_EXTRAS) return {};
@@ -79,6 +124,32 @@ export const heldAfter = (held: Held, extras: Extras, way: 'came' | 'left'): Hel
     else entries.delete(entry);
   }
   return { spread: [...entries], devices: extras.bank?.after ?? held.devices };
+};
+
+/** The resource as if nothing ran on it; what keeps it for another group stays. */
+export const emptied = <C extends Candidate>(candidate: C): C => {
+  const { devices } = candidate;
+  const free = devices === undefined ? undefined : { ...devices, used: devices.used.map(() => 0) };
+  return { ...candidate, used: ZERO, groups: [], spread: undefined, devices: free };
+};
+
+/**
+ * The greatest share of the bound that is in the way of a demand, of its devices that have no room, or 1 where its hard
+ * spread key is taken; 0 when nothing is.
+ */
+export const lackOf = (candidate: Candidate, wanted: Lacking, bound: Vector): number => {
+  const { demand, constraints, devices } = wanted;
+  const { spread } = constraints;
+  const shares = DIMENSIONS.map((d) =>
+    demand[d] === 0 ? 0 : (candidate.used[d] + demand[d] - bound[d]) / bound[d],
+  );
+  const able = (candidate.devices?.used ?? []).filter((used) => used + (devices?.milli ?? 0) <= DEVICE_MILLI);
+  return Math.max(
+    0,
+    ...shares,
+    devices === undefined ? 0 : 1 - able.length / devices.count,
+    spread?.hard === true && candidate.spread?.includes(spread.key) === true ? 1 : 0,
+  );
 };
 
 /** What is wrong with a resource's spread marks and devices, given the groups it holds. No words: nothing. */

@@ -1,9 +1,12 @@
 import type { Vector } from '../schemas/common.ts';
 import { add, dominantShare, sum, ZERO } from '../vector.ts';
 import type { Candidate } from './candidate.ts';
+import type { DeviceMap } from './devices.ts';
 import { ineligible } from './eligibility.ts';
+import { arriving, heldAfter, seat } from './extras.ts';
 import { closeBoundOf, GROUPS_BORN_MAX, isLarge } from './groups.ts';
 import type { PlacementRequest } from './request.ts';
+import { isCrowded } from './spread.ts';
 
 /** What one transaction holds. */
 export const GANG_ITEMS_MAX = 100;
@@ -21,6 +24,8 @@ export interface GangGroup<C extends Candidate> {
   readonly joins: string | undefined;
   readonly members: readonly number[];
   readonly demand: Vector;
+  /** The devices that it gets; it has one member then. */
+  readonly deviceMap?: DeviceMap | undefined;
   /** Without the last member: the group must still take one more after these. */
   readonly before: Vector;
 }
@@ -49,6 +54,7 @@ interface Draft<C extends Candidate> {
   members: number[];
   demand: Vector;
   before: Vector;
+  deviceMap?: DeviceMap | undefined;
 }
 
 /** Allocation and event of each member, the groups, the resources, and one slice of the quota. */
@@ -79,18 +85,26 @@ class Planner<C extends Candidate> {
     return this.#fleet[this.#at.get(id) ?? -1];
   }
 
-  /** False when it fits nowhere. */
+  /** False when it fits nowhere. A spread key comes first to where it is not yet, be that one resource more. */
   place(member: GangMember): boolean {
+    const { spread } = member.request.constraints;
+    return (spread !== undefined && this.#placeIn(member, true)) || this.#placeIn(member, false);
+  }
+
+  #placeIn(member: GangMember, apart: boolean): boolean {
     const { request } = member;
+    const isPassedOver = (target: C): boolean => apart && isCrowded(target, request.constraints);
     for (const id of this.#opened) {
       const target = this.#now(id);
-      if (target !== undefined && this.#takes(target, request) && this.#put(target, member)) return true;
+      if (target === undefined || isPassedOver(target) || !this.#takes(target, request)) continue;
+      if (this.#put(target, member)) return true;
     }
     const except = new Set(this.#opened);
     for (;;) {
       const id = this.#rules.choose(request, except);
       const target = id === undefined ? undefined : this.#now(id);
-      if (target === undefined) return false;
+      // The strategy names what is not crowded first.
+      if (target === undefined || isPassedOver(target)) return false;
       if (this.#put(target, member)) {
         this.#opened.push(target.id);
         return true;
@@ -105,28 +119,35 @@ class Planner<C extends Candidate> {
 
   /** Into a group of the gang's, a group that is there, or one that is born; false when none may be born. */
   #put(target: C, { index, request }: GangMember): boolean {
-    const { demand, kind } = request;
+    const { demand, kind, constraints, devices } = request;
     const bound = closeBoundOf(target.capacity);
-    const large = isLarge(demand, bound);
-    const draft = large
+    const alone = isLarge(demand, bound) || devices !== undefined || constraints.spread?.hard === true;
+    const draft = alone
       ? undefined
       : this.drafts.find(
           (one) => one.target.id === target.id && one.kind === kind && !isLarge(one.demand, bound),
         );
     const groups = [...target.groups];
+    let held: Pick<Candidate, 'spread' | 'devices'> = {};
     if (draft !== undefined) {
       draft.before = draft.demand;
       draft.demand = add(draft.demand, demand);
       draft.members.push(index);
     } else {
-      const joins = large ? undefined : this.#joinable(target, kind);
+      const joins = alone ? undefined : this.#joinable(target, kind);
+      const born = { id: `born-${index}`, constraints, devices, count: 1 };
+      const seated = joins === undefined ? seat(target, born) : undefined;
       if (joins === undefined) {
-        if (groups.length >= GROUPS_BORN_MAX) return false;
-        groups.push({ kind, group: `born-${index}` });
+        const extras = seated && arriving(target, [seated]);
+        if (groups.length >= GROUPS_BORN_MAX || extras === undefined) return false;
+        held = heldAfter(target, extras, 'came');
+        groups.push({ kind, group: born.id });
       }
-      this.drafts.push({ target, kind, joins, members: [index], demand, before: ZERO });
+      const { deviceMap } = seated ?? {};
+      this.drafts.push({ target, kind, joins, members: [index], demand, before: ZERO, deviceMap });
     }
-    this.#fleet[this.#at.get(target.id) ?? -1] = { ...target, used: add(target.used, demand), groups };
+    const used = add(target.used, demand);
+    this.#fleet[this.#at.get(target.id) ?? -1] = { ...target, ...held, used, groups };
     return true;
   }
 
@@ -145,7 +166,8 @@ class Planner<C extends Candidate> {
 /**
  * Plans all members jointly on a copy of the snapshot: the largest first (by dominant share of all fill, the smaller
  * index at a tie), each on the first resource that the gang has opened and that takes it, because every resource costs
- * an item of the transaction; else where the strategy says. Pure.
+ * an item of the transaction; else where the strategy says. Who asks for devices, or has a hard spread key, is a group
+ * of its own. Pure.
  */
 export const planGang = <C extends Candidate>(
   members: readonly GangMember[],

@@ -1,10 +1,13 @@
 import type { Constraints } from '../schemas/allocation.ts';
 import { CLASSES, type Class, DIMENSIONS, type Vector } from '../schemas/common.ts';
 import type { DeviceDemand } from '../schemas/devices.ts';
-import { dominantShare, ZERO } from '../vector.ts';
+import { spreadMark } from '../spread.ts';
+import { dominantShare } from '../vector.ts';
 import { boundFor, type Candidate, type Purpose } from './candidate.ts';
-import { cheapestCover } from './cover.ts';
+import { type Beyond, cheapestCover } from './cover.ts';
+import { fitDevices } from './devices.ts';
 import { ineligible } from './eligibility.ts';
+import { emptied, heldAfter, lackOf, leaving, type Seated } from './extras.ts';
 import { classOfKind, GROUPS_BORN_MAX, GROUPS_HELD_MAX, isProtectedKind } from './groups.ts';
 
 /** Classes that may pre-empt at all. */
@@ -18,13 +21,11 @@ const CLASS_WEIGHT: Readonly<Record<Class, number>> = { low: 1, normal: 4, high:
 const ALLOCATION_SHARE = 0.01;
 
 /** A group as pre-emption sees it. */
-export interface Occupant {
-  readonly id: string;
+export interface Occupant extends Seated {
   /** Class, protection and profile, see groups.ts. */
   readonly kind: string;
   readonly class: Class;
   readonly demand: Vector;
-  readonly count: number;
 }
 
 export interface PreemptionRequest {
@@ -32,7 +33,8 @@ export interface PreemptionRequest {
   readonly class: Class;
   readonly constraints: Constraints;
   readonly purpose: Purpose;
-  readonly devices?: DeviceDemand;
+  /** Of the whole group that comes. */
+  readonly devices?: DeviceDemand | undefined;
 }
 
 export interface Preemption<C extends Candidate, G extends Occupant> {
@@ -64,7 +66,7 @@ const needOf = (candidate: Candidate, { demand, purpose }: PreemptionRequest): r
 
 /**
  * Resources that could take the demand if lower groups made room: all else about them is right. Those that lack least
- * (as a share of the bound) come first, the smaller id at a tie.
+ * (as a share of the bound, or of their devices) come first, the smaller id at a tie.
  */
 export const preemptable = <C extends Candidate>(
   fleet: readonly C[],
@@ -75,22 +77,45 @@ export const preemptable = <C extends Candidate>(
   const found: { candidate: C; lack: number }[] = [];
   for (const candidate of fleet) {
     if (!candidate.groups.some(({ kind }) => mayYield(kind, request.class))) continue;
-    const emptied = { ...candidate, used: ZERO, groups: [] };
-    if (ineligible(emptied, demand, constraints, purpose, undefined, devices) !== undefined) continue;
-    const need = needOf(candidate, request);
-    const bound = boundFor(candidate, purpose);
-    const lack = Math.max(
-      ...DIMENSIONS.map((d, i) => ((need[i] ?? 0) === 0 ? 0 : (need[i] ?? 0) / bound[d])),
-    );
-    found.push({ candidate, lack });
+    const free = emptied(candidate);
+    if (ineligible(free, demand, constraints, purpose, undefined, devices) !== undefined) continue;
+    found.push({ candidate, lack: lackOf(candidate, request, boundFor(candidate, purpose)) });
   }
   found.sort((a, b) => a.lack - b.lack || (a.candidate.id < b.candidate.id ? -1 : 1));
   return found.slice(0, most).map(({ candidate }) => candidate);
 };
 
+interface Yielding<G extends Occupant> {
+  readonly group: G;
+}
+
+/** Devices with room and a hard key that nobody keeps: whether these groups' leaving brings them. */
+const beyondOf = <G extends Occupant>(
+  candidate: Candidate,
+  { constraints: { spread }, devices }: PreemptionRequest,
+): Beyond<Yielding<G>> => {
+  const key = spread?.hard === true ? spread.key : undefined;
+  const keeps = ({ group }: Yielding<G>): boolean => spreadMark(group)?.entry === key;
+  const isKept = key !== undefined && candidate.spread?.includes(key) === true;
+  const hasDevices = (leavers: readonly G[]): boolean => {
+    if (devices === undefined) return true;
+    const going = leaving(candidate, leavers);
+    if (going === undefined) return false;
+    const left = { ...candidate, ...heldAfter(candidate, going, 'left') };
+    return 'map' in fitDevices(left.devices, devices);
+  };
+  const lacksDevices = !hasDevices([]);
+  return {
+    reached: (taken) =>
+      (!isKept || taken.some(keeps)) && (!lacksDevices || hasDevices(taken.map(({ group }) => group))),
+    use: (one) =>
+      (isKept && keeps(one) ? 1 : 0) + (lacksDevices && (one.group.deviceMap?.length ?? 0) > 0 ? 1 : 0),
+  };
+};
+
 /**
  * The cheapest set of strictly lower, unprotected groups of one resource that makes room for the request there;
- * undefined when none does, or none is needed. Devices and spread keys that victims would give back are not counted.
+ * undefined when none does, or none is needed. Devices and spread keys that they give back are room, too.
  */
 const preemptOn = <C extends Candidate, G extends Occupant>(
   candidate: C,
@@ -98,7 +123,8 @@ const preemptOn = <C extends Candidate, G extends Occupant>(
   request: PreemptionRequest,
 ): Preemption<C, G> | undefined => {
   const need = needOf(candidate, request);
-  if (need.every((amount) => amount === 0)) return undefined;
+  const beyond = beyondOf<G>(candidate, request);
+  if (need.every((amount) => amount === 0) && beyond.reached([])) return undefined;
   const yielding = groups
     .filter((group) => mayYield(group.kind, request.class))
     .map((group) => ({
@@ -107,7 +133,7 @@ const preemptOn = <C extends Candidate, G extends Occupant>(
       makes: [...DIMENSIONS.map((d) => group.demand[d]), 1],
       group,
     }));
-  const cover = cheapestCover(yielding, need);
+  const cover = cheapestCover(yielding, need, beyond);
   if (cover === undefined) return undefined;
   return {
     candidate,

@@ -1,9 +1,8 @@
 import type { Constraints } from '../schemas/allocation.ts';
-import type { Vector } from '../schemas/common.ts';
-import { DIMENSIONS } from '../schemas/common.ts';
-import { ZERO } from '../vector.ts';
+import type { DeviceDemand } from '../schemas/devices.ts';
 import type { Candidate } from './candidate.ts';
 import { ineligible } from './eligibility.ts';
+import { emptied, lackOf } from './extras.ts';
 import { starvesAt, type Waiting } from './pending.ts';
 
 /**
@@ -16,7 +15,11 @@ import { starvesAt, type Waiting } from './pending.ts';
  */
 export const RESERVATIONS_MAX = 4;
 
-export type Starving = Waiting & { readonly constraints: Constraints };
+export type Starving = Waiting & {
+  readonly constraints: Constraints;
+  /** What the group takes of each of its devices, all members together. */
+  readonly devices?: DeviceDemand | undefined;
+};
 
 export interface Reservation {
   readonly resource: string;
@@ -30,17 +33,10 @@ export interface ReservationPlan {
 }
 
 /** Whether a resource that held nothing else could take the group under fill. */
-const couldTake = (candidate: Candidate, { demand, constraints }: Starving): boolean =>
-  ineligible(
-    { ...candidate, used: ZERO, groups: [], reserved: undefined },
-    demand,
-    constraints,
-    'placement',
-  ) === undefined;
-
-/** The greatest share of fill that is still in the way. */
-const lackOf = ({ used, fill }: Candidate, demand: Vector): number =>
-  Math.max(0, ...DIMENSIONS.map((d) => (demand[d] === 0 ? 0 : (used[d] + demand[d] - fill[d]) / fill[d])));
+const couldTake = (candidate: Candidate, { demand, constraints, devices }: Starving): boolean => {
+  const free = { ...emptied(candidate), reserved: undefined };
+  return ineligible(free, demand, constraints, 'placement', undefined, devices) === undefined;
+};
 
 /**
  * Which resources to hold for whom. Who starves longest comes first whatever its class (the class says after how long
@@ -85,7 +81,7 @@ const leastLacking = (
   let best: { id: string; lack: number } | undefined;
   for (const candidate of fleet) {
     if (candidate.reserved !== undefined || taken.has(candidate.id) || !couldTake(candidate, one)) continue;
-    const lack = lackOf(candidate, one.demand);
+    const lack = lackOf(candidate, one, candidate.fill);
     if (best === undefined || lack < best.lack || (lack === best.lack && candidate.id < best.id))
       best = { id: candidate.id, lack };
   }

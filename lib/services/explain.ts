@@ -8,7 +8,7 @@ import type { Explanation, PreemptionHint } from '../schemas/explanation.ts';
 import { readSlices, readTenant } from '../store/tenants.ts';
 import { mapVector, subtract, sum, within } from '../vector.ts';
 import { natureOf } from './allocation-draft.ts';
-import { findPreemption } from './preempt.ts';
+import { findPreemption, wantedOf } from './preempt.ts';
 import type { Runtime } from './runtime.ts';
 
 /** The choice and so many runners-up are named. */
@@ -41,11 +41,12 @@ const quotaLeft = async (runtime: Runtime, tenantId: string): Promise<Vector> =>
 /** The lowest class, from its own upwards, that would make room by pre-emption now. */
 const preemptionHint = async (
   runtime: Runtime,
-  { demand, constraints, class: own }: AllocationInput,
+  tenant: string,
+  input: AllocationInput,
 ): Promise<PreemptionHint | undefined> => {
-  for (const cls of CLASSES.slice(0, CLASSES.indexOf(own) + 1).toReversed()) {
+  for (const cls of CLASSES.slice(0, CLASSES.indexOf(input.class) + 1).toReversed()) {
     if (!PREEMPTING.includes(cls)) continue;
-    const plan = await findPreemption(runtime, { demand, constraints, class: cls, purpose: 'placement' });
+    const plan = await findPreemption(runtime, { ...wantedOf(tenant, input), class: cls });
     if (plan === undefined) continue;
     const allocations = plan.victims.reduce((total, { count }) => total + count, 0);
     return { class: cls, resource: plan.target.id, groups: plan.victims.length, allocations };
@@ -71,7 +72,7 @@ export const explainAllocation = async (
   };
   const { ranked, reasons, changes } = explainPlacement(explained, resources, request);
   const [choice, ...runnersUp] = ranked;
-  const hint = choice === undefined ? await preemptionHint(runtime, input) : undefined;
+  const hint = choice === undefined ? await preemptionHint(runtime, tenant, input) : undefined;
   const fits = choice === undefined ? 'no-room' : 'fits';
   return {
     outcome: within(input.demand, left) ? fits : 'over-quota',

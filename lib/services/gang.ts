@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { smallestChanges } from '../allocation/explain.ts';
+import { arriving, type Extras, heldAfter, NO_EXTRAS } from '../allocation/extras.ts';
 import {
   GANG_ITEMS_MAX,
   type GangMember,
@@ -21,7 +22,7 @@ import type { Allocated } from './allocate.ts';
 import { type AllocateRequest, type Draft, draftOf } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
 import { placementRequestOf } from './explain.ts';
-import { newGroup } from './membership.ts';
+import { devicesIn, newGroup } from './membership.ts';
 import { originOf } from './origin.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
@@ -149,10 +150,12 @@ const commit = async (
   const groups = plan.groups.map((group): PlacedGroup => {
     const draft = gang.drafts[group.members[0] ?? 0];
     if (group.joins !== undefined || draft === undefined) return { plan: group, born: undefined };
-    const { members, demand } = group;
+    const { members, demand, deviceMap } = group;
     const born = newGroup(runtime, draft, group.kind, group.target);
-    return { plan: group, born: { ...born, demand, count: members.length, load: members.length } };
+    return { plan: group, born: { ...born, deviceMap, demand, count: members.length, load: members.length } };
   });
+  const extras = extrasOf(groups);
+  if (extras === undefined) return undefined;
   const members = gang.drafts.map((draft, index) => {
     const home = groups.find(({ plan: own }) => own.members.includes(index));
     if (home === undefined) throw new Error(`member ${index} of a gang was planned nowhere`);
@@ -161,13 +164,14 @@ const commit = async (
   const { tenant } = gang;
   const outcome = await runtime.store.transact(
     gangWrites(runtime.store, {
-      ...{ members, groups, tenant, total, slice: slice.index, sliceCap: slice.cap },
+      ...{ members, groups, extras, tenant, total, slice: slice.index, sliceCap: slice.cap },
     }),
   );
   if (outcome.kind === 'raced') return undefined;
   if (outcome.kind === 'refused') return learnFrom(runtime, gang, outcome.failed);
   runtime.quotas.took(tenant, slice.index, total);
   for (const { plan: own, born } of groups) learnGroup(runtime, own.target.id, own.demand, born);
+  for (const [id, brought] of extras) learnExtras(runtime, id, brought);
   return members.map(({ allocation, home }) => ({
     kind: 'created',
     allocation: {
@@ -176,6 +180,19 @@ const commit = async (
       ...{ resource: home.plan.target.id, labscape: home.plan.target.labscape },
     },
   }));
+};
+
+/** By resource, what the newborn bring beside their demands; undefined when a device would pass its sub-slots. */
+const extrasOf = (groups: readonly PlacedGroup[]): ReadonlyMap<string, Extras> | undefined => {
+  const byTarget = new Map<string, Extras>();
+  for (const [id, own] of Map.groupBy(groups, ({ plan }) => plan.target.id)) {
+    const target = own[0]?.plan.target;
+    const births = own.flatMap(({ born }) => (born === undefined ? [] : [born]));
+    const extras = target && arriving(target, births);
+    if (extras === undefined) return undefined;
+    byTarget.set(id, extras);
+  }
+  return byTarget;
 };
 
 const memberOf = (
@@ -195,6 +212,7 @@ const memberOf = (
     'allocation.placed',
     {
       ...{ class: draft.class, demand: draft.demand, constraints: draft.constraints, group },
+      ...(home.born === undefined ? {} : devicesIn(draft, { kind: 'birth', group: home.born })),
       // Only the first of a newborn group's members tells of the birth.
       born: home.born !== undefined && home.plan.members[0] === index,
       resource: home.plan.target.id,
@@ -221,6 +239,12 @@ const learnGroup = (
     assignmentRevision: resource.assignmentRevision + 1,
     groups: born === undefined ? resource.groups : [...resource.groups, { kind: born.kind, group: born.id }],
   });
+};
+
+const learnExtras = (runtime: Runtime, target: string, extras: Extras): void => {
+  const resource = runtime.fleet.seen(target);
+  if (resource !== undefined && extras !== NO_EXTRAS)
+    runtime.fleet.learn({ ...resource, ...heldAfter(resource, extras, 'came') });
 };
 
 const learnFrom = async (

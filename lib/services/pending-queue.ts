@@ -1,4 +1,4 @@
-import { refusesGroup } from '../allocation/eligibility.ts';
+import { arriving, groupDevices, heldAfter, seat } from '../allocation/extras.ts';
 import { nextTryAt, offerFairly, type TenantUse, type Waiting } from '../allocation/pending.ts';
 import { planReservations, RESERVATIONS_MAX } from '../allocation/reservations.ts';
 import type { Vector } from '../schemas/common.ts';
@@ -6,9 +6,10 @@ import { type GroupRecord, pendingGroups } from '../store/groups.ts';
 import { backOff, duePending, reserve, unreserve } from '../store/pending-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { readSlices, readTenant } from '../store/tenants.ts';
-import { add, dominantShare, mapVector, subtract, sum } from '../vector.ts';
+import { add, mapVector, subtract, sum } from '../vector.ts';
+import type { FleetResource } from './fleet.ts';
 import { type Requester, system } from './origin.ts';
-import { placePending } from './place-pending.ts';
+import { emptiestFor, placePending } from './place-pending.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Of each class, in one sweep. */
@@ -51,23 +52,6 @@ const usesOf = async (
   return new Map(uses);
 };
 
-/** The emptiest of the resources that take the group now; the smaller id at a tie. */
-const homeIn = (fleet: readonly ResourceRecord[], group: GroupRecord): ResourceRecord | undefined => {
-  const bound = boundOf(group);
-  let best: { resource: ResourceRecord; share: number } | undefined;
-  for (const resource of fleet) {
-    if (bound === 'fill' && resource.reserved !== undefined && resource.reserved !== group.id) continue;
-    const within = { ...resource, limit: resource[bound] };
-    const { demand, constraints } = group;
-    if (refusesGroup(within, demand, constraints, resource.used, resource.groups.length) !== undefined)
-      continue;
-    const share = dominantShare(add(resource.used, demand), resource[bound]);
-    if (best === undefined || share < best.share || (share === best.share && resource.id < best.resource.id))
-      best = { resource, share };
-  }
-  return best?.resource;
-};
-
 interface Offers {
   readonly placed: readonly { readonly one: Queued; readonly resource: string }[];
   readonly missed: readonly Queued[];
@@ -77,7 +61,7 @@ interface Offers {
 const planOffers = (
   waiting: readonly Queued[],
   tenants: ReadonlyMap<string, TenantUse>,
-  fleet: readonly ResourceRecord[],
+  fleet: readonly FleetResource[],
   total: Vector,
   now: number,
 ): Offers => {
@@ -86,14 +70,17 @@ const planOffers = (
   const missed: Queued[] = [];
   const attempt = (one: Queued): boolean => {
     const { group } = one;
-    const home = homeIn([...copy.values()], group);
-    if (home === undefined) {
+    const home = emptiestFor(group, [...copy.values()], boundOf(group));
+    const seated = home && seat(home, group);
+    const extras = home && seated && arriving(home, [seated]);
+    if (home === undefined || extras === undefined) {
       missed.push(one);
       return false;
     }
     placed.push({ one, resource: home.id });
     const groups = [...home.groups, { kind: group.kind, group: group.id }];
-    copy.set(home.id, { ...home, used: add(home.used, group.demand), groups });
+    const held = heldAfter(home, extras, 'came');
+    copy.set(home.id, { ...home, ...held, used: add(home.used, group.demand), groups });
     return true;
   };
   offerFairly({ waiting, tenants, total, now, attempt });
@@ -151,7 +138,10 @@ const holdRoom = async (runtime: Runtime, now: number): Promise<void> => {
   // Also of those that are not due: a group that backs off starves all the same.
   const waiting = (await duePending(runtime.store, Number.MAX_SAFE_INTEGER, DUE_MAX))
     .filter((group) => boundOf(group) === 'fill')
-    .map((group) => ({ ...queued(group), constraints: group.constraints }));
+    .map((group) => ({
+      ...queued(group),
+      ...{ constraints: group.constraints, devices: groupDevices(group) },
+    }));
   const held = resources.some(({ reserved }) => reserved !== undefined);
   if (waiting.length === 0 && !held) return;
   const plan = planReservations(waiting, resources, now);
@@ -208,11 +198,16 @@ const wake = async (
   }
   const resource = await readResource(runtime.store, where.labscape, where.id);
   if (resource === undefined) return 0;
+  const fleet = await runtime.fleet.snapshot();
   runtime.fleet.learn(resource);
-  const fitting = groups.map(queued).filter(({ group }) => homeIn([resource], group) !== undefined);
+  // As placement knows it: with what its labscape says of residency.
+  const home = runtime.fleet.seen(resource.id) ?? resource;
+  const fitting = groups
+    .map(queued)
+    .filter(({ group }) => emptiestFor(group, [home], boundOf(group)) !== undefined);
   if (fitting.length === 0) return 0;
-  const [tenants, fleet] = await Promise.all([usesOf(runtime, fitting), runtime.fleet.snapshot()]);
+  const tenants = await usesOf(runtime, fitting);
   const total = shared(fleet.resources);
-  const offers = planOffers(fitting, tenants, [resource], total, runtime.clock.now());
+  const offers = planOffers(fitting, tenants, [home], total, runtime.clock.now());
   return (await carryOut(runtime, offers, system('pending', request), WAKE_PLACED_MAX)).placed;
 };

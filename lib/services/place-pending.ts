@@ -4,7 +4,7 @@ import { isCrowded } from '../allocation/spread.ts';
 import { entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { homeWrites } from '../store/flip-writes.ts';
 import { type GroupRecord, readGroup } from '../store/groups.ts';
-import { type ResourceRecord, readResource } from '../store/resources.ts';
+import { readResource } from '../store/resources.ts';
 import { add, dominantShare } from '../vector.ts';
 import type { FleetResource } from './fleet.ts';
 import { originOf, type Requester } from './origin.ts';
@@ -77,7 +77,7 @@ export const placePending = async (
 };
 
 interface Option {
-  readonly resource: ResourceRecord;
+  readonly resource: FleetResource;
   readonly share: number;
   readonly crowded: boolean;
 }
@@ -88,11 +88,12 @@ const isBetter = (a: Option, b: Option): boolean => {
   return a.share < b.share || (a.share === b.share && a.resource.id < b.resource.id);
 };
 
-const emptiestFor = (
+/** The emptiest of the resources that take the group now, those without its spread key first; the smaller id at a tie. */
+export const emptiestFor = (
   group: GroupRecord,
   resources: readonly FleetResource[],
   bound: Bound,
-): ResourceRecord | undefined => {
+): FleetResource | undefined => {
   let best: Option | undefined;
   const devices = groupDevices(group);
   for (const resource of resources) {

@@ -1,7 +1,9 @@
 import type { Purpose } from '../allocation/candidate.ts';
+import { groupDevices, heldAfterSwap, type Seated, standsBeside, swapped } from '../allocation/extras.ts';
 import { type PreemptionRequest, planPreemption, preemptable } from '../allocation/preemption.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { leaseEndsAt } from '../failover/fencing.ts';
+import { withinTenant } from '../spread.ts';
 import type { AllocationRecord } from '../store/allocations.ts';
 import type { Item } from '../store/attributes.ts';
 import { type GroupRecord, readGroup, readGroups } from '../store/groups.ts';
@@ -16,7 +18,7 @@ import { type ResourceRecord, readResources } from '../store/resources.ts';
 import type { QuotaSlice } from '../store/tenants.ts';
 import { add, subtract, sum } from '../vector.ts';
 import type { AllocateRequest, Draft } from './allocation-draft.ts';
-import { newGroup } from './membership.ts';
+import { devicesIn, newGroup } from './membership.ts';
 import { originOf, type Requester } from './origin.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
@@ -38,13 +40,16 @@ export const findPreemption = async (
   const { resources } = await runtime.fleet.snapshot();
   const shortlist = preemptable(resources, request, OPTIONS_MAX);
   if (shortlist.length === 0) return undefined;
-  const [targets, groups] = await Promise.all([
+  const [found, groups] = await Promise.all([
     readResources(runtime.store, shortlist),
     readGroups(
       runtime.store,
       shortlist.flatMap((resource) => resource.groups.map((ref) => ref.group)),
     ),
   ]);
+  // Where a labscape keeps data never changes, and stands on no resource.
+  const residencies = new Map(shortlist.map(({ id, residency }) => [id, residency]));
+  const targets = found.map((target) => ({ ...target, residency: residencies.get(target.id) }));
   const options = preemptable(targets, request, OPTIONS_MAX).map((candidate) => ({
     candidate,
     groups: groups.filter((group) => group.status === 'placed' && group.resource === candidate.id),
@@ -58,55 +63,67 @@ const evict = async (
   runtime: Runtime,
   { target, victims }: Planned,
   newcomer: {
-    readonly group: Pick<GroupRecord, 'id' | 'kind' | 'demand'>;
+    readonly group: GroupRecord;
     readonly epoch: number;
     readonly purpose: Purpose;
-    /** Moves that the event tells of besides: a group that waited. */
-    readonly moves: readonly object[];
+    /** It waited: the event tells of its move. */
+    readonly waited: boolean;
     readonly about: Readonly<Record<string, unknown>>;
     readonly class: GroupRecord['class'];
   },
   requester: Requester,
-): Promise<Eviction | undefined> => {
+): Promise<{ readonly eviction: Eviction; readonly group: GroupRecord & Seated } | undefined> => {
   const labscape = await runtime.fleet.labscape(target.labscape);
-  if (labscape === undefined) return undefined;
-  const { group, epoch, moves, about } = newcomer;
+  const change = swapped(target, victims, newcomer.group);
+  if (labscape === undefined || change === undefined) return undefined;
+  const { seated: group, swap } = change;
+  const { epoch, waited, about } = newcomer;
+  const { deviceMap } = group;
+  const move = {
+    ...{ group: group.id, from: null, to: target.id, epoch },
+    ...(deviceMap === undefined ? {} : { devices: deviceMap }),
+  };
   const reason = `pre-empted by ${newcomer.class} work`;
   const origin = originOf(requester, runtime.clock);
   const event = nextEvent(entityOf.resource(target.id), target.chain, origin, 'resource.preempted', {
     ...about,
-    moves,
+    moves: waited ? [move] : [],
     pending: victims.map((victim) => ({
       ...{ group: victim.id, epoch: victim.epoch + 1, class: victim.class, count: victim.count },
       reason,
     })),
   });
-  return {
-    ...{
-      target,
-      victims,
-      demand: group.demand,
-      ref: { kind: group.kind, group: group.id },
-      epoch,
-      reason,
-      event,
-    },
+  const eviction: Eviction = {
+    ...{ target, victims, demand: group.demand, swap, epoch, reason, event },
+    ref: { kind: group.kind, group: group.id },
     bound: newcomer.purpose === 'failover' ? target.limit : target.fill,
     heldUntil: leaseEndsAt(origin.at, labscape.policy.leaseMs),
-    holds: !fitsBeside(target, group.demand),
+    holds: !fitsBeside(target, group.demand) || !standsBeside(swap, group),
   };
+  return { eviction, group };
 };
 
-const learnEviction = (runtime: Runtime, { target, victims, demand, ref, event }: Eviction): void => {
+const learnEviction = (runtime: Runtime, eviction: Eviction): void => {
+  const { target, victims, demand, ref, event, swap } = eviction;
   const gone = new Set(victims.map((victim) => victim.id));
   runtime.fleet.learn({
     ...target,
+    ...heldAfterSwap(swap),
     used: add(subtract(target.used, sum(victims.map((victim) => victim.demand))), demand),
     groups: [...target.groups.filter(({ group }) => !gone.has(group)), ref],
     assignmentRevision: target.assignmentRevision + 1,
     chain: headOf(event),
   });
 };
+
+/** What a demand asks of a pre-emption, as it binds. */
+export const wantedOf = (
+  tenant: string,
+  { demand, constraints, devices, class: cls }: Pick<Draft, 'demand' | 'constraints' | 'devices' | 'class'>,
+): PreemptionRequest => ({
+  ...{ demand, devices, class: cls, purpose: 'placement' },
+  constraints: withinTenant(tenant, constraints),
+});
 
 export type Preempted =
   | { readonly kind: 'done'; readonly allocation: AllocationRecord; readonly group: GroupRecord }
@@ -128,26 +145,27 @@ export const allocateByPreemption = async (
   slice: QuotaSlice,
 ): Promise<Preempted> => {
   const { demand, constraints } = draft;
-  const wanted: PreemptionRequest = { demand, constraints, class: draft.class, purpose: 'placement' };
-  const plan = await findPreemption(runtime, wanted);
+  const plan = await findPreemption(runtime, wantedOf(draft.tenant, draft));
   if (plan === undefined) return { kind: 'nowhere' };
-  const group = newGroup(runtime, draft, kind, plan.target);
+  const newcomer = newGroup(runtime, draft, kind, plan.target);
   const { requester } = request;
   const { tenant, id } = draft;
-  const eviction = await evict(
+  const evicted = await evict(
     runtime,
     plan,
     {
-      group,
+      group: newcomer,
       epoch: 1,
       purpose: 'placement',
-      moves: [],
-      about: { tenant, allocation: id, group: group.id },
+      waited: false,
+      about: { tenant, allocation: id, group: newcomer.id },
       class: draft.class,
     },
     requester,
   );
-  if (eviction === undefined) return { kind: 'nowhere' };
+  // Its pictures are not of one moment.
+  if (evicted === undefined) return { kind: 'raced' };
+  const { eviction, group } = evicted;
   const event = nextEvent(
     entityOf.allocation(tenant, id),
     EMPTY_CHAIN,
@@ -155,6 +173,7 @@ export const allocateByPreemption = async (
     'allocation.placed',
     {
       ...{ class: draft.class, demand, constraints, group: group.id, born: true, resource: plan.target.id },
+      ...devicesIn(draft, { kind: 'birth', group }),
       leaseUntil: draft.leaseUntil ?? null,
       requestHash: draft.requestHash,
       preempted: plan.victims.map((victim) => victim.id),
@@ -190,26 +209,29 @@ export const homeByPreemption = async (
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
     const group = await readGroup(runtime.store, groupId);
     if (group?.status !== 'pending') return { kind: 'nowhere' };
-    const { demand, constraints } = group;
-    const wanted: PreemptionRequest = { demand, constraints, class: group.class, purpose: 'failover' };
+    const { demand, constraints, class: cls } = group;
+    const devices = groupDevices(group);
+    const wanted: PreemptionRequest = { demand, constraints, devices, class: cls, purpose: 'failover' };
     const plan = await findPreemption(runtime, wanted);
     if (plan === undefined) return { kind: 'nowhere' };
     const epoch = group.epoch + 1;
-    const moves = [{ group: group.id, from: null, to: plan.target.id, epoch }];
     const newcomer = {
       group,
       epoch,
       purpose: 'failover' as const,
-      moves,
+      waited: true,
       about: { recovery },
-      class: group.class,
+      class: cls,
     };
-    const eviction = await evict(runtime, plan, newcomer, requester);
-    if (eviction === undefined) return { kind: 'nowhere' };
-    const outcome = await runtime.store.transact(homeByPreemptionWrites(runtime.store, eviction, group));
-    if (outcome.kind === 'done') {
-      learnEviction(runtime, eviction);
-      return { kind: 'placed', resource: plan.target.id, epoch, victims: plan.victims.length };
+    const evicted = await evict(runtime, plan, newcomer, requester);
+    if (evicted !== undefined) {
+      const { eviction, group: seated } = evicted;
+      const writes = homeByPreemptionWrites(runtime.store, eviction, group, seated.deviceMap);
+      const outcome = await runtime.store.transact(writes);
+      if (outcome.kind === 'done') {
+        learnEviction(runtime, eviction);
+        return { kind: 'placed', resource: plan.target.id, epoch, victims: plan.victims.length };
+      }
     }
     await pauseAfterRace(runtime, attempt);
   }

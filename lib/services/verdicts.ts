@@ -6,6 +6,7 @@ import type { Policy } from '../schemas/labscape.ts';
 import type { BeatRecord, HeardNow } from '../store/heartbeats.ts';
 import type { ResourceRecord } from '../store/resources.ts';
 import { system } from './origin.ts';
+import { wakeFor } from './pending-queue.ts';
 import { changeStatus } from './resources.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -186,6 +187,8 @@ const applyStep = async (
       // Somebody may have heard it since, and have taken the verdict back.
       chain,
     );
+    // What waits may have room again.
+    if (step.to === 'healthy') await wakeFor(runtime, after, request);
     if (step.to !== 'failed') return undefined;
     runtime.onFailure(after.labscape);
     if (!runtime.detectorStarts) return undefined;

@@ -1,4 +1,4 @@
-import type { Extras } from '../allocation/extras.ts';
+import type { Extras, Swap } from '../allocation/extras.ts';
 import { type Item, S, SS } from './attributes.ts';
 import { packUsed } from './resources.ts';
 import { attributeEquals, type Condition } from './update.ts';
@@ -41,3 +41,34 @@ export const goingPart = (extras: Extras): Part & { readonly deleteFromSet: Item
   ...bankPart(extras),
   deleteFromSet: marksOf(extras),
 });
+
+/**
+ * Groups leave and another comes in one update. An expression may not both add to a set and take from it: where marks
+ * come and go the set is replaced as a whole, as it was seen.
+ */
+export const swapPart = ({
+  seen,
+  going,
+  coming,
+}: Swap): Part & { readonly add: Item; readonly deleteFromSet: Item } => {
+  const first = going.bank ?? coming.bank;
+  const last = coming.bank ?? going.bank;
+  const bank = bankPart({
+    marks: [],
+    ...(first === undefined || last === undefined ? {} : { bank: { seen: first.seen, after: last.after } }),
+  });
+  if (coming.marks.length === 0 || going.marks.length === 0) {
+    const come = comingPart({ marks: coming.marks });
+    const conditions = [...bank.conditions, ...come.conditions];
+    return { set: bank.set, add: come.add, deleteFromSet: marksOf(going), conditions };
+  }
+  const entries = new Set(seen.spread);
+  for (const { entry } of going.marks) entries.delete(entry);
+  for (const { entry } of coming.marks) entries.add(entry);
+  return {
+    set: { ...bank.set, spread: SS([...entries]) },
+    add: {},
+    deleteFromSet: {},
+    conditions: [...bank.conditions, attributeEquals('spread', SS(seen.spread ?? []))],
+  };
+};

@@ -1,3 +1,4 @@
+import { type Extras, NO_EXTRAS } from '../allocation/extras.ts';
 import type { GangGroup } from '../allocation/gang.ts';
 import { closeBoundOf, encodeGroupRef, GROUPS_BORN_MAX } from '../allocation/groups.ts';
 import type { AuditEvent } from '../schemas/audit.ts';
@@ -8,6 +9,7 @@ import { type AllocationRecord, encodeAllocation } from './allocations.ts';
 import { type Item, N, S, SS } from './attributes.ts';
 import { groupsBelow } from './conditions.ts';
 import { putEvent } from './events.ts';
+import { comingPart } from './extras.ts';
 import { encodeGroup, type GroupRecord } from './groups.ts';
 import { keys } from './keys.ts';
 import type { ResourceRecord } from './resources.ts';
@@ -32,6 +34,8 @@ export interface PlacedGroup {
 export interface GangInput {
   readonly members: readonly { readonly allocation: AllocationRecord; readonly event: AuditEvent }[];
   readonly groups: readonly PlacedGroup[];
+  /** What its groups bring beside their demands, by resource. */
+  readonly extras: ReadonlyMap<string, Extras>;
   readonly tenant: string;
   readonly slice: number;
   readonly sliceCap: Vector;
@@ -55,24 +59,30 @@ const groupWrite = (store: Store, { plan, born }: PlacedGroup): Write => {
   });
 };
 
-const resourceWrite = (store: Store, own: readonly PlacedGroup[]): readonly Write[] => {
+const resourceWrite = (store: Store, own: readonly PlacedGroup[], extras: Extras): readonly Write[] => {
   const target = own[0]?.plan.target;
   if (target === undefined) return [];
+  const coming = comingPart(extras);
   const gain = sum(own.map(({ plan }) => plan.demand));
   const births = own.flatMap(({ born }) => (born === undefined ? [] : [born]));
   const conditions: Condition[] = [
     attributeEquals('status', S('healthy')),
     attributeEquals('cfg', N(target.cfg)),
     vectorAtMost('used', subtract(target.fill, gain), gain),
+    ...coming.conditions,
   ];
-  const add: Item = { ...vectorDelta('used', gain), assignRev: N(1) };
+  const add: Item = { ...vectorDelta('used', gain), assignRev: N(1), ...coming.add };
   if (births.length > 0) {
     conditions.push(groupsBelow(GROUPS_BORN_MAX - births.length + 1));
     add['groupIds'] = SS(births.map(({ kind, id }) => encodeGroupRef({ kind, group: id })));
   }
   const key = keys.resource(target.labscape, target.id);
   return [
-    tellingOld(updateItem(`resource:${target.id}`, { table: store.tables.state, key, add, conditions })),
+    tellingOld(
+      updateItem(`resource:${target.id}`, {
+        ...{ table: store.tables.state, key, set: coming.set, add, conditions },
+      }),
+    ),
   ];
 };
 
@@ -84,7 +94,7 @@ export const gangWrites = (store: Store, input: GangInput): readonly Write[] => 
       tellingOld(putNew(`allocation:${index}`, store.tables.state, encodeAllocation(allocation))),
     ),
     ...input.groups.map((group) => groupWrite(store, group)),
-    ...[...byTarget.values()].flatMap((own) => resourceWrite(store, own)),
+    ...[...byTarget].flatMap(([id, own]) => resourceWrite(store, own, input.extras.get(id) ?? NO_EXTRAS)),
     quotaTaken(store, input.tenant, input.slice, input.total, input.sliceCap),
     ...input.members.map(({ event }, index) => putEvent(store, event, `event:${index}`)),
   ];

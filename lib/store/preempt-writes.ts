@@ -1,3 +1,5 @@
+import type { DeviceMap } from '../allocation/devices.ts';
+import type { Swap } from '../allocation/extras.ts';
 import { encodeGroupRef, type GroupRef } from '../allocation/groups.ts';
 import type { AuditEvent } from '../schemas/audit.ts';
 import { DIMENSIONS, type Vector } from '../schemas/common.ts';
@@ -7,7 +9,8 @@ import { type AllocationRecord, encodeAllocation } from './allocations.ts';
 import { N, S, SS } from './attributes.ts';
 import { chainAt } from './conditions.ts';
 import { putEvent } from './events.ts';
-import { encodeGroup, type GroupRecord, pendingEntry } from './groups.ts';
+import { swapPart } from './extras.ts';
+import { encodeGroup, type GroupRecord, packMap, pendingEntry } from './groups.ts';
 import { keys } from './keys.ts';
 import type { ResourceRecord } from './resources.ts';
 import type { Store } from './store.ts';
@@ -30,13 +33,15 @@ export interface Eviction {
   /** What comes instead. */
   readonly demand: Vector;
   readonly ref: GroupRef;
+  /** What both take along and bring beside their demands. */
+  readonly swap: Swap;
   /** At which epoch the newcomer begins. */
   readonly epoch: number;
   /** What `used` may not pass afterwards. */
   readonly bound: Vector;
   /** The victims may still run until then, epoch ms. */
   readonly heldUntil: number;
-  /** Whether the newcomer must not start before that: the limit does not hold it beside the victims. */
+  /** Whether the newcomer must not start before that: it cannot run beside the victims. */
   readonly holds: boolean;
   readonly reason: string;
   /** `resource.preempted`: lists the victims. */
@@ -70,7 +75,11 @@ const victimWrite = (store: Store, eviction: Eviction, victim: GroupRecord): Wri
       ...(eviction.holds ? { roomFor: S(`${ref.group}.${epoch}`) } : {}),
       ...pendingEntry(victim.class, event.at, victim.id),
     },
-    remove: ['resource', 'lab', 'recovery', ...(eviction.holds ? [] : ['roomFor'])],
+    remove: [
+      ...['resource', 'lab', 'recovery'],
+      ...(eviction.holds ? [] : ['roomFor']),
+      ...(victim.deviceMap === undefined ? [] : ['devMap']),
+    ],
     conditions: asSeen(victim),
   });
 };
@@ -93,6 +102,7 @@ const targetWrite = (store: Store, eviction: Eviction): Write => {
     names: { '#groups': 'groupIds' },
     values: { ':groups': SS(target.groups.map(encodeGroupRef)) },
   };
+  const extras = swapPart(eviction.swap);
   return tellingOld(
     updateItem('resource', {
       table: store.tables.state,
@@ -101,14 +111,17 @@ const targetWrite = (store: Store, eviction: Eviction): Write => {
         rev: N(event.rev),
         head: S(event.hash),
         groupIds: SS([...stay, ref].map(encodeGroupRef)),
+        ...extras.set,
       },
-      add: { ...vectorDelta('used', net), assignRev: N(1) },
+      add: { ...vectorDelta('used', net), assignRev: N(1), ...extras.add },
+      deleteFromSet: extras.deleteFromSet,
       conditions: [
         attributeEquals('status', S('healthy')),
         attributeEquals('cfg', N(target.cfg)),
         vectorAtMost('used', atMost, demand),
         before,
         ...chainAt(target.chain),
+        ...extras.conditions,
       ],
     }),
   );
@@ -146,6 +159,7 @@ export const homeByPreemptionWrites = (
   store: Store,
   eviction: Eviction,
   group: GroupRecord,
+  deviceMap: DeviceMap | undefined,
 ): readonly Write[] => {
   const { target, event, heldUntil, victims, holds } = eviction;
   return [
@@ -158,6 +172,7 @@ export const homeByPreemptionWrites = (
         lab: S(target.labscape),
         epoch: N(eviction.epoch),
         since: N(event.at),
+        ...(deviceMap === undefined ? {} : { devMap: packMap(deviceMap) }),
         ...(holds
           ? {
               heldUntil: N(Math.max(heldUntil, group.heldUntil ?? 0)),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Rig, refusalOf, startRig, vector } from './rig.ts';
+import { type Rig, refusalOf, startRig, until, vector } from './rig.ts';
 import { FILL, newSite, type Site } from './site.ts';
 
 let rig: Rig;
@@ -34,6 +34,23 @@ test('an added and a returned resource wake what waits', async () => {
   expect(other.status).toBe('pending');
   await site.activate(added);
   expect((await site.allocation(other.id)).resource).toBe(added);
+});
+
+test('a resource that returns by its heartbeat wakes what waits', async () => {
+  const site = await newSite(rig, { policy: { mode: 'observe', beatMs: 50, leaseMs: 600_000 } });
+  const [first = ''] = site.resources;
+  await site.beat(first);
+  await until('the beat is missed', async () => {
+    await rig.invoke('sweep', {});
+    return (await site.resource(first)).status === 'suspect' ? true : undefined;
+  });
+  const { body: waiting } = await site.ask(FILL, waits);
+  expect(waiting.status).toBe('pending');
+  await until('it is heard again', async () => {
+    await site.beat(first);
+    return (await site.resource(first)).status === 'healthy' ? true : undefined;
+  });
+  expect(await status(site, waiting.id)).toBe('placed');
 });
 
 test('freed room goes to the more urgent class, and in it to the tenant with the smaller weighted share', async () => {

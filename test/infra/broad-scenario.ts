@@ -33,6 +33,7 @@ export async function everythingOnce(rig: Rig): Promise<void> {
     work,
     leases,
     waitingForRoom,
+    returning,
     ...[approval, earlyRejection, fencing, silence, alarms, takenOver, relief, readings],
   ])
     await part(rig);
@@ -91,6 +92,22 @@ async function waitingForRoom(rig: Rig): Promise<void> {
   await until('it is placed', async () => {
     await rig.invoke('sweep', {});
     return (await site.allocation(waiting.id)).status === 'placed' ? true : undefined;
+  });
+}
+
+/** A resource misses its beats, and returns by one: what waits is offered it. */
+async function returning(rig: Rig): Promise<void> {
+  const site = await newSite(rig, { policy: { mode: 'observe', beatMs: 50, leaseMs: 600_000 } });
+  const [first = ''] = site.resources;
+  await site.beat(first);
+  await until('the beat is missed', async () => {
+    await rig.invoke('sweep', {});
+    return (await site.resource(first)).status === 'suspect' ? true : undefined;
+  });
+  await site.place(10, { onFull: 'wait' });
+  await until('it is heard again', async () => {
+    await site.beat(first);
+    return (await site.resource(first)).status === 'healthy' ? true : undefined;
   });
 }
 

@@ -3,6 +3,16 @@ import fc from 'fast-check';
 import type { Candidate } from '../../lib/allocation/candidate.ts';
 import { cheapestCover } from '../../lib/allocation/cover.ts';
 import { ineligible } from '../../lib/allocation/eligibility.ts';
+import {
+  arriving,
+  emptied,
+  extrasFaults,
+  groupDevices,
+  heldAfter,
+  leaving,
+  standsBeside,
+  swapped,
+} from '../../lib/allocation/extras.ts';
 import { isProtectedKind, kindOf } from '../../lib/allocation/groups.ts';
 import { fillOf, limitOf } from '../../lib/allocation/limits.ts';
 import {
@@ -13,9 +23,11 @@ import {
   preemptable,
 } from '../../lib/allocation/preemption.ts';
 import { CLASSES } from '../../lib/schemas/common.ts';
+import type { DeviceDemand } from '../../lib/schemas/devices.ts';
 import { subtract, sum } from '../../lib/vector.ts';
 import { demand, RUNS } from './arbitraries.ts';
 
+const KEYS = ['db', 'web'];
 const CAPACITY = { processing: 1_000, memory: 1_000, storage: 1_000, network: 1_000 };
 const limit = limitOf(CAPACITY, { processing: 0.8, memory: 0.85, storage: 0.75, network: 0.7 });
 const fill = fillOf(limit, 'system');
@@ -26,6 +38,11 @@ const occupant = fc
     demand: demand(200),
     count: fc.integer({ min: 1, max: 5 }),
     guarded: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
+    devices: fc.option(
+      fc.record({ milli: fc.constantFrom(100, 300, 500), at: fc.subarray([0, 1, 2, 3], { minLength: 1 }) }),
+      { nil: undefined },
+    ),
+    spread: fc.option(fc.record({ key: fc.constantFrom(...KEYS), hard: fc.boolean() }), { nil: undefined }),
   })
   .map(({ guarded, ...group }) => ({ ...group, kind: kindOf(group.class, 'profile', guarded) }));
 
@@ -36,35 +53,65 @@ interface Option {
 
 const option = (id: string, most: number): fc.Arbitrary<Option> =>
   fc.array(occupant, { maxLength: most }).map((plain) => {
-    const groups = plain.map((group, i) => ({ ...group, id: `${id}-${String(i).padStart(2, '0')}` }));
+    const bare: Candidate = {
+      ...{ id, labscape: 'north', status: 'healthy', labels: {}, cfg: 1, epoch: 1 },
+      ...{ capacity: CAPACITY, limit, fill, used: sum(plain.map((group) => group.demand)), groups: [] },
+      devices: { model: 't4', used: [0, 0, 0, 0] },
+    };
+    const groups: Occupant[] = [];
+    let candidate = bare;
+    for (const [i, { devices, spread, ...rest }] of plain.entries()) {
+      const demanded: DeviceDemand | undefined = devices && {
+        count: devices.at.length,
+        milli: devices.milli,
+      };
+      const seated = { devices: demanded, deviceMap: devices?.at, count: demanded ? 1 : rest.count };
+      const named = { ...rest, id: `${id}-${String(i).padStart(2, '0')}` };
+      // What would pass a device or a hard key comes without either.
+      const taken = spread?.hard === true && candidate.spread?.includes(spread.key);
+      const special = { ...named, ...seated, constraints: spread === undefined || taken ? {} : { spread } };
+      const group = arriving(candidate, [special]) === undefined ? { ...named, constraints: {} } : special;
+      const extras = arriving(candidate, [group]);
+      if (extras === undefined) throw new Error('a plain group arrives anywhere');
+      groups.push(group);
+      candidate = { ...candidate, ...heldAfter(candidate, extras, 'came') };
+    }
     return {
       groups,
-      candidate: {
-        ...{ id, labscape: 'north', status: 'healthy' as const, labels: {}, cfg: 1, epoch: 1 },
-        ...{ capacity: CAPACITY, limit, fill, used: sum(groups.map((group) => group.demand)) },
-        groups: groups.map((group) => ({ kind: group.kind, group: group.id })),
-      },
+      candidate: { ...candidate, groups: groups.map((group) => ({ kind: group.kind, group: group.id })) },
     };
   });
 
 const options = (most: number) =>
   fc.tuple(option('r1', most), option('r2', most), option('r3', most)).map((all) => [...all]);
 
-const request: fc.Arbitrary<PreemptionRequest> = fc.record({
-  demand: demand(400),
-  class: fc.constantFrom(...CLASSES),
-  constraints: fc.constant({}),
-  purpose: fc.constantFrom('placement' as const, 'failover' as const),
-});
+const request: fc.Arbitrary<PreemptionRequest> = fc
+  .record({
+    demand: demand(400),
+    class: fc.constantFrom(...CLASSES),
+    purpose: fc.constantFrom('placement' as const, 'failover' as const),
+    spread: fc.option(fc.record({ key: fc.constantFrom(...KEYS), hard: fc.boolean() }), { nil: undefined }),
+    devices: fc.option(
+      fc.record({ count: fc.integer({ min: 1, max: 4 }), milli: fc.constantFrom(300, 600, 1_000) }),
+      { nil: undefined },
+    ),
+  })
+  .map(({ spread, ...rest }) => ({ ...rest, constraints: spread === undefined ? {} : { spread } }));
 
-const rid = (candidate: Candidate, victims: readonly Occupant[]): Candidate => ({
-  ...candidate,
-  used: subtract(candidate.used, sum(victims.map((victim) => victim.demand))),
-  groups: candidate.groups.filter(({ group }) => !victims.some(({ id }) => id === group)),
-});
+const rid = (candidate: Candidate, victims: readonly Occupant[]): Candidate => {
+  const extras = leaving(candidate, victims);
+  if (extras === undefined) throw new Error('what is there may leave');
+  return {
+    ...candidate,
+    ...heldAfter(candidate, extras, 'left'),
+    used: subtract(candidate.used, sum(victims.map((victim) => victim.demand))),
+    groups: candidate.groups.filter(({ group }) => !victims.some(({ id }) => id === group)),
+  };
+};
 
 const takes = (candidate: Candidate, asked: PreemptionRequest): boolean =>
-  ineligible(candidate, asked.demand, asked.constraints, asked.purpose) === undefined;
+  ineligible(candidate, asked.demand, asked.constraints, asked.purpose, undefined, asked.devices) ===
+  undefined;
 
 test('what is pre-empted makes room, and no group of it can be left out', () => {
   let met = 0;
@@ -94,6 +141,49 @@ test('an equal, a higher and a protected group are never made to wait, and only 
         expect(CLASSES.indexOf(victim.class)).toBeGreaterThan(CLASSES.indexOf(asked.class));
         expect(isProtectedKind(victim.kind)).toBe(false);
       }
+    }),
+    RUNS,
+  );
+});
+
+test('victims give back devices and spread keys, and the newcomer takes its own, in one change', () => {
+  let special = 0;
+  fc.assert(
+    fc.property(options(20), request, (all, asked) => {
+      const plan = planPreemption(all, asked);
+      if (plan === undefined) return;
+      const { candidate, victims } = plan;
+      const change = swapped(candidate, victims, { ...asked, id: 'new', count: 1 });
+      if (change === undefined) throw new Error('the plan made room for its devices');
+      const { seated, swap } = change;
+      const after = { ...candidate, ...heldAfter(candidate, swap.going, 'left') };
+      const held = { ...after, ...heldAfter(after, swap.coming, 'came') };
+      const groups = all.find((one) => one.candidate === candidate)?.groups ?? [];
+      const stay = groups.filter((group) => !victims.includes(group));
+      expect(extrasFaults(held, [...stay, seated])).toEqual([]);
+      const beside = extrasFaults({ ...held, spread: undefined, devices: undefined }, [...groups, seated]);
+      const clashes = beside.some((fault) => fault.includes('hard rule')) || overfull([...groups, seated]);
+      expect(standsBeside(swap, seated)).toBe(!clashes);
+      if (clashes) special += 1;
+    }),
+    RUNS,
+  );
+  expect(special).toBeGreaterThan(5);
+});
+
+const overfull = (groups: readonly Pick<Occupant, 'deviceMap' | 'devices' | 'count'>[]): boolean => {
+  const used = [0, 0, 0, 0];
+  for (const group of groups)
+    for (const index of group.deviceMap ?? [])
+      used[index] = (used[index] ?? 0) + (groupDevices(group)?.milli ?? 0);
+  return used.some((taken) => taken > 1_000);
+};
+
+test('a resource is shortlisted only if it could take the request with nothing on it', () => {
+  fc.assert(
+    fc.property(options(12), request, (all, asked) => {
+      const fleet = all.map(({ candidate }) => candidate);
+      for (const one of preemptable(fleet, asked, 3)) expect(takes(emptied(one), asked)).toBe(true);
     }),
     RUNS,
   );

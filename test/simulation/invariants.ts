@@ -2,6 +2,7 @@ import { extrasFaults } from '../../lib/allocation/extras.ts';
 import { isEnded } from '../../lib/failover/recovery-status.ts';
 import { PHASES } from '../../lib/schemas/recovery.ts';
 import { equals, firstOver, sum, within } from '../../lib/vector.ts';
+import { gangIsWhole, victimsAreLower } from './invariants-together.ts';
 import type { Changes, State } from './state.ts';
 
 /** A breach: the number of the invariant in the design, and what was seen. */
@@ -15,7 +16,7 @@ type Check = (state: State, changes: Changes) => string | undefined;
  * Each invariant that one commit can break, checked after every commit. Elsewhere: what hosts run (1) and how a history
  * ends (2, 6, 7) in run-seed.ts; 8 in invariants-health.ts; 9 in invariants-rules.ts; the whole audit (10) in
  * invariants-end.ts; 12 and 13 in invariants-tenancy.ts, and by what tenant.ts and troubles.ts are answered. Nothing
- * checks 11: there is no drill without effect yet.
+ * checks 11: there is no drill without effect yet. 14 and 15, on gangs and pre-emption, are no numbers of the design.
  */
 const CHECKS: readonly (readonly [invariant: number, check: Check])[] = [
   [1, (_, { groups }) => first(groups, oneOwnerPerEpoch)],
@@ -28,6 +29,8 @@ const CHECKS: readonly (readonly [invariant: number, check: Check])[] = [
   [6, (_, { recoveries }) => first(recoveries, recoveryGoesForward)],
   [7, locksAreHeld],
   [10, changesAreAudited],
+  [14, gangIsWhole],
+  [15, victimsAreLower],
 ];
 
 export const breachesOf = (state: State, changes: Changes): readonly Breach[] =>

@@ -67,6 +67,19 @@ export const withoutEvents = (
   return { rest: { ...request, body: JSON.stringify({ ...body, TransactItems }) }, events };
 };
 
+/** A transaction without its last allocation and that one's event. */
+export const withoutLastMember = (request: WireRequest): WireRequest => {
+  const body = Body.parse(JSON.parse(request.body));
+  const items = [...(body.TransactItems ?? [])];
+  const dropLast = (isOne: (subject: string) => boolean): void => {
+    const at = items.findLastIndex(({ Put }) => Put !== undefined && isOne(subjectOf(Put)));
+    if (at >= 0) items.splice(at, 1);
+  };
+  dropLast((subject) => subject.startsWith('ALLOC#'));
+  dropLast((subject) => subject === 'event allocation.placed');
+  return { ...request, body: JSON.stringify({ ...body, TransactItems: items }) };
+};
+
 const aliasOf = (write: WireWrite, name: string): string | undefined =>
   Object.entries(write.ExpressionAttributeNames ?? {}).find(([, attribute]) => attribute === name)?.[0];
 

@@ -102,17 +102,24 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
 
 const isAgent = (name: string): boolean => name.startsWith('a_');
 
-const isFlip = (request: WireRequest): boolean =>
-  request.operation === 'TransactWriteItems' && request.body.includes('"resource.flipped"');
+const MOVES = ['resource.flipped', 'resource.preempted'];
 
-/** The event of a flip tells of all its moves but the last, and its hash is right. */
+const isFlip = (request: WireRequest): boolean =>
+  request.operation === 'TransactWriteItems' && MOVES.some((type) => request.body.includes(`"${type}"`));
+
+/** The event of a flip or a pre-emption tells of all its moves, or of all that waits, but the last; its hash is right. */
 const tellingLess = (request: WireRequest): WireRequest => {
-  const [put] = isFlip(request) ? withoutEvents(request).events : [];
-  if (put?.Item === undefined) return request;
-  const event = decodeEvent(put.Item);
-  const moves: unknown = event.body['moves'];
-  if (!Array.isArray(moves) || moves.length === 0) return request;
-  const body = { ...event.body, moves: moves.slice(0, -1) };
+  const items = isFlip(request)
+    ? withoutEvents(request).events.flatMap(({ Item }) => (Item ? [Item] : []))
+    : [];
+  const event = items.map(decodeEvent).find(({ type }) => MOVES.includes(type));
+  if (event === undefined) return request;
+  const lists = Object.entries(event.body).filter(([name]) => name === 'moves' || name === 'pending');
+  const list = lists.find(
+    (entry): entry is [string, unknown[]] => Array.isArray(entry[1]) && entry[1].length > 0,
+  );
+  if (list === undefined) return request;
+  const body = { ...event.body, [list[0]]: list[1].slice(0, -1) };
   const told = JSON.stringify(JSON.stringify(event.body)).slice(1, -1);
   return {
     ...request,

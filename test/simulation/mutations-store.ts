@@ -1,5 +1,13 @@
 import { N } from '../../lib/store/attributes.ts';
-import { changeOf, dropChanges, dropConditions, editing, raiseBound, type Writes } from './mutation-wire.ts';
+import {
+  changeOf,
+  dropChanges,
+  dropConditions,
+  editing,
+  raiseBound,
+  type Writes,
+  withoutLastMember,
+} from './mutation-wire.ts';
 import type { Mutation } from './mutations.ts';
 
 const DIMENSIONS = ['P', 'M', 'S', 'N'] as const;
@@ -29,7 +37,7 @@ export const STORE_MUTATIONS: readonly Mutation[] = [
     faultFactor: 1,
     mutate: () => ({
       request: editing((writes) => {
-        if (!has(writes, 'resource.flipped')) return;
+        if (!has(writes, 'resource.flipped', 'resource.preempted')) return;
         for (const group of ofKind(writes, 'GRP#')) {
           const epoch = changeOf(group, 'epoch');
           if (epoch?.N !== undefined) epoch.N = String(Number(epoch.N) - 1);
@@ -129,6 +137,35 @@ export const STORE_MUTATIONS: readonly Mutation[] = [
     mutate: () => ({
       request: editing((writes) => {
         for (const resource of ofKind(writes, 'RES#')) dropConditions(resource, 'spread');
+      }),
+    }),
+  },
+];
+
+/** What comes together, and what gives way. */
+export const TOGETHER_MUTATIONS: readonly Mutation[] = [
+  {
+    // As if a gang were placed member by member.
+    name: 'gang placed in part',
+    invariant: 14,
+    faultFactor: 1,
+    mutate: () => ({
+      request: (request) => (request.body.includes('\\"gang\\"') ? withoutLastMember(request) : request),
+    }),
+  },
+  {
+    // As if the classes were not compared: an equal gives way to an equal.
+    name: 'low work pre-empts',
+    invariant: 15,
+    faultFactor: 1,
+    mutate: () => ({
+      request: editing((writes) => {
+        if (!has(writes, 'resource.preempted')) return;
+        for (const { Item } of writes.puts) {
+          const nature = Item?.['nature']?.S;
+          if (Item !== undefined && nature !== undefined)
+            Item['nature'] = { S: nature.replace(/^\["(critical|high)"/, '["low"') };
+        }
       }),
     }),
   },

@@ -1,7 +1,7 @@
 import type { Breach } from './invariants.ts';
 import { RECOVERY_MUTATIONS } from './mutations-recovery.ts';
 import { AUDIT_MUTATIONS, RULE_MUTATIONS } from './mutations-rules.ts';
-import { STORE_MUTATIONS } from './mutations-store.ts';
+import { STORE_MUTATIONS, TOGETHER_MUTATIONS } from './mutations-store.ts';
 import type { Mutate } from './store-line.ts';
 
 /** A bug, injected on the wires, and the number of the invariant whose checker must see it. */
@@ -19,6 +19,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...RECOVERY_MUTATIONS,
   ...RULE_MUTATIONS,
   ...AUDIT_MUTATIONS,
+  ...TOGETHER_MUTATIONS,
 ];
 
 /** Every mutation must be seen within so many seeds. */

@@ -1,10 +1,10 @@
 import { ensureTables } from '../../infra/local/tables.ts';
 import type { LocalTemplate } from '../../infra/local/template.ts';
-import { GROUPS_HELD_MAX } from '../../lib/allocation/groups.ts';
+import { refusesGroup } from '../../lib/allocation/eligibility.ts';
+import { groupDevices } from '../../lib/allocation/extras.ts';
 import { isEnded } from '../../lib/failover/recovery-status.ts';
 import { allocationIdOf } from '../../lib/services/allocation-draft.ts';
 import type { GroupRecord } from '../../lib/store/groups.ts';
-import { add, within } from '../../lib/vector.ts';
 import { compareTables } from './compare-tables.ts';
 import type { EngineLine } from './engine-line.ts';
 import type { FaultKind } from './faults.ts';
@@ -123,10 +123,14 @@ const converged = (world: World): boolean => {
 };
 
 /** Whether a pending group has room somewhere: what fits nowhere may wait. */
-const fits = ({ state }: World, { demand, recovery }: GroupRecord): boolean =>
+const fits = ({ state }: World, group: GroupRecord): boolean =>
   [...state.resources.values()].some((resource) => {
-    const bound = recovery === undefined ? resource.fill : resource.limit;
-    return within(add(resource.used, demand), bound) && resource.groups.length < GROUPS_HELD_MAX;
+    const isHeld = resource.reserved !== undefined && resource.reserved !== group.id;
+    if (group.recovery === undefined && isHeld) return false;
+    const bounded = { ...resource, limit: group.recovery === undefined ? resource.fill : resource.limit };
+    const { used, groups } = resource;
+    const { demand, constraints } = group;
+    return refusesGroup(bounded, demand, constraints, used, groups.length, groupDevices(group)) === undefined;
   });
 
 const judgeEnd = async (world: World, options: SeedOptions): Promise<void> => {

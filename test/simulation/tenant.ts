@@ -3,6 +3,7 @@ import type { Stream } from './chance.ts';
 import type { TenancyWatch } from './invariants-tenancy.ts';
 import type { ApiCall, Network } from './network.ts';
 import type { Scheduler } from './scheduler.ts';
+import { wishesOf } from './wishes.ts';
 
 /**
  * What a client knows of a demand it made. `asked`, `releasing`: it does not know yet. `doubtful`: refused, but an
@@ -10,18 +11,8 @@ import type { Scheduler } from './scheduler.ts';
  */
 export type Known = 'asked' | 'accepted' | 'refused' | 'doubtful' | 'releasing' | 'released';
 
-const CLASSES = ['critical', 'high', 'normal', 'low'] as const;
 const AGAIN_MS = 1_000;
 const THINK_MS = 2_500;
-const DEMAND_MAX = 900;
-/** Of a demand that shares its group with others, and how many are. */
-const DEMAND_SMALL = 60;
-const SMALL = 0.75;
-/** Demands that ask for devices, and those with a spread key. */
-const DEVICES = 0.2;
-const DEVICE_SHARES = [300, 500, 1_000] as const;
-const SPREAD = 0.2;
-const SPREAD_KEYS = ['front', 'back'] as const;
 /** Thoughts that only look, at what is its own or somebody else's. */
 const LOOKS = 0.15;
 const LEASE_MS = 60_000;
@@ -30,6 +21,14 @@ const REVOKED = 403;
 const NOT_YOURS: readonly number[] = [403, 404];
 /** What a client holds at most, so that a history has both arrivals and departures. */
 const HELD_MAX = 10;
+
+/** One request for allocations, and the key of each. */
+interface Asked {
+  readonly operation: 'allocate' | 'allocateBatch';
+  readonly key: string;
+  readonly keys: readonly string[];
+  readonly body: unknown;
+}
 
 export interface TenantDeps {
   readonly scheduler: Scheduler;
@@ -120,35 +119,21 @@ export class SimulatedTenant {
   }
 
   #ask(): void {
-    const most = this.#chance.happens(SMALL) ? DEMAND_SMALL : DEMAND_MAX;
-    const size = (): number => 1 + this.#chance.below(most);
-    const demand = { processing: size(), memory: size(), storage: size(), network: size() };
-    const devices = this.#chance.happens(DEVICES)
-      ? { devices: { count: 1 + this.#chance.below(2), milli: this.#chance.pick(DEVICE_SHARES) } }
-      : {};
-    const spread = { key: this.#chance.pick(SPREAD_KEYS), hard: this.#chance.happens(0.5) };
-    const apart = this.#chance.happens(SPREAD);
-    const constraints = apart ? { constraints: { spread } } : {};
-    const wait = this.#chance.happens(0.2) ? { onFull: 'wait' } : {};
-    const body = {
-      demand,
-      class: this.#chance.happens(0.7) ? 'normal' : this.#chance.pick(CLASSES),
-      ...devices,
-      ...constraints,
-      ...wait,
-    };
-    // What must be apart comes in twos, at once.
-    for (let more = apart && spread.hard ? 2 : 1; more > 0; more -= 1) {
+    const { gang, bodies } = wishesOf(this.#chance);
+    for (const body of gang ? [{ mode: 'gang', items: bodies }] : bodies) {
       this.#count += 1;
       const key = `${this.id}-${this.#count}`;
-      this.ledger.set(key, 'asked');
-      void this.#try(key, body);
+      // A member's key is made from the batch's.
+      const keys = gang ? bodies.map((_, index) => `${key}/${index}`) : [key];
+      for (const own of keys) this.ledger.set(own, 'asked');
+      void this.#try({ operation: gang ? 'allocateBatch' : 'allocate', key, keys, body });
     }
   }
 
-  async #try(key: string, body: unknown, again = false): Promise<void> {
+  async #try(asked: Asked, again = false): Promise<void> {
+    const { operation, key, keys, body } = asked;
     const headers = { 'idempotency-key': key };
-    const reply = await this.#network.send(this.#caller, { operation: 'allocate', body, headers });
+    const reply = await this.#network.send(this.#caller, { operation, body, headers });
     const known =
       reply.kind === 'lost' || reply.status >= 500 || reply.status === REVOKED
         ? undefined
@@ -158,8 +143,8 @@ export class SimulatedTenant {
             ? 'doubtful'
             : 'refused';
     if (known === undefined)
-      this.#later(AGAIN_MS, `asks again for ${key}`, () => void this.#try(key, body, true));
-    else this.ledger.set(key, known);
+      this.#later(AGAIN_MS, `asks again for ${key}`, () => void this.#try(asked, true));
+    else for (const own of keys) this.ledger.set(own, known);
   }
 
   #release(key: string, atOnce = false): void {

@@ -17,6 +17,9 @@ const MOVING: readonly string[] = ['Decide', 'Initiate', 'Failover'];
 const FOREIGN_JOINS = 0.05;
 
 /** What happens to hosts, lines, clocks and operators' minds, each second; all of it stops when the faults do. */
+/** Events that change owners of groups. */
+const MOVES: readonly string[] = ['resource.flipped', 'resource.preempted'];
+
 export class Troubles {
   readonly #world: World;
   readonly #chance: Stream;
@@ -126,8 +129,7 @@ export class Troubles {
         .filter(({ after }) => after.status === 'healthy')
         .map(({ after }) => after.id);
       const target = hosts.find((one) => targets.includes(one.id) && one.alive);
-      if (type === 'resource.flipped' && target !== undefined && faults.strikes('targetDies'))
-        this.#kill(target);
+      if (MOVES.includes(type) && target !== undefined && faults.strikes('targetDies')) this.#kill(target);
       if (type === 'resource.fenced' && faults.strikes('operatorMeddles'))
         scheduler.after(this.#chance.below(4_000), `an operator meddles with ${id}`, () => this.#press(id));
       if (type === 'resource.recovery-ended' && host?.alive === true && faults.strikes('hostDiesAgain'))
