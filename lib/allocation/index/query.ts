@@ -21,7 +21,7 @@ export class Query {
   readonly request: PlacementRequest;
   /** The demand in the order of DIMENSIONS. */
   readonly amounts: Float64Array;
-  /** False: of a soft spread only rows without the key pass; true: only rows with it. */
+  /** False: with a spread only rows without the key pass; true: only rows with it. */
   beside = false;
   /** Only in these labscapes; everywhere when undefined. */
   within: ReadonlySet<string> | undefined;
@@ -30,7 +30,8 @@ export class Query {
   readonly #profile: Profile;
   readonly #admitted: Uint8Array;
   readonly #holders: ReadonlyMap<number, number> | undefined;
-  readonly #hard: boolean;
+  /** Rows that a hard rule forbids. */
+  readonly #taken: ReadonlyMap<number, number> | undefined;
   readonly #groupsMax: number;
   #cells: readonly Cell[] | undefined;
 
@@ -44,13 +45,13 @@ export class Query {
     const { spread } = request.constraints;
     const holders = spread === undefined ? undefined : book.holders(spread.key);
     this.#holders = holders === undefined || holders.size === 0 ? undefined : holders;
-    this.#hard = spread?.hard === true;
+    this.#taken = spread?.hard === true ? book.hardHolders(spread.key) : undefined;
     this.#groupsMax = request.purpose === 'failover' ? GROUPS_HELD_MAX : GROUPS_BORN_MAX;
   }
 
   /** Whether rows that hold the spread key come after those that do not. */
   get softly(): boolean {
-    return this.#holders !== undefined && !this.#hard;
+    return this.#holders !== undefined;
   }
 
   /** Cells that the constraints admit. */
@@ -70,7 +71,7 @@ export class Query {
     return this.#admitted[cell] === 1;
   }
 
-  /** Whether the row can take the demand now, in the present tier of a soft spread. */
+  /** Whether the row can take the demand now, in the present tier of a spread. */
   accepts(row: number): boolean {
     const rows = this.#rows;
     if (rows.healthy[row] !== 1 || this.#admitted[rows.cell[row] ?? 0] !== 1) return false;
@@ -80,7 +81,8 @@ export class Query {
       const amount = amounts[d] ?? 0;
       if (amount > 0 && amount > (room[at] ?? 0)) return false;
     }
-    if (this.#holders !== undefined && this.#holders.has(row) !== (!this.#hard && this.beside)) return false;
+    if (this.#holders !== undefined && this.#holders.has(row) !== this.beside) return false;
+    if (this.#taken?.has(row) === true) return false;
     return this.#looksCloser(row);
   }
 
