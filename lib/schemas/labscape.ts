@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Id, Instant, Reason } from './common.ts';
+import { StrategyName } from './strategy.ts';
 
 /** How a recovery of the labscape's resources may start: said only, asked for, or done. */
 export const MODES = ['observe', 'ask', 'automatic'] as const;
@@ -30,6 +31,10 @@ export const Policy = z
     mode: Mode.default('observe'),
     fencing: FencingPolicy.default('lease'),
     fill: FillPolicy.default('system'),
+    strategy: StrategyName.optional().meta({
+      description:
+        'how work is placed that does not say it itself and may go only to labscapes that say the same',
+    }),
     limits: LimitShares.prefault({}),
     beatMs: z.int().min(50).max(60_000).default(1_000).meta({ description: 'time between heartbeats, ms' }),
     leaseMs: z
@@ -91,6 +96,7 @@ export const LabscapeInput = z.strictObject({
 const policyPatch = z.strictObject({
   mode: Mode.optional(),
   fencing: FencingPolicy.optional(),
+  strategy: StrategyName.optional(),
   beatMs: z.int().min(50).max(60_000).optional(),
   leaseMs: z.int().min(200).max(600_000).optional(),
   restoreWaitMs: z.int().min(1_000).max(3_600_000).optional(),

@@ -66,8 +66,10 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
       ...(draft.devices === undefined ? {} : { devices: draft.devices }),
       most: CANDIDATES_MAX,
       except: refused,
+      hashKey: request.input.hashKey ?? request.idempotencyKey,
     };
-    const ranked = runtime.fleet.strategy('least-loaded').choose(wish, () => runtime.chance.uniform());
+    const strategy = runtime.fleet.strategyFor(request.input.strategy, constraints);
+    const ranked = strategy.choose(wish, () => runtime.chance.uniform());
     // After a lost race the crowd's first choice is avoided: somebody else is about to take it again.
     const pick = raced === 0 ? 0 : Math.floor(runtime.chance.uniform() * ranked.length);
     const target = runtime.fleet.seen(ranked[pick]?.candidate.id ?? '');

@@ -1,11 +1,12 @@
+import type { Candidate } from '../allocation/candidate.ts';
 import { refusesGroup } from '../allocation/eligibility.ts';
 import { arriving, groupDevices, heldAfter, seat } from '../allocation/extras.ts';
-import { isCrowded } from '../allocation/spread.ts';
+import type { PlacementRequest } from '../allocation/request.ts';
 import { entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { homeWrites } from '../store/flip-writes.ts';
 import { type GroupRecord, readGroup } from '../store/groups.ts';
-import { type ResourceRecord, readResource } from '../store/resources.ts';
-import { add, dominantShare } from '../vector.ts';
+import { readResource } from '../store/resources.ts';
+import { add } from '../vector.ts';
 import type { FleetResource } from './fleet.ts';
 import { originOf, type Requester } from './origin.ts';
 import { pauseAfterRace } from './retry.ts';
@@ -28,12 +29,8 @@ export const placePending = async (
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
     const group = await readGroup(runtime.store, groupId);
     if (group === undefined || group.status !== 'pending') return { kind: 'gone' };
-    const { resources } = await runtime.fleet.snapshot(attempt === 0 ? undefined : 0);
-    const seen = emptiestFor(
-      group,
-      only === undefined ? resources : resources.filter((r) => r.id === only),
-      bound,
-    );
+    await runtime.fleet.snapshot(attempt === 0 ? undefined : 0);
+    const seen = only === undefined ? choiceFor(runtime, group, bound) : taking(runtime, group, bound, only);
     if (seen === undefined) {
       if (attempt === 0) continue;
       return { kind: 'nowhere' };
@@ -76,36 +73,33 @@ export const placePending = async (
   return { kind: 'nowhere' };
 };
 
-interface Option {
-  readonly resource: ResourceRecord;
-  readonly share: number;
-  readonly crowded: boolean;
-}
-
-/** Where its spread key is not, then the emptier, then the smaller id. */
-const isBetter = (a: Option, b: Option): boolean => {
-  if (a.crowded !== b.crowded) return b.crowded;
-  return a.share < b.share || (a.share === b.share && a.resource.id < b.resource.id);
+/** By the strategy of the labscapes that may take it: what a request said of its own is not kept while it waits. */
+const choiceFor = (runtime: Runtime, group: GroupRecord, bound: Bound): Candidate | undefined => {
+  const { demand, constraints, kind } = group;
+  const devices = groupDevices(group);
+  const request: PlacementRequest = {
+    ...{ demand, constraints, kind, most: 1, hashKey: group.id },
+    purpose: bound === 'limit' ? 'failover' : 'placement',
+    ...(devices === undefined ? {} : { devices }),
+  };
+  const strategy = runtime.fleet.strategyFor(undefined, constraints);
+  return strategy.choose(request, () => runtime.chance.uniform())[0]?.candidate;
 };
 
-const emptiestFor = (
+/** The one resource that is asked for, while it can take the group. */
+const taking = (
+  runtime: Runtime,
   group: GroupRecord,
-  resources: readonly FleetResource[],
   bound: Bound,
-): ResourceRecord | undefined => {
-  let best: Option | undefined;
-  const devices = groupDevices(group);
-  for (const resource of resources) {
-    // Held for another; what failed over may use it all the same.
-    if (bound === 'fill' && resource.reserved !== undefined && resource.reserved !== group.id) continue;
-    const asBound = { ...resource, limit: resource[bound] };
-    const { used, groups } = resource;
-    if (refusesGroup(asBound, group.demand, group.constraints, used, groups.length, devices) !== undefined)
-      continue;
-    const crowded = isCrowded(resource, group.constraints);
-    const share = dominantShare(add(resource.used, group.demand), resource[bound]);
-    const one = { resource, share, crowded };
-    if (best === undefined || isBetter(one, best)) best = one;
-  }
-  return best?.resource;
+  only: string,
+): FleetResource | undefined => {
+  const resource = runtime.fleet.seen(only);
+  if (resource === undefined) return undefined;
+  // Held for another; what failed over may use it all the same.
+  if (bound === 'fill' && resource.reserved !== undefined && resource.reserved !== group.id) return undefined;
+  const asBound = { ...resource, limit: resource[bound] };
+  const { used, groups } = resource;
+  const { demand, constraints } = group;
+  const refused = refusesGroup(asBound, demand, constraints, used, groups.length, groupDevices(group));
+  return refused === undefined ? resource : undefined;
 };
