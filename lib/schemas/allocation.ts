@@ -92,6 +92,9 @@ export const Allocation = z.object({
   running: z.boolean().optional().meta({ description: 'the owner reports its group running at this epoch' }),
   protected: z.boolean().optional().meta({ description: 'never made to wait for a higher class' }),
   reason: z.string().optional().meta({ description: 'why it is pending' }),
+  warning: z.string().optional().meta({
+    description: 'in the answer of an allocate under fill n+1: the failure that would not be re-homed now',
+  }),
   leaseUntil: Instant.optional(),
   spec: Spec.optional(),
   createdAt: Instant,

@@ -6,6 +6,7 @@ import type { Strategy } from '../allocation/strategy.ts';
 import { strategyFor } from '../allocation/strategy-rule.ts';
 import type { Clock } from '../clock.ts';
 import type { Constraints } from '../schemas/allocation.ts';
+import type { Policy } from '../schemas/labscape.ts';
 import type { StrategyName } from '../schemas/strategy.ts';
 import { allLabscapes, type LabscapeRecord } from '../store/labscapes.ts';
 import { locate, type ResourceRecord, resourcesOf } from '../store/resources.ts';
@@ -112,6 +113,11 @@ export class Fleet {
     const strategy = this.#strategies.get(name) ?? STRATEGIES[name](this.index);
     this.#strategies.set(name, strategy);
     return strategy;
+  }
+
+  /** As last seen; no read. */
+  policyOf(labscape: string): Policy | undefined {
+    return this.#labscapes.get(labscape)?.policy;
   }
 
   /** The one that the rule names for a demand, see allocation/strategy-rule.ts. */

@@ -5,10 +5,11 @@ import type { PlacementRequest } from '../allocation/request.ts';
 import { entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { homeWrites } from '../store/flip-writes.ts';
 import { type GroupRecord, readGroup } from '../store/groups.ts';
-import { readResource } from '../store/resources.ts';
+import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { add } from '../vector.ts';
 import type { FleetResource } from './fleet.ts';
 import { originOf, type Requester } from './origin.ts';
+import { type ReserveChange, reserveAfter } from './reserve.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -40,6 +41,13 @@ export const placePending = async (
     const seated = seat(target, group);
     const extras = seated && arriving(target, [seated]);
     if (seated === undefined || extras === undefined) continue;
+    const after = {
+      ...target,
+      ...heldAfter(target, extras, 'came'),
+      used: add(target.used, group.demand),
+      groups: [...target.groups, { kind: group.kind, group: group.id }],
+    };
+    if (bound === 'fill' && (await spoilsReserve(runtime, after, seated))) return { kind: 'nowhere' };
     const event = nextEvent(
       entityOf.resource(target.id),
       target.chain,
@@ -59,10 +67,7 @@ export const placePending = async (
     );
     if (outcome.kind === 'done') {
       runtime.fleet.learn({
-        ...target,
-        ...heldAfter(target, extras, 'came'),
-        used: add(target.used, group.demand),
-        groups: [...target.groups, { kind: group.kind, group: group.id }],
+        ...after,
         chain: headOf(event),
         ...(target.reserved === group.id ? { reserved: undefined } : {}),
       });
@@ -71,6 +76,16 @@ export const placePending = async (
     await pauseAfterRace(runtime, attempt);
   }
   return { kind: 'nowhere' };
+};
+
+/** Whether the labscape's policy refuses it: the group goes on waiting. */
+const spoilsReserve = async (
+  runtime: Runtime,
+  after: ResourceRecord,
+  group: GroupRecord,
+): Promise<boolean> => {
+  const groups: ReserveChange['groups'] = (held) => [...held, { ...group, resource: after.id }];
+  return (await reserveAfter(runtime, after.labscape, [{ resource: after, groups }])).kind === 'refuse';
 };
 
 /** By the strategy of the labscapes that may take it: what a request said of its own is not kept while it waits. */
