@@ -10,6 +10,7 @@ import {
   getResource,
   registerResource,
   resourceView,
+  retireResource,
 } from '../../lib/services/resources.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
@@ -91,19 +92,9 @@ export const serve = (control: Runtime): ApiHandler =>
       retireResource: async (request) => {
         request.permit({ resource: request.params.resource });
         await request.cleared();
-        const change = {
-          type: 'resource.retired',
-          to: 'retired',
-          reason: request.body.reason,
-          unlocked: true,
-          empty: true,
-        } as const;
-        return {
-          status: 200,
-          body: resourceView(
-            await changeStatus(control, request.params.resource, change, requesterOf(request)),
-          ),
-        };
+        const { params, body } = request;
+        const retired = await retireResource(control, params.resource, body.reason, requesterOf(request));
+        return { status: 200, body: resourceView(retired) };
       },
     },
     apiDeps(control),

@@ -41,8 +41,8 @@ export type GangPlan<C extends Candidate> =
     };
 
 export interface GangRules {
-  /** The strategy: id of where a member goes that fits on none of the resources that the gang uses already (`except`). */
-  readonly choose: (request: PlacementRequest, except: ReadonlySet<string>) => string | undefined;
+  /** The member's strategy: id of where it goes when it fits on none of the resources that the gang uses already (`except`). */
+  readonly choose: (member: GangMember, except: ReadonlySet<string>) => string | undefined;
   /** Groups that are known to take no more members. */
   readonly isFull: (group: string) => boolean;
 }
@@ -101,7 +101,7 @@ class Planner<C extends Candidate> {
     }
     const except = new Set(this.#opened);
     for (;;) {
-      const id = this.#rules.choose(request, except);
+      const id = this.#rules.choose(member, except);
       const target = id === undefined ? undefined : this.#now(id);
       // The strategy names what is not crowded first.
       if (target === undefined || isPassedOver(target)) return false;

@@ -15,6 +15,6 @@ const floorShare = (quantity: number, share: number): number =>
 export const limitOf = (capacity: Vector, shares: LimitShares): Vector =>
   mapVector((d) => floorShare(capacity[d], shares[d]));
 
-/** What normal placement may use. */
-export const fillOf = (limit: Vector, policy: FillPolicy): Vector =>
+/** What normal placement may use where that follows from the resource alone; for `n+1` see reserve.ts. */
+export const fillOf = (limit: Vector, policy: Exclude<FillPolicy, 'n+1'>): Vector =>
   policy === 'none' ? limit : mapVector((d) => floorShare(limit[d], SYSTEM_FILL));

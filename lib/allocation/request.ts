@@ -16,6 +16,8 @@ export interface PlacementRequest {
   readonly except?: ReadonlySet<string>;
   /** What consistent hashing hashes; requests with one key go to one resource while it has room. */
   readonly hashKey?: string;
+  /** Nothing is placed after it: the strategy takes no turn, and learns nothing. */
+  readonly dry?: boolean;
 }
 
 /** A resource that can take the demand, and the figure it was ranked by where there is one. */

@@ -1,4 +1,5 @@
 import type { Vector } from '../schemas/common.ts';
+import type { ReserveMode } from '../schemas/labscape.ts';
 import { mapVector, subtract, sum, within } from '../vector.ts';
 
 /** A resource as the check sees it. `revision` moves on with whatever else a plan may look at: labels, status, cfg. */
@@ -181,10 +182,6 @@ export const survives = <R extends ReserveResource, G extends ReserveGroup>(
   groups: readonly G[],
   plan: PlanRehome<R, G>,
 ): Survival => new ReserveCheck<R, G>(plan, Number.POSITIVE_INFINITY).survives(resources, groups);
-
-/** What admission does when a single failure could no longer be re-homed. */
-export const RESERVE_MODES = ['warn', 'refuse'] as const;
-export type ReserveMode = (typeof RESERVE_MODES)[number];
 
 export type ReserveDecision =
   | { readonly kind: 'ok' }

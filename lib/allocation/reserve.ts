@@ -1,10 +1,7 @@
 import { DIMENSIONS, type Vector } from '../schemas/common.ts';
+import type { FillPolicy } from '../schemas/labscape.ts';
 import { mapVector } from '../vector.ts';
 import { fillOf } from './limits.ts';
-
-/** How much of its limit a resource offers to normal placement; the rest is the failover reserve. */
-export const RESERVE_POLICIES = ['system', 'n+1', 'none'] as const;
-export type ReservePolicy = (typeof RESERVE_POLICIES)[number];
 
 /** Amounts of a unit below which a difference is rounding of the share and not room. */
 const ROUNDING = 1e-9;
@@ -66,12 +63,16 @@ export const reserveShare = (limits: readonly Vector[]): number => {
   return least;
 };
 
+/** That share of a limit in whole units, rounded down. */
+export const fillAt = (limit: Vector, share: number): Vector =>
+  mapVector((d) => Math.floor(limit[d] * share + ROUNDING));
+
 /**
  * What normal placement may use of each resource of one labscape, in the order of their limits: 90 % for `system`,
  * `reserveShare` for `n+1`, everything for `none`; whole units, rounded down.
  */
-export const fillsOf = (limits: readonly Vector[], policy: ReservePolicy): readonly Vector[] => {
+export const fillsOf = (limits: readonly Vector[], policy: FillPolicy): readonly Vector[] => {
   if (policy !== 'n+1') return limits.map((limit) => fillOf(limit, policy));
   const share = reserveShare(limits);
-  return limits.map((limit) => mapVector((d) => Math.floor(limit[d] * share + ROUNDING)));
+  return limits.map((limit) => fillAt(limit, share));
 };

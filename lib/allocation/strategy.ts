@@ -19,7 +19,7 @@ export type StrategyMaker = (index: FleetIndex) => Strategy;
 /** Ranks what `query` accepts, at most `most` of it. */
 export type Rank = (query: Query, most: number, chance: Uniform) => readonly Choice[];
 
-/** A strategy by its ranking: a soft spread's rows that do not hold the key come first, then the others. */
+/** A strategy by its ranking: with a spread, rows that do not hold the key come first, then the others. */
 export const strategyOf = (index: FleetIndex, name: StrategyName, rank: Rank): Strategy => ({
   name,
   choose: (request, chance) => {

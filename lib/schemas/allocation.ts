@@ -1,10 +1,14 @@
 import * as z from 'zod';
 import { Class, Demand, Id, Instant, Labels, Vector } from './common.ts';
 import { DeviceDemand, DeviceIndexes } from './devices.ts';
+import { StrategyName } from './strategy.ts';
 
 export const ALLOCATION_STATUSES = ['placed', 'pending', 'released', 'expired'] as const;
 export const AllocationStatus = z.enum(ALLOCATION_STATUSES);
 export type AllocationStatus = z.infer<typeof AllocationStatus>;
+
+/** As long as an Idempotency-Key, which it may be. */
+const HASH_KEY_LENGTH_MAX = 128;
 
 /** What the agent shall run. `command` is for the agent's process hook; `data` goes to any hook as it is. */
 export const Spec = z
@@ -60,6 +64,13 @@ export const AllocationInput = z.strictObject({
     .boolean()
     .optional()
     .meta({ description: 'when nothing fits now, lower classes wait instead; class critical or high only' }),
+  strategy: StrategyName.optional().meta({
+    description: 'how a resource is chosen among those that can take it; else as the labscapes say',
+  }),
+  hashKey: z.string().min(1).max(HASH_KEY_LENGTH_MAX).optional().meta({
+    description:
+      'what consistent-hashing hashes: equal keys go to one resource while it has room; else the Idempotency-Key',
+  }),
 });
 export type AllocationInput = z.infer<typeof AllocationInput>;
 
@@ -81,6 +92,9 @@ export const Allocation = z.object({
   running: z.boolean().optional().meta({ description: 'the owner reports its group running at this epoch' }),
   protected: z.boolean().optional().meta({ description: 'never made to wait for a higher class' }),
   reason: z.string().optional().meta({ description: 'why it is pending' }),
+  warning: z.string().optional().meta({
+    description: 'in the answer of an allocate under fill n+1: the failure that would not be re-homed now',
+  }),
   leaseUntil: Instant.optional(),
   spec: Spec.optional(),
   createdAt: Instant,

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Id, Instant, Reason } from './common.ts';
+import { StrategyName } from './strategy.ts';
 
 /** How a recovery of the labscape's resources may start: said only, asked for, or done. */
 export const MODES = ['observe', 'ask', 'automatic'] as const;
@@ -10,9 +11,14 @@ export type Mode = z.infer<typeof Mode>;
 export const FENCING_POLICIES = ['lease', 'immediate', 'ack'] as const;
 export const FencingPolicy = z.enum(FENCING_POLICIES);
 
-export const FILL_POLICIES = ['system', 'none'] as const;
+export const FILL_POLICIES = ['system', 'n+1', 'none'] as const;
 export const FillPolicy = z.enum(FILL_POLICIES);
 export type FillPolicy = z.infer<typeof FillPolicy>;
+
+/** What admission under n+1 does when a single failure could no longer be re-homed. */
+export const RESERVE_MODES = ['warn', 'refuse'] as const;
+export const ReserveMode = z.enum(RESERVE_MODES);
+export type ReserveMode = z.infer<typeof ReserveMode>;
 
 const share = z.number().gt(0).max(1);
 
@@ -30,6 +36,14 @@ export const Policy = z
     mode: Mode.default('observe'),
     fencing: FencingPolicy.default('lease'),
     fill: FillPolicy.default('system'),
+    reserve: ReserveMode.optional().meta({
+      description:
+        'under fill n+1, what an allocation hears that leaves a single failure without a home; warn unless given',
+    }),
+    strategy: StrategyName.optional().meta({
+      description:
+        'how work is placed that does not say it itself and may go only to labscapes that say the same',
+    }),
     limits: LimitShares.prefault({}),
     beatMs: z.int().min(50).max(60_000).default(1_000).meta({ description: 'time between heartbeats, ms' }),
     leaseMs: z
@@ -91,6 +105,9 @@ export const LabscapeInput = z.strictObject({
 const policyPatch = z.strictObject({
   mode: Mode.optional(),
   fencing: FencingPolicy.optional(),
+  fill: FillPolicy.optional(),
+  reserve: ReserveMode.optional(),
+  strategy: StrategyName.optional(),
   beatMs: z.int().min(50).max(60_000).optional(),
   leaseMs: z.int().min(200).max(600_000).optional(),
   restoreWaitMs: z.int().min(1_000).max(3_600_000).optional(),

@@ -19,6 +19,7 @@ import { devicesIn, indexesOf, membershipFor, newcomer, newGroup } from './membe
 import { originOf } from './origin.ts';
 import { noteWaiting } from './pending-queue.ts';
 import { allocateByPreemption } from './preempt.ts';
+import { reserveAfter, withMember } from './reserve.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -45,7 +46,7 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
   const startedMs = runtime.clock.monotonicMs();
   const { kind, constraints } = natureOf(request.tenant, request.input);
   let raced = 0;
-  const refused = new Set<string>();
+  const refused: Refused = { ids: new Set(), lacking: [] };
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
     const [snapshot, slice] = await Promise.all([
       runtime.fleet.snapshot(),
@@ -65,9 +66,11 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
       kind,
       ...(draft.devices === undefined ? {} : { devices: draft.devices }),
       most: CANDIDATES_MAX,
-      except: refused,
+      except: refused.ids,
+      hashKey: request.input.hashKey ?? request.idempotencyKey,
     };
-    const ranked = runtime.fleet.strategy('least-loaded').choose(wish, () => runtime.chance.uniform());
+    const strategy = runtime.fleet.strategyFor(request.input.strategy, constraints);
+    const ranked = strategy.choose(wish, () => runtime.chance.uniform());
     // After a lost race the crowd's first choice is avoided: somebody else is about to take it again.
     const pick = raced === 0 ? 0 : Math.floor(runtime.chance.uniform() * ranked.length);
     const target = runtime.fleet.seen(ranked[pick]?.candidate.id ?? '');
@@ -75,7 +78,8 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
       // A refusal stands only on a picture begun after the request: what was registered or released before it counts.
       if (snapshot.at < startedMs) {
         await runtime.fleet.snapshot(0);
-        refused.clear();
+        refused.ids.clear();
+        refused.lacking.length = 0;
         continue;
       }
       const existing = await existingOf(runtime, request, draft);
@@ -88,9 +92,9 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
           continue;
         }
       }
-      const reasons = withGroupless(runtime.fleet.index.explain(wish), refused.size);
+      const reasons = withRefused(runtime.fleet.index.explain(wish), refused);
       if (request.input.onFull === 'refuse')
-        throw noCapacity(reasons, smallestChanges(snapshot.resources, wish));
+        throw noCapacity(reasons, smallestChanges(snapshot.resources, wish), refused.lacking[0]);
       const waiting = await waitFor(runtime, request, draft, kind, slice, reasons);
       if (waiting.kind === 'done') return waiting.result;
     } else {
@@ -124,17 +128,31 @@ const tryPlace = async (
   kind: string,
   slice: QuotaSlice,
   target: ResourceRecord,
-  refused: Set<string>,
+  refused: Refused,
 ): Promise<Attempt> => {
   const membership = await membershipFor(runtime, draft, kind, target);
   if (membership === undefined) {
-    refused.add(target.id);
+    refused.ids.add(target.id);
     return { kind: 'next' };
   }
   const group = membership.kind === 'birth' ? membership.group.id : membership.group;
   const extras = arriving(target, [newcomer(draft, membership)]);
   if (extras === undefined) {
-    refused.add(target.id);
+    refused.ids.add(target.id);
+    return { kind: 'next' };
+  }
+  const after = {
+    ...target,
+    ...heldAfter(target, extras, 'came'),
+    used: add(target.used, draft.demand),
+    assignmentRevision: target.assignmentRevision + 1,
+    groups: membership.kind === 'birth' ? [...target.groups, { kind, group }] : target.groups,
+  };
+  const change = { resource: after, groups: withMember(draft, membership, target.id) };
+  const reserve = await reserveAfter(runtime, target.labscape, [change]);
+  if (reserve.kind === 'refuse') {
+    refused.ids.add(target.id);
+    refused.lacking.push(reserve.reason);
     return { kind: 'next' };
   }
   const event = nextEvent(
@@ -167,13 +185,7 @@ const tryPlace = async (
   if (outcome.kind === 'raced') return { kind: 'raced' };
   if (outcome.kind === 'refused') return await learnFrom(runtime, request, draft, group, outcome.failed);
   runtime.quotas.took(draft.tenant, slice.index, draft.demand);
-  runtime.fleet.learn({
-    ...target,
-    ...heldAfter(target, extras, 'came'),
-    used: add(target.used, draft.demand),
-    assignmentRevision: target.assignmentRevision + 1,
-    groups: membership.kind === 'birth' ? [...target.groups, { kind, group }] : target.groups,
-  });
+  runtime.fleet.learn(after);
   const view = allocationView(allocation, undefined);
   return {
     kind: 'done',
@@ -186,6 +198,7 @@ const tryPlace = async (
         resource: target.id,
         labscape: target.labscape,
         ...indexesOf(membership),
+        ...(reserve.kind === 'warn' ? { warning: reserve.reason } : {}),
         running: false,
       },
     },
@@ -302,20 +315,36 @@ const waitFor = async (
   return { kind: 'done', result: { kind: 'waiting', allocation: allocationView(allocation, group) } };
 };
 
-type Reasons = Readonly<Partial<Record<Ineligible, number>>>;
+type Reasons = Readonly<Partial<Record<Ineligible | 'reserve', number>>>;
 
-/** Resources that had room, but no group to put the demand into and none to be born. */
-const withGroupless = (reasons: Reasons, count: number): Reasons =>
-  count === 0 ? reasons : { ...reasons, 'too-many-groups': (reasons['too-many-groups'] ?? 0) + count };
+/** Resources that had room, but no group for the demand, or where a single failure would have found none after it. */
+interface Refused {
+  readonly ids: Set<string>;
+  /** What was lacking, by those of the second kind. */
+  readonly lacking: string[];
+}
+
+const withRefused = (reasons: Reasons, { ids, lacking }: Refused): Reasons => {
+  const groupless = ids.size - lacking.length;
+  return {
+    ...reasons,
+    ...(groupless === 0 ? {} : { 'too-many-groups': (reasons['too-many-groups'] ?? 0) + groupless }),
+    ...(lacking.length === 0 ? {} : { reserve: lacking.length }),
+  };
+};
 
 const describe = (reasons: Reasons): string => {
   const parts = Object.entries(reasons).map(([reason, count]) => `${reason}: ${count}`);
   return parts.length === 0 ? 'no resource is registered' : parts.join(', ');
 };
 
-const noCapacity = (reasons: Reasons, changes: readonly Adjustment[]): ProblemError =>
+const noCapacity = (
+  reasons: Reasons,
+  changes: readonly Adjustment[],
+  lacking: string | undefined,
+): ProblemError =>
   new ProblemError(
     'no-capacity',
     `nothing can take this demand now (${describe(reasons)}): ask for less, relax a constraint, or wait with onFull=wait`,
-    { reasons: { resources: reasons, changes } },
+    { reasons: { resources: reasons, changes, ...(lacking === undefined ? {} : { reserve: lacking }) } },
   );

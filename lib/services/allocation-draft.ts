@@ -71,6 +71,8 @@ export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
         // Left out where it is not asked for: such requests hash as they always did.
         ...(input.protected === true ? ['protected'] : []),
         ...(input.preempt === true ? ['preempt'] : []),
+        ...(input.strategy === undefined ? [] : [`strategy ${input.strategy}`]),
+        ...(input.hashKey === undefined ? [] : [`hashKey ${input.hashKey}`]),
       ]),
     ),
     createdAt: now,

@@ -23,6 +23,7 @@ export const placementRequestOf = (
   demand: input.demand,
   ...natureOf(tenant, input),
   ...(input.devices === undefined ? {} : { devices: input.devices }),
+  ...(input.hashKey === undefined ? {} : { hashKey: input.hashKey }),
   purpose: 'placement',
   most,
 });
@@ -64,8 +65,8 @@ export const explainAllocation = async (
   input: AllocationInput,
 ): Promise<Explanation> => {
   const [{ resources }, left] = await Promise.all([runtime.fleet.snapshot(0), quotaLeft(runtime, tenant)]);
-  const strategy = runtime.fleet.strategy('least-loaded');
-  const request = placementRequestOf(tenant, input, RANKED_MAX);
+  const request = { ...placementRequestOf(tenant, input, RANKED_MAX), dry: true };
+  const strategy = runtime.fleet.strategyFor(input.strategy, request.constraints);
   const explained = {
     name: strategy.name,
     choose: () => strategy.choose(request, () => runtime.chance.uniform()),

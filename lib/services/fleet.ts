@@ -1,15 +1,19 @@
 import type { Candidate } from '../allocation/candidate.ts';
 import { FleetIndex } from '../allocation/fleet-index.ts';
+import { WEIGHT_DEFAULT } from '../allocation/index/cells.ts';
 import { STRATEGIES } from '../allocation/strategies/registry.ts';
 import type { Strategy } from '../allocation/strategy.ts';
+import { strategyFor } from '../allocation/strategy-rule.ts';
 import type { Clock } from '../clock.ts';
+import type { Constraints } from '../schemas/allocation.ts';
+import type { Policy } from '../schemas/labscape.ts';
 import type { StrategyName } from '../schemas/strategy.ts';
 import { allLabscapes, type LabscapeRecord } from '../store/labscapes.ts';
 import { locate, type ResourceRecord, resourcesOf } from '../store/resources.ts';
 import type { Store } from '../store/store.ts';
 
 /** A resource with what placement must know of its labscape. */
-export type FleetResource = ResourceRecord & Pick<Candidate, 'residency'>;
+export type FleetResource = ResourceRecord & Pick<Candidate, 'residency' | 'weight'>;
 
 export interface FleetSnapshot {
   readonly at: number;
@@ -111,10 +115,24 @@ export class Fleet {
     return strategy;
   }
 
-  /** Most labscapes say nothing of where they keep data: then nothing is copied. */
+  /** As last seen; no read. */
+  policyOf(labscape: string): Policy | undefined {
+    return this.#labscapes.get(labscape)?.policy;
+  }
+
+  /** The one that the rule names for a demand, see allocation/strategy-rule.ts. */
+  strategyFor(asked: StrategyName | undefined, constraints: Constraints): Strategy {
+    return this.strategy(strategyFor(asked, constraints, this.#labscapes.values()));
+  }
+
+  /** Most labscapes say nothing of where they keep data, and weigh what all do: then nothing is copied. */
   #atHome(resource: FleetResource): FleetResource {
-    const residency = this.#labscapes.get(resource.labscape)?.residency;
-    return residency === resource.residency ? resource : { ...resource, residency };
+    const home = this.#labscapes.get(resource.labscape);
+    const residency = home?.residency;
+    const weight = home === undefined || home.weight === WEIGHT_DEFAULT ? undefined : home.weight;
+    return residency === resource.residency && weight === resource.weight
+      ? resource
+      : { ...resource, residency, weight };
   }
 
   /** The resource as last seen. */

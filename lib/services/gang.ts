@@ -53,9 +53,9 @@ const gangOf = (runtime: Runtime, requests: readonly AllocateRequest[]): Gang =>
     tenant,
     requests,
     drafts: plain.map((draft, index) => ({ ...draft, requestHash: hashes[index] ?? draft.requestHash })),
-    members: requests.map(({ input }, index) => ({
+    members: requests.map(({ input, idempotencyKey }, index) => ({
       index,
-      request: placementRequestOf(tenant, input, 1),
+      request: { ...placementRequestOf(tenant, input, 1), hashKey: input.hashKey ?? idempotencyKey },
     })),
   };
 };
@@ -84,7 +84,7 @@ export const allocateGang = async (
       runtime.quotas.choose(gang.tenant, total, runtime.chance.uniform()).catch(problemOnly),
       requests[0]?.cleared(),
     ]);
-    const rules = rulesOf(runtime);
+    const rules = rulesOf(runtime, gang);
     const plan = slice instanceof ProblemError ? slice : planGang(gang.members, snapshot.resources, rules);
     if (plan instanceof ProblemError || plan.kind === 'stuck' || plan.items > GANG_ITEMS_MAX) {
       // A refusal stands only on a picture begun after the request.
@@ -111,10 +111,11 @@ const problemOnly = (error: unknown): ProblemError => {
   throw error;
 };
 
-const rulesOf = (runtime: Runtime): GangRules => ({
-  choose: (request, except) =>
-    runtime.fleet.strategy('least-loaded').choose({ ...request, except }, () => runtime.chance.uniform())[0]
-      ?.candidate.id,
+const rulesOf = (runtime: Runtime, { requests }: Gang): GangRules => ({
+  choose: ({ index, request }, except) => {
+    const strategy = runtime.fleet.strategyFor(requests[index]?.input.strategy, request.constraints);
+    return strategy.choose({ ...request, except }, () => runtime.chance.uniform())[0]?.candidate.id;
+  },
   isFull: (group) => runtime.fleet.isFull(group),
 });
 

@@ -4,7 +4,8 @@ import { ProblemError } from '../errors.ts';
 import { negotiate, OWN_VERSIONS } from '../protocol/negotiate.ts';
 import { type Labscape, type LabscapeInput, type LabscapePatch, Policy } from '../schemas/labscape.ts';
 import { editLabscapeWrites, joinWrites } from '../store/fleet-writes.ts';
-import { type LabscapeRecord, readLabscape } from '../store/labscapes.ts';
+import { type FillState, type LabscapeRecord, readLabscape } from '../store/labscapes.ts';
+import { followFills } from './fills.ts';
 import { originOf, type Requester } from './origin.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -22,6 +23,10 @@ export const labscapeView = (labscape: LabscapeRecord): Labscape => ({
   cfg: labscape.cfg,
   joinedAt: labscape.joinedAt,
 });
+
+/** Fills that come from elsewhere to n+1 are lowered before any is raised: from a share of one. */
+const fillStateOf = ({ fill }: Policy, before: FillState | undefined): FillState | undefined =>
+  fill === 'n+1' ? (before ?? { rev: 1, share: 1 }) : undefined;
 
 /** Raises already-exists, version-incompatible. */
 export const joinLabscape = async (
@@ -57,6 +62,7 @@ export const joinLabscape = async (
     weight: input.weight,
     residency: input.residency,
     policy: input.policy,
+    fills: fillStateOf(input.policy, undefined),
     maintenance: false,
     cfg: 1,
     chain: headOf(event),
@@ -127,6 +133,7 @@ export const editLabscape = async (
     residency,
     maintenance: patch.maintenance ?? before.maintenance,
     policy: policy.data,
+    fills: fillStateOf(policy.data, before.fills),
     cfg: before.cfg + 1,
   };
   const event = nextEvent(
@@ -139,5 +146,6 @@ export const editLabscape = async (
   const outcome = await runtime.store.transact(editLabscapeWrites(runtime.store, before, after, event));
   if (outcome.kind !== 'done')
     throw staleConfiguration(`labscape ${id}`, (await getLabscape(runtime, id)).cfg);
+  if (after.policy.fill !== before.policy.fill) await followFills(runtime, id, requester);
   return labscapeView(after);
 };

@@ -7,9 +7,10 @@ import { backOff, duePending, reserve, unreserve } from '../store/pending-writes
 import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { readSlices, readTenant } from '../store/tenants.ts';
 import { add, mapVector, subtract, sum } from '../vector.ts';
+import { emptiestFor } from './emptiest.ts';
 import type { FleetResource } from './fleet.ts';
 import { type Requester, system } from './origin.ts';
-import { emptiestFor, placePending } from './place-pending.ts';
+import { placePending } from './place-pending.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Of each class, in one sweep. */

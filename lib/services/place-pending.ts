@@ -1,13 +1,15 @@
+import type { Candidate } from '../allocation/candidate.ts';
 import { refusesGroup } from '../allocation/eligibility.ts';
 import { arriving, groupDevices, heldAfter, seat } from '../allocation/extras.ts';
-import { isCrowded } from '../allocation/spread.ts';
+import type { PlacementRequest } from '../allocation/request.ts';
 import { entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { homeWrites } from '../store/flip-writes.ts';
 import { type GroupRecord, readGroup } from '../store/groups.ts';
-import { readResource } from '../store/resources.ts';
-import { add, dominantShare } from '../vector.ts';
+import { type ResourceRecord, readResource } from '../store/resources.ts';
+import { add } from '../vector.ts';
 import type { FleetResource } from './fleet.ts';
 import { originOf, type Requester } from './origin.ts';
+import { type ReserveChange, reserveAfter } from './reserve.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -28,12 +30,8 @@ export const placePending = async (
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
     const group = await readGroup(runtime.store, groupId);
     if (group === undefined || group.status !== 'pending') return { kind: 'gone' };
-    const { resources } = await runtime.fleet.snapshot(attempt === 0 ? undefined : 0);
-    const seen = emptiestFor(
-      group,
-      only === undefined ? resources : resources.filter((r) => r.id === only),
-      bound,
-    );
+    await runtime.fleet.snapshot(attempt === 0 ? undefined : 0);
+    const seen = only === undefined ? choiceFor(runtime, group, bound) : taking(runtime, group, bound, only);
     if (seen === undefined) {
       if (attempt === 0) continue;
       return { kind: 'nowhere' };
@@ -43,6 +41,13 @@ export const placePending = async (
     const seated = seat(target, group);
     const extras = seated && arriving(target, [seated]);
     if (seated === undefined || extras === undefined) continue;
+    const after = {
+      ...target,
+      ...heldAfter(target, extras, 'came'),
+      used: add(target.used, group.demand),
+      groups: [...target.groups, { kind: group.kind, group: group.id }],
+    };
+    if (bound === 'fill' && (await spoilsReserve(runtime, after, seated))) return { kind: 'nowhere' };
     const event = nextEvent(
       entityOf.resource(target.id),
       target.chain,
@@ -62,10 +67,7 @@ export const placePending = async (
     );
     if (outcome.kind === 'done') {
       runtime.fleet.learn({
-        ...target,
-        ...heldAfter(target, extras, 'came'),
-        used: add(target.used, group.demand),
-        groups: [...target.groups, { kind: group.kind, group: group.id }],
+        ...after,
         chain: headOf(event),
         ...(target.reserved === group.id ? { reserved: undefined } : {}),
       });
@@ -76,37 +78,43 @@ export const placePending = async (
   return { kind: 'nowhere' };
 };
 
-interface Option {
-  readonly resource: FleetResource;
-  readonly share: number;
-  readonly crowded: boolean;
-}
-
-/** Where its spread key is not, then the emptier, then the smaller id. */
-const isBetter = (a: Option, b: Option): boolean => {
-  if (a.crowded !== b.crowded) return b.crowded;
-  return a.share < b.share || (a.share === b.share && a.resource.id < b.resource.id);
+/** Whether the labscape's policy refuses it: the group goes on waiting. */
+const spoilsReserve = async (
+  runtime: Runtime,
+  after: ResourceRecord,
+  group: GroupRecord,
+): Promise<boolean> => {
+  const groups: ReserveChange['groups'] = (held) => [...held, { ...group, resource: after.id }];
+  return (await reserveAfter(runtime, after.labscape, [{ resource: after, groups }])).kind === 'refuse';
 };
 
-/** The emptiest of the resources that take the group now, those without its spread key first; the smaller id at a tie. */
-export const emptiestFor = (
-  group: GroupRecord,
-  resources: readonly FleetResource[],
-  bound: Bound,
-): FleetResource | undefined => {
-  let best: Option | undefined;
+/** By the strategy of the labscapes that may take it: what a request said of its own is not kept while it waits. */
+const choiceFor = (runtime: Runtime, group: GroupRecord, bound: Bound): Candidate | undefined => {
+  const { demand, constraints, kind } = group;
   const devices = groupDevices(group);
-  for (const resource of resources) {
-    // Held for another; what failed over may use it all the same.
-    if (bound === 'fill' && resource.reserved !== undefined && resource.reserved !== group.id) continue;
-    const asBound = { ...resource, limit: resource[bound] };
-    const { used, groups } = resource;
-    if (refusesGroup(asBound, group.demand, group.constraints, used, groups.length, devices) !== undefined)
-      continue;
-    const crowded = isCrowded(resource, group.constraints);
-    const share = dominantShare(add(resource.used, group.demand), resource[bound]);
-    const one = { resource, share, crowded };
-    if (best === undefined || isBetter(one, best)) best = one;
-  }
-  return best?.resource;
+  const request: PlacementRequest = {
+    ...{ demand, constraints, kind, most: 1, hashKey: group.id },
+    purpose: bound === 'limit' ? 'failover' : 'placement',
+    ...(devices === undefined ? {} : { devices }),
+  };
+  const strategy = runtime.fleet.strategyFor(undefined, constraints);
+  return strategy.choose(request, () => runtime.chance.uniform())[0]?.candidate;
+};
+
+/** The one resource that is asked for, while it can take the group. */
+const taking = (
+  runtime: Runtime,
+  group: GroupRecord,
+  bound: Bound,
+  only: string,
+): FleetResource | undefined => {
+  const resource = runtime.fleet.seen(only);
+  if (resource === undefined) return undefined;
+  // Held for another; what failed over may use it all the same.
+  if (bound === 'fill' && resource.reserved !== undefined && resource.reserved !== group.id) return undefined;
+  const asBound = { ...resource, limit: resource[bound] };
+  const { used, groups } = resource;
+  const { demand, constraints } = group;
+  const refused = refusesGroup(asBound, demand, constraints, used, groups.length, groupDevices(group));
+  return refused === undefined ? resource : undefined;
 };

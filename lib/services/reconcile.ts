@@ -6,6 +6,7 @@ import { readManyBeats } from '../store/heartbeats.ts';
 import { decodeRecovery, type RecoveryRecord, recoveriesPage } from '../store/recoveries.ts';
 import { retireAttempt, takeoverWrites } from '../store/recovery-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
+import { followFills, isFilled } from './fills.ts';
 import { system } from './origin.ts';
 import { placeWaiting } from './pending-queue.ts';
 import { release } from './release.ts';
@@ -49,6 +50,7 @@ export const sweep = async (
     startOwed(runtime, options.orphaned === true),
     takeOver(runtime, options.orphaned === true),
   ]);
+  await fillUp(runtime, request);
   const placed = await placeWaiting(runtime, request);
   return { judged: judged.count, blind: judged.blind, expired, placed, started, takenOver };
 };
@@ -78,6 +80,15 @@ const judgeFleet = async (runtime: Runtime, request: string): Promise<{ count: n
     }),
   );
   return { count: started.flat().length, blind: false };
+};
+
+/** Fills that were left half done on their way. */
+const fillUp = async (runtime: Runtime, request: string): Promise<void> => {
+  const { labscapes, resources } = await runtime.fleet.snapshot();
+  const byLabscape = Map.groupBy(resources, ({ labscape }) => labscape);
+  for (const labscape of labscapes.values())
+    if (!isFilled(labscape, byLabscape.get(labscape.id) ?? []))
+      await followFills(runtime, labscape.id, system('fills', request));
 };
 
 const expireLeases = async (runtime: Runtime, request: string): Promise<number> => {

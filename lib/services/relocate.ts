@@ -1,5 +1,7 @@
-import { refusesGroup } from '../allocation/eligibility.ts';
+import type { Candidate } from '../allocation/candidate.ts';
 import { arriving, groupDevices, heldAfter, leaving, seat } from '../allocation/extras.ts';
+import { GROUPS_HELD_MAX } from '../allocation/groups.ts';
+import type { PlacementRequest } from '../allocation/request.ts';
 import { isCrowded } from '../allocation/spread.ts';
 import { entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { leaseEndsAt } from '../failover/fencing.ts';
@@ -7,8 +9,7 @@ import type { Dimension } from '../schemas/common.ts';
 import { type GroupRecord, readGroups } from '../store/groups.ts';
 import { relocateWrites } from '../store/relocate-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
-import { add, dominantShare, subtract } from '../vector.ts';
-import type { FleetResource } from './fleet.ts';
+import { add, subtract } from '../vector.ts';
 import { originOf, type Requester } from './origin.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -27,8 +28,8 @@ export const relocate = async (
     runtime.store,
     source.groups.map((ref) => ref.group),
   );
-  const { resources } = await runtime.fleet.snapshot();
-  const choice = smallestThatFits(source, groups, resources, dimension);
+  await runtime.fleet.snapshot();
+  const choice = smallestThatFits(runtime, source, groups, dimension);
   if (choice === undefined) return undefined;
   const [target, labscape] = await Promise.all([
     readResource(runtime.store, choice.target.labscape, choice.target.id),
@@ -75,37 +76,38 @@ export const relocate = async (
   return after;
 };
 
+/** How many of a strategy's choices are looked at for one without the group's spread key. */
+const CHOICES_MAX = 8;
+
 /**
- * The smallest group that uses the dimension, to the emptiest resource where it stays under fill. Nothing is moved to where
- * its spread key is already: a resource over its fill is the lesser evil.
+ * The smallest group that uses the dimension, to where the strategy of the labscapes places it under fill; the smaller id
+ * at a tie. Nothing is moved to where its spread key is already: a resource over its fill is the lesser evil.
  */
 const smallestThatFits = (
+  runtime: Runtime,
   source: ResourceRecord,
   groups: readonly GroupRecord[],
-  resources: readonly FleetResource[],
   dimension: Dimension,
-): { group: GroupRecord; target: ResourceRecord } | undefined => {
+): { group: GroupRecord; target: Candidate } | undefined => {
   const movable = groups
     .filter(
       (group) => group.resource === source.id && group.status === 'placed' && group.demand[dimension] > 0,
     )
     .sort((a, b) => a.demand[dimension] - b.demand[dimension] || (a.id < b.id ? -1 : 1));
+  const except = new Set([source.id]);
   for (const group of movable) {
-    let best: { target: ResourceRecord; share: number } | undefined;
-    for (const target of resources) {
-      if (target.id === source.id) continue;
-      const underFill = { ...target, limit: target.fill };
-      const { used, groups: held } = target;
-      const { demand, constraints } = group;
-      if (
-        refusesGroup(underFill, demand, constraints, used, held.length, groupDevices(group)) !== undefined ||
-        isCrowded(target, constraints)
-      )
-        continue;
-      const share = dominantShare(add(target.used, group.demand), target.fill);
-      if (best === undefined || share < best.share) best = { target, share };
-    }
-    if (best !== undefined) return { group, target: best.target };
+    const { demand, constraints, kind } = group;
+    const devices = groupDevices(group);
+    const request: PlacementRequest = {
+      ...{ demand, constraints, kind, purpose: 'placement', most: CHOICES_MAX, except, hashKey: group.id },
+      ...(devices === undefined ? {} : { devices }),
+    };
+    const target = runtime.fleet
+      .strategyFor(undefined, constraints)
+      .choose(request, () => runtime.chance.uniform())
+      .map(({ candidate }) => candidate)
+      .find((one) => one.groups.length < GROUPS_HELD_MAX && !isCrowded(one, constraints));
+    if (target !== undefined) return { group, target };
   }
   return undefined;
 };

@@ -1,9 +1,10 @@
 import type * as z from 'zod';
 import type { DeviceBank } from '../allocation/devices.ts';
-import { fillOf, limitOf } from '../allocation/limits.ts';
+import { limitOf } from '../allocation/limits.ts';
 import { type ChainHead, EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { ProblemError } from '../errors.ts';
 import { mayBecome } from '../health/resource-status.ts';
+import type { Vector } from '../schemas/common.ts';
 import type { Resource, ResourceInput, ResourcePatch, ResourceStatus } from '../schemas/resource.ts';
 import {
   editResourceWrites,
@@ -11,8 +12,10 @@ import {
   type StatusChange,
   statusWrites,
 } from '../store/fleet-writes.ts';
+import type { LabscapeRecord } from '../store/labscapes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
-import { firstOver, ZERO } from '../vector.ts';
+import { firstOver, mapVector, ZERO } from '../vector.ts';
+import { fillUnder, followFills, lowerFills } from './fills.ts';
 import { staleConfiguration } from './labscapes.ts';
 import { originOf, type Requester } from './origin.ts';
 import { pauseAfterRace } from './retry.ts';
@@ -57,8 +60,29 @@ export const registerResource = async (
   input: z.infer<typeof ResourceInput>,
   requester: Requester,
 ): Promise<ResourceRecord> => {
-  const labscape = await runtime.fleet.labscape(input.labscape);
-  if (labscape === undefined) throw unknownLabscape(input.labscape);
+  for (let attempt = 0; attempt < STATUS_TRIES_MAX; attempt += 1) {
+    // A newer policy than the picture's refuses the first try.
+    if (attempt > 0) await runtime.fleet.snapshot(0);
+    const labscape = await runtime.fleet.labscape(input.labscape);
+    if (labscape === undefined) throw unknownLabscape(input.labscape);
+    const registered = await tryRegister(runtime, labscape, input, requester);
+    if (registered === undefined) continue;
+    if (labscape.fills === undefined) return registered;
+    await followFills(runtime, labscape.id, requester);
+    return (await readResource(runtime.store, labscape.id, registered.id)) ?? registered;
+  }
+  throw new ProblemError('unavailable', `labscape ${input.labscape} is changing too fast: try again`, {
+    retryAfterS: 1,
+  });
+};
+
+/** Under n+1 it takes nothing before all fills have followed. Undefined: the labscape is not as it was seen. */
+const tryRegister = async (
+  runtime: Runtime,
+  labscape: LabscapeRecord,
+  input: z.infer<typeof ResourceInput>,
+  requester: Requester,
+): Promise<ResourceRecord | undefined> => {
   const limit = limitOf(input.capacity, labscape.policy.limits);
   const event = nextEvent(
     entityOf.resource(input.id),
@@ -77,7 +101,7 @@ export const registerResource = async (
     statusReason: 'registered',
     capacity: input.capacity,
     limit,
-    fill: fillOf(limit, labscape.policy.fill),
+    fill: labscape.policy.fill === 'n+1' ? ZERO : fillUnder(labscape, limit),
     used: ZERO,
     devices: input.devices && { model: input.devices.model, used: Array(input.devices.count).fill(0) },
     labels: input.labels,
@@ -94,8 +118,10 @@ export const registerResource = async (
     acknowledgedEpoch: 0,
     moving: false,
   };
-  const outcome = await runtime.store.transact(registerWrites(runtime.store, record, event));
-  if (outcome.kind === 'refused' && outcome.failed.has('labscape')) throw unknownLabscape(input.labscape);
+  const outcome = await runtime.store.transact(registerWrites(runtime.store, labscape, record, event));
+  if (outcome.kind === 'raced') return undefined;
+  if (outcome.kind === 'refused' && outcome.failed.has('labscape') && outcome.failed.size === 1)
+    return undefined;
   if (outcome.kind !== 'done')
     throw new ProblemError(
       'already-exists',
@@ -112,7 +138,9 @@ export const getResource = async (runtime: Runtime, id: string): Promise<Resourc
   return resource;
 };
 
-/** Raises not-found, stale-precondition, conflict (used would pass the new limit). */
+const lesserFill = (a: Vector, b: Vector): Vector => mapVector((d) => Math.min(a[d], b[d]));
+
+/** Raises not-found, stale-precondition, conflict (used would pass the new limit), unavailable. */
 export const editResource = async (
   runtime: Runtime,
   id: string,
@@ -126,11 +154,13 @@ export const editResource = async (
   if (labscape === undefined) throw unknownLabscape(before.labscape);
   const capacity = patch.capacity ?? before.capacity;
   const limit = limitOf(capacity, labscape.policy.limits);
+  const n1 = labscape.policy.fill === 'n+1';
   const after: ResourceRecord = {
     ...before,
     capacity,
     limit,
-    fill: fillOf(limit, labscape.policy.fill),
+    // Under n+1 it may only get less here: more comes with all the others'.
+    fill: n1 ? lesserFill(before.fill, limit) : fillUnder(labscape, limit),
     labels: patch.labels ?? before.labels,
     cfg: before.cfg + 1,
   };
@@ -149,6 +179,13 @@ export const editResource = async (
       },
     );
   }
+  const prepared =
+    n1 && patch.capacity !== undefined
+      ? await lowerFills(runtime, before.labscape, requester, {
+          id,
+          of: (all) => all.map((one) => (one.id === id ? { id, limit } : one)),
+        })
+      : undefined;
   const event = nextEvent(
     entityOf.resource(id),
     before.chain,
@@ -160,10 +197,18 @@ export const editResource = async (
       reason: patch.reason ?? '',
     },
   );
-  const outcome = await runtime.store.transact(editResourceWrites(runtime.store, before, after, event));
-  if (outcome.kind !== 'done')
+  const fill = prepared === undefined ? after.fill : lesserFill(after.fill, fillUnder(prepared, limit));
+  const outcome = await runtime.store.transact(
+    editResourceWrites(runtime.store, before, { ...after, fill }, event, prepared),
+  );
+  if (prepared !== undefined) await followFills(runtime, before.labscape, requester);
+  if (outcome.kind === 'refused' && outcome.failed.has('resource'))
     throw staleConfiguration(`resource ${id}`, (await getResource(runtime, id)).cfg);
-  return after;
+  if (outcome.kind !== 'done')
+    throw new ProblemError('unavailable', `labscape ${before.labscape} is changing too fast: try again`, {
+      retryAfterS: 1,
+    });
+  return prepared === undefined ? after : getResource(runtime, id);
 };
 
 /** Takes a status that the table of transitions allows. Raises not-found, not-in-this-state, unavailable. */
@@ -212,6 +257,28 @@ export const changeStatus = async (
     await pauseAfterRace(runtime, attempt);
   }
   throw new ProblemError('unavailable', `resource ${id} is changing too fast: try again`, { retryAfterS: 1 });
+};
+
+/** Out of service for good, once it is empty. Under n+1 the others' fills are lowered before. Raises as changeStatus. */
+export const retireResource = async (
+  runtime: Runtime,
+  id: string,
+  reason: string,
+  requester: Requester,
+): Promise<ResourceRecord> => {
+  const change = { type: 'resource.retired', to: 'retired', reason, unlocked: true, empty: true } as const;
+  const before = await getResource(runtime, id);
+  const labscape = await runtime.fleet.labscape(before.labscape);
+  const may = mayBecome(before.status, 'retired') && before.groups.length === 0;
+  if (labscape?.policy.fill !== 'n+1' || !may) return changeStatus(runtime, id, change, requester);
+  const of = (all: readonly { readonly id: string; readonly limit: Vector }[]) =>
+    all.filter((one) => one.id !== id);
+  const prepared = await lowerFills(runtime, labscape.id, requester, { id, of });
+  try {
+    return await changeStatus(runtime, id, { ...change, prepared }, requester);
+  } finally {
+    await followFills(runtime, labscape.id, requester);
+  }
 };
 
 const notInState = (resource: ResourceRecord, to: ResourceStatus): ProblemError =>

@@ -4,6 +4,7 @@ import { within } from '../vector.ts';
 import { BOOL, ITEM_VERSION, J, N, S } from './attributes.ts';
 import { chainAt } from './conditions.ts';
 import { putEvent } from './events.ts';
+import { fillsAt, fillsMoved } from './fill-writes.ts';
 import { newBeatItem } from './heartbeats.ts';
 import { keys } from './keys.ts';
 import { encodeLabscape, type LabscapeRecord } from './labscapes.ts';
@@ -14,7 +15,6 @@ import {
   attributeEquals,
   type Condition,
   checkItem,
-  exists,
   putNew,
   updateItem,
   vectorAtMost,
@@ -41,23 +41,32 @@ export const editLabscapeWrites = (
       weight: N(after.weight),
       ...(after.residency === undefined ? {} : { residency: S(after.residency) }),
       policy: J(after.policy),
+      ...(after.fills === undefined || after.fills === before.fills
+        ? {}
+        : { fillRev: N(after.fills.rev), fillShare: N(after.fills.share) }),
       maintenance: BOOL(after.maintenance),
       cfg: N(before.cfg + 1),
       rev: N(event.rev),
       head: S(event.hash),
     },
+    ...(before.fills !== undefined && after.fills === undefined ? { remove: ['fillRev', 'fillShare'] } : {}),
     conditions: [attributeEquals('cfg', N(before.cfg)), ...chainAt(before.chain)],
   }),
   putEvent(store, event),
 ];
 
-/** The locator is what makes an id unique over all labscapes. */
+/** The locator is what makes an id unique over all labscapes; the fill was computed for this policy of its labscape. */
 export const registerWrites = (
   store: Store,
+  labscape: LabscapeRecord,
   resource: ResourceRecord,
   event: AuditEvent,
 ): readonly Write[] => [
-  checkItem('labscape', store.tables.state, keys.labscape(resource.labscape), [exists('pk')]),
+  labscape.fills === undefined
+    ? checkItem('labscape', store.tables.state, keys.labscape(labscape.id), [
+        attributeEquals('cfg', N(labscape.cfg)),
+      ])
+    : fillsMoved(store, labscape, [attributeEquals('cfg', N(labscape.cfg))]),
   putNew('locator', store.tables.state, {
     ...keys.locator(resource.id),
     v: N(ITEM_VERSION),
@@ -73,6 +82,7 @@ export const editResourceWrites = (
   before: ResourceRecord,
   after: ResourceRecord,
   event: AuditEvent,
+  prepared?: LabscapeRecord,
 ): readonly Write[] => {
   const conditions: Condition[] = [attributeEquals('cfg', N(before.cfg)), ...chainAt(before.chain)];
   if (!within(before.limit, after.limit)) conditions.push(vectorAtMost('used', after.limit));
@@ -88,9 +98,14 @@ export const editResourceWrites = (
       },
       conditions,
     }),
+    ...preparedPart(store, prepared),
     putEvent(store, event),
   ];
 };
+
+/** The fills of the labscape were lowered for this, and nothing that they follow from has changed since. */
+const preparedPart = (store: Store, labscape: LabscapeRecord | undefined): readonly Write[] =>
+  labscape === undefined ? [] : [fillsMoved(store, labscape, fillsAt(labscape))];
 
 export interface StatusChange {
   readonly to: ResourceStatus;
@@ -100,6 +115,8 @@ export interface StatusChange {
   readonly empty?: boolean;
   /** No recovery may own it. */
   readonly unlocked?: boolean;
+  /** Its labscape, whose fills were lowered for this change and must be as they were then. */
+  readonly prepared?: LabscapeRecord | undefined;
 }
 
 /** A change of status; `from` and the chain are as the caller saw them. */
@@ -128,5 +145,6 @@ export const statusWrites = (
       ...(change.unlocked === true ? [absent('recovery')] : []),
     ],
   }),
+  ...preparedPart(store, change.prepared),
   putEvent(store, event),
 ];

@@ -17,6 +17,12 @@ import {
 import { keys } from './keys.ts';
 import type { Store } from './store.ts';
 
+/** The share of every limit that placement may use, and how often that, or what it follows from, has changed. */
+export interface FillState {
+  readonly rev: number;
+  readonly share: number;
+}
+
 export interface LabscapeRecord {
   readonly id: string;
   readonly name: string;
@@ -28,6 +34,8 @@ export interface LabscapeRecord {
   /** Where it keeps data; once given it never changes, so that no picture of it is too old. */
   readonly residency?: string | undefined;
   readonly policy: Policy;
+  /** Under fill n+1 only; a working figure, no part of the audited profile. */
+  readonly fills?: FillState | undefined;
   readonly maintenance: boolean;
   readonly cfg: number;
   readonly chain: ChainHead;
@@ -45,6 +53,10 @@ export const decodeLabscape = versioned(
     weight: num(item, 'weight'),
     residency: optStr(item, 'residency'),
     policy: JSON.parse(str(item, 'policy')) as Policy,
+    fills:
+      item['fillRev'] === undefined
+        ? undefined
+        : { rev: num(item, 'fillRev'), share: num(item, 'fillShare') },
     maintenance: bool(item, 'maintenance'),
     cfg: num(item, 'cfg'),
     chain: { rev: num(item, 'rev'), head: str(item, 'head') },
@@ -65,6 +77,8 @@ export const encodeLabscape = (labscape: LabscapeRecord): Item => ({
     weight: N(labscape.weight),
     residency: labscape.residency === undefined ? undefined : S(labscape.residency),
     policy: J(labscape.policy),
+    fillRev: labscape.fills === undefined ? undefined : N(labscape.fills.rev),
+    fillShare: labscape.fills === undefined ? undefined : N(labscape.fills.share),
     maintenance: BOOL(labscape.maintenance),
     cfg: N(labscape.cfg),
     rev: N(labscape.chain.rev),

@@ -13,9 +13,9 @@ import {
 import type { Constraints } from '../../lib/schemas/allocation.ts';
 import { DEVICE_MILLI, type DeviceDemand } from '../../lib/schemas/devices.ts';
 import type { FleetResource } from '../../lib/services/fleet.ts';
+import { planMoves } from '../../lib/services/plan-moves.ts';
 import type { GroupRecord } from '../../lib/store/groups.ts';
 import { ZERO } from '../../lib/vector.ts';
-import { planMoves } from '../../lib/workflow/phases/plan-moves.ts';
 import { RUNS } from './arbitraries.ts';
 
 const CAPACITY = { processing: 10_000, memory: 10_000, storage: 10_000, network: 10_000 };

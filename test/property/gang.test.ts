@@ -16,7 +16,7 @@ import { fleet as anyFleet, constraints, demand, RUNS } from './arbitraries.ts';
 import { leastLoadedOf } from './index-of.ts';
 
 const rulesFor = (all: readonly Candidate[]): GangRules => ({
-  choose: (request, except) => leastLoadedOf(all, { ...request, except })[0]?.candidate.id,
+  choose: ({ request }, except) => leastLoadedOf(all, { ...request, except })[0]?.candidate.id,
   isFull: (group) => group.endsWith('3'),
 });
 

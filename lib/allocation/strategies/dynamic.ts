@@ -49,7 +49,7 @@ export const dynamic: StrategyMaker = (index) => {
   return {
     name: 'dynamic',
     choose: (request, chance) => {
-      if (request.purpose === 'placement') {
+      if (request.purpose === 'placement' && request.dry !== true) {
         const stage = rehearsalNow();
         stage.play(request, chance);
         learn(stage.scores());

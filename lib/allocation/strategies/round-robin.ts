@@ -13,10 +13,11 @@ export const roundRobin: StrategyMaker = (index) => {
     const { end } = rows;
     const choices: Choice[] = [];
     const after = last;
+    const turns = !query.beside && query.request.dry !== true;
     for (let step = 1; step <= end && choices.length < most; step++) {
       const row = (after + step) % end;
       if (!query.accepts(row)) continue;
-      if (choices.length === 0 && !query.beside) last = row;
+      if (choices.length === 0 && turns) last = row;
       choices.push({ candidate: rows.at(row) });
     }
     return choices;

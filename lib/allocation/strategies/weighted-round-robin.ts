@@ -52,13 +52,13 @@ export const weightedRoundRobin: StrategyMaker = (index) => {
       if (places.length === 0) idle.add(turn);
       else if (served === undefined) {
         served = turn;
-        turn.last = places[0] ?? -1;
+        if (query.request.dry !== true) turn.last = places[0] ?? -1;
       }
       for (const place of places)
         choices.push({ candidate: index.rows.at(cell.members[place] ?? -1), why: turn.saved + gain });
       if (choices.length >= most) break;
     }
-    if (served === undefined || query.beside) return choices;
+    if (served === undefined || query.beside || query.request.dry === true) return choices;
     let total = 0;
     for (const { turn, gain } of peers) {
       if (idle.has(turn)) continue;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { AllocationInput, Constraints } from '../../schemas/allocation.ts';
 import { CLASSES, DIMENSIONS } from '../../schemas/common.ts';
+import { STRATEGY_NAMES } from '../../schemas/strategy.ts';
 import { flag, UsageError } from '../command.ts';
 
 const whole = flag.whole.default(0);
@@ -21,11 +22,13 @@ export const WISH_FLAGS = {
   devices: flag.devices.optional(),
   protected: flag.on.optional(),
   preempt: flag.on.optional(),
+  strategy: flag.oneOf(STRATEGY_NAMES).optional(),
+  'hash-key': flag.text.optional(),
 };
 const Wish = z.object(WISH_FLAGS);
 
 export const WISH_USAGE =
-  '--processing mvCPU --memory MiB --storage GiB --network Mbit/s [--tenant T] [--class C] [--lease 2h] [--on-full wait] [--labscape L,…] [--residency R,…] [--spread KEY[!]] [--devices COUNTxMILLI@MODEL,…] [--protected] [--preempt]';
+  '--processing mvCPU --memory MiB --storage GiB --network Mbit/s [--tenant T] [--class C] [--lease 2h] [--on-full wait] [--labscape L,…] [--residency R,…] [--spread KEY[!]] [--devices COUNTxMILLI@MODEL,…] [--protected] [--preempt] [--strategy S] [--hash-key K]';
 
 /** Only what was said: an empty profile is everybody's. */
 function constraintsOf({ labscape: labscapes, residency, spread }: z.output<typeof Wish>): {
@@ -61,6 +64,8 @@ export function wishOf(
     ...(flags['on-full'] !== undefined && { onFull: flags['on-full'] }),
     ...(flags.protected && { protected: true }),
     ...(flags.preempt && { preempt: true }),
+    ...(flags.strategy !== undefined && { strategy: flags.strategy }),
+    ...(flags['hash-key'] !== undefined && { hashKey: flags['hash-key'] }),
     ...(command.length > 0 && { spec: { command: [...command] } }),
   };
 }

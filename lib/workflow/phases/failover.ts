@@ -3,6 +3,7 @@ import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import type { FailoverPlan, MovableGroup } from '../../failover/plan.ts';
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
 import { originOf } from '../../services/origin.ts';
+import { gainsWithTargets, movesWithTargets, planMoves } from '../../services/plan-moves.ts';
 import { pauseAfterRace } from '../../services/retry.ts';
 import { executionName } from '../../services/runtime.ts';
 import { type FlipInput, flipWrites, movingWrite } from '../../store/flip-writes.ts';
@@ -26,7 +27,6 @@ import {
 } from './context.ts';
 import { LostRace, Superseded } from './errors.ts';
 import { forget, recall, remember } from './memory.ts';
-import { gainsWithTargets, movesWithTargets, planMoves } from './plan-moves.ts';
 
 /** Plans that may fail on a changed picture before releases are told to wait, and after that. */
 const REPLANS_FREE = 3;

@@ -215,6 +215,14 @@ describe('allocate', () => {
     });
   });
 
+  test('takes a strategy and what it hashes', async () => {
+    api.script['POST /allocations'] = ok(allocation, 201);
+    await labscapes('allocate', '--memory', '1', '--strategy', 'consistent-hashing', '--hash-key', 'k 7');
+    expect(api.asked[0]?.body).toMatchObject({ strategy: 'consistent-hashing', hashKey: 'k 7' });
+    const { code, err } = await labscapes('allocate', '--memory', '1', '--strategy', 'fullest-moon');
+    expect([code, err]).toEqual([2, expect.stringContaining('--strategy must be one of least-loaded')]);
+  });
+
   test('makes a key of its own, the same one for every try', async () => {
     api.script['POST /allocations'] = problem(503, 'unavailable', 'busy');
     const { code } = await labscapes('allocate', '--memory', '1');

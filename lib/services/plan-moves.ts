@@ -1,5 +1,5 @@
-import type { Candidate } from '../../allocation/candidate.ts';
-import { refusesGroup } from '../../allocation/eligibility.ts';
+import type { Candidate } from '../allocation/candidate.ts';
+import { refusesGroup } from '../allocation/eligibility.ts';
 import {
   arriving,
   type Extras,
@@ -8,8 +8,8 @@ import {
   NO_EXTRAS,
   type Seated,
   seat,
-} from '../../allocation/extras.ts';
-import { isCrowded } from '../../allocation/spread.ts';
+} from '../allocation/extras.ts';
+import { isCrowded } from '../allocation/spread.ts';
 import {
   type FailoverPlan,
   gainsOf,
@@ -17,8 +17,8 @@ import {
   type PlannedMove,
   planFailover,
   type Target,
-} from '../../failover/plan.ts';
-import type { FlipMove, Gain } from '../../store/flip-writes.ts';
+} from '../failover/plan.ts';
+import type { FlipMove, Gain } from '../store/flip-writes.ts';
 
 /** The rules have let these groups in, one after the other. */
 const brings = (resource: Candidate, groups: readonly Seated[]): Extras => {
