@@ -8,6 +8,7 @@ import { retireAttempt, takeoverWrites } from '../store/recovery-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { system } from './origin.ts';
 import { placeWaiting } from './pending-queue.ts';
+import { rebalanceByItself } from './rebalance-sweep.ts';
 import { release } from './release.ts';
 import type { Runtime } from './runtime.ts';
 import { type Heard, hear, judgeLabscape, sightOf } from './verdicts.ts';
@@ -28,6 +29,8 @@ export interface Swept {
   readonly placed: number;
   readonly started: number;
   readonly takenOver: number;
+  /** Groups moved where labscapes balance themselves. */
+  readonly rebalanced: number;
   /** Everybody was silent: no verdict was looked for. */
   readonly blind: boolean;
 }
@@ -50,7 +53,9 @@ export const sweep = async (
     takeOver(runtime, options.orphaned === true),
   ]);
   const placed = await placeWaiting(runtime, request);
-  return { judged: judged.count, blind: judged.blind, expired, placed, started, takenOver };
+  // Nothing is calm for one who sees nothing.
+  const rebalanced = judged.blind ? 0 : await rebalanceByItself(runtime, request);
+  return { judged: judged.count, blind: judged.blind, expired, placed, started, takenOver, rebalanced };
 };
 
 /**

@@ -188,4 +188,31 @@ describe('rebalancing', () => {
     const call = rig.admin.call('rebalance', { body: { goal: 'lower-maximum', labscapes: ['nowhere'] } });
     expect((await refusalOf(call)).code).toBe('not-found');
   });
+
+  test('by the sweep is a bounded step where the labscape asks for it, and only while it is calm', async () => {
+    const { site, placed } = await lopsided(12, 50, 3);
+    const edit = async (body: object) =>
+      rig.admin.call('editLabscape', {
+        ...{ params: { labscape: site.labscape }, headers: { 'if-match': '*' }, body },
+      });
+    const swept = async () => {
+      // Policies may be a second old to the sweep.
+      await sleep(BELIEVED_EMPTY_MS);
+      const { rebalanced } = (await rig.invoke('sweep', {})) as { rebalanced: number };
+      return rebalanced;
+    };
+    // Somebody must be heard, or the sweep believes itself blind.
+    await site.beat(site.resources[0] ?? '');
+    expect(await swept()).toBe(0);
+    const rebalance = { mode: 'automatic' };
+    await edit({ maintenance: true, policy: { rebalance } });
+    expect(await swept()).toBe(0);
+    await edit({ maintenance: false, policy: { mode: 'observe' } });
+    expect(await swept()).toBe(0);
+    await edit({ policy: { mode: 'automatic', coolDownMs: 600_000 } });
+    expect(await swept()).toBe(0);
+    await edit({ policy: { coolDownMs: 0 } });
+    expect(await swept()).toBe(4);
+    await expectSound(site, placed);
+  });
 });
