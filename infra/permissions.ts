@@ -74,5 +74,10 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
     audit: ['PutItem'],
     startsRecoveries: true,
   },
-  sweep: { state: [...READ, 'Query:find', 'UpdateItem'], audit: ['PutItem'], startsRecoveries: true },
+  sweep: {
+    // The first move in a labscape that balances itself begins the log of its moves.
+    state: [...READ, 'Query:find', 'PutItem', 'UpdateItem'],
+    audit: ['PutItem'],
+    startsRecoveries: true,
+  },
 };

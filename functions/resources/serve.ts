@@ -3,6 +3,7 @@ import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { listResources, ResourcePosition } from '../../lib/services/list-resources.ts';
 import { wakeFor } from '../../lib/services/pending-queue.ts';
+import { rebalance } from '../../lib/services/rebalance.ts';
 import { drainResource, failResource } from '../../lib/services/recovery-start.ts';
 import {
   changeStatus,
@@ -95,6 +96,11 @@ export const serve = (control: Runtime): ApiHandler =>
         const { params, body } = request;
         const retired = await retireResource(control, params.resource, body.reason, requesterOf(request));
         return { status: 200, body: resourceView(retired) };
+      },
+      rebalance: async (request) => {
+        request.permit({});
+        await request.cleared();
+        return { status: 200, body: await rebalance(control, request.body, requesterOf(request)) };
       },
     },
     apiDeps(control),

@@ -7,6 +7,7 @@ import { audit } from './commands/audit.ts';
 import { batch } from './commands/batch.ts';
 import { explain as explainPlacement } from './commands/explain.ts';
 import { activate, drain, fail, labscapes, register, resources } from './commands/fleet.ts';
+import { rebalance } from './commands/rebalance.ts';
 import { recoveries } from './commands/recoveries.ts';
 import { status } from './commands/status.ts';
 import { explain } from './explain.ts';
@@ -28,6 +29,7 @@ const COMMANDS: readonly Command[] = [
   fail,
   drain,
   activate,
+  rebalance,
   recoveries,
   audit,
 ];

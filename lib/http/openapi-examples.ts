@@ -21,6 +21,7 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
   drainResource: reason,
   activateResource: { reason: 'Disk was replaced.' },
   retireResource: { reason: 'Returned to the vendor.' },
+  rebalance: { goal: 'lower-maximum', labscapes: ['north'], dryRun: true },
   report: { agent: 'agent-1', epoch: 3, groups: [{ group: 'group-1', epoch: 2, running: 4 }] },
   allocate: {
     demand: { processing: 2_000, memory: 4_096, storage: 20, network: 100 },

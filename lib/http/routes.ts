@@ -7,6 +7,7 @@ import { Id, Page, pageOf, RecoveryId } from '../schemas/common.ts';
 import { Explanation } from '../schemas/explanation.ts';
 import { HeartbeatAnswer, HeartbeatInput } from '../schemas/heartbeat.ts';
 import { Labscape, LabscapeInput, LabscapePatch } from '../schemas/labscape.ts';
+import { RebalanceAnswer, RebalanceInput } from '../schemas/rebalance.ts';
 import { ApprovalInput, Recovery, RecoveryStarted } from '../schemas/recovery.ts';
 import { ReasonInput, Resource, ResourceInput, ResourcePatch } from '../schemas/resource.ts';
 import { Health, Status } from '../schemas/status.ts';
@@ -296,6 +297,17 @@ export const ROUTES = [
     params: resource,
     body: ReportInput,
     answers: { 200: ReportAnswer },
+  },
+
+  {
+    method: 'POST',
+    path: '/rebalance',
+    operation: 'rebalance',
+    summary: 'Plan one step of rebalancing, or carry it out',
+    function: 'resources',
+    action: 'rebalance',
+    body: RebalanceInput,
+    answers: { 200: RebalanceAnswer },
   },
 
   {

@@ -1,5 +1,6 @@
+import type { GoalName } from '../schemas/rebalance.ts';
 import type { FleetState, Seat, Valuation } from './fleet-state.ts';
-import type { Admits, GoalName, RebalanceGroup } from './rebalance-types.ts';
+import type { Admits, RebalanceGroup } from './rebalance-types.ts';
 import { fits } from './share.ts';
 
 /** A move that was tried on the fleet's index, with what it brings and costs in worths of one resource. */

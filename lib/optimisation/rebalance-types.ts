@@ -1,6 +1,7 @@
 import type { Constraints } from '../schemas/allocation.ts';
 import type { Class, Vector } from '../schemas/common.ts';
 import type { DeviceDemand } from '../schemas/devices.ts';
+import type { GoalName } from '../schemas/rebalance.ts';
 import type { ResourceStatus } from '../schemas/resource.ts';
 
 /** A resource as last seen. `fill` is what rebalancing may use of it; `held` counts all its groups. */
@@ -46,9 +47,6 @@ export interface Standing {
  * Fill, health and the greatest number of groups are checked here as well.
  */
 export type Admits = (target: Standing, group: RebalanceGroup) => string | undefined;
-
-export const GOALS = ['lower-maximum', 'less-fragmentation', 'emptied-hosts'] as const;
-export type GoalName = (typeof GOALS)[number];
 
 /** Gain and cost are in worths of one whole resource: 0.1 means a tenth of a resource. */
 export interface RebalanceMove {

@@ -117,7 +117,11 @@ export const editLabscape = async (
   const residency = patch.residency ?? before.residency;
   if (before.residency !== undefined && residency !== before.residency)
     throw residencyStands(id, before.residency);
-  const policy = Policy.safeParse({ ...before.policy, ...given(patch.policy ?? {}) });
+  const policy = Policy.safeParse({
+    ...before.policy,
+    ...given(patch.policy ?? {}),
+    rebalance: { ...before.policy.rebalance, ...given(patch.policy?.rebalance ?? {}) },
+  });
   if (!policy.success) {
     throw new ProblemError('invalid-input', 'the policy would not hold together', {
       errors: policy.error.issues.map((issue) => ({

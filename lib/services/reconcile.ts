@@ -9,6 +9,7 @@ import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { followFills, isFilled } from './fills.ts';
 import { system } from './origin.ts';
 import { placeWaiting } from './pending-queue.ts';
+import { rebalanceByItself } from './rebalance-sweep.ts';
 import { release } from './release.ts';
 import type { Runtime } from './runtime.ts';
 import { type Heard, hear, judgeLabscape, sightOf } from './verdicts.ts';
@@ -29,6 +30,8 @@ export interface Swept {
   readonly placed: number;
   readonly started: number;
   readonly takenOver: number;
+  /** Groups moved where labscapes balance themselves. */
+  readonly rebalanced: number;
   /** Everybody was silent: no verdict was looked for. */
   readonly blind: boolean;
 }
@@ -52,7 +55,9 @@ export const sweep = async (
   ]);
   await fillUp(runtime, request);
   const placed = await placeWaiting(runtime, request);
-  return { judged: judged.count, blind: judged.blind, expired, placed, started, takenOver };
+  // Nothing is calm for one who sees nothing.
+  const rebalanced = judged.blind ? 0 : await rebalanceByItself(runtime, request);
+  return { judged: judged.count, blind: judged.blind, expired, placed, started, takenOver, rebalanced };
 };
 
 /**

@@ -5,10 +5,12 @@ import type { PlacementRequest } from '../allocation/request.ts';
 import { isCrowded } from '../allocation/spread.ts';
 import { entityOf, headOf, nextEvent } from '../audit/event.ts';
 import { leaseEndsAt } from '../failover/fencing.ts';
+import type { AuditEvent } from '../schemas/audit.ts';
 import type { Dimension } from '../schemas/common.ts';
 import { type GroupRecord, readGroups } from '../store/groups.ts';
 import { relocateWrites } from '../store/relocate-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
+import type { Write } from '../store/write.ts';
 import { add, subtract } from '../vector.ts';
 import { originOf, type Requester } from './origin.ts';
 import type { Runtime } from './runtime.ts';
@@ -36,44 +38,82 @@ export const relocate = async (
     runtime.fleet.labscape(source.labscape),
   ]);
   if (target === undefined || labscape === undefined) return undefined;
-  const seated = seat(target, choice.group);
+  const relocated = await relocateGroup(
+    runtime,
+    {
+      ...{ source, target, group: choice.group, recovery, leaseMs: labscape.policy.leaseMs },
+      about: { recovery },
+    },
+    requester,
+  );
+  return relocated.kind === 'moved' ? relocated.source : undefined;
+};
+
+export interface Relocation {
+  readonly source: ResourceRecord;
+  readonly target: ResourceRecord;
+  readonly group: GroupRecord;
+  readonly recovery?: string;
+  /** Of the labscape that the source is in. */
+  readonly leaseMs: number;
+  /** What the event says beside the move: for whose sake. */
+  readonly about: Readonly<Record<string, unknown>>;
+  /** What is written with it, at the time of its event, epoch ms. */
+  readonly besides?: (at: number) => readonly Write[];
+}
+
+/** `refused` names the writes whose conditions did not hold; nothing when the pictures are not of one moment. */
+export type Relocated =
+  | { readonly kind: 'moved'; readonly source: ResourceRecord; readonly event: AuditEvent }
+  | { readonly kind: 'refused'; readonly by: readonly string[] }
+  | { readonly kind: 'raced' };
+
+/** The transaction of one move, on pictures that were just read, and what the fleet learns by it. */
+export const relocateGroup = async (
+  runtime: Runtime,
+  { source, target, group, recovery, leaseMs, about, besides }: Relocation,
+  requester: Requester,
+): Promise<Relocated> => {
+  const seated = seat(target, group);
   const coming = seated && arriving(target, [seated]);
-  const going = leaving(source, [choice.group]);
-  if (seated === undefined || coming === undefined || going === undefined) return undefined;
+  const going = leaving(source, [group]);
+  if (seated === undefined || coming === undefined || going === undefined) return { kind: 'refused', by: [] };
   const { deviceMap } = seated;
   const origin = originOf(requester, runtime.clock);
   const event = nextEvent(entityOf.resource(source.id), source.chain, origin, 'resource.flipped', {
-    recovery,
+    ...about,
     moves: [
       {
-        ...{ group: choice.group.id, from: source.id, to: target.id, epoch: choice.group.epoch + 1 },
+        ...{ group: group.id, from: source.id, to: target.id, epoch: group.epoch + 1 },
         ...(deviceMap === undefined ? {} : { devices: deviceMap }),
       },
     ],
     pending: [],
   });
-  const heldUntil = leaseEndsAt(origin.at, labscape.policy.leaseMs);
+  const heldUntil = leaseEndsAt(origin.at, leaseMs);
   const outcome = await runtime.store.transact(
     relocateWrites(runtime.store, {
-      ...{ source, group: choice.group, target, deviceMap, coming, going },
-      ...{ recovery, heldUntil, event },
+      ...{ source, group, target, deviceMap, coming, going },
+      ...{ recovery, heldUntil, event, besides: besides?.(origin.at) },
     }),
   );
-  if (outcome.kind !== 'done') return undefined;
+  if (outcome.kind === 'refused') return { kind: 'refused', by: [...outcome.failed.keys()] };
+  if (outcome.kind === 'raced') return outcome;
   runtime.fleet.learn({
     ...target,
     ...heldAfter(target, coming, 'came'),
-    used: add(target.used, choice.group.demand),
+    used: add(target.used, group.demand),
+    groups: [...target.groups, { kind: group.kind, group: group.id }],
   });
   const after: ResourceRecord = {
     ...source,
     ...heldAfter(source, going, 'left'),
-    used: subtract(source.used, choice.group.demand),
-    groups: source.groups.filter((ref) => ref.group !== choice.group.id),
+    used: subtract(source.used, group.demand),
+    groups: source.groups.filter((ref) => ref.group !== group.id),
     chain: headOf(event),
   };
   runtime.fleet.learn(after);
-  return after;
+  return { kind: 'moved', source: after, event };
 };
 
 /** How many of a strategy's choices are looked at for one without the group's spread key. */

@@ -50,7 +50,7 @@ export const moveWrite = (
   store: Store,
   source: string,
   { group, to, heldUntil, deviceMap }: FlipMove,
-  recovery: string,
+  recovery: string | undefined,
 ): Write =>
   updateItem(`group:${group.id}`, {
     table: store.tables.state,
@@ -59,7 +59,7 @@ export const moveWrite = (
       resource: S(to.id),
       ...(to.labscape === group.labscape ? {} : { lab: S(to.labscape) }),
       epoch: N(group.epoch + 1),
-      recovery: S(recovery),
+      ...(recovery === undefined ? {} : { recovery: S(recovery) }),
       ...mapOf(deviceMap),
       ...(heldUntil === undefined ? {} : { heldUntil: N(heldUntil), heldBy: S(source) }),
     },
@@ -91,7 +91,13 @@ export interface Gain {
 }
 
 /** A target takes what it gains only while healthy, configured as planned, and under its bound afterwards. */
-export const targetWrite = (store: Store, target: Target, gain: Gain, bound: Vector): Write => {
+export const targetWrite = (
+  store: Store,
+  target: Target,
+  gain: Gain,
+  bound: Vector,
+  besides: readonly Condition[] = [],
+): Write => {
   const coming = comingPart(gain.extras);
   return tellingOld(
     updateItem(`target:${target.id}`, {
@@ -110,6 +116,7 @@ export const targetWrite = (store: Store, target: Target, gain: Gain, bound: Vec
         vectorAtMost('used', subtract(bound, gain.demand)),
         groupsBelow(GROUPS_HELD_MAX - gain.refs.length + 1),
         ...coming.conditions,
+        ...besides,
       ],
     }),
   );

@@ -27,6 +27,8 @@ export const keys = {
   allocation: (tenant: string, id: string): Key =>
     key(allocationPartition(tenant, shardOf(id, ALLOCATION_SHARDS)), `ALLOC#${id}`),
   beat: (labscape: string): Key => key(`BEAT#${labscape}`),
+  /** When work of a labscape was moved to balance it. */
+  moveLog: (labscape: string): Key => key(`MOVES#${labscape}`),
   recovery: (id: string): Key => key(`REC#${id}`),
   tenant: (id: string): Key => key(`TENANT#${id}`),
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),

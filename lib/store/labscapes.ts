@@ -1,5 +1,6 @@
 import type { ChainHead } from '../audit/event.ts';
 import type { Policy } from '../schemas/labscape.ts';
+import { REBALANCE_POLICY_DEFAULT } from '../schemas/rebalance.ts';
 import {
   BOOL,
   bool,
@@ -42,6 +43,12 @@ export interface LabscapeRecord {
   readonly joinedAt: number;
 }
 
+/** A labscape that joined before its policy spoke of rebalancing has the default. */
+const policyOf = (item: Item): Policy => {
+  const policy = JSON.parse(str(item, 'policy')) as Policy | Omit<Policy, 'rebalance'>;
+  return { rebalance: REBALANCE_POLICY_DEFAULT, ...policy };
+};
+
 export const decodeLabscape = versioned(
   (item: Item): LabscapeRecord => ({
     id: str(item, 'id'),
@@ -52,7 +59,7 @@ export const decodeLabscape = versioned(
     endpoint: optStr(item, 'endpoint'),
     weight: num(item, 'weight'),
     residency: optStr(item, 'residency'),
-    policy: JSON.parse(str(item, 'policy')) as Policy,
+    policy: policyOf(item),
     fills:
       item['fillRev'] === undefined
         ? undefined

@@ -22,13 +22,16 @@ export interface RelocateInput {
   readonly deviceMap: DeviceMap | undefined;
   readonly coming: Extras;
   readonly going: Extras;
-  readonly recovery: string;
+  /** The recovery that asks for it, if one does: the group's last one stays as it was otherwise. */
+  readonly recovery?: string | undefined;
   /** The old owner may still run it until then, epoch ms. */
   readonly heldUntil: number;
   readonly event: AuditEvent;
+  /** What else must hold, or is counted, with it. */
+  readonly besides?: readonly Write[] | undefined;
 }
 
-/** One group from one live resource to another, under the fill of the new one. */
+/** One group from one live resource to another, under the fill of the new one, which is held for nobody. */
 export const relocateWrites = (store: Store, input: RelocateInput): readonly Write[] => {
   const { source, group, event, deviceMap, heldUntil } = input;
   const going = goingPart(input.going);
@@ -41,6 +44,7 @@ export const relocateWrites = (store: Store, input: RelocateInput): readonly Wri
       target,
       { demand: group.demand, refs: [ref], extras: input.coming },
       input.target.fill,
+      [absent('reserved')],
     ),
     updateItem('source', {
       table: store.tables.state,
@@ -50,6 +54,7 @@ export const relocateWrites = (store: Store, input: RelocateInput): readonly Wri
       deleteFromSet: { groupIds: SS([encodeGroupRef(ref)]), ...going.deleteFromSet },
       conditions: [absent('recovery'), ...chainAt(source.chain), ...going.conditions],
     }),
+    ...(input.besides ?? []),
     putEvent(store, event),
   ];
 };

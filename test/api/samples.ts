@@ -34,6 +34,7 @@ const bodies = (names: Names): Readonly<Record<string, object>> => ({
   drainResource: reason,
   activateResource: reason,
   retireResource: reason,
+  rebalance: { goal: 'lower-maximum' },
   report: { agent: 'agent', epoch: 1, stopped: [{ group: 'nothing', epoch: 1 }] },
   allocate: { tenant: names.tenant, demand },
   allocateBatch: { tenant: names.tenant, mode: 'gang', items: [{ demand }] },

@@ -34,7 +34,7 @@ export async function everythingOnce(rig: Rig): Promise<void> {
     leases,
     waitingForRoom,
     returning,
-    ...[approval, earlyRejection, fencing, silence, alarms, takenOver, relief, readings],
+    ...[approval, earlyRejection, fencing, silence, alarms, takenOver, relief, balance, readings],
   ])
     await part(rig);
 }
@@ -226,6 +226,21 @@ async function relief(rig: Rig): Promise<void> {
   await site.register();
   await site.fill(2, 300);
   await site.failAndRestore(site.resources[0] ?? '');
+}
+
+/** A labscape balances itself, and then somebody balances it by hand. */
+async function balance(rig: Rig): Promise<void> {
+  const site = await newSite(rig, { policy: { rebalance: { mode: 'automatic' } } });
+  await site.fill(12, 40);
+  await site.register();
+  await site.beat(site.resources[0] ?? '');
+  await until('the sweep moves something', async () => {
+    const swept = (await rig.invoke('sweep', {})) as { rebalanced: number };
+    return swept.rebalanced > 0 ? true : undefined;
+  });
+  await site.register();
+  const labscapes = [site.labscape];
+  await rig.admin.call('rebalance', { body: { goal: 'lower-maximum', labscapes, dryRun: false } });
 }
 
 /** All that can be read is read; and each route is called, whatever it answers. */
