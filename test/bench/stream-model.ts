@@ -3,12 +3,13 @@ import { fitDevices, shiftDevices } from '../../lib/allocation/devices.ts';
 import { FleetIndex } from '../../lib/allocation/fleet-index.ts';
 import type { PlacementRequest } from '../../lib/allocation/request.ts';
 import { STRATEGIES } from '../../lib/allocation/strategies/registry.ts';
+import { DEVICE_MILLI } from '../../lib/schemas/devices.ts';
 import type { StrategyName } from '../../lib/schemas/strategy.ts';
-import { add, mapVector, subtract } from '../../lib/vector.ts';
+import { add, dominantShare, mapVector, subtract, sum } from '../../lib/vector.ts';
 import { seeded } from '../property/seeded.ts';
 
-type Random = () => number;
-type Wanted = Pick<PlacementRequest, 'demand' | 'devices'>;
+export type Random = () => number;
+export type Wanted = Pick<PlacementRequest, 'demand' | 'devices'>;
 
 /** A fleet and what is asked of it: one mix in the first half, another in the second. */
 export interface Stream {
@@ -19,7 +20,7 @@ export interface Stream {
   readonly life: number;
 }
 
-const HOSTS = 60;
+export const HOSTS = 60;
 export const ARRIVALS = 4_000;
 
 const between = (random: Random, from: number, to: number): number =>
@@ -76,10 +77,13 @@ export const STREAMS: Readonly<Record<string, Stream>> = {
   },
 };
 
-const sizeOf = ({ demand, devices }: Wanted): number =>
-  devices === undefined
-    ? demand.processing / 16_000 + demand.memory / 32_000
-    : (devices.count * devices.milli) / 4_000;
+/** The greatest share that a demand asks for of what all hosts offer, their devices included. */
+const sizesOver = (hosts: readonly Pick<Candidate, 'fill' | 'devices'>[]): ((wanted: Wanted) => number) => {
+  const offered = sum(hosts.map(({ fill }) => fill));
+  const slots = hosts.reduce((all, { devices }) => all + DEVICE_MILLI * (devices?.used.length ?? 0), 0);
+  return ({ demand, devices }) =>
+    Math.max(dominantShare(demand, offered), devices ? (devices.count * devices.milli) / slots : 0);
+};
 
 interface Lodger {
   readonly host: string;
@@ -117,8 +121,9 @@ const arrive = (index: FleetIndex, one: Candidate, wanted: Wanted, leavesAt: num
 export const placedShare = (name: StrategyName, stream: Stream, seed: number): number => {
   const random = seeded(seed);
   const index = new FleetIndex();
-  for (let i = 0; i < HOSTS; i++) {
-    const { fill, devices } = stream.host(random);
+  const hosts = Array.from({ length: HOSTS }, () => stream.host(random));
+  const sizeOf = sizesOver(hosts);
+  for (const [i, { fill, devices }] of hosts.entries())
     index.put({
       ...{ id: `r${String(i).padStart(2, '0')}`, labscape: 'north', status: 'healthy', labels: {} },
       ...{
@@ -132,7 +137,6 @@ export const placedShare = (name: StrategyName, stream: Stream, seed: number): n
         devices,
       },
     });
-  }
   const strategy = STRATEGIES[name](index);
   // Chance of the strategy's own, so that all see the same stream.
   const chance = seeded(seed + 1);

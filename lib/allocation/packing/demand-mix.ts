@@ -1,15 +1,12 @@
 import { CuttingStock, type GapWorth, plainWorth } from './cutting-stock.ts';
-import { DEVICE_SLOTS, demandKey, type PackDemand } from './shape.ts';
+import { Kinds } from './kinds.ts';
+import { DEVICE_SLOTS, type PackDemand } from './shape.ts';
 
-/** Kinds of demand remembered; beyond, the rarer half is forgotten. */
-const KINDS_HELD_MAX = 512;
-/** Kinds that take part in scoring: the most frequent ones. Bounds a score's cost; 32 lose 0.03 points on openb. */
-const KINDS_SCORED_MAX = 64;
 /** Sizes of device shares that take part in pricing. */
 const SIZES_PRICED_MAX = 32;
 /** The mix is published after 1, 2, 4 … arrivals, then every so many: knowledge grows by its logarithm. */
-const PUBLISH_EVERY_MAX = 2_048;
-/** Weight that memory keeps at each publication in the steady state: a half-life of about 5,000 arrivals. */
+const PUBLISH_EVERY_MAX = 1_024;
+/** Weight that memory keeps at each publication in the steady state: a half-life of about 2,500 arrivals. */
 const KEPT_SHARE = 0.75;
 /**
  * Share of the mix kept for what has not come yet, as demands for one whole device. Without it a stream of fractions
@@ -31,14 +28,6 @@ export interface Mix {
   readonly worth: GapWorth;
 }
 
-interface Held {
-  readonly key: string;
-  readonly demand: PackDemand;
-  weight: number;
-}
-
-const heavierFirst = (a: Held, b: Held): number => b.weight - a.weight || (a.key < b.key ? -1 : 1);
-
 const withUnknown = (kinds: readonly MixKind[]): readonly MixKind[] => {
   const [first] = kinds;
   if (first === undefined || !kinds.some(({ demand }) => demand.devices !== undefined)) return kinds;
@@ -53,7 +42,7 @@ const withUnknown = (kinds: readonly MixKind[]): readonly MixKind[] => {
 /** Learns the mix of demands from the arrivals alone, in bounded memory and bounded work per arrival. */
 export class DemandMix {
   #mix: Mix = { version: 0, kinds: [], worth: plainWorth() };
-  readonly #held = new Map<string, Held>();
+  readonly #kinds = new Kinds();
   #arrivals = 0;
   #publishAt = 1;
   #pending: { kinds: readonly MixKind[]; stock: CuttingStock } | undefined;
@@ -64,34 +53,24 @@ export class DemandMix {
 
   /** Counts one arrival, placed or not, and does one step of the pricing that is under way. */
   observe(demand: PackDemand): void {
-    const key = demandKey(demand);
-    const held = this.#held.get(key);
-    if (held === undefined) this.#held.set(key, { key, demand, weight: 1 });
-    else held.weight += 1;
-    if (this.#held.size > KINDS_HELD_MAX) this.#forget();
+    this.#kinds.add(demand);
     this.#arrivals += 1;
     if (this.#pending === undefined && this.#arrivals >= this.#publishAt) this.#start();
     this.#advance();
   }
 
-  #forget(): void {
-    const rare = [...this.#held.values()].sort(heavierFirst).slice(KINDS_HELD_MAX / 2);
-    for (const { key } of rare) this.#held.delete(key);
-  }
-
   #start(): void {
-    const scored = [...this.#held.values()].sort(heavierFirst).slice(0, KINDS_SCORED_MAX);
+    const scored = this.#kinds.scored();
     const total = scored.reduce((sum, { weight }) => sum + weight, 0);
     const known = scored.map(({ demand, weight }) => ({ demand, share: weight / total }));
     this.#pending = { kinds: withUnknown(known), stock: new CuttingStock(this.#sizes()) };
-    if (this.#publishAt >= PUBLISH_EVERY_MAX)
-      for (const held of this.#held.values()) held.weight *= KEPT_SHARE;
+    if (this.#publishAt >= PUBLISH_EVERY_MAX) this.#kinds.fade(KEPT_SHARE);
     this.#publishAt = this.#arrivals + Math.min(this.#arrivals, PUBLISH_EVERY_MAX);
   }
 
   #sizes(): { slots: number; weight: number }[] {
     const weights = new Map<number, number>();
-    for (const { demand, weight } of this.#held.values()) {
+    for (const { demand, weight } of this.#kinds.all()) {
       const { count, slots } = demand.devices ?? { count: 0, slots: 0 };
       if (count > 0 && slots > 0) weights.set(slots, (weights.get(slots) ?? 0) + count * weight);
     }

@@ -7,6 +7,9 @@ const scarcity = (relativeLoad: number): number => relativeLoad ** 4;
 /** x^(1/8) by square roots alone, which IEEE 754 rounds alike everywhere; `**` is not so bound. */
 const eighthRoot = (x: number): number => Math.sqrt(Math.sqrt(Math.sqrt(x)));
 
+/** x^(1/16) likewise: the first power of value less this is how much more whole room is worth than pieces of it. */
+const sixteenthRoot = (x: number): number => Math.sqrt(eighthRoot(x));
+
 /** Copies whose root is looked up, not computed. */
 const ROOTS = Float64Array.from({ length: 256 }, (_, copies) => eighthRoot(copies));
 const rootOf = (copies: number): number => ROOTS[copies] ?? eighthRoot(copies);
@@ -47,12 +50,14 @@ const pricesOf = (kinds: readonly MixKind[], totals: Totals): Prices => {
 /**
  * How much of what a node has free the learnt mix can still use:
  *
- *   U = Σ over kinds t of share(t) · V · (copies(t) · value(t) / V)^(1/8)
+ *   U = V^(1/16) · Σ over kinds t of share(t) · V · (copies(t) · value(t) / V)^(1/8)
  *
  * V is the free capacity at scarcity prices, copies(t) how often t alone would still fit. The idea is that of
  * "Beware of Fragmentation" (Weng et al., USENIX ATC 2023), which counts a device as usable by t when one copy fits;
  * counting copies sees that four free devices without processors for more than one task are three lost. The root
- * keeps what some kinds can use well from being judged by those that cannot: ones that fit at all weigh most.
+ * keeps what some kinds can use well from being judged by those that cannot: ones that fit at all weigh most. The
+ * factor before the sum makes one large room worth a little more than two halves of it: without it a demand that
+ * divides all rooms evenly is as good on an empty node as on a full one, and demands that come and go spread out.
  */
 export class UsableValue {
   readonly #dimensions: number;
@@ -85,6 +90,11 @@ export class UsableValue {
     );
     this.#countOf = Int32Array.from(this.#kinds, ({ demand }) => demand.devices?.count ?? 0);
     this.#weights = Float64Array.from(this.#kinds, (kind) => kind.share * eighthRoot(worthOf(kind)));
+  }
+
+  /** Worth of one free sub-slot. */
+  get slotPrice(): number {
+    return this.#prices.slot;
   }
 
   /** Worth of a free vector and free sub-slots at scarcity prices. */
@@ -127,7 +137,7 @@ export class UsableValue {
       }
       if (most >= 1) sum += (this.#weights[t] ?? 0) * rootOf(Math.floor(most));
     }
-    return (sum * value) / eighthRoot(value);
+    return (sum * value) / sixteenthRoot(value);
   }
 
   #allowedOn(model: string): Uint8Array {

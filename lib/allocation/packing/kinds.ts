@@ -1,0 +1,131 @@
+import { demandKey, type PackDemand } from './shape.ts';
+
+/** Kinds of demand remembered. */
+const KINDS_HELD_MAX = 512;
+/** Kinds that take part in scoring. Bounds a score's cost. */
+const KINDS_SCORED_MAX = 64;
+/** Of a 32-bit float's fraction, how many bits tell kinds apart, by level; the first tells everything apart. */
+const FRACTION_BITS = [23, 3, 2, 1, 0] as const;
+const FRACTION_BITS_ALL = 23;
+
+export interface WeightedKind {
+  readonly demand: PackDemand;
+  readonly weight: number;
+}
+
+interface Held {
+  demand: PackDemand;
+  weight: number;
+}
+
+const asFloat = new Float32Array(1);
+const asBits = new Uint32Array(asFloat.buffer);
+
+/** Number of the stretch that an amount lies in: 2 ** bits of them from one power of two to the next. */
+const stretchOf = (amount: number, bits: number): number => {
+  asFloat[0] = amount;
+  return (asBits[0] ?? 0) >>> (FRACTION_BITS_ALL - bits);
+};
+
+const heavierFirst = (a: WeightedKind, b: WeightedKind): number =>
+  b.weight - a.weight || (demandKey(a.demand) < demandKey(b.demand) ? -1 : 1);
+
+const weightOf = (kinds: readonly WeightedKind[]): number =>
+  kinds.reduce((sum, { weight }) => sum + weight, 0);
+
+/** The mean of both, by weight; devices are equal in one kind. */
+const merged = (a: WeightedKind, b: WeightedKind): Held => {
+  const weight = a.weight + b.weight;
+  const amounts = a.demand.amounts.map(
+    (amount, d) => (amount * a.weight + (b.demand.amounts[d] ?? 0) * b.weight) / weight,
+  );
+  return { demand: { ...a.demand, amounts }, weight };
+};
+
+/** Demands by size: all their amounts, each in its mean over the kinds. */
+const bySize = (kinds: readonly WeightedKind[]): readonly WeightedKind[] => {
+  const totals = (kinds[0]?.demand.amounts ?? []).map((_, d) =>
+    kinds.reduce((sum, { demand, weight }) => sum + weight * (demand.amounts[d] ?? 0), 0),
+  );
+  const sizeOf = ({ demand }: WeightedKind): number =>
+    demand.amounts.reduce((size, amount, d) => size + amount / Math.max(1, totals[d] ?? 1), 0);
+  return kinds
+    .map((kind) => ({ kind, size: sizeOf(kind) }))
+    .sort((a, b) => a.size - b.size || heavierFirst(a.kind, b.kind))
+    .map(({ kind }) => kind);
+};
+
+/** So many of them at even distances of weight, which then stand for all; systematic sampling by size. */
+const sampled = (kinds: readonly WeightedKind[], count: number): readonly WeightedKind[] => {
+  const step = weightOf(kinds) / count;
+  const chosen: WeightedKind[] = [];
+  let passed = 0;
+  for (const kind of bySize(kinds)) {
+    passed += kind.weight;
+    if (passed >= (chosen.length + 0.5) * step && chosen.length < count)
+      chosen.push({ demand: kind.demand, weight: step });
+  }
+  return chosen;
+};
+
+/**
+ * Kinds of demand and how much each was asked for, in bounded memory. While they are few, a kind is what is equal;
+ * when they become too many, demands for the same devices whose amounts are near each other become one kind, which asks
+ * for their mean: what is asked for is merged, not forgotten, so a stream in which no demand comes twice is learnt too.
+ */
+export class Kinds {
+  #held = new Map<string, Held>();
+  #level = 0;
+
+  add(demand: PackDemand): void {
+    this.#put({ demand, weight: 1 });
+    while (this.#held.size > KINDS_HELD_MAX) this.#shrink();
+  }
+
+  /** Makes what was seen weigh less than what will be. */
+  fade(keptShare: number): void {
+    for (const held of this.#held.values()) held.weight *= keptShare;
+  }
+
+  all(): readonly WeightedKind[] {
+    return [...this.#held.values()];
+  }
+
+  /** Those that make up the mix, at most KINDS_SCORED_MAX, heaviest first; where there are more, the light are sampled. */
+  scored(): readonly WeightedKind[] {
+    const sorted = [...this.#held.values()].sort(heavierFirst);
+    if (sorted.length <= KINDS_SCORED_MAX) return sorted;
+    let light = weightOf(sorted);
+    let heavy = 0;
+    for (const { weight } of sorted) {
+      if (weight * (KINDS_SCORED_MAX - heavy) < light) break;
+      light -= weight;
+      heavy += 1;
+    }
+    const rest = sampled(sorted.slice(heavy), KINDS_SCORED_MAX - heavy);
+    return [...sorted.slice(0, heavy), ...rest].sort(heavierFirst);
+  }
+
+  #put(kind: WeightedKind): void {
+    const key = this.#keyOf(kind.demand);
+    const held = this.#held.get(key);
+    if (held === undefined) this.#held.set(key, { ...kind });
+    else if (this.#level === 0) held.weight += kind.weight;
+    else this.#held.set(key, merged(held, kind));
+  }
+
+  #keyOf(demand: PackDemand): string {
+    if (this.#level === 0) return demandKey(demand);
+    const bits = FRACTION_BITS[this.#level] ?? 0;
+    return demandKey({ ...demand, amounts: demand.amounts.map((amount) => stretchOf(amount, bits)) });
+  }
+
+  /** Tells fewer apart; where that is the least that can be told, the lighter half is forgotten. */
+  #shrink(): void {
+    const last = this.#level >= FRACTION_BITS.length - 1;
+    const sorted = [...this.#held.values()].sort(heavierFirst);
+    if (!last) this.#level += 1;
+    this.#held = new Map();
+    for (const kind of last ? sorted.slice(0, KINDS_HELD_MAX / 2) : sorted) this.#put(kind);
+  }
+}
