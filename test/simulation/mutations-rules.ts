@@ -52,7 +52,7 @@ export const RULE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'cool-down forgotten',
     invariant: 9,
-    faultFactor: 10,
+    faultFactor: 1,
     mutate: () => ({
       request: editing((writes) => {
         for (const resource of ofKind(writes, 'RES#')) dropChanges(resource, 'recoveredAt');

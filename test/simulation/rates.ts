@@ -133,7 +133,7 @@ export const STRESS_RATES: Rates = {
   asksFirst: 0.1,
   clientLeaves: 0.3,
   operatorMeddles: 0.2,
-  hostDiesAgain: 0.1,
+  hostDiesAgain: 0.4,
   operatorRevokes: 0.02,
 };
 

@@ -2,7 +2,7 @@ import type { Stream } from './chance.ts';
 import type { SimulatedHost } from './host.ts';
 import { FOREIGN_LABSCAPE } from './invariants-tenancy.ts';
 import type { Changes } from './state.ts';
-import type { World } from './world.ts';
+import { BEAT_MS, type World } from './world.ts';
 
 const TICK_MS = 1_000;
 const SWEEP_MS = 15_000;
@@ -25,6 +25,7 @@ export class Troubles {
   readonly #chance: Stream;
   #active = true;
   #outFrom = 0;
+  readonly #deadAgain = new Set<SimulatedHost>();
 
   constructor(world: World) {
     this.#world = world;
@@ -56,7 +57,7 @@ export class Troubles {
     world.outUntil = Math.min(world.outUntil, Math.max(world.scheduler.now, this.#outFrom + OUTAGE_MIN_MS));
     world.health.backAt = Math.min(world.health.backAt, world.outUntil);
     for (const host of world.hosts) {
-      host.alive = true;
+      host.alive ||= !this.#deadAgain.has(host);
       host.startDelayMs = 0;
       if (host.starting.size > 0) host.revision = -1;
     }
@@ -113,6 +114,13 @@ export class Troubles {
     }
   }
 
+  /** Once it has been heard again; it stays dead when the faults end, until its next recovery restores it. */
+  #killSoon(host: SimulatedHost): void {
+    this.#deadAgain.add(host);
+    const ms = BEAT_MS + this.#chance.below(BEAT_MS);
+    this.world.scheduler.after(ms, `${host.id} dies again`, () => this.#kill(host));
+  }
+
   #kill(host: SimulatedHost): void {
     host.die();
     this.world.scheduler.note(`  ${host.id} dies`);
@@ -133,7 +141,7 @@ export class Troubles {
       if (type === 'resource.fenced' && faults.strikes('operatorMeddles'))
         scheduler.after(this.#chance.below(4_000), `an operator meddles with ${id}`, () => this.#press(id));
       if (type === 'resource.recovery-ended' && host?.alive === true && faults.strikes('hostDiesAgain'))
-        scheduler.after(this.#chance.below(3_000), `${id} dies again`, () => this.#kill(host));
+        this.#killSoon(host);
     }
   }
 
