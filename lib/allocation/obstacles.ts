@@ -79,7 +79,9 @@ export const adjustmentFor = (candidate: Candidate, request: PlacementRequest): 
     request.devices === undefined ? undefined : deviceAdjustment(candidate.devices, request.devices);
   drop.push(...(device?.drop ?? []));
   const most = request.purpose === 'failover' ? GROUPS_HELD_MAX : GROUPS_BORN_MAX;
-  const joins = drop.length === 0 && candidate.groups.some(({ kind }) => kind === request.kind);
+  // Other constraints, or other devices, are another profile, hence another kind of group.
+  const isOfKind = drop.length === 0 && device?.devices === undefined;
+  const joins = isOfKind && candidate.groups.some(({ kind }) => kind === request.kind);
   if (candidate.groups.length >= most && !joins) return undefined;
   const less = lacking(candidate.used, request.demand, boundFor(candidate, request.purpose));
   if (DIMENSIONS.every((d) => request.demand[d] - (less[d] ?? 0) === 0)) return undefined;
@@ -121,8 +123,7 @@ export const adjusted = (request: PlacementRequest, change: Adjustment): Placeme
       network: demand.network - (change.less.network ?? 0),
     },
     constraints: without(request.constraints, change.drop),
-    // Other constraints are another profile, hence another kind of group.
-    ...(kind === undefined || change.drop.length > 0 ? {} : { kind }),
+    ...(kind === undefined || change.drop.length > 0 || change.devices !== undefined ? {} : { kind }),
     ...(after === undefined ? {} : { devices: after }),
   };
 };

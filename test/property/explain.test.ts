@@ -14,6 +14,25 @@ const strategy = (all: readonly Candidate[]): ExplainedStrategy => ({
   choose: (asked) => leastLoadedOf(all, asked),
 });
 
+const KEYS = ['db', 'web'];
+const PLACES = ['eu', 'us'];
+
+/** What constraints look at beside labels: where data is kept, and which spread keys are there. */
+const placed = (most: number): fc.Arbitrary<Candidate[]> =>
+  fleet(most).chain((all) =>
+    fc.tuple(
+      ...all.map((one) =>
+        fc
+          .record({
+            residency: fc.constantFrom(undefined, ...PLACES),
+            spread: fc.subarray([...KEYS, 'db.g1']),
+            reserved: fc.constantFrom(undefined, undefined, undefined, 'starving'),
+          })
+          .map((more): Candidate => ({ ...one, ...more })),
+      ),
+    ),
+  );
+
 const devices = fc.record(
   {
     count: fc.integer({ min: 1, max: 3 }),
@@ -24,9 +43,15 @@ const devices = fc.record(
 );
 const request = (withDevices: boolean): fc.Arbitrary<PlacementRequest> =>
   fc
-    .record({ demand: demand(1_500), constraints, devices, kind: fc.constantFrom('n.profile', 'n.other') })
-    .map(({ devices: asked, ...rest }) => ({
+    .record({
+      ...{ demand: demand(1_500), devices, kind: fc.constantFrom('n.profile', 'n.other') },
+      plain: constraints,
+      residency: fc.option(fc.subarray(PLACES, { minLength: 1 }), { nil: undefined }),
+      spread: fc.option(fc.record({ key: fc.constantFrom(...KEYS), hard: fc.boolean() }), { nil: undefined }),
+    })
+    .map(({ devices: asked, plain, residency, spread, ...rest }) => ({
       ...rest,
+      constraints: { ...plain, ...(residency && { residency }), ...(spread && { spread }) },
       ...(withDevices ? { devices: asked } : {}),
       ...{ purpose: 'placement' as const, most: 3 },
     }));
@@ -39,7 +64,7 @@ const bank = fc.option(
   { nil: undefined },
 );
 const equipped = fc
-  .tuple(fleet(8), fc.array(bank, { minLength: 8, maxLength: 8 }))
+  .tuple(placed(8), fc.array(bank, { minLength: 8, maxLength: 8 }))
   .map(([all, banks]) => all.map((one, i): Candidate => ({ ...one, devices: banks[i] })));
 
 const takes = (candidate: Candidate, asked: PlacementRequest): boolean =>
@@ -53,21 +78,26 @@ const byId = (all: readonly Candidate[], id: string): Candidate => {
 };
 
 test.each([false, true])('every change that is named makes its resource take it (devices: %s)', (with_) => {
+  const met: boolean[] = [];
   fc.assert(
     fc.property(equipped, request(with_), (all, asked) => {
       const { changes } = explainPlacement(strategy(all), all, asked);
       for (const change of changes) {
+        met[Number(change.drop.includes('spread'))] = true;
+        if (change.devices !== undefined) met[2] = true;
+        if (change.drop.includes('residency')) met[3] = true;
         expect(takes(byId(all, change.resource), asked)).toBe(false);
         expect(takes(byId(all, change.resource), adjusted(asked, change))).toBe(true);
       }
     }),
     RUNS,
   );
+  expect(met).toEqual([true, true, ...(with_ ? [true, true] : [undefined, true])]);
 });
 
 test('no part of a change can be left out, and none of it can be smaller', () => {
   fc.assert(
-    fc.property(fleet(8), request(false), (all, asked) => {
+    fc.property(placed(8), request(false), (all, asked) => {
       for (const change of explainPlacement(strategy(all), all, asked).changes) {
         const target = byId(all, change.resource);
         for (const name of change.drop) {
@@ -89,7 +119,7 @@ test('no part of a change can be left out, and none of it can be smaller', () =>
 
 test('no resource would take it for giving up less', () => {
   fc.assert(
-    fc.property(fleet(8), request(false), (all, asked) => {
+    fc.property(placed(8), request(false), (all, asked) => {
       const { changes } = explainPlacement(strategy(all), all, asked);
       const named = changes.find(({ drop }) => drop.length === 0);
       for (const one of all) {
@@ -107,7 +137,7 @@ test('no resource would take it for giving up less', () => {
 
 test('what fits is ranked as the strategy ranks it, the reasons count the rest, and no change is named', () => {
   fc.assert(
-    fc.property(fleet(8), request(false), (all, asked) => {
+    fc.property(placed(8), request(false), (all, asked) => {
       const { ranked, reasons, changes } = explainPlacement(strategy(all), all, asked);
       expect(ranked.map(({ resource }) => resource)).toEqual(
         leastLoadedOf(all, asked).map(({ candidate }) => candidate.id),

@@ -21,9 +21,11 @@ export class TenancyWatch {
 
   look(state: State, { events, when }: Changes): readonly Breach[] {
     const breaches: Breach[] = [];
-    for (const { actor, entity, type } of events) {
+    for (const { actor, entity, type, body } of events) {
       const own = CLIENT.exec(actor)?.[1];
-      if (own !== undefined && ALLOCATION.exec(entity)?.[1] !== own)
+      // A pre-emption stands on its resource's chain, and says for whose allocation it was.
+      const whose = type === 'resource.preempted' ? body['tenant'] : ALLOCATION.exec(entity)?.[1];
+      if (own !== undefined && whose !== own)
         breaches.push({ invariant: 12, what: `${actor} changes ${entity}` });
       const revokedAt = this.#revokedAt.get(actor);
       if (revokedAt !== undefined && when.beganAt > revokedAt)

@@ -4,7 +4,7 @@ const CLASSES = ['critical', 'high', 'normal', 'low'] as const;
 /** Classes that may pre-empt, and how many of their demands do. */
 const URGENT: readonly string[] = ['critical', 'high'];
 const PREEMPT = 0.6;
-const NORMAL = 0.6;
+const NORMAL = 0.5;
 const PROTECTED = 0.1;
 const WAIT = 0.3;
 const DEMAND_MAX = 900;
@@ -12,8 +12,10 @@ const DEMAND_MAX = 900;
 const DEMAND_SMALL = 60;
 const SMALL = 0.75;
 /** Demands that ask for devices, and those with a spread key. */
-const DEVICES = 0.2;
+const DEVICES = 0.35;
 const DEVICE_SHARES = [300, 500, 1_000] as const;
+/** All devices of a host: somebody has some nearly everywhere. */
+const DEVICES_URGENT = { devices: { count: 3, milli: 1_000 } };
 const SPREAD = 0.2;
 const SPREAD_KEYS = ['front', 'back'] as const;
 /** Asked for all or nothing, of so many members. */
@@ -62,7 +64,7 @@ export const wishesOf = (chance: Stream): Wishes => {
   const body = {
     ...one,
     ...(chance.happens(WAIT) ? { onFull: 'wait' } : {}),
-    ...(urgent ? { preempt: true } : {}),
+    ...(urgent ? { preempt: true, ...DEVICES_URGENT } : {}),
   };
   // What must be apart comes in twos, at once.
   return { gang: false, bodies: apart && spread.hard ? [body, body] : [body] };

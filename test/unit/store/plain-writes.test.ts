@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { arriving, leaving, NO_EXTRAS } from '../../../lib/allocation/extras.ts';
+import { arriving, leaving, NO_EXTRAS, swapped } from '../../../lib/allocation/extras.ts';
 import { EMPTY_CHAIN, nextEvent } from '../../../lib/audit/event.ts';
 import { endWrites, placeWrites } from '../../../lib/store/allocation-writes.ts';
 import type { AllocationRecord } from '../../../lib/store/allocations.ts';
 import { homeWrites, targetWrite } from '../../../lib/store/flip-writes.ts';
+import { gangWrites } from '../../../lib/store/gang-writes.ts';
 import type { GroupRecord } from '../../../lib/store/groups.ts';
+import { type Eviction, homeByPreemptionWrites } from '../../../lib/store/preempt-writes.ts';
 import { encodeResource, type ResourceRecord } from '../../../lib/store/resources.ts';
 import type { Store } from '../../../lib/store/store.ts';
 import { ZERO } from '../../../lib/vector.ts';
@@ -49,7 +51,26 @@ const writesFor = (group: GroupRecord, resource: ResourceRecord): string => {
     endWrites(store, { allocation: ALLOCATION, group, extras: going, to: 'released', event }),
     homeWrites(store, group, resource, one, event, coming),
     targetWrite(store, target, { demand: one, refs: [{ kind: 'n.x', group: 'g' }], extras: coming }, one),
+    gangWrites(store, {
+      ...{ members: [{ allocation: ALLOCATION, event }], extras: new Map([[resource.id, coming]]) },
+      groups: [{ born: group, plan: { ...PLAN, target: resource } }],
+      ...{ tenant: 'acme', slice: 0, sliceCap: one, total: one },
+    }),
+    homeByPreemptionWrites(store, evictionOf(group, resource), group, group.deviceMap),
   ]);
+};
+
+const PLAN = { kind: 'n.x', joins: undefined, members: [0], demand: one, before: ZERO };
+
+/** One like it gives way. */
+const evictionOf = (group: GroupRecord, target: ResourceRecord): Eviction => {
+  const victim = { ...group, id: 'v' };
+  const change = swapped(target, [victim], group);
+  if (change === undefined) throw new Error('it has what its victim had');
+  return {
+    ...{ target, victims: [victim], demand: one, swap: change.swap, ref: { kind: 'n.x', group: 'g' } },
+    ...{ epoch: 2, bound: one, heldUntil: 9, holds: false, reason: 'pre-empted', event },
+  };
 };
 
 describe('spread keys and devices cost nothing', () => {
