@@ -23,6 +23,7 @@ import { allocationView } from './allocation-view.ts';
 import { placementRequestOf } from './explain.ts';
 import { newGroup } from './membership.ts';
 import { originOf } from './origin.ts';
+import { type ReserveChange, reserveAfter } from './reserve.ts';
 import { pauseAfterRace } from './retry.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -154,6 +155,7 @@ const commit = async (
     const born = newGroup(runtime, draft, group.kind, group.target);
     return { plan: group, born: { ...born, demand, count: members.length, load: members.length } };
   });
+  const warning = await reserveWarning(runtime, groups);
   const members = gang.drafts.map((draft, index) => {
     const home = groups.find(({ plan: own }) => own.members.includes(index));
     if (home === undefined) throw new Error(`member ${index} of a gang was planned nowhere`);
@@ -175,8 +177,51 @@ const commit = async (
       ...allocationView(allocation, home.born),
       ...{ status: 'placed', group: allocation.group, running: false },
       ...{ resource: home.plan.target.id, labscape: home.plan.target.labscape },
+      ...(warning === undefined ? {} : { warning }),
     },
   }));
+};
+
+/** What the whole gang would leave on each resource that it uses. */
+const changesOf = (runtime: Runtime, groups: readonly PlacedGroup[]): readonly ReserveChange[] => {
+  const byTarget = Map.groupBy(groups, ({ plan: { target } }) => target.id);
+  return [...byTarget].flatMap(([id, own]) => {
+    const seen = runtime.fleet.seen(id);
+    if (seen === undefined) return [];
+    const born = own.flatMap(({ born: group }) => (group === undefined ? [] : [{ ...group, resource: id }]));
+    const joined = new Map(own.map(({ plan }) => [plan.joins, plan]));
+    const resource = {
+      ...seen,
+      used: add(seen.used, sum(own.map(({ plan: { demand } }) => demand))),
+      groups: [...seen.groups, ...born.map(({ kind, id: group }) => ({ kind, group }))],
+    };
+    const after: ReserveChange['groups'] = (held) => [
+      ...held.map((group) => {
+        const plan = joined.get(group.id);
+        return plan === undefined ? group : { ...group, demand: add(group.demand, plan.demand) };
+      }),
+      ...born,
+    ];
+    return [{ resource, groups: after }];
+  });
+};
+
+/** The first warning of a labscape that fills by n+1. Raises no-capacity where its policy refuses. */
+const reserveWarning = async (
+  runtime: Runtime,
+  groups: readonly PlacedGroup[],
+): Promise<string | undefined> => {
+  let warning: string | undefined;
+  const byLabscape = Map.groupBy(changesOf(runtime, groups), ({ resource }) => resource.labscape);
+  for (const [labscape, changes] of byLabscape) {
+    const decision = await reserveAfter(runtime, labscape, changes);
+    if (decision.kind === 'refuse')
+      throw new ProblemError('no-capacity', `the gang would leave no reserve: ${decision.reason}`, {
+        reasons: { reserve: decision.reason },
+      });
+    if (decision.kind === 'warn') warning ??= decision.reason;
+  }
+  return warning;
 };
 
 const memberOf = (
