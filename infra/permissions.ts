@@ -65,7 +65,8 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   },
   audit: { state: ['GetItem'], audit: ['Query', 'Query:byTime'] },
   recovery: {
-    state: [...READ, 'PutItem', 'UpdateItem'],
+    // Members of a group that is split are found by the index.
+    state: [...READ, 'Query:byGroup', 'PutItem', 'UpdateItem'],
     audit: ['PutItem', 'Query'],
     answersTasks: ['SendTaskSuccess', 'SendTaskFailure'],
   },

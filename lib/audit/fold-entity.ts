@@ -10,6 +10,7 @@ import {
   PlacedBody,
   RecoveryEndedBody,
   RegisteredBody,
+  RegroupedBody,
   RenewedBody,
   SILENT_EVENTS,
   STATUS_EVENTS,
@@ -66,6 +67,8 @@ function changed(state: FoldedAllocation, event: Event, found: Findings): Folded
       const body = bodyOf(RenewedBody, event, found.faults);
       return body === undefined ? state : { ...state, leaseUntil: body.leaseUntil };
     }
+    case 'allocation.regrouped':
+      return regrouped(state, event, found);
     case 'allocation.released':
     case 'allocation.expired': {
       const body = bodyOf(EndedBody, event, found.faults);
@@ -77,6 +80,16 @@ function changed(state: FoldedAllocation, event: Event, found: Findings): Folded
       found.faults.push(`${by(event)}: an unknown type, ${event.type}`);
       return state;
   }
+}
+
+function regrouped(state: FoldedAllocation, event: Event, found: Findings): FoldedAllocation {
+  const body = bodyOf(RegroupedBody, event, found.faults);
+  if (body === undefined) return state;
+  if (body.from !== state.group)
+    found.faults.push(`${by(event)}: leaves group ${body.from}, it was in ${state.group}`);
+  const { group, born } = body;
+  if (born) found.claims.push({ group, epoch: 1, owner: undefined, from: undefined, by: by(event) });
+  return { ...state, group };
 }
 
 /** Replays one resource; its flips and receipts become claims on the groups they name. */

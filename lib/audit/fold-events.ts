@@ -17,6 +17,8 @@ export const PlacedBody = z.object({
   devices: z.object({ milli: z.int().min(1), map: z.array(DeviceIndex).optional() }).optional(),
   constraints: z.object({ spread: z.object({ key: z.string(), hard: z.boolean() }).optional() }).default({}),
 });
+/** Members of a group that wait find themselves in another, which waits too. */
+export const RegroupedBody = z.object({ from: z.string(), group: z.string(), born: z.boolean() });
 export const EndedBody = z.object({ group: z.string(), closed: z.boolean() });
 export const RenewedBody = z.object({ leaseUntil: z.int() });
 

@@ -22,6 +22,7 @@ import type { Allocated } from './allocate.ts';
 import { type AllocateRequest, type Draft, draftOf } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
 import { placementRequestOf } from './explain.ts';
+import { reserveWarning } from './gang-reserve.ts';
 import { devicesIn, newGroup } from './membership.ts';
 import { originOf } from './origin.ts';
 import { pauseAfterRace } from './retry.ts';
@@ -157,6 +158,7 @@ const commit = async (
   });
   const extras = extrasOf(groups);
   if (extras === undefined) return undefined;
+  const warning = await reserveWarning(runtime, groups);
   const members = gang.drafts.map((draft, index) => {
     const home = groups.find(({ plan: own }) => own.members.includes(index));
     if (home === undefined) throw new Error(`member ${index} of a gang was planned nowhere`);
@@ -179,6 +181,7 @@ const commit = async (
       ...allocationView(allocation, home.born),
       ...{ status: 'placed', group: allocation.group, running: false },
       ...{ resource: home.plan.target.id, labscape: home.plan.target.labscape },
+      ...(warning === undefined ? {} : { warning }),
     },
   }));
 };

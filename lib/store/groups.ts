@@ -130,6 +130,7 @@ export const encodeGroup = (group: GroupRecord): Item => ({
     load: N(group.load),
     runEpoch: N(group.runningEpoch),
     runCount: N(group.runningCount),
+    recovery: group.recovery === undefined ? undefined : S(group.recovery),
     reason: group.reason === undefined ? undefined : S(group.reason),
     since: N(group.since),
     tenant: group.tenant === undefined ? undefined : S(group.tenant),

@@ -113,6 +113,31 @@ describe('the exact check', () => {
     expect((await site.ask(80)).status).toBe(201);
   });
 
+  test('looks at a gang as a whole', async () => {
+    const gang = (site: Site, processing: readonly number[]) =>
+      rig.admin.call('allocateBatch', {
+        headers: { 'idempotency-key': `gang-${site.id}-${processing.length}` },
+        body: {
+          ...{ tenant: site.tenant, mode: 'gang' },
+          items: processing.map((one) => ({
+            demand: vector({ processing: one }),
+            constraints: { labscapes: [site.labscape] },
+          })),
+        },
+      });
+    const [warned, refused] = [await three('warn'), await three('refuse')];
+    expect((await gang(refused, [450, 450])).items.map(({ status }) => status)).toEqual([201, 201]);
+    const { items } = await gang(warned, [450, 450, 450]);
+    expect(items.map(({ allocation }) => allocation?.warning)).toEqual(
+      Array(3).fill(expect.stringContaining('r1 failed, 1 of its groups would wait')),
+    );
+    const refusal = await refusalOf(gang(refused, [450]));
+    expect([refusal.code, refusal.reasons['reserve']]).toEqual([
+      'no-capacity',
+      expect.stringContaining('450'),
+    ]);
+  });
+
   test('says nothing under fill system', async () => {
     const site = await newSite(rig, { resources: 3 });
     const placed = await site.fill(3, 700);

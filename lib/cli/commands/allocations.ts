@@ -15,11 +15,12 @@ const STATE_BY_HTTP_STATUS: Readonly<Record<number, string>> = {
 };
 
 function sentence(allocation: One, said: string): string {
-  const { id, resource, labscape, deviceIndexes, reason } = allocation;
+  const { id, resource, labscape, deviceIndexes, reason, warning } = allocation;
   const at = labscape ? ` in ${labscape}` : '';
   const on = deviceIndexes ? `, devices ${deviceIndexes.join(', ')}` : '';
   const where = resource === undefined ? '' : ` on ${resource}${at}${on}`;
-  return `${id} ${said}${where}${reason ? `: ${reason}` : ''}`;
+  const but = warning ? `\nno reserve is left: ${warning}` : '';
+  return `${id} ${said}${where}${reason ? `: ${reason}` : ''}${but}`;
 }
 
 export const allocate = defineCommand({

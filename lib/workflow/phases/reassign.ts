@@ -1,21 +1,38 @@
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
 import { placePending } from '../../services/place-pending.ts';
 import { homeByPreemption } from '../../services/preempt.ts';
+import { splitPending } from '../../services/regroup.ts';
 import { advance } from './advance.ts';
 import { type PhaseAnswer, type PhaseContext, requesterOf } from './context.ts';
 
+/** Parts that one recovery splits off groups that fit nowhere whole. */
+const SPLITS_MAX = 32;
+
 /**
- * Places what the flip could not, with a fresh picture of the fleet and the reserve. Assignments were published with
- * the flip itself: each target's revision moved on in the same transaction.
+ * Places what the flip could not, with a fresh picture of the fleet and the reserve; a group that fits nowhere whole is
+ * split first. Assignments were published with the flip itself: each target's revision moved on in the same transaction.
  */
 export const reassign = (context: PhaseContext): Promise<PhaseAnswer> =>
   advance(context, 'Reassign', async (recovery) => {
     const moves: Move[] = [];
     const pending: PendingGroup[] = [];
     let preempted = 0;
-    for (const waiting of recovery.pending) {
-      const home = await homeFor(context, waiting.group, recovery.id);
+    let split = 0;
+    const queue = [...recovery.pending];
+    for (let waiting = queue.shift(); waiting !== undefined; waiting = queue.shift()) {
+      const home = await homeFor(context, waiting.group, recovery.id, split < SPLITS_MAX);
       if (home.kind === 'nowhere') pending.push(waiting);
+      if (home.kind === 'split') {
+        split += 1;
+        const { reason } = waiting;
+        const entries = [home.part, home.rest].map(({ id, count, demand }) => ({
+          group: id,
+          count,
+          demand,
+          reason,
+        }));
+        queue.unshift(...entries);
+      }
       if (home.kind === 'placed') {
         preempted += home.victims;
         moves.push({
@@ -30,16 +47,22 @@ export const reassign = (context: PhaseContext): Promise<PhaseAnswer> =>
     }
     return {
       next: 'Verify',
-      detail: { placed: moves.length, pending: pending.length, preempted },
+      detail: { placed: moves.length, pending: pending.length, preempted, ...(split === 0 ? {} : { split }) },
       patch: { pending, moves: [...recovery.moves, ...moves] },
     };
   });
 
-/** Room in the reserve if there is any; else critical and high work may take the place of lower classes. */
-const homeFor = async (context: PhaseContext, group: string, recovery: string) => {
+/**
+ * Room in the reserve if there is any; else a part of it that may find some; else critical and high work may take the
+ * place of lower classes.
+ */
+const homeFor = async (context: PhaseContext, group: string, recovery: string, maySplit: boolean) => {
   const { runtime } = context;
   const requester = requesterOf(context);
   const home = await placePending(runtime, group, 'limit', requester);
   if (home.kind === 'placed') return { ...home, victims: 0 };
-  return home.kind === 'nowhere' ? homeByPreemption(runtime, group, recovery, requester) : home;
+  if (home.kind === 'gone') return home;
+  const parts = maySplit ? await splitPending(runtime, group, requester) : undefined;
+  if (parts !== undefined) return { kind: 'split' as const, ...parts };
+  return homeByPreemption(runtime, group, recovery, requester);
 };
