@@ -2,7 +2,7 @@ import { refusesGroup } from '../allocation/eligibility.ts';
 import { arriving, groupDevices, heldAfter, leaving, seat } from '../allocation/extras.ts';
 import { isCrowded } from '../allocation/spread.ts';
 import { entityOf, headOf, nextEvent } from '../audit/event.ts';
-import { leaseEndsAt } from '../failover/fencing.ts';
+import { holdEndsAt } from '../failover/fencing.ts';
 import type { AuditEvent } from '../schemas/audit.ts';
 import type { Dimension } from '../schemas/common.ts';
 import { type GroupRecord, readGroups } from '../store/groups.ts';
@@ -89,7 +89,7 @@ export const relocateGroup = async (
     ],
     pending: [],
   });
-  const heldUntil = leaseEndsAt(origin.at, leaseMs);
+  const heldUntil = holdEndsAt(origin.at, leaseMs);
   const outcome = await runtime.store.transact(
     relocateWrites(runtime.store, {
       ...{ source, group, target, deviceMap, coming, going },
@@ -108,6 +108,8 @@ export const relocateGroup = async (
     ...source,
     ...heldAfter(source, going, 'left'),
     used: subtract(source.used, group.demand),
+    assignmentRevision: source.assignmentRevision + 1,
+    left: { at: event.at, revision: source.assignmentRevision + 1 },
     groups: source.groups.filter((ref) => ref.group !== group.id),
     chain: headOf(event),
   };

@@ -1,4 +1,5 @@
 import type { Breach } from './invariants.ts';
+import { REBALANCE_MUTATIONS } from './mutations-rebalance.ts';
 import { RECOVERY_MUTATIONS } from './mutations-recovery.ts';
 import { AUDIT_MUTATIONS, RULE_MUTATIONS } from './mutations-rules.ts';
 import { STORE_MUTATIONS } from './mutations-store.ts';
@@ -19,6 +20,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...RECOVERY_MUTATIONS,
   ...RULE_MUTATIONS,
   ...AUDIT_MUTATIONS,
+  ...REBALANCE_MUTATIONS,
 ];
 
 /** Every mutation must be seen within so many seeds. */
