@@ -8,6 +8,24 @@ export const LEASE_MARGIN_MS = 250;
 export const leaseEndsAt = (lastBeatAt: number, leaseMs: number): number =>
   lastBeatAt + leaseMs + LEASE_MARGIN_MS;
 
+/**
+ * When a live owner has certainly stopped a group that was taken off it at `at`: it has one lease's time to hear of it,
+ * and is given no further lease before it has. Epoch ms.
+ */
+export const holdEndsAt = (at: number, leaseMs: number): number => leaseEndsAt(at + leaseMs, leaseMs);
+
+/** Whether a live owner still does not know what was taken off it, so that its lease must run out before the hold does. */
+export const isBehind = (
+  left: { readonly at: number; readonly revision: number } | undefined,
+  carriedOut: number,
+  leaseMs: number,
+  now: number,
+): boolean =>
+  left !== undefined &&
+  carriedOut < left.revision &&
+  now > left.at + leaseMs - LEASE_MARGIN_MS &&
+  now <= holdEndsAt(left.at, leaseMs);
+
 export interface FenceFacts {
   readonly now: number;
   readonly policy: z.infer<typeof FencingPolicy>;

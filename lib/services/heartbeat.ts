@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { ProblemError } from '../errors.ts';
+import { isBehind } from '../failover/fencing.ts';
 import { learn, type Pulse } from '../health/detector.ts';
 import { mayRun } from '../health/resource-status.ts';
 import type { HeartbeatAnswer, HeartbeatInput } from '../schemas/heartbeat.ts';
@@ -47,16 +48,19 @@ export const beat = async (
   );
   for (const resource of own) runtime.fleet.learn(resource);
   await judgeEverybody(runtime, labscape, beats, now, requestId);
+  const { leaseMs } = labscape.policy;
+  const revisions = new Map(input.resources.map((entry) => [entry.resource, entry.assignmentRevision]));
+  const carriedOut = (id: string): number => revisions.get(id) ?? 0;
   return {
     receivedAt: now,
     beatMs: labscape.policy.beatMs,
-    leaseMs: labscape.policy.leaseMs,
+    leaseMs,
     resources: own.map((resource) => ({
       resource: resource.id,
       status: resource.status,
       epoch: resource.epoch,
       assignmentRevision: resource.assignmentRevision,
-      leased: mayRun(resource.status),
+      leased: mayRun(resource.status) && !isBehind(resource.left, carriedOut(resource.id), leaseMs, now),
     })),
     orders: [...beats.orders],
   };

@@ -17,9 +17,10 @@ const TRIES_MAX = 4;
 
 const skipped = (reason: string): Outcome => ({ outcome: 'skipped', reason });
 
-/** Only another step's move was counted meanwhile: the picture of the group and its resources is as good as it was. */
+/** Only what the next try reads anew: another move was counted, or something came to the source or left it. */
 const mayTryAgain = (result: Exclude<Relocated, { kind: 'moved' }>): boolean =>
-  result.kind === 'raced' || (result.by.length > 0 && result.by.every((name) => name === MOVE_LOG));
+  result.kind === 'raced' ||
+  (result.by.length > 0 && result.by.every((name) => name === MOVE_LOG || name === 'source'));
 
 /**
  * One move as planned: the group at the epoch and load that the plan saw, to a target that still takes it, and one more

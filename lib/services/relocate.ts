@@ -4,7 +4,7 @@ import { GROUPS_HELD_MAX } from '../allocation/groups.ts';
 import type { PlacementRequest } from '../allocation/request.ts';
 import { isCrowded } from '../allocation/spread.ts';
 import { entityOf, headOf, nextEvent } from '../audit/event.ts';
-import { leaseEndsAt } from '../failover/fencing.ts';
+import { holdEndsAt } from '../failover/fencing.ts';
 import type { AuditEvent } from '../schemas/audit.ts';
 import type { Dimension } from '../schemas/common.ts';
 import { type GroupRecord, readGroups } from '../store/groups.ts';
@@ -90,7 +90,7 @@ export const relocateGroup = async (
     ],
     pending: [],
   });
-  const heldUntil = leaseEndsAt(origin.at, leaseMs);
+  const heldUntil = holdEndsAt(origin.at, leaseMs);
   const outcome = await runtime.store.transact(
     relocateWrites(runtime.store, {
       ...{ source, group, target, deviceMap, coming, going },
@@ -109,6 +109,8 @@ export const relocateGroup = async (
     ...source,
     ...heldAfter(source, going, 'left'),
     used: subtract(source.used, group.demand),
+    assignmentRevision: source.assignmentRevision + 1,
+    left: { at: event.at, revision: source.assignmentRevision + 1 },
     groups: source.groups.filter((ref) => ref.group !== group.id),
     chain: headOf(event),
   };

@@ -11,7 +11,7 @@ import type { GroupRecord } from './groups.ts';
 import { keys } from './keys.ts';
 import type { ResourceRecord } from './resources.ts';
 import type { Store } from './store.ts';
-import { absent, updateItem, vectorDelta } from './update.ts';
+import { absent, attributeEquals, updateItem, vectorDelta } from './update.ts';
 import type { Write } from './write.ts';
 
 export interface RelocateInput {
@@ -49,10 +49,22 @@ export const relocateWrites = (store: Store, input: RelocateInput): readonly Wri
     updateItem('source', {
       table: store.tables.state,
       key: keys.resource(source.labscape, source.id),
-      set: { rev: N(event.rev), head: S(event.hash), ...going.set },
+      set: {
+        rev: N(event.rev),
+        head: S(event.hash),
+        leftAt: N(event.at),
+        leftRev: N(source.assignmentRevision + 1),
+        ...going.set,
+      },
       add: { ...vectorDelta('used', group.demand, -1), assignRev: N(1) },
       deleteFromSet: { groupIds: SS([encodeGroupRef(ref)]), ...going.deleteFromSet },
-      conditions: [absent('recovery'), ...chainAt(source.chain), ...going.conditions],
+      conditions: [
+        absent('recovery'),
+        // Or an agent that has only seen what came between would pass for one that knows of the move.
+        attributeEquals('assignRev', N(source.assignmentRevision)),
+        ...chainAt(source.chain),
+        ...going.conditions,
+      ],
     }),
     ...(input.besides ?? []),
     putEvent(store, event),

@@ -59,6 +59,8 @@ export interface ResourceRecord {
   readonly acknowledgedEpoch: number;
   /** The starving group that it is held for: nothing else is placed here. */
   readonly reserved?: string | undefined;
+  /** A group was taken off it while it was alive: when, epoch ms, and the revision that says so. */
+  readonly left?: { readonly at: number; readonly revision: number } | undefined;
   /** Releases are told to wait: a failover lost its race too often. */
   readonly moving: boolean;
 }
@@ -127,6 +129,7 @@ export const decodeResource = versioned(
     acknowledgedEpoch: num(item, 'ackEpoch'),
     moving: bool(item, 'moving'),
     reserved: optStr(item, 'reserved'),
+    left: item['leftAt'] && { at: num(item, 'leftAt'), revision: num(item, 'leftRev') },
   }),
 );
 

@@ -198,11 +198,11 @@ describe('rebalancing', () => {
     const swept = async () => {
       // Policies may be a second old to the sweep.
       await sleep(BELIEVED_EMPTY_MS);
+      // Somebody must be heard, or the sweep believes itself blind.
+      await site.beat(site.resources[0] ?? '');
       const { rebalanced } = (await rig.invoke('sweep', {})) as { rebalanced: number };
       return rebalanced;
     };
-    // Somebody must be heard, or the sweep believes itself blind.
-    await site.beat(site.resources[0] ?? '');
     expect(await swept()).toBe(0);
     const rebalance = { mode: 'automatic' };
     await edit({ maintenance: true, policy: { rebalance } });

@@ -233,8 +233,8 @@ async function balance(rig: Rig): Promise<void> {
   const site = await newSite(rig, { policy: { rebalance: { mode: 'automatic' } } });
   await site.fill(12, 40);
   await site.register();
-  await site.beat(site.resources[0] ?? '');
   await until('the sweep moves something', async () => {
+    await site.beat(site.resources[0] ?? '');
     const swept = (await rig.invoke('sweep', {})) as { rebalanced: number };
     return swept.rebalanced > 0 ? true : undefined;
   });

@@ -117,9 +117,10 @@ function extrasHold(state: State, { groups, resources }: Changes): string | unde
   });
 }
 
-/** Never over the limit by a write that adds; never over the fill by placement. */
-function limitsHold(_: State, { resources, allocations }: Changes): string | undefined {
-  const placing = allocations.some(({ before }) => before === undefined);
+/** Never over the limit by a write that adds; never over the fill by placement, nor by balancing. */
+function limitsHold(_: State, { resources, allocations, events }: Changes): string | undefined {
+  const balancing = events.some(({ body }) => body['rebalance'] !== undefined);
+  const placing = balancing || allocations.some(({ before }) => before === undefined);
   return first(resources, ({ before, after }) => {
     if (before === undefined || within(after.used, before.used)) return undefined;
     const over = firstOver(after.used, placing ? after.fill : after.limit);

@@ -1,4 +1,5 @@
 import type { Breach } from './invariants.ts';
+import { REBALANCE_MUTATIONS } from './mutations-rebalance.ts';
 import { RECOVERY_MUTATIONS } from './mutations-recovery.ts';
 import { AUDIT_MUTATIONS, RULE_MUTATIONS } from './mutations-rules.ts';
 import { STORE_MUTATIONS, TOGETHER_MUTATIONS } from './mutations-store.ts';
@@ -20,6 +21,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...RULE_MUTATIONS,
   ...AUDIT_MUTATIONS,
   ...TOGETHER_MUTATIONS,
+  ...REBALANCE_MUTATIONS,
 ];
 
 /** Every mutation must be seen within so many seeds. */

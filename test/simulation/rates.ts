@@ -86,6 +86,8 @@ export const STANDARD_RATES = {
   hostDiesAgain: (2 * 20 * 10) / YEAR_S,
   // Per second, one of the clients. Assumed: each client twice a year.
   operatorRevokes: 4 / YEAR_S,
+  // Per second, and with every fence and flip besides. Assumed: somebody balances the fleet each day.
+  operatorRebalances: 365 / YEAR_S,
 } as const;
 
 export type FaultKind = keyof typeof STANDARD_RATES;
@@ -135,6 +137,7 @@ export const STRESS_RATES: Rates = {
   operatorMeddles: 0.2,
   hostDiesAgain: 0.4,
   operatorRevokes: 0.02,
+  operatorRebalances: 0.15,
 };
 
 /** What makes things better; the factor on the faults leaves it alone. */

@@ -1,3 +1,4 @@
+import { GOALS } from '../../lib/schemas/rebalance.ts';
 import type { Stream } from './chance.ts';
 import type { SimulatedHost } from './host.ts';
 import { FOREIGN_LABSCAPE } from './invariants-tenancy.ts';
@@ -13,6 +14,8 @@ const OUTAGE_MIN_MS = 3_000;
 const OUTAGE_MAX_MS = 15_000;
 /** Tasks that look at groups which they, or the next one, will move. */
 const MOVING: readonly string[] = ['Decide', 'Initiate', 'Failover'];
+/** Events of a recovery in the middle of which operators balance. */
+const MOVING_EVENTS: readonly string[] = ['resource.fenced', 'resource.flipped'];
 /** A labscape that nobody can talk to asks so often, per second. */
 const FOREIGN_JOINS = 0.05;
 
@@ -140,6 +143,8 @@ export class Troubles {
       if (MOVES.includes(type) && target !== undefined && faults.strikes('targetDies')) this.#kill(target);
       if (type === 'resource.fenced' && faults.strikes('operatorMeddles'))
         scheduler.after(this.#chance.below(4_000), `an operator meddles with ${id}`, () => this.#press(id));
+      if (MOVING_EVENTS.includes(type) && faults.strikes('operatorRebalances'))
+        scheduler.after(this.#chance.below(500), 'an operator balances', () => this.#balance());
       if (type === 'resource.recovery-ended' && host?.alive === true && faults.strikes('hostDiesAgain'))
         this.#killSoon(host);
     }
@@ -163,6 +168,14 @@ export class Troubles {
   #press(resource: string): void {
     const operation = this.#chance.pick(['drainResource', 'failResource', 'activateResource'] as const);
     void this.world.operator(operation, { resource }, { reason: 'meddling' });
+  }
+
+  /** Two at once: what one moves the other has planned with. */
+  #balance(): void {
+    for (const movesMax of [2, 6]) {
+      const body = { goal: this.#chance.pick(GOALS), dryRun: false, movesMax };
+      void this.world.operator('rebalance', {}, body);
+    }
   }
 
   #outage(): void {
@@ -192,6 +205,7 @@ export class Troubles {
     const reason = { reason: 'simulated' };
     if (faults.strikes('operatorDrains')) void this.world.operator('drainResource', { resource }, reason);
     if (faults.strikes('operatorFails')) void this.world.operator('failResource', { resource }, reason);
+    if (faults.strikes('operatorRebalances')) this.#balance();
     if (faults.strikes('operatorMaintains')) {
       const { labscape } = this.#chance.pick(hosts);
       const maintenance = this.#chance.happens(0.5);

@@ -7,6 +7,7 @@ import { type FaultKind, Faults } from './faults.ts';
 import { SimulatedHost } from './host.ts';
 import { type Breach, breachesOf } from './invariants.ts';
 import { HealthWatch } from './invariants-health.ts';
+import { RebalanceWatch } from './invariants-rebalance.ts';
 import { RulesWatch } from './invariants-rules.ts';
 import { TenancyWatch } from './invariants-tenancy.ts';
 import { ACCOUNT, type Answer, Lambda } from './lambda.ts';
@@ -59,6 +60,7 @@ export class World {
   readonly breaches: Breach[] = [];
   readonly health = new HealthWatch();
   readonly rules = new RulesWatch();
+  readonly balance = new RebalanceWatch();
   readonly tenancy = new TenancyWatch();
   readonly options: WorldOptions;
   /** What the controller's clock is off by, ms. */
@@ -151,6 +153,7 @@ export class World {
           resumeWaitMs: 8_000,
         },
         ...{ coolDownMs: 20_000, breakerShare: 0.7 },
+        rebalance: { mode: id === BALANCES_ITSELF ? 'automatic' : 'by-hand', ...BALANCE_WINDOW },
       };
       then(this.operator('joinLabscape', {}, { id, policy }));
     }
@@ -223,7 +226,7 @@ export class World {
     const changes = state.apply(commit, { now: this.scheduler.now, madeAt, beganAt, by });
     const breaches = [
       ...breachesOf(state, changes),
-      ...[this.health, this.rules, this.tenancy].flatMap((watch) => watch.look(state, changes)),
+      ...[this.health, this.rules, this.balance, this.tenancy].flatMap((watch) => watch.look(state, changes)),
     ];
     for (const breach of breaches) this.breach(breach.invariant, breach.what);
     this.onChange(changes);
@@ -234,6 +237,10 @@ export class World {
     this.scheduler.note(`!! invariant ${invariant}: ${what}`);
   }
 }
+
+const BALANCES_ITSELF = 'lab-0';
+/** So narrow that two operators at once pass it if anything lets them. */
+const BALANCE_WINDOW = { movesPerWindow: 2, windowMs: 8_000 };
 
 const LABSCAPE_IDS = Array.from({ length: LABSCAPES }, (_, index) => `lab-${index}`);
 const resourcesOf = (labscape: string): readonly string[] =>

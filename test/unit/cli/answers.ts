@@ -1,5 +1,6 @@
 import { hashEvent } from '../../../lib/audit/event.ts';
 import type { AuditEvent } from '../../../lib/schemas/audit.ts';
+import type { RebalanceAnswer } from '../../../lib/schemas/rebalance.ts';
 import { NOW_MS } from './scripted-api.ts';
 
 /** Answers of the API, as small as the contract lets them be. */
@@ -87,3 +88,19 @@ export function chain(entity: string, count: number): AuditEvent[] {
   }
   return events;
 }
+
+export const rebalanced: RebalanceAnswer = {
+  ...{ goal: 'emptied-hosts', dryRun: false, better: 'higher', before: 0, after: 1, gain: 1, cost: 0.02 },
+  moves: [
+    {
+      ...{ group: 'g1', class: 'normal', from: 'north-1', to: 'north-2', gain: 1, cost: 0.02 },
+      ...{ before: { from: 0.1, to: 0.5 }, after: { from: 0, to: 0.6 } },
+      ...{ outcome: 'moved', event: { entity: 'resource#north-1', rev: 4 } },
+    },
+  ],
+  stopped: 'nothing-gains',
+  leftAlone: { protected: 2 },
+  labscapes: [
+    { labscape: 'north', mode: 'by-hand', movesInWindow: 1, movesPerWindow: 12, windowMs: 3_600_000 },
+  ],
+};

@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { allocation, chain, explanation, fleet, labscape, recovery, resource } from './answers.ts';
+import {
+  allocation,
+  chain,
+  explanation,
+  fleet,
+  labscape,
+  rebalanced,
+  recovery,
+  resource,
+} from './answers.ts';
 import { problem, type Reply, run, ScriptedApi } from './scripted-api.ts';
 
 let api: ScriptedApi;
@@ -39,6 +48,11 @@ const COMMANDS: [string, string[], Record<string, Reply>][] = [
     'explain',
     ['explain', '--processing', '500', '--class', 'high', '--preempt'],
     { 'POST /allocations/explain': ok(explanation) },
+  ],
+  [
+    'rebalance',
+    ['rebalance', '--goal', 'emptied-hosts', '--labscape', 'north', '--moves', '3', '--apply'],
+    { 'POST /rebalance': ok(rebalanced) },
   ],
   ['allocations', ['allocations'], { 'GET /allocations': ok({ items: [allocation] }) }],
   ['release', ['release', 'a1'], { 'DELETE /allocations/a1': ok({ ...allocation, status: 'released' }) }],
