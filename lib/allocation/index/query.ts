@@ -42,9 +42,9 @@ export class Query {
     this.#admitted = profile.admitted;
     this.amounts = Float64Array.from(DIMENSIONS, (d) => request.demand[d]);
     const { spread } = request.constraints;
-    const holders = spread === undefined ? undefined : book.holders(spread.key);
-    this.#holders = holders === undefined || holders.size === 0 ? undefined : holders;
     this.#hard = spread?.hard === true;
+    const holders = spread && (this.#hard ? book.hardHolders(spread.key) : book.holders(spread.key));
+    this.#holders = holders === undefined || holders.size === 0 ? undefined : holders;
     this.#groupsMax = request.purpose === 'failover' ? GROUPS_HELD_MAX : GROUPS_BORN_MAX;
   }
 
