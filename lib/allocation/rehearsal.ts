@@ -13,8 +13,8 @@ const MODEL_SIZE = 24;
 const LOAD = 1;
 /** Share of the load that is strangers, each half a mean resource: what has not come yet may come. */
 const STRANGERS_SHARE = 0.05;
-/** Weight that a score keeps at each demand played: a memory of the last thousand. */
-const KEPT_SHARE = 1 - 1 / 1_024;
+/** Weight that a score keeps at each demand played: a memory of the last five hundred. */
+const KEPT_SHARE = 1 - 1 / 512;
 
 /** Where a demand stands on one stage. */
 interface Lodging {

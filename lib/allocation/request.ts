@@ -2,6 +2,7 @@ import type { Constraints } from '../schemas/allocation.ts';
 import type { Vector } from '../schemas/common.ts';
 import type { DeviceDemand } from '../schemas/devices.ts';
 import type { Candidate, Purpose } from './candidate.ts';
+import type { DeviceMap } from './devices.ts';
 
 /** What a strategy is asked. */
 export interface PlacementRequest {
@@ -24,6 +25,8 @@ export interface PlacementRequest {
 export interface Choice {
   readonly candidate: Candidate;
   readonly why?: number;
+  /** The devices that the strategy counted on, where it prefers some; others serve as well. */
+  readonly devices?: DeviceMap;
 }
 
 /** In [0, 1), as `Chance.uniform`. */

@@ -13,7 +13,7 @@ export class Ladder {
   readonly #places: number[] = [];
   readonly #changes: Changes;
 
-  /** `bucketOf`: the bucket of a healthy row, a whole number from 0; pure but for the row's numbers. */
+  /** `bucketOf`: the bucket of a healthy row, a whole number from 0, or −1 for none; pure but for the row's numbers. */
   constructor(index: Watched, bucketOf: (row: number) => number) {
     this.#bucketOf = bucketOf;
     this.#changes = new Changes(index);

@@ -32,10 +32,11 @@ export class SlackLadder {
   readonly #ladder: Ladder;
   readonly #units = new Float64Array(STRIDE);
 
-  constructor(index: FleetIndex, purpose: Purpose) {
+  /** `has`: the rows that it is of; all, when not given. */
+  constructor(index: FleetIndex, purpose: Purpose, has: (row: number) => boolean = () => true) {
     this.#index = index;
     this.#bounds = index.rows.under(purpose);
-    this.#ladder = new Ladder(index, (row) => bucketFor(this.#slack(row)));
+    this.#ladder = new Ladder(index, (row) => (has(row) ? bucketFor(this.#slack(row)) : -1));
   }
 
   /** Offers the rows with the least slack that can take the demand, until `best` is full. */
@@ -46,17 +47,12 @@ export class SlackLadder {
     });
   }
 
-  /** So many rows of little slack that can take the demand; fewer when there are no more. No exact order. */
-  tight(query: Query, most: number): readonly number[] {
-    const tight: number[] = [];
+  /** Visits rows that can take the demand, those of little slack first, until `visit` says true. No exact order. */
+  each(query: Query, visit: (row: number) => boolean): void {
     this.#walk(query, (rows) => {
-      for (const row of rows) {
-        if (tight.length >= most) return true;
-        if (query.accepts(row)) tight.push(row);
-      }
-      return tight.length >= most;
+      for (const row of rows) if (query.accepts(row) && visit(row)) return true;
+      return false;
     });
-    return tight;
   }
 
   /** Visits the buckets from the first that may hold the demand until `visit` says true. */

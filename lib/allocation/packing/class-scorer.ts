@@ -1,8 +1,18 @@
 import type { GapWorth } from './cutting-stock.ts';
 import type { Mix } from './demand-mix.ts';
-import type { NodeClasses } from './node-classes.ts';
 import type { PackDemand } from './shape.ts';
 import { type Totals, UsableValue } from './usable-value.ts';
+
+/** States that can be scored, by slot: what is free at `slot * dimensions` and after, and the devices. */
+export interface States {
+  readonly dimensions: number;
+  readonly free: Float64Array;
+  /** Free sub-slots of each device, ascending. */
+  gaps(slot: number): readonly number[];
+  model(slot: number): string;
+  /** Another one when the state in the slot is another. */
+  stamp(slot: number): number;
+}
 
 /** What a class is worth before anything is placed on it. */
 interface Base {
@@ -23,18 +33,23 @@ export class ClassScorer {
   valueLost = 0;
   /** States valued since the scorer was made: what a decision's cost is counted in. */
   valued = 0;
-  readonly #classes: NodeClasses;
+  readonly #classes: States;
   readonly #value: UsableValue;
   readonly #worth: GapWorth;
   readonly #bases: (Base | undefined)[] = [];
   readonly #after: Float64Array;
   #copies = new Int32Array(0);
 
-  constructor(classes: NodeClasses, mix: Mix, totals: Totals) {
+  constructor(classes: States, mix: Mix, totals: Totals) {
     this.#classes = classes;
     this.#value = new UsableValue(mix, totals);
     this.#worth = mix.worth;
     this.#after = new Float64Array(classes.dimensions);
+  }
+
+  /** Worth of one free sub-slot, in the unit of `valueLost`. */
+  get slotPrice(): number {
+    return this.#value.slotPrice;
   }
 
   /** The class must have room. Returns the gaps to take from when `wantsGaps`, else nothing worth reading. */

@@ -9,12 +9,12 @@ const FRACTION_BITS = [23, 3, 2, 1, 0] as const;
 const FRACTION_BITS_ALL = 23;
 
 export interface WeightedKind {
+  readonly key: string;
   readonly demand: PackDemand;
   readonly weight: number;
 }
 
-interface Held {
-  demand: PackDemand;
+interface Held extends WeightedKind {
   weight: number;
 }
 
@@ -28,7 +28,7 @@ const stretchOf = (amount: number, bits: number): number => {
 };
 
 const heavierFirst = (a: WeightedKind, b: WeightedKind): number =>
-  b.weight - a.weight || (demandKey(a.demand) < demandKey(b.demand) ? -1 : 1);
+  b.weight - a.weight || (a.key < b.key ? -1 : 1);
 
 const weightOf = (kinds: readonly WeightedKind[]): number =>
   kinds.reduce((sum, { weight }) => sum + weight, 0);
@@ -39,7 +39,7 @@ const merged = (a: WeightedKind, b: WeightedKind): Held => {
   const amounts = a.demand.amounts.map(
     (amount, d) => (amount * a.weight + (b.demand.amounts[d] ?? 0) * b.weight) / weight,
   );
-  return { demand: { ...a.demand, amounts }, weight };
+  return { key: a.key, demand: { ...a.demand, amounts }, weight };
 };
 
 /** Demands by size: all their amounts, each in its mean over the kinds. */
@@ -63,7 +63,7 @@ const sampled = (kinds: readonly WeightedKind[], count: number): readonly Weight
   for (const kind of bySize(kinds)) {
     passed += kind.weight;
     if (passed >= (chosen.length + 0.5) * step && chosen.length < count)
-      chosen.push({ demand: kind.demand, weight: step });
+      chosen.push({ ...kind, weight: step });
   }
   return chosen;
 };
@@ -78,7 +78,7 @@ export class Kinds {
   #level = 0;
 
   add(demand: PackDemand): void {
-    this.#put({ demand, weight: 1 });
+    this.#put(demand, 1);
     while (this.#held.size > KINDS_HELD_MAX) this.#shrink();
   }
 
@@ -106,12 +106,12 @@ export class Kinds {
     return [...sorted.slice(0, heavy), ...rest].sort(heavierFirst);
   }
 
-  #put(kind: WeightedKind): void {
-    const key = this.#keyOf(kind.demand);
+  #put(demand: PackDemand, weight: number): void {
+    const key = this.#keyOf(demand);
     const held = this.#held.get(key);
-    if (held === undefined) this.#held.set(key, { ...kind });
-    else if (this.#level === 0) held.weight += kind.weight;
-    else this.#held.set(key, merged(held, kind));
+    if (held === undefined) this.#held.set(key, { key, demand, weight });
+    else if (this.#level === 0) held.weight += weight;
+    else this.#held.set(key, merged(held, { key, demand, weight }));
   }
 
   #keyOf(demand: PackDemand): string {
@@ -126,6 +126,7 @@ export class Kinds {
     const sorted = [...this.#held.values()].sort(heavierFirst);
     if (!last) this.#level += 1;
     this.#held = new Map();
-    for (const kind of last ? sorted.slice(0, KINDS_HELD_MAX / 2) : sorted) this.#put(kind);
+    for (const { demand, weight } of last ? sorted.slice(0, KINDS_HELD_MAX / 2) : sorted)
+      this.#put(demand, weight);
   }
 }

@@ -6,22 +6,19 @@ import {
   checkDemand,
   DEVICE_SLOTS,
   demandKey,
+  devicesWith,
   type PackDemand,
   type PackNode,
   type Placement,
-  type Ranked,
   type Unfit,
   unfit,
 } from './shape.ts';
-import type { Totals } from './usable-value.ts';
+import { type Totals, totalsDrifted } from './usable-value.ts';
 
 /** Classes with room that one decision looks at; beyond, those in the first slots stand for all. */
 const CLASSES_CONSIDERED_MAX = 2_048;
 /** States (about a microsecond each) that one decision values anew; classes beyond wait for the next. Bounds the tail. */
 const STATES_VALUED_MAX = 384;
-/** Growth or loss of the fleet, in any dimension, from which on scarcity is priced anew. */
-const TOTALS_DRIFT_MAX = 0.1;
-
 interface Held {
   readonly id: string;
   readonly model: string;
@@ -33,13 +30,6 @@ interface Held {
 
 /** Whether a number of sub-slots can be what is free of a device. */
 const isGap = (slots: number): boolean => slots >= 0 && slots <= DEVICE_SLOTS;
-
-/** Indexes of devices with these gaps, each once, the smallest of equals. */
-const devicesWith = (devices: readonly number[], gaps: readonly number[]): readonly number[] => {
-  const taken: number[] = [];
-  for (const gap of gaps) taken.push(devices.findIndex((slots, i) => slots === gap && !taken.includes(i)));
-  return taken.sort((a, b) => a - b);
-};
 
 /**
  * Fragmentation-aware packing of vectors and devices, learning the mix of demands as they arrive.
@@ -143,29 +133,6 @@ export class Packer {
     return { node: id, devices: devicesWith(devices, scorer.score(best, demand, true)) };
   }
 
-  /**
-   * The given nodes, best first in the order of `choose`, those without room left out. For who narrows a fleet down by
-   * rules that the packer does not know. A state is valued once for all nodes that are in it. Takes nothing.
-   */
-  rank(demand: PackDemand, nodes: Iterable<string>): readonly Ranked[] {
-    checkDemand(demand, this.#classes.dimensions);
-    const scorer = this.#scorer();
-    const scores = new Map<number, { readonly loss: number; readonly valueLost: number }>();
-    const ranked: Ranked[] = [];
-    for (const node of nodes) {
-      const { slot } = this.#held(node);
-      if (!this.#hasRoom(slot, demand)) continue;
-      let score = scores.get(slot);
-      if (score === undefined) {
-        scorer.score(slot, demand);
-        score = { loss: scorer.loss, valueLost: scorer.valueLost };
-        scores.set(slot, score);
-      }
-      ranked.push({ node, ...score });
-    }
-    return ranked.sort((a, b) => a.loss - b.loss || a.valueLost - b.valueLost || (a.node < b.node ? -1 : 1));
-  }
-
   /** How many nodes each reason rules out; for explanations, not for the hot path. */
   whyNot(demand: PackDemand): Readonly<Partial<Record<Unfit, number>>> {
     const reasons: Partial<Record<Unfit, number>> = {};
@@ -222,19 +189,13 @@ export class Packer {
   /** A new mix or a fleet of another size makes every remembered score stale. */
   #scorer(): ClassScorer {
     const { mix } = this.#mix;
-    const current = this.#scored;
-    if (current?.mixVersion === mix.version && !this.#drifted(current.totals)) return current.scorer;
     const totals = { amounts: [...this.#capacity], slots: this.#slotsTotal };
+    const current = this.#scored;
+    if (current?.mixVersion === mix.version && !totalsDrifted(totals, current.totals)) return current.scorer;
     const scorer = new ClassScorer(this.#classes, mix, totals);
     this.#scored = { mixVersion: mix.version, totals, scorer };
     this.#version += 1;
     return scorer;
-  }
-
-  #drifted(then: Totals): boolean {
-    const off = (now: number, before: number): boolean => Math.abs(now - before) > TOTALS_DRIFT_MAX * before;
-    if (off(this.#slotsTotal, then.slots)) return true;
-    return this.#capacity.some((now, d) => off(now, then.amounts[d] ?? 0));
   }
 
   #hasRoom(slot: number, { amounts, devices }: PackDemand): boolean {

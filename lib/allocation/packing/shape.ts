@@ -25,14 +25,6 @@ export interface PackNode {
   readonly devices: readonly number[];
 }
 
-/** A node for a demand, with what the placement loses there. */
-export interface Ranked {
-  readonly node: string;
-  /** Milli-devices of gap worth. */
-  readonly loss: number;
-  readonly valueLost: number;
-}
-
 export interface Placement {
   readonly node: string;
   /** Indexes of the devices to use; empty when none were asked for. */
@@ -72,4 +64,11 @@ export const unfit = (
   if (devices.models !== undefined && !devices.models.includes(node.model)) return 'model-excluded';
   const able = node.devices.filter((slots) => slots >= devices.slots).length;
   return able < devices.count ? 'devices-full' : undefined;
+};
+
+/** Indexes of devices with these gaps, each once, the smallest of equals; in ascending order. */
+export const devicesWith = (devices: readonly number[], gaps: readonly number[]): readonly number[] => {
+  const taken: number[] = [];
+  for (const gap of gaps) taken.push(devices.findIndex((slots, i) => slots === gap && !taken.includes(i)));
+  return taken.sort((a, b) => a - b);
 };

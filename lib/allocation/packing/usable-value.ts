@@ -20,6 +20,14 @@ export interface Totals {
   readonly slots: number;
 }
 
+/** Growth or loss of the fleet, in any dimension, from which on scarcity is priced anew. */
+const TOTALS_DRIFT_MAX = 0.1;
+
+export const totalsDrifted = (now: Totals, then: Totals): boolean => {
+  const off = (is: number, was: number): boolean => Math.abs(is - was) > TOTALS_DRIFT_MAX * was;
+  return off(now.slots, then.slots) || now.amounts.some((amount, d) => off(amount, then.amounts[d] ?? 0));
+};
+
 interface Prices {
   readonly amounts: readonly number[];
   readonly slot: number;
@@ -80,9 +88,10 @@ export class UsableValue {
     this.#kinds = mix.kinds.filter((kind) => worthOf(kind) > 0);
     const sizes = this.#kinds.map(({ demand }) => demand.devices?.slots ?? 0).filter((slots) => slots > 0);
     this.#sizes = [...new Set(sizes)].sort((a, b) => b - a);
-    this.#copies = Uint16Array.from({ length: this.#sizes.length * (DEVICE_SLOTS + 1) }, (_, at) =>
-      Math.floor((at % (DEVICE_SLOTS + 1)) / (this.#sizes[Math.floor(at / (DEVICE_SLOTS + 1))] ?? 1)),
-    );
+    this.#copies = new Uint16Array(this.#sizes.length * (DEVICE_SLOTS + 1));
+    for (const [size, slots] of this.#sizes.entries())
+      for (let gap = slots, at = size * (DEVICE_SLOTS + 1) + slots; gap <= DEVICE_SLOTS; gap++, at++)
+        this.#copies[at] = Math.floor(gap / slots);
     const needs = this.#kinds.flatMap(({ demand }) => totals.amounts.map((_, d) => demand.amounts[d] ?? 0));
     this.#needs = Float64Array.from(needs);
     this.#sizeOf = Int16Array.from(this.#kinds, ({ demand }) =>
