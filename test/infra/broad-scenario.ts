@@ -34,9 +34,19 @@ export async function everythingOnce(rig: Rig): Promise<void> {
     leases,
     waitingForRoom,
     returning,
-    ...[approval, earlyRejection, fencing, silence, alarms, takenOver, relief, balance, readings],
+    ...[approval, earlyRejection, fencing, silence, alarms, takenOver, relief, splitting, balance, readings],
   ])
     await part(rig);
+}
+
+/** A large host fails, and its group fits none of the small ones whole. */
+async function splitting(rig: Rig): Promise<void> {
+  const even = (n: number) => ({ processing: n, memory: n, storage: n, network: n });
+  const site = await newSite(rig, { capacity: even(10 * CAPACITY) });
+  await site.fill(12, 33);
+  for (const size of ['small', 'small']) await site.register(even(CAPACITY), { size });
+  await site.fill(2, 550, { constraints: { labels: { size: 'small' } } });
+  await site.failAndRestore(site.resources[0] ?? '');
 }
 
 /** Labscapes, tenants and principals come and change. */
