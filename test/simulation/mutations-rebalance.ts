@@ -1,4 +1,4 @@
-import { changeOf, dropConditions, editing } from './mutation-wire.ts';
+import { changeOf, editing } from './mutation-wire.ts';
 import type { Mutation } from './mutations.ts';
 
 /** Capacity and limit, and the fill behind them, as a resource's item holds them. */
@@ -17,18 +17,6 @@ export const REBALANCE_MUTATIONS: readonly Mutation[] = [
           const times = changeOf(update, 'times');
           if (times?.S !== undefined) times.S = times.S.split(',').at(-1) ?? '';
         }
-      }),
-    }),
-  },
-  {
-    // Two steps at once count their moves in the same place of the log.
-    name: 'moves of another step not looked at',
-    invariant: 9,
-    faultFactor: 3,
-    mutate: () => ({
-      request: editing(({ updates }) => {
-        for (const update of updates)
-          if (update.Key?.['sk']?.S?.startsWith('MOVES#')) dropConditions(update, 'rev');
       }),
     }),
   },
