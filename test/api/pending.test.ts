@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Rig, refusalOf, startRig, until, vector } from './rig.ts';
 import { FILL, newSite, type Site } from './site.ts';
@@ -26,6 +27,8 @@ test('an added and a returned resource wake what waits', async () => {
   const site = await newSite(rig);
   await site.place(FILL);
   const { body: one } = await site.ask(FILL, waits);
+  // The function that registers may have found the queue empty, and believes it for a second.
+  await sleep(1_100);
   const added = await site.register();
   expect((await site.allocation(one.id)).resource).toBe(added);
   await site.release(one.id);
