@@ -118,7 +118,12 @@ const arrive = (index: FleetIndex, one: Candidate, wanted: Wanted, leavesAt: num
 };
 
 /** Share of the demand that a strategy places over a stream, by size. */
-export const placedShare = (name: StrategyName, stream: Stream, seed: number): number => {
+export const placedShare = (
+  name: StrategyName,
+  stream: Stream,
+  seed: number,
+  arrivals = ARRIVALS,
+): number => {
   const random = seeded(seed);
   const index = new FleetIndex();
   const hosts = Array.from({ length: HOSTS }, () => stream.host(random));
@@ -142,11 +147,11 @@ export const placedShare = (name: StrategyName, stream: Stream, seed: number): n
   const chance = seeded(seed + 1);
   let lodgers: Lodger[] = [];
   let [asked, placed] = [0, 0];
-  for (let arrival = 0; arrival < ARRIVALS; arrival++) {
+  for (let arrival = 0; arrival < arrivals; arrival++) {
     const leaving = lodgers.filter(({ leavesAt }) => leavesAt <= arrival);
     if (leaving.length > 0) lodgers = lodgers.filter(({ leavesAt }) => leavesAt > arrival);
     for (const lodger of leaving) leave(index, lodger);
-    const wanted = arrival < ARRIVALS / 2 ? stream.before(random) : stream.after(random);
+    const wanted = arrival < arrivals / 2 ? stream.before(random) : stream.after(random);
     const leavesAt = arrival + Math.ceil(-Math.log(1 - random()) * stream.life);
     asked += sizeOf(wanted);
     const request = {
