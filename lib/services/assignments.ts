@@ -1,3 +1,4 @@
+import { holdEndsAt } from '../failover/fencing.ts';
 import { mayRun } from '../health/resource-status.ts';
 import type { Assignment, Assignments } from '../schemas/assignment.ts';
 import { type AllocationRecord, membersOf } from '../store/allocations.ts';
@@ -65,7 +66,8 @@ const pageOf = async (
     const members = await membersOf(runtime.store, id);
     // The index may lag behind the counter: then something may be missing, and nothing may be stopped for it.
     if (members.length !== group.count) complete = false;
-    items.push(...members.map((member) => assignmentOf(member, group, now)));
+    const startInMs = await startInMsOf(runtime, group, now);
+    items.push(...members.map((member) => assignmentOf(member, group, startInMs)));
     const last = index === ids.length - 1;
     if (!last && items.length >= ITEMS_MAX) return { ...head, complete, items, next: id };
   }
@@ -78,7 +80,19 @@ const devicesOf = ({ devices }: AllocationRecord, { deviceMap }: GroupRecord): P
     ? {}
     : { devices: { indexes: [...deviceMap], milli: devices.milli } };
 
-const assignmentOf = (member: AllocationRecord, group: GroupRecord, now: number): Assignment => ({
+/**
+ * How long an owner before may still run the group. If the clock was set back since the hold was written, nobody need
+ * wait longer than a hold lasts that begins now.
+ */
+const startInMsOf = async (runtime: Runtime, group: GroupRecord, now: number): Promise<number> => {
+  const leftMs = (group.heldUntil ?? 0) - now;
+  if (leftMs <= 0) return 0;
+  const home = group.heldBy === undefined ? group.labscape : await runtime.fleet.labscapeOf(group.heldBy);
+  const labscape = home === undefined ? undefined : await runtime.fleet.labscape(home);
+  return labscape === undefined ? leftMs : Math.min(leftMs, holdEndsAt(0, labscape.policy.leaseMs));
+};
+
+const assignmentOf = (member: AllocationRecord, group: GroupRecord, startInMs: number): Assignment => ({
   tenant: member.tenant,
   allocation: member.id,
   group: group.id,
@@ -87,5 +101,5 @@ const assignmentOf = (member: AllocationRecord, group: GroupRecord, now: number)
   demand: member.demand,
   ...devicesOf(member, group),
   ...(member.spec === undefined ? {} : { spec: member.spec }),
-  startInMs: Math.max(0, (group.heldUntil ?? 0) - now),
+  startInMs,
 });

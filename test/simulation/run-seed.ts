@@ -98,7 +98,8 @@ const history = async (world: World, options: SeedOptions): Promise<SeedResult> 
 const go = async (world: World, options: SeedOptions, meter: Meter, done: () => boolean): Promise<void> => {
   const { scheduler } = world;
   while (!done() && world.breaches.length === 0) {
-    if (scheduler.steps > STEPS_MAX) return world.breach(6, `no end after ${STEPS_MAX} steps`);
+    if (scheduler.steps > STEPS_MAX)
+      return world.breach(6, `no end after ${STEPS_MAX} steps: ${whatIsOpen(world)}`);
     await scheduler.step();
     meter.tick();
     if (scheduler.steps % COMPARE_EVERY === 0)
