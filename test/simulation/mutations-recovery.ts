@@ -62,7 +62,7 @@ export const RECOVERY_MUTATIONS: readonly Mutation[] = [
   {
     name: 'replayed task takes effect',
     invariant: 6,
-    faultFactor: 10,
+    faultFactor: 1,
     mutate: () => ({
       request: editing((writes) => {
         for (const recovery of ofKind(writes, 'REC#')) dropConditions(recovery, 'nextPhase', 'attempt');
@@ -72,7 +72,7 @@ export const RECOVERY_MUTATIONS: readonly Mutation[] = [
   {
     name: 'lock not released on refusal',
     invariant: 7,
-    faultFactor: 6,
+    faultFactor: 2,
     mutate: () => ({
       request: editing((writes) => {
         if (has(writes, 'recovery.refused', 'recovery.cancelled'))
