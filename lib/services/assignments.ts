@@ -82,14 +82,18 @@ const devicesOf = ({ devices }: AllocationRecord, { deviceMap }: GroupRecord): P
 
 /**
  * How long an owner before may still run the group. If the clock was set back since the hold was written, nobody need
- * wait longer than a hold lasts that begins now.
+ * wait longer than a hold lasts that begins now. If it was over long ago, and nobody has started the group yet, the clock
+ * may have been set forward: then a hold begins now.
  */
 const startInMsOf = async (runtime: Runtime, group: GroupRecord, now: number): Promise<number> => {
-  const leftMs = (group.heldUntil ?? 0) - now;
-  if (leftMs <= 0) return 0;
+  if (group.heldUntil === undefined) return 0;
+  const leftMs = group.heldUntil - now;
+  if (leftMs <= 0 && group.runningEpoch >= group.epoch) return 0;
   const home = group.heldBy === undefined ? group.labscape : await runtime.fleet.labscapeOf(group.heldBy);
   const labscape = home === undefined ? undefined : await runtime.fleet.labscape(home);
-  return labscape === undefined ? leftMs : Math.min(leftMs, holdEndsAt(0, labscape.policy.leaseMs));
+  if (labscape === undefined) return Math.max(0, leftMs);
+  const holdMs = holdEndsAt(0, labscape.policy.leaseMs);
+  return leftMs < -holdMs ? holdMs : Math.max(0, Math.min(leftMs, holdMs));
 };
 
 const assignmentOf = (member: AllocationRecord, group: GroupRecord, startInMs: number): Assignment => ({
