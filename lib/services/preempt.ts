@@ -2,7 +2,7 @@ import type { Purpose } from '../allocation/candidate.ts';
 import { groupDevices, heldAfterSwap, type Seated, standsBeside, swapped } from '../allocation/extras.ts';
 import { type PreemptionRequest, planPreemption, preemptable } from '../allocation/preemption.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../audit/event.ts';
-import { leaseEndsAt } from '../failover/fencing.ts';
+import { holdEndsAt } from '../failover/fencing.ts';
 import { withinTenant } from '../spread.ts';
 import type { AllocationRecord } from '../store/allocations.ts';
 import type { Item } from '../store/attributes.ts';
@@ -97,7 +97,7 @@ const evict = async (
     ...{ target, victims, demand: group.demand, swap, epoch, reason, event },
     ref: { kind: group.kind, group: group.id },
     bound: newcomer.purpose === 'failover' ? target.limit : target.fill,
-    heldUntil: leaseEndsAt(origin.at, labscape.policy.leaseMs),
+    heldUntil: holdEndsAt(origin.at, labscape.policy.leaseMs),
     holds: !fitsBeside(target, group.demand) || !standsBeside(swap, group),
   };
   return { eviction, group };

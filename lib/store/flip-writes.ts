@@ -46,11 +46,17 @@ const groupAsSeen = (group: MovableGroup): readonly Condition[] => [
 
 const mapOf = (map: DeviceMap | undefined): Item => (map === undefined ? {} : { devMap: packMap(map) });
 
+/** A hold that is over is forgotten; of one that is not, an owner before the last may still run the group. */
+const holdsOver = ({ heldUntil }: MovableGroup, at: number): readonly string[] =>
+  heldUntil === undefined || heldUntil > at ? [] : ['heldUntil', 'heldBy'];
+
+/** `at`: clock of the move, epoch ms. */
 export const moveWrite = (
   store: Store,
   source: string,
   { group, to, heldUntil, deviceMap }: FlipMove,
   recovery: string | undefined,
+  at: number,
 ): Write =>
   updateItem(`group:${group.id}`, {
     table: store.tables.state,
@@ -63,7 +69,7 @@ export const moveWrite = (
       ...mapOf(deviceMap),
       ...(heldUntil === undefined ? {} : { heldUntil: N(heldUntil), heldBy: S(source) }),
     },
-    ...(heldUntil === undefined && group.heldUntil !== undefined ? { remove: ['heldUntil', 'heldBy'] } : {}),
+    remove: heldUntil === undefined ? holdsOver(group, at) : [],
     conditions: groupAsSeen(group),
   });
 
@@ -79,7 +85,12 @@ const pendWrite = (store: Store, group: MovableGroup, reason: string, recovery: 
       since: N(at),
       ...pendingEntry(group.class, at, group.id),
     },
-    remove: ['resource', 'lab', 'heldUntil', 'heldBy', ...(group.deviceMap === undefined ? [] : ['devMap'])],
+    remove: [
+      'resource',
+      'lab',
+      ...holdsOver(group, at),
+      ...(group.deviceMap === undefined ? [] : ['devMap']),
+    ],
     conditions: groupAsSeen(group),
   });
 
@@ -146,7 +157,7 @@ export const flipWrites = (store: Store, input: FlipInput): readonly Write[] => 
   const { source, recovery, event } = input;
   const leavers = input.moves.length + input.unplaced.length;
   return [
-    ...input.moves.map((move) => moveWrite(store, source.id, move, recovery.id)),
+    ...input.moves.map((move) => moveWrite(store, source.id, move, recovery.id, event.at)),
     ...input.unplaced.map(({ group, reason }) => pendWrite(store, group, reason, recovery.id, event.at)),
     ...[...input.gains.values()].map((gain) => targetWrite(store, gain.target, gain, gain.target.limit)),
     updateItem('source', {

@@ -111,6 +111,8 @@ const targetWrite = (store: Store, eviction: Eviction): Write => {
         rev: N(event.rev),
         head: S(event.hash),
         groupIds: SS([...stay, ref].map(encodeGroupRef)),
+        leftAt: N(event.at),
+        leftRev: N(target.assignmentRevision + 1),
         ...extras.set,
       },
       add: { ...vectorDelta('used', net), assignRev: N(1), ...extras.add },
@@ -119,6 +121,8 @@ const targetWrite = (store: Store, eviction: Eviction): Write => {
         attributeEquals('status', S('healthy')),
         attributeEquals('cfg', N(target.cfg)),
         vectorAtMost('used', atMost, demand),
+        // Or an agent that has only seen what came between would pass for one that knows who must stop.
+        attributeEquals('assignRev', N(target.assignmentRevision)),
         before,
         ...chainAt(target.chain),
         ...extras.conditions,

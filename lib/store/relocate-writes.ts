@@ -38,7 +38,7 @@ export const relocateWrites = (store: Store, input: RelocateInput): readonly Wri
   const target = { ...input.target, held: input.target.groups.length };
   const ref = { kind: group.kind, group: group.id };
   return [
-    moveWrite(store, source.id, { group, to: target, heldUntil, deviceMap }, input.recovery),
+    moveWrite(store, source.id, { group, to: target, heldUntil, deviceMap }, input.recovery, event.at),
     targetWrite(
       store,
       target,

@@ -60,7 +60,7 @@ export class Troubles {
     world.outUntil = Math.min(world.outUntil, Math.max(world.scheduler.now, this.#outFrom + OUTAGE_MIN_MS));
     world.health.backAt = Math.min(world.health.backAt, world.outUntil);
     for (const host of world.hosts) {
-      host.alive ||= !this.#deadAgain.has(host);
+      host.alive ||= !this.#deadAgain.has(host) || !this.#hasPeer(host);
       host.startDelayMs = 0;
       if (host.starting.size > 0) host.revision = -1;
     }
@@ -117,11 +117,18 @@ export class Troubles {
     }
   }
 
+  /** Whether somebody of its labscape can hear that it is to be restored. */
+  #hasPeer({ id, labscape }: SimulatedHost): boolean {
+    return this.world.hosts.some((other) => other.labscape === labscape && other.id !== id && other.alive);
+  }
+
   /** Once it has been heard again; it stays dead when the faults end, until its next recovery restores it. */
   #killSoon(host: SimulatedHost): void {
     this.#deadAgain.add(host);
     const ms = BEAT_MS + this.#chance.below(BEAT_MS);
-    this.world.scheduler.after(ms, `${host.id} dies again`, () => this.#kill(host));
+    this.world.scheduler.after(ms, `${host.id} dies again`, () => {
+      if (this.#hasPeer(host)) this.#kill(host);
+    });
   }
 
   #kill(host: SimulatedHost): void {
