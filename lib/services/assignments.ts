@@ -3,6 +3,7 @@ import { mayRun } from '../health/resource-status.ts';
 import type { Assignment, Assignments } from '../schemas/assignment.ts';
 import { type AllocationRecord, membersOf } from '../store/allocations.ts';
 import { type GroupRecord, readGroups } from '../store/groups.ts';
+import { readLabscape } from '../store/labscapes.ts';
 import type { ResourceRecord } from '../store/resources.ts';
 import { getResource } from './resources.ts';
 import type { Runtime } from './runtime.ts';
@@ -90,7 +91,7 @@ const startInMsOf = async (runtime: Runtime, group: GroupRecord, now: number): P
   const leftMs = group.heldUntil - now;
   if (leftMs <= 0 && group.runningEpoch >= group.epoch) return 0;
   const home = group.heldBy === undefined ? group.labscape : await runtime.fleet.labscapeOf(group.heldBy);
-  const labscape = home === undefined ? undefined : await runtime.fleet.labscape(home);
+  const labscape = home === undefined ? undefined : await readLabscape(runtime.store, home);
   if (labscape === undefined) return Math.max(0, leftMs);
   const holdMs = holdEndsAt(0, labscape.policy.leaseMs);
   return leftMs < -holdMs ? holdMs : Math.max(0, Math.min(leftMs, holdMs));
