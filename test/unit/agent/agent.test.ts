@@ -131,7 +131,8 @@ describe('an agent', () => {
     api.beatDelayMs = api.leaseMs * 0.6;
     const beats = api.beats.length;
     await until('many late answers', () => api.beats.length > beats + 10);
-    expect(bench.linesOf('a').map(({ n }) => n)).toEqual(bench.linesOf('a').map((_, i) => i + 1));
+    const lines = bench.linesOf('a');
+    expect(lines.map(({ n }) => n)).toEqual(lines.map((_, i) => i + 1));
     const gapsMs = bench.linesOf('a').map(({ at }, i, all) => at - (all[i - 1]?.at ?? at));
     // A stop and a start would show as a gap of about the time between two answers.
     expect(Math.max(...gapsMs)).toBeLessThan(api.leaseMs / 4);
