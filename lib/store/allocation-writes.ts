@@ -75,12 +75,22 @@ const sharing = ({ map, membersMax }: NonNullable<Joining['devices']>): readonly
   membersBelow(membersMax),
 ];
 
-/** Allocate, one transaction: allocation absent · resource healthy, as configured, under fill · group · quota · event. */
-export const placeWrites = (store: Store, input: PlaceInput): readonly Write[] => {
-  const { allocation, resource, membership, event } = input;
-  const { demand } = allocation;
-  const table = store.tables.state;
-  const coming = comingPart(input.extras);
+/** What placement brings to a resource. */
+export interface Gain {
+  readonly demand: Vector;
+  /** Groups that are born there. */
+  readonly births: readonly Pick<GroupRecord, 'id' | 'kind'>[];
+  readonly extras: Extras;
+}
+
+/** A resource takes what is placed on it only while healthy, as configured, and under its fill afterwards. */
+export const gainWrite = (
+  store: Store,
+  as: string,
+  resource: ResourceRecord,
+  { demand, births, extras }: Gain,
+): Write => {
+  const coming = comingPart(extras);
   const conditions: Condition[] = [
     attributeEquals('status', S('healthy')),
     attributeEquals('cfg', N(resource.cfg)),
@@ -88,21 +98,23 @@ export const placeWrites = (store: Store, input: PlaceInput): readonly Write[] =
     ...coming.conditions,
   ];
   const add: Item = { ...vectorDelta('used', demand), assignRev: N(1), ...coming.add };
-  if (membership.kind === 'birth') {
-    conditions.push(groupsBelow(GROUPS_BORN_MAX));
-    add['groupIds'] = SS([encodeGroupRef({ kind: membership.group.kind, group: membership.group.id })]);
+  if (births.length > 0) {
+    conditions.push(groupsBelow(GROUPS_BORN_MAX - births.length + 1));
+    add['groupIds'] = SS(births.map(({ kind, id }) => encodeGroupRef({ kind, group: id })));
   }
+  const key = keys.resource(resource.labscape, resource.id);
+  return tellingOld(updateItem(as, { table: store.tables.state, key, set: coming.set, add, conditions }));
+};
+
+/** Allocate, one transaction: allocation absent · resource healthy, as configured, under fill · group · quota · event. */
+export const placeWrites = (store: Store, input: PlaceInput): readonly Write[] => {
+  const { allocation, resource, membership, event } = input;
+  const { demand } = allocation;
+  const table = store.tables.state;
+  const births = membership.kind === 'birth' ? [membership.group] : [];
   return [
     tellingOld(putNew('allocation', table, encodeAllocation(allocation))),
-    tellingOld(
-      updateItem('resource', {
-        table,
-        key: keys.resource(resource.labscape, resource.id),
-        set: coming.set,
-        add,
-        conditions,
-      }),
-    ),
+    gainWrite(store, 'resource', resource, { demand, births, extras: input.extras }),
     membership.kind === 'birth'
       ? putNew('group', table, encodeGroup(membership.group))
       : updateItem('group', {

@@ -1,28 +1,18 @@
 import { type Extras, NO_EXTRAS } from '../allocation/extras.ts';
 import type { GangGroup } from '../allocation/gang.ts';
-import { closeBoundOf, encodeGroupRef, GROUPS_BORN_MAX } from '../allocation/groups.ts';
+import { closeBoundOf } from '../allocation/groups.ts';
 import type { AuditEvent } from '../schemas/audit.ts';
 import type { Vector } from '../schemas/common.ts';
 import { subtract, sum } from '../vector.ts';
-import { quotaTaken } from './allocation-writes.ts';
+import { gainWrite, quotaTaken } from './allocation-writes.ts';
 import { type AllocationRecord, encodeAllocation } from './allocations.ts';
-import { type Item, N, S, SS } from './attributes.ts';
-import { groupsBelow } from './conditions.ts';
+import { N, S } from './attributes.ts';
 import { putEvent } from './events.ts';
-import { comingPart } from './extras.ts';
 import { encodeGroup, type GroupRecord } from './groups.ts';
 import { keys } from './keys.ts';
 import type { ResourceRecord } from './resources.ts';
 import type { Store } from './store.ts';
-import {
-  attributeEquals,
-  type Condition,
-  putNew,
-  updateItem,
-  vectorAtMost,
-  vectorBelow,
-  vectorDelta,
-} from './update.ts';
+import { attributeEquals, putNew, updateItem, vectorBelow, vectorDelta } from './update.ts';
 import { tellingOld, type Write } from './write.ts';
 
 /** A group of the plan with what it becomes: the record that is born, or the one it joins. */
@@ -62,28 +52,9 @@ const groupWrite = (store: Store, { plan, born }: PlacedGroup): Write => {
 const resourceWrite = (store: Store, own: readonly PlacedGroup[], extras: Extras): readonly Write[] => {
   const target = own[0]?.plan.target;
   if (target === undefined) return [];
-  const coming = comingPart(extras);
-  const gain = sum(own.map(({ plan }) => plan.demand));
+  const demand = sum(own.map(({ plan }) => plan.demand));
   const births = own.flatMap(({ born }) => (born === undefined ? [] : [born]));
-  const conditions: Condition[] = [
-    attributeEquals('status', S('healthy')),
-    attributeEquals('cfg', N(target.cfg)),
-    vectorAtMost('used', subtract(target.fill, gain), gain),
-    ...coming.conditions,
-  ];
-  const add: Item = { ...vectorDelta('used', gain), assignRev: N(1), ...coming.add };
-  if (births.length > 0) {
-    conditions.push(groupsBelow(GROUPS_BORN_MAX - births.length + 1));
-    add['groupIds'] = SS(births.map(({ kind, id }) => encodeGroupRef({ kind, group: id })));
-  }
-  const key = keys.resource(target.labscape, target.id);
-  return [
-    tellingOld(
-      updateItem(`resource:${target.id}`, {
-        ...{ table: store.tables.state, key, set: coming.set, add, conditions },
-      }),
-    ),
-  ];
+  return [gainWrite(store, `resource:${target.id}`, target, { demand, births, extras })];
 };
 
 /** A gang, one transaction: each member's allocation and event, their groups and resources, one slice of the quota. */

@@ -19,10 +19,10 @@ const MOVING_EVENTS: readonly string[] = ['resource.fenced', 'resource.flipped']
 /** A labscape that nobody can talk to asks so often, per second. */
 const FOREIGN_JOINS = 0.05;
 
-/** What happens to hosts, lines, clocks and operators' minds, each second; all of it stops when the faults do. */
 /** Events that change owners of groups. */
 const MOVES: readonly string[] = ['resource.flipped', 'resource.preempted'];
 
+/** What happens to hosts, lines, clocks and operators' minds, each second; all of it stops when the faults do. */
 export class Troubles {
   readonly #world: World;
   readonly #chance: Stream;
