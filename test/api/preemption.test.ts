@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { foldEvents } from '../../lib/audit/fold.ts';
-import { reconcileState } from '../../lib/audit/reconcile-state.ts';
 import { ApiProblem } from '../../lib/client/api-error.ts';
 import type { Allocation } from '../../lib/schemas/allocation.ts';
-import { collect, patiently, type Rig, refusalOf, startRig, vector } from './rig.ts';
+import { expectFoldAgrees } from './fold-facts.ts';
+import { patiently, type Rig, refusalOf, startRig, vector } from './rig.ts';
 import { FILL, LIMIT, newSite, type Site } from './site.ts';
 
 let rig: Rig;
@@ -13,17 +12,6 @@ beforeAll(async () => {
 afterAll(() => rig.stop());
 
 const urgent = { class: 'critical', preempt: true } as const;
-
-/** Everything that the site's entities say of themselves agrees with what their events rebuild. */
-async function expectFoldAgrees(): Promise<void> {
-  const events = await collect(rig.admin.pages('listEvents', { query: { limit: 500 } }));
-  const folded = foldEvents(events);
-  expect(folded.faults).toEqual([]);
-  const resources = await collect(rig.admin.pages('listResources'));
-  expect(
-    reconcileState(folded, { resources, allocations: [] }).filter((line) => !line.includes('allocation')),
-  ).toEqual([]);
-}
 
 const statuses = (site: Site, all: readonly Allocation[]) =>
   Promise.all(all.map(async ({ id }) => (await site.allocation(id)).status));
@@ -44,11 +32,11 @@ describe('pre-emption', () => {
     expect((await site.all())[0]?.used).toEqual(vector({ processing: 650 }));
     await site.expectNothingLost([low, normal, high, taker]);
     await site.expectAuditWhole();
-    await expectFoldAgrees();
+    await expectFoldAgrees(rig);
     await site.release(taker.id);
     await rig.invoke('sweep', {});
     expect(await statuses(site, [low])).toEqual(['placed']);
-    await expectFoldAgrees();
+    await expectFoldAgrees(rig);
   });
 
   test('never touches an equal or a protected group, and needs to be asked for', async () => {
@@ -122,7 +110,7 @@ describe('pre-emption', () => {
     expect(placed).toHaveLength(6);
     expect(crowd.filter((one) => one === 'no-capacity')).toHaveLength(3);
     await site.expectNothingLost([...low, ...placed]);
-    await expectFoldAgrees();
+    await expectFoldAgrees(rig);
   });
 
   test('homes in a recovery what fits nowhere, critical and high only', async () => {
@@ -135,6 +123,6 @@ describe('pre-emption', () => {
     expect(report.pending).toEqual([]);
     expect(await statuses(site, [critical, low])).toEqual(['placed', 'pending']);
     await site.expectNothingLost([critical, low]);
-    await expectFoldAgrees();
+    await expectFoldAgrees(rig);
   });
 });

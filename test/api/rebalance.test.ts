@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { foldEvents } from '../../lib/audit/fold.ts';
-import { reconcileState } from '../../lib/audit/reconcile-state.ts';
 import type { Allocation } from '../../lib/schemas/allocation.ts';
 import { GOALS, type RebalanceAnswer } from '../../lib/schemas/rebalance.ts';
 import { within } from '../../lib/vector.ts';
+import { expectFoldAgrees } from './fold-facts.ts';
 import { collect, type Rig, refusalOf, startRig } from './rig.ts';
 import { ScriptedAgent } from './scripted-agent.ts';
 import { CAPACITY, FILL, newSite, type Site, type SiteOptions } from './site.ts';
@@ -46,13 +45,7 @@ async function expectSound(site: Site, placed: readonly Allocation[]): Promise<v
   await site.expectNothingLost(placed);
   await site.expectAuditWhole();
   for (const { used, fill } of await site.all()) expect(within(used, fill)).toBe(true);
-  const events = await collect(rig.admin.pages('listEvents', { query: { limit: 500 } }));
-  const folded = foldEvents(events);
-  expect(folded.faults).toEqual([]);
-  const resources = await collect(rig.admin.pages('listResources'));
-  expect(
-    reconcileState(folded, { resources, allocations: [] }).filter((line) => !line.includes('allocation')),
-  ).toEqual([]);
+  await expectFoldAgrees(rig);
 }
 
 describe('rebalancing', () => {
