@@ -124,8 +124,7 @@ function isText(request: GatewayRequest): boolean {
 
 /** Common log format, e.g. `21/Nov/2026:01:22:03 +0000`. */
 function clfTime(at: number): string {
-  const date = new Date(at);
-  const month = date.toLocaleString('en-US', { month: 'short', timeZone: 'UTC' });
-  const day = String(date.getUTCDate()).padStart(2, '0');
-  return `${day}/${month}/${date.getUTCFullYear()}:${date.toISOString().slice(11, 19)} +0000`;
+  // As `Sat, 21 Nov 2026 01:22:03 GMT`.
+  const [, day, month, year, time] = new Date(at).toUTCString().split(' ');
+  return `${day}/${month}/${year}:${time} +0000`;
 }
