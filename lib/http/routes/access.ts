@@ -1,0 +1,64 @@
+import * as z from 'zod';
+import { Id } from '../../schemas/common.ts';
+import { Principal, RevokeInput, Tenant, TenantInput } from '../../schemas/tenant.ts';
+import type { Route } from './route.ts';
+
+const tenant = z.strictObject({ tenant: Id });
+const principal = z.strictObject({ principal: Id });
+
+/** Tenants, and who may do what. */
+export const ACCESS_ROUTES = [
+  {
+    method: 'PUT',
+    path: '/tenants/{tenant}',
+    operation: 'putTenant',
+    summary: "Set a tenant's quota",
+    function: 'tenants',
+    action: 'manageTenants',
+    params: tenant,
+    body: TenantInput,
+    answers: { 200: Tenant, 201: Tenant },
+  },
+  {
+    method: 'GET',
+    path: '/tenants/{tenant}',
+    operation: 'getTenant',
+    summary: "A tenant's quota and use",
+    function: 'tenants',
+    action: 'readTenant',
+    params: tenant,
+    answers: { 200: Tenant },
+  },
+  {
+    method: 'GET',
+    path: '/principals/{principal}',
+    operation: 'getPrincipal',
+    summary: 'Is a principal revoked',
+    function: 'principals',
+    action: 'managePrincipals',
+    params: principal,
+    answers: { 200: Principal },
+  },
+  {
+    method: 'POST',
+    path: '/principals/{principal}/revoke',
+    operation: 'revokePrincipal',
+    summary: 'Refuse a principal from the next request on',
+    function: 'principals',
+    action: 'managePrincipals',
+    params: principal,
+    body: RevokeInput,
+    answers: { 200: Principal },
+  },
+  {
+    method: 'POST',
+    path: '/principals/{principal}/reinstate',
+    operation: 'reinstatePrincipal',
+    summary: 'Take a revocation back',
+    function: 'principals',
+    action: 'managePrincipals',
+    params: principal,
+    body: RevokeInput,
+    answers: { 200: Principal },
+  },
+] as const satisfies readonly Route[];

@@ -1,0 +1,27 @@
+import { AuditEvent, AuditQuery, VerifyAnswer, VerifyQuery } from '../../schemas/audit.ts';
+import { pageOf } from '../../schemas/common.ts';
+import type { Route } from './route.ts';
+
+/** What happened. */
+export const AUDIT_ROUTES = [
+  {
+    method: 'GET',
+    path: '/audit/events',
+    operation: 'listEvents',
+    summary: 'Audit events of an entity, or of a time, oldest first',
+    function: 'audit',
+    action: 'readAudit',
+    query: AuditQuery,
+    answers: { 200: pageOf(AuditEvent) },
+  },
+  {
+    method: 'GET',
+    path: '/audit/verify',
+    operation: 'verifyChain',
+    summary: "Check an entity's hash chain against its head",
+    function: 'audit',
+    action: 'readAudit',
+    query: VerifyQuery,
+    answers: { 200: VerifyAnswer },
+  },
+] as const satisfies readonly Route[];

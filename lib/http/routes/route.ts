@@ -1,0 +1,33 @@
+import type * as z from 'zod';
+
+/** The Lambda functions that serve routes; each is a folder of functions/. */
+export const API_FUNCTIONS = [
+  'status',
+  'labscapes',
+  'tenants',
+  'principals',
+  'resources',
+  'allocations',
+  'assignments',
+  'heartbeats',
+  'recoveries',
+  'audit',
+] as const;
+export type ApiFunction = (typeof API_FUNCTIONS)[number];
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** API Gateway form, `{name}` for a path parameter. */
+  readonly path: string;
+  readonly operation: string;
+  readonly summary: string;
+  readonly function: ApiFunction;
+  /** Cedar action; `public` needs no token. */
+  readonly action: string;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** Answer by status; null is an empty body. */
+  readonly answers: Readonly<Record<number, z.ZodType | null>>;
+  readonly headers?: readonly ('idempotency-key' | 'if-match')[];
+}

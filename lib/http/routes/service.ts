@@ -1,0 +1,34 @@
+import * as z from 'zod';
+import { Health, Status } from '../../schemas/status.ts';
+import type { Route } from './route.ts';
+
+/** What the control plane says of itself. */
+export const SERVICE_ROUTES = [
+  {
+    method: 'GET',
+    path: '/health',
+    operation: 'getHealth',
+    summary: 'Is the control plane up',
+    function: 'status',
+    action: 'public',
+    answers: { 200: Health },
+  },
+  {
+    method: 'GET',
+    path: '/openapi.json',
+    operation: 'getOpenApi',
+    summary: 'This API as OpenAPI 3.1',
+    function: 'status',
+    action: 'public',
+    answers: { 200: z.record(z.string(), z.unknown()) },
+  },
+  {
+    method: 'GET',
+    path: '/status',
+    operation: 'getStatus',
+    summary: 'Verdicts, reasons and use of the whole fleet',
+    function: 'status',
+    action: 'readFleet',
+    answers: { 200: Status },
+  },
+] as const satisfies readonly Route[];
