@@ -59,8 +59,11 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
     startsRecoveries: true,
   },
   recoveries: {
-    state: ['GetItem', 'BatchGetItem', 'Query:find', 'UpdateItem'],
+    // A quote plans on the whole fleet; an override is a new item.
+    state: [...READ, 'Query:find', 'PutItem', 'UpdateItem'],
     audit: ['PutItem'],
+    // One that was parked goes on.
+    startsRecoveries: true,
     answersTasks: ['SendTaskSuccess', 'SendTaskFailure'],
   },
   audit: { state: ['GetItem'], audit: ['Query', 'Query:byTime'] },

@@ -1,13 +1,23 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
+import { acknowledgeLabscape, acknowledgeResource } from '../../lib/services/acknowledge.ts';
 import { approve } from '../../lib/services/approval.ts';
+import {
+  confirmOverride,
+  listOverrides,
+  proposeOverride,
+  withdrawOverride,
+} from '../../lib/services/overrides.ts';
+import { quote } from '../../lib/services/quote.ts';
 import {
   getRecovery,
   listRecoveries,
   RecoveryPosition,
   recoveryView,
 } from '../../lib/services/recovery-view.ts';
+import { cancelRecovery, resumeRecovery } from '../../lib/services/recovery-words.ts';
+import { resourceView } from '../../lib/services/resources.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
 import { apiDeps } from '../runtime.ts';
@@ -33,8 +43,78 @@ export const serve = (control: Runtime): ApiHandler =>
         const { params, body } = request;
         return {
           status: 200,
-          body: await approve(control, params.recovery, body.decision, body.reason, requesterOf(request)),
+          body: await approve(control, params.recovery, body, requesterOf(request)),
         };
+      },
+      cancelRecovery: async (request) => {
+        request.permit({});
+        await request.cleared();
+        const { params, body } = request;
+        const cancelled = await cancelRecovery(control, params.recovery, body.reason, requesterOf(request));
+        return { status: 202, body: cancelled };
+      },
+      resumeRecovery: async (request) => {
+        request.permit({});
+        await request.cleared();
+        const { params, body } = request;
+        const resumed = await resumeRecovery(control, params.recovery, body.reason, requesterOf(request));
+        return { status: 202, body: resumed };
+      },
+      quote: async (request) => {
+        request.permit({});
+        return { status: 200, body: await quote(control, request.body) };
+      },
+      proposeOverride: async (request) => {
+        const { params, body } = request;
+        request.permit({ labscape: params.labscape });
+        await request.cleared();
+        const proposed = await proposeOverride(control, params.labscape, body, requesterOf(request));
+        return { status: 201, body: proposed };
+      },
+      listOverrides: async (request) => {
+        const { labscape } = request.params;
+        request.permit({ labscape });
+        return { status: 200, body: { items: await listOverrides(control, labscape) } };
+      },
+      confirmOverride: async (request) => {
+        const { labscape, override } = request.params;
+        request.permit({ labscape });
+        await request.cleared();
+        const { reason } = request.body;
+        const confirmed = await confirmOverride(control, labscape, override, reason, requesterOf(request));
+        return { status: 200, body: confirmed };
+      },
+      withdrawOverride: async (request) => {
+        const { labscape, override } = request.params;
+        request.permit({ labscape });
+        await request.cleared();
+        const { reason } = request.body;
+        const withdrawn = await withdrawOverride(control, labscape, override, reason, requesterOf(request));
+        return { status: 200, body: withdrawn };
+      },
+      acknowledgeLabscape: async (request) => {
+        const { params, body } = request;
+        request.permit({ labscape: params.labscape });
+        await request.cleared();
+        const resources = await acknowledgeLabscape(
+          control,
+          params.labscape,
+          body.reason,
+          requesterOf(request),
+        );
+        return { status: 200, body: { resources } };
+      },
+      acknowledgeResource: async (request) => {
+        const { params, body } = request;
+        request.permit({ resource: params.resource });
+        await request.cleared();
+        const resource = await acknowledgeResource(
+          control,
+          params.resource,
+          body.reason,
+          requesterOf(request),
+        );
+        return { status: 200, body: resourceView(resource) };
       },
     },
     apiDeps(control),

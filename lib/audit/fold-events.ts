@@ -56,4 +56,7 @@ export const MOVING_EVENTS: ReadonlySet<string> = new Set([
   'resource.preempted',
 ]);
 /** Events that say something happened and change no owner, amount or status of what is rebuilt. */
-export const SILENT_EVENTS: ReadonlySet<string> = new Set(['resource.recovery-refused']);
+export const SILENT_EVENTS: ReadonlySet<string> = new Set([
+  'resource.recovery-refused',
+  'resource.acknowledged',
+]);

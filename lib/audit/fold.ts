@@ -10,7 +10,13 @@ import type { Claim, Findings, FoldedGroup, FoldedResource, FoldedState } from '
 type Event = z.output<typeof AuditEvent>;
 
 /** Entities that neither own nor hold anything: their chains are checked, and there is nothing to add up. */
-const WITHOUT_SUMS: ReadonlySet<string> = new Set(['labscape', 'tenant', 'principal', 'recovery']);
+const WITHOUT_SUMS: ReadonlySet<string> = new Set([
+  'labscape',
+  'tenant',
+  'principal',
+  'recovery',
+  'override',
+]);
 
 /**
  * Rebuilds the state from events alone: each entity is replayed in the order of its own revisions, each group

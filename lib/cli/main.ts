@@ -7,9 +7,12 @@ import { audit } from './commands/audit.ts';
 import { batch } from './commands/batch.ts';
 import { explain as explainPlacement } from './commands/explain.ts';
 import { activate, drain, fail, labscapes, register, resources } from './commands/fleet.ts';
+import { override } from './commands/override.ts';
+import { quote } from './commands/quote.ts';
 import { rebalance } from './commands/rebalance.ts';
 import { recoveries } from './commands/recoveries.ts';
 import { status } from './commands/status.ts';
+import { acknowledge, approve, cancel, reject, resume } from './commands/words.ts';
 import { explain } from './explain.ts';
 import type { CliIo } from './io.ts';
 import { type Paint, paintFor } from './paint.ts';
@@ -30,7 +33,14 @@ const COMMANDS: readonly Command[] = [
   drain,
   activate,
   rebalance,
+  quote,
   recoveries,
+  approve,
+  reject,
+  cancel,
+  resume,
+  acknowledge,
+  override,
   audit,
 ];
 

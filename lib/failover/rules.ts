@@ -1,6 +1,7 @@
 import type { Mode } from '../schemas/labscape.ts';
 import type { Trigger } from '../schemas/recovery.ts';
 import type { ResourceStatus } from '../schemas/resource.ts';
+import { type Objection, OVERRIDABLE_RULES, type Rule } from '../schemas/rule.ts';
 
 /** What the safety rules look at. Times in epoch ms. */
 export interface DecisionFacts {
@@ -12,6 +13,8 @@ export interface DecisionFacts {
   readonly breakerShare: number;
   readonly status: ResourceStatus;
   readonly lastRecoveryEndedAt: number | undefined;
+  /** Recoveries that followed each other closely, the last one included; see `flapsAfter`. */
+  readonly flaps: number;
   /** Resources of the labscape, and how many of them are failed or recovering now (this one included). */
   readonly labscapeResources: number;
   readonly labscapeUnhealthy: number;
@@ -21,8 +24,9 @@ export interface DecisionFacts {
   readonly groups: number;
 }
 
-export const RULES = ['maintenance', 'mode-observe', 'cool-down', 'breaker', 'feasible', 'status'] as const;
-export type Rule = (typeof RULES)[number];
+/** Rules that a person has set aside, by the override that says so. */
+export type Overrides = ReadonlyMap<Rule, string>;
+const NO_OVERRIDES: Overrides = new Map();
 
 export type Decision =
   | { readonly kind: 'proceed' }
@@ -38,52 +42,108 @@ export type Decision =
 const BREAKER_FREE = 1;
 /** When a refused recovery is looked at again. */
 const REFUSED_RETRY_MS = 60_000;
+/** A recovery this many cool-downs after the one before is a new story. */
+const FLAP_WINDOW = 10;
+/** Doublings of the cool-down, and its longest, ms: a day. */
+const DOUBLINGS_MAX = 20;
+const COOL_DOWN_MAX_MS = 86_400_000;
 
 /** A person asked for it: the rules that guard automation from itself do not apply. */
-const isHuman = (trigger: Trigger): boolean => trigger === 'api' || trigger === 'drain';
+export const isByPerson = (trigger: Trigger): boolean => trigger === 'api' || trigger === 'drain';
 
-const refuse = (rule: Rule, explanation: string, retryAfterMs = REFUSED_RETRY_MS): Decision => ({
-  kind: 'refuse',
-  rule,
-  explanation,
-  retryAfterMs,
-});
+/** How many recoveries have followed each other closely when one more ends at `now`. */
+export const flapsAfter = (
+  before: { readonly flaps: number; readonly lastRecoveryEndedAt: number | undefined },
+  coolDownMs: number,
+  now: number,
+): number => {
+  const { flaps, lastRecoveryEndedAt } = before;
+  const close = lastRecoveryEndedAt !== undefined && now - lastRecoveryEndedAt < FLAP_WINDOW * coolDownMs;
+  return close ? flaps + 1 : 1;
+};
 
-/** Whether a recovery may start. Each rule answers with its code and one sentence; the first that objects decides. */
-export const decide = (facts: DecisionFacts): Decision => {
-  if (!['healthy', 'suspect', 'failed'].includes(facts.status)) {
-    return refuse('status', `the resource is ${facts.status}: there is nothing to recover`);
-  }
-  if (facts.groups > 0 && facts.targets === 0) {
-    return refuse('feasible', 'no other healthy resource could take anything: work stays where it is');
-  }
-  if (isHuman(facts.trigger)) return { kind: 'proceed' };
+/** The cool-down doubles with each recovery that followed closely on another: who flaps is damped, ms. */
+export const dampedCoolDownMs = (coolDownMs: number, flaps: number): number =>
+  coolDownMs === 0
+    ? 0
+    : Math.max(
+        coolDownMs,
+        Math.min(COOL_DOWN_MAX_MS, coolDownMs * 2 ** Math.min(DOUBLINGS_MAX, Math.max(0, flaps - 1))),
+      );
+
+interface Finding extends Objection {
+  readonly retryAfterMs?: number;
+}
+
+/** Each rule says nothing, or what it objects to. In the order of the rules. */
+const findings = (facts: DecisionFacts): readonly Finding[] => {
+  const found: Finding[] = [];
+  const object = (
+    rule: Rule,
+    effect: Objection['effect'],
+    explanation: string,
+    retryAfterMs?: number,
+  ): void => {
+    found.push({ rule, effect, explanation, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+  };
+  if (!['healthy', 'suspect', 'failed'].includes(facts.status))
+    object('status', 'refuses', `the resource is ${facts.status}: there is nothing to recover`);
+  if (facts.groups > 0 && facts.targets === 0)
+    object('feasible', 'refuses', 'no other healthy resource could take anything: work stays where it is');
+  if (isByPerson(facts.trigger)) return found;
   if (facts.maintenance)
-    return refuse('maintenance', 'the labscape is in maintenance: nothing recovers by itself');
-  if (facts.mode === 'observe') {
-    return refuse('mode-observe', `the labscape only observes: I would have moved ${facts.groups} groups`);
-  }
+    object('maintenance', 'refuses', 'the labscape is in maintenance: nothing recovers by itself');
+  if (facts.mode === 'observe')
+    object(
+      'mode-observe',
+      'refuses',
+      `the labscape only observes: I would have moved ${facts.groups} groups`,
+    );
   const tripped = facts.labscapeUnhealthy / Math.max(1, facts.labscapeResources);
-  if (facts.labscapeUnhealthy > BREAKER_FREE && tripped > facts.breakerShare) {
-    return {
-      kind: 'ask',
-      rule: 'breaker',
-      explanation: `${facts.labscapeUnhealthy} of ${facts.labscapeResources} resources are down at once: a person decides`,
-    };
-  }
+  if (facts.labscapeUnhealthy > BREAKER_FREE && tripped > facts.breakerShare)
+    object(
+      ...(['breaker', 'asks'] as const),
+      `${facts.labscapeUnhealthy} of ${facts.labscapeResources} resources are down at once: a person decides`,
+    );
+  const coolDownMs = dampedCoolDownMs(facts.coolDownMs, facts.flaps);
   const since =
     facts.lastRecoveryEndedAt === undefined
       ? Number.POSITIVE_INFINITY
       : facts.now - facts.lastRecoveryEndedAt;
   // An end further ahead than a cool-down is of before the clock was set back: it would damp for as long as that.
-  if (since < facts.coolDownMs && since >= -facts.coolDownMs) {
-    return refuse(
-      'cool-down',
-      `the last recovery ended ${since} ms ago, cool-down is ${facts.coolDownMs} ms`,
-      facts.coolDownMs - since,
+  if (since < coolDownMs && since >= -coolDownMs) {
+    const damped = facts.flaps > 1 ? `, after ${facts.flaps} recoveries close together` : '';
+    object(
+      ...(['cool-down', 'refuses'] as const),
+      `the last recovery ended ${since} ms ago, cool-down is ${coolDownMs} ms${damped}`,
+      coolDownMs - since,
     );
   }
-  if (facts.mode === 'ask')
-    return { kind: 'ask', rule: 'mode-observe', explanation: 'the labscape asks before it recovers' };
-  return { kind: 'proceed' };
+  if (facts.mode === 'ask') object('mode-ask', 'asks', 'the labscape asks before it recovers');
+  return found;
+};
+
+const isOverridable = (rule: Rule): boolean => OVERRIDABLE_RULES.some((one) => one === rule);
+
+/** All that the rules say, those that are set aside included. */
+export const objectionsTo = (
+  facts: DecisionFacts,
+  overrides: Overrides = NO_OVERRIDES,
+): readonly Objection[] =>
+  findings(facts).map(({ rule, effect, explanation }) => {
+    const override = isOverridable(rule) ? overrides.get(rule) : undefined;
+    return { rule, effect, explanation, ...(override === undefined ? {} : { override }) };
+  });
+
+/**
+ * Whether a recovery may start. Each rule answers with its code and one sentence; the first that objects, and is not set
+ * aside, decides.
+ */
+export const decide = (facts: DecisionFacts, overrides: Overrides = NO_OVERRIDES): Decision => {
+  const first = findings(facts).find(({ rule }) => !(isOverridable(rule) && overrides.has(rule)));
+  if (first === undefined) return { kind: 'proceed' };
+  const { rule, explanation } = first;
+  return first.effect === 'asks'
+    ? { kind: 'ask', rule, explanation }
+    : { kind: 'refuse', rule, explanation, retryAfterMs: first.retryAfterMs ?? REFUSED_RETRY_MS };
 };

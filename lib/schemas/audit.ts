@@ -1,12 +1,12 @@
 import * as z from 'zod';
 import { Instant } from './common.ts';
 
-/** An entity's key in its chain: `resource#id`, `labscape#id`, `tenant#id`, `principal#id`, `recovery#id`, `allocation#tenant#key`. */
+/** An entity's key in its chain: `resource#id`, `labscape#id`, `tenant#id`, `principal#id`, `recovery#id`, `allocation#tenant#key`, `override#labscape#id`. */
 export const EntityRef = z
   .string()
   .regex(
-    /^((resource|labscape|tenant|principal|recovery)#[a-z0-9-]{1,80}|allocation#[a-z0-9-]{1,40}#[a-z0-9-]{1,64})$/,
-    'must be KIND#ID, or allocation#TENANT#ID',
+    /^((resource|labscape|tenant|principal|recovery)#[a-z0-9-]{1,80}|(allocation|override)#[a-z0-9-]{1,40}#[a-z0-9-]{1,64})$/,
+    'must be KIND#ID, allocation#TENANT#ID, or override#LABSCAPE#ID',
   );
 
 export const AuditEvent = z.object({

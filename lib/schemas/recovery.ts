@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Id, Instant, Reason, RecoveryId, Vector } from './common.ts';
+import { QuoteHash, QuoteSummary } from './quote.ts';
 
 export const PHASES = [
   'Detect',
@@ -69,6 +70,12 @@ export const Recovery = z.object({
   endedAt: Instant.optional(),
   silentSince: Instant.optional().meta({ description: 'last beat before the verdict' }),
   verdictAt: Instant.optional(),
+  waiting: z
+    .object({ phase: Phase, since: Instant, quote: QuoteSummary.optional() })
+    .optional()
+    .meta({ description: 'what it waits for, and what an approval would be given to' }),
+  cancel: z.string().optional().meta({ description: 'who called it off, and why' }),
+  parkedAt: Phase.optional().meta({ description: 'where a parked recovery would go on' }),
   phases: z.array(PhaseResult),
   moves: z.array(Move),
   pending: z.array(PendingGroup),
@@ -80,5 +87,15 @@ export const Recovery = z.object({
 });
 export type Recovery = z.infer<typeof Recovery>;
 
-export const ApprovalInput = z.strictObject({ decision: z.enum(['approve', 'reject']), reason: Reason });
+export const ApprovalInput = z
+  .strictObject({
+    decision: z.enum(['approve', 'reject']),
+    reason: Reason,
+    quote: QuoteHash.optional().meta({ description: 'the quote that is approved, as the recovery shows it' }),
+  })
+  .refine(({ decision, quote }) => decision === 'reject' || quote !== undefined, {
+    path: ['quote'],
+    message: 'an approval names the quote that it is given to: see `waiting.quote` of the recovery',
+  });
+export type ApprovalInput = z.infer<typeof ApprovalInput>;
 export const RecoveryStarted = z.object({ recovery: RecoveryId, resource: Id });

@@ -9,6 +9,7 @@ import { itemOf, StartKey, startKeyOf } from '../store/cursor-key.ts';
 import { decodeEvent, eventsOfDay, eventsOfEntity } from '../store/events.ts';
 import { dayOf } from '../store/keys.ts';
 import { readLabscape } from '../store/labscapes.ts';
+import { readOverride } from '../store/overrides.ts';
 import { readPrincipal } from '../store/principals.ts';
 import { readRecovery } from '../store/recoveries.ts';
 import { readTenant } from '../store/tenants.ts';
@@ -92,6 +93,8 @@ const headOfEntity = async (runtime: Runtime, entity: string): Promise<ChainHead
       return (await readRecovery(runtime.store, first))?.chain;
     case 'allocation':
       return (await readAllocation(runtime.store, first, second))?.chain;
+    case 'override':
+      return (await readOverride(runtime.store, first, second))?.chain;
     default:
       return undefined;
   }

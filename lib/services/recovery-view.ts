@@ -9,6 +9,12 @@ import type { Runtime } from './runtime.ts';
 const total = (recovery: RecoveryRecord, field: 'ms' | 'waitedMs'): number =>
   Math.round(recovery.phases.reduce((sum, phase) => sum + phase[field], 0) * 1000) / 1000;
 
+const waitingOf = ({ waiting }: RecoveryRecord): Pick<Recovery, 'waiting'> => {
+  if (waiting === undefined || waiting.answer !== undefined) return {};
+  const { phase, since, quote } = waiting;
+  return { waiting: { phase, since, ...(quote === undefined ? {} : { quote }) } };
+};
+
 /** The report of a recovery, at any point of it. */
 export const recoveryView = (recovery: RecoveryRecord): Recovery => ({
   id: recovery.id,
@@ -24,6 +30,9 @@ export const recoveryView = (recovery: RecoveryRecord): Recovery => ({
   ...(recovery.endedAt === undefined ? {} : { endedAt: recovery.endedAt }),
   ...(recovery.silentSince === undefined ? {} : { silentSince: recovery.silentSince }),
   ...(recovery.verdictAt === undefined ? {} : { verdictAt: recovery.verdictAt }),
+  ...waitingOf(recovery),
+  ...(recovery.cancel === undefined ? {} : { cancel: recovery.cancel }),
+  ...(recovery.parkedAt === undefined ? {} : { parkedAt: recovery.parkedAt }),
   phases: [...recovery.phases],
   moves: [...recovery.moves],
   pending: [...recovery.pending],

@@ -113,6 +113,7 @@ const tryRegister = async (
     recovery: undefined,
     attempt: 1,
     lastRecoveryEndedAt: undefined,
+    flaps: 0,
     failedBy: undefined,
     retryAt: undefined,
     acknowledgedEpoch: 0,

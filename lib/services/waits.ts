@@ -40,6 +40,10 @@ export const leaveToken = async (
   for (let attempt = 0; attempt < ANSWER_TRIES; attempt += 1) {
     const recovery = await readRecovery(runtime.store, recoveryId);
     const waiting = recovery?.waiting;
+    if (recovery?.cancel !== undefined) {
+      await runtime.executions.fail(token, 'Cancelled', recovery.cancel);
+      return;
+    }
     if (
       recovery === undefined ||
       waiting === undefined ||

@@ -30,10 +30,13 @@ export const keys = {
   /** When work of a labscape was moved to balance it. */
   moveLog: (labscape: string): Key => key(`MOVES#${labscape}`),
   recovery: (id: string): Key => key(`REC#${id}`),
+  override: (labscape: string, id: string): Key => key(overridePartition(labscape), `OVR#${id}`),
   tenant: (id: string): Key => key(`TENANT#${id}`),
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),
   principal: (id: string): Key => key(`PRINCIPAL#${id}`),
 };
+
+export const overridePartition = (labscape: string): string => `OVR#${labscape}`;
 
 /** What a resource's own key says of it. */
 export const resourceOfKey = (item: Item): { readonly id: string; readonly labscape: string } => ({

@@ -1,5 +1,6 @@
 import type { ChainHead } from '../audit/event.ts';
 import type { Vector } from '../schemas/common.ts';
+import type { QuoteSummary } from '../schemas/quote.ts';
 import {
   type Move,
   type PendingGroup,
@@ -37,6 +38,8 @@ export interface Waiting {
   /** What was answered, by whom it was waited for, and when. */
   readonly answer?: string;
   readonly answeredAt?: number;
+  /** What a person is asked to approve. */
+  readonly quote?: QuoteSummary;
 }
 
 export interface RecoveryRecord {
@@ -59,6 +62,10 @@ export interface RecoveryRecord {
   readonly demand: Vector;
   readonly rehomed: Vector;
   readonly waiting: Waiting | undefined;
+  /** Why a person called it off: nothing is moved any more. */
+  readonly cancel?: string | undefined;
+  /** The phase at which it was parked. */
+  readonly parkedAt?: Phase | undefined;
   readonly chain: ChainHead;
 }
 
@@ -90,6 +97,7 @@ const parsed = <T>(item: Item, name: string): T => JSON.parse(str(item, name)) a
 export const decodeRecovery = versioned((item: Item): RecoveryRecord => {
   const nextPhase = optStr(item, 'nextPhase');
   const waiting = optStr(item, 'waiting');
+  const parkedAt = optStr(item, 'parkedAt');
   const resource = str(item, 'resource');
   return {
     id: str(item, 'id'),
@@ -111,6 +119,8 @@ export const decodeRecovery = versioned((item: Item): RecoveryRecord => {
     demand: parsed<Vector>(item, 'demand'),
     rehomed: parsed<Vector>(item, 'rehomed'),
     waiting: waiting === undefined ? undefined : (JSON.parse(waiting) as Waiting),
+    cancel: optStr(item, 'cancel'),
+    parkedAt: parkedAt === undefined ? undefined : oneOf(item, 'parkedAt', PHASES),
     chain: { rev: num(item, 'rev'), head: str(item, 'head') },
   };
 });
@@ -130,6 +140,7 @@ export const recoveryProgress = (recovery: RecoveryRecord): Item =>
     demand: J(recovery.demand),
     rehomed: J(recovery.rehomed),
     waiting: recovery.waiting === undefined ? undefined : J(recovery.waiting),
+    parkedAt: recovery.parkedAt === undefined ? undefined : S(recovery.parkedAt),
     rev: N(recovery.chain.rev),
     head: S(recovery.chain.head),
   });

@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../schemas/audit.ts';
 import type { Phase } from '../schemas/recovery.ts';
-import { J, N, S } from './attributes.ts';
+import { N, S } from './attributes.ts';
 import { chainAt } from './conditions.ts';
 import { putEvent } from './events.ts';
 import { keys } from './keys.ts';
@@ -23,7 +23,12 @@ const progress = (store: Store, { before, after, phase, attempt }: Progress): Up
   table: store.tables.state,
   key: keys.recovery(after.id),
   ...recoveryChanges(before, after),
-  conditions: [attributeEquals('nextPhase', S(phase)), attributeEquals('attempt', N(attempt))],
+  conditions: [
+    attributeEquals('nextPhase', S(phase)),
+    attributeEquals('attempt', N(attempt)),
+    // What was called off moves nothing any more; after the flip nobody can call it off.
+    ...(phase === 'Initiate' || phase === 'Failover' ? [absent('cancel')] : []),
+  ],
 });
 
 export const progressWrite = (store: Store, step: Progress): Write =>
@@ -104,6 +109,8 @@ export interface EndingInput {
   readonly reason: string;
   readonly epoch: number;
   readonly retryAt: number | undefined;
+  /** Recoveries that followed each other closely, this one included. */
+  readonly flaps: number;
   readonly resourceEvent: AuditEvent;
   readonly recoveryEvent: AuditEvent;
 }
@@ -123,7 +130,7 @@ export const endingWrites = (store: Store, input: EndingInput): readonly Write[]
         attempt: N(resource.attempt + 1),
         rev: N(resourceEvent.rev),
         head: S(resourceEvent.hash),
-        ...(input.phase === undefined ? {} : { recoveredAt: N(resourceEvent.at) }),
+        ...(input.phase === undefined ? {} : { recoveredAt: N(resourceEvent.at), flaps: N(input.flaps) }),
         ...(input.retryAt === undefined ? {} : { retryAt: N(input.retryAt) }),
       },
       add: { assignRev: N(1) },
@@ -197,19 +204,3 @@ export const retireAttempt = (
       conditions: [attributeEquals('attempt', N(attempt)), absent('recovery')],
     }),
   );
-
-/** A person's answer, taken once: the wait must stand as it was seen. */
-export const approvalWrites = (
-  store: Store,
-  before: RecoveryRecord,
-  after: RecoveryRecord,
-  event: AuditEvent,
-): readonly Write[] => [
-  updateItem('recovery', {
-    table: store.tables.state,
-    key: keys.recovery(before.id),
-    set: { waiting: J(after.waiting), rev: N(event.rev), head: S(event.hash) },
-    conditions: [attributeEquals('waiting', J(before.waiting)), ...chainAt(before.chain)],
-  }),
-  putEvent(store, event),
-];

@@ -51,6 +51,8 @@ export interface ResourceRecord {
   /** Grows with every recovery that ends or is taken over; part of the next execution's name. */
   readonly attempt: number;
   readonly lastRecoveryEndedAt: number | undefined;
+  /** Recoveries that followed each other closely, the last one included. */
+  readonly flaps: number;
   /** Whose word made it failed. */
   readonly failedBy: FailedBy | undefined;
   /** Automatic recovery was refused, and is not tried again before, epoch ms. */
@@ -124,6 +126,7 @@ export const decodeResource = versioned(
     recovery: optStr(item, 'recovery'),
     attempt: num(item, 'attempt'),
     lastRecoveryEndedAt: optNum(item, 'recoveredAt'),
+    flaps: optNum(item, 'flaps') ?? 0,
     failedBy: item['failedBy'] === undefined ? undefined : oneOf(item, 'failedBy', FAILED_BY),
     retryAt: optNum(item, 'retryAt'),
     acknowledgedEpoch: num(item, 'ackEpoch'),

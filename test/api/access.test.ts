@@ -22,7 +22,7 @@ beforeAll(async () => {
   const { id: allocation } = await site.place(10);
   names = {
     ...{ labscape: site.labscape, resource: `${site.id}-r1`, tenant: site.tenant, allocation },
-    ...{ principal: 'somebody', recovery: 'none' },
+    ...{ principal: 'somebody', recovery: 'none', override: 'none' },
   };
   identities = {
     admin: { sub: 'ada', roles: ['admin'] },

@@ -37,6 +37,10 @@ function notYet(error: unknown): undefined {
   throw error;
 }
 
+/** What an approval names. */
+const quoteOf = ({ waiting }: Recovery) =>
+  waiting?.quote === undefined ? {} : { quote: waiting.quote.hash };
+
 const decisionOf = (report: Recovery) => report.phases.find((phase) => phase.name === 'Decide')?.detail;
 
 describe('the rules', () => {
@@ -103,7 +107,7 @@ describe('the rules', () => {
     const say = (decision: 'approve' | 'reject') =>
       rig.admin.call('approveRecovery', {
         params: { recovery: asked.id },
-        body: { decision, reason: 'test' },
+        body: { decision, reason: 'test', ...quoteOf(asked) },
       });
     await say('approve');
     expect((await refusalOf(say('reject'))).code).toBe('not-in-this-state');
@@ -170,7 +174,7 @@ describe('the rules', () => {
     expect(asked.reason).toContain('2 of 4 resources are down at once');
     expect(await site.resource(second)).toMatchObject({ status: 'failed', epoch: 1 });
     await rig.admin.call('approveRecovery', {
-      ...{ params: { recovery: asked.id }, body: { decision: 'approve', reason: 'test' } },
+      ...{ params: { recovery: asked.id }, body: { decision: 'approve', reason: 'test', ...quoteOf(asked) } },
     });
     for (const resource of [first, second]) {
       await site.recovery(`${resource}-1-1`, (at) => at.nextPhase === 'RecoverData');

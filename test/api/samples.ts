@@ -10,6 +10,7 @@ export interface Names {
   readonly principal: string;
   readonly allocation: string;
   readonly recovery: string;
+  readonly override: string;
 }
 
 const demand = { processing: 1, memory: 0, storage: 0, network: 0 };
@@ -41,6 +42,14 @@ const bodies = (names: Names): Readonly<Record<string, object>> => ({
   explainAllocation: { tenant: names.tenant, demand },
   renewAllocation: { leaseMs: 60_000 },
   approveRecovery: { decision: 'reject', reason: 'test' },
+  cancelRecovery: reason,
+  resumeRecovery: reason,
+  quote: { resources: [names.resource] },
+  acknowledgeResource: reason,
+  acknowledgeLabscape: reason,
+  proposeOverride: { rule: 'cool-down', ...reason },
+  confirmOverride: reason,
+  withdrawOverride: reason,
 });
 
 /** Queries without which an operation means nothing. */

@@ -112,7 +112,13 @@ const resource = (id: string, groups: readonly GroupRecord[]): ResourceRecord =>
     attempt: 0,
   },
   groups: groups.map(({ kind, id: group }) => ({ kind, group })),
-  ...{ lastRecoveryEndedAt: undefined, failedBy: undefined, retryAt: undefined, acknowledgedEpoch: 0 },
+  ...{
+    lastRecoveryEndedAt: undefined,
+    flaps: 0,
+    failedBy: undefined,
+    retryAt: undefined,
+    acknowledgedEpoch: 0,
+  },
   moving: false,
 });
 

@@ -129,8 +129,9 @@ async function approval(rig: Rig): Promise<void> {
     await site.beat(first);
     await site.beat(first, { status: 'failed' });
     const id = `${first}-1-1`;
-    await site.recovery(id, ({ status }) => status === 'awaiting-approval');
-    const body = { decision, reason: 'test' };
+    const asked = await site.recovery(id, ({ status }) => status === 'awaiting-approval');
+    const quote = asked.waiting?.quote?.hash;
+    const body = { decision, reason: 'test', ...(quote !== undefined && { quote }) };
     await rig.admin.call('approveRecovery', { params: { recovery: id }, body });
     await site.ended(id);
   }
@@ -260,7 +261,7 @@ async function readings(rig: Rig): Promise<void> {
   const token = await rig.token({ sub: 'root', roles: ['admin'] });
   const names = {
     ...{ labscape: site.labscape, resource: site.resources[0] ?? '', tenant: site.tenant },
-    ...{ principal: 'eve', allocation: id, recovery: `${BOUND_RESOURCE}-1-1` },
+    ...{ principal: 'eve', allocation: id, recovery: `${BOUND_RESOURCE}-1-1`, override: 'none' },
   };
   const reads = ROUTES.filter(({ method }) => method === 'GET');
   for (const route of [...reads, ...ROUTES]) await rig.send({ ...goodRequest(route, names), token });

@@ -65,7 +65,7 @@ const resource = (id: string): fc.Arbitrary<FleetResource> =>
     .map(({ model, used, ...rest }) => ({
       ...{ id, labscape: 'lab', status: 'healthy', since: 5, statusReason: '', capacity: CAPACITY },
       ...{ limit: CAPACITY, fill: CAPACITY, used: ZERO, labels: {}, epoch: 1, cfg: 1, chain, groups: [] },
-      ...{ assignmentRevision: 1, recovery: undefined, attempt: 1, lastRecoveryEndedAt: undefined },
+      ...{ assignmentRevision: 1, recovery: undefined, attempt: 1, lastRecoveryEndedAt: undefined, flaps: 0 },
       ...{ failedBy: undefined, retryAt: undefined, acknowledgedEpoch: 0, moving: false },
       ...rest,
       devices: model === undefined ? undefined : { model, used },

@@ -1,4 +1,5 @@
 import { GOALS } from '../../lib/schemas/rebalance.ts';
+import type { RecoveryRecord } from '../../lib/store/recoveries.ts';
 import type { Stream } from './chance.ts';
 import type { SimulatedHost } from './host.ts';
 import { FOREIGN_LABSCAPE } from './invariants-tenancy.ts';
@@ -222,12 +223,23 @@ export class Troubles {
     for (const recovery of state.recoveries.values())
       if (recovery.status === 'awaiting-approval' && this.#chance.happens(0.4)) {
         const decision = faults.strikes('operatorRejects') ? 'reject' : 'approve';
-        void this.world.operator('approveRecovery', { recovery: recovery.id }, { decision, ...reason });
+        void this.#say(recovery, decision, reason);
       }
     for (const one of state.resources.values())
       if ((one.status === 'offline' || one.status === 'drained') && faults.strikes('operatorReturns'))
         void this.world.operator('activateResource', { resource: one.id }, reason);
     this.#admit();
+  }
+
+  /** An approval names the quote that the recovery shows. */
+  #say(
+    { id, waiting }: RecoveryRecord,
+    decision: 'approve' | 'reject',
+    reason: { readonly reason: string },
+  ): Promise<unknown> {
+    const quote = waiting?.quote?.hash;
+    const body = { decision, ...reason, ...(quote !== undefined && { quote }) };
+    return this.world.operator('approveRecovery', { recovery: id }, body);
   }
 
   /** Whom the control plane lets in: clients are revoked and reinstated, and a labscape of another version asks. */
@@ -267,9 +279,8 @@ export class Troubles {
       }
     for (const { id } of this.world.tenants)
       if (this.#isRevoked(id)) void this.#setClient(id, 'reinstatePrincipal');
-    for (const { id, status } of state.recoveries.values())
-      if (status === 'awaiting-approval')
-        void this.world.operator('approveRecovery', { recovery: id }, { decision: 'approve', ...reason });
+    for (const recovery of state.recoveries.values())
+      if (recovery.status === 'awaiting-approval') void this.#say(recovery, 'approve', reason);
     for (const { id, status, recovery } of state.resources.values())
       if (recovery === undefined && (status === 'offline' || status === 'drained'))
         void this.world.operator('activateResource', { resource: id }, reason);

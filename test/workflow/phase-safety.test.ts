@@ -49,7 +49,7 @@ describe('a recovery that asks', () => {
 
   test('is not fenced when it was rejected, neither before its end is written nor after', async () => {
     const { input, id, at } = await asked('rejected');
-    await approve(rig.warm(), id, 'reject', 'not now', REQUESTER);
+    await approve(rig.warm(), id, { decision: 'reject', reason: 'not now' }, REQUESTER);
     expect(rig.told).toContain('fail token-rejected Rejected');
     await expect(rig.run(rig.warm(), 'Initiate', input)).rejects.toMatchObject({ name: 'Superseded' });
     expect(await at()).toMatchObject({ status: 'failed', epoch: 1, recovery: id });
@@ -61,7 +61,8 @@ describe('a recovery that asks', () => {
 
   test('is fenced once it was approved, and once only', async () => {
     const { input, id, at } = await asked('approved');
-    await approve(rig.warm(), id, 'approve', 'go', REQUESTER);
+    const quote = (await rig.recovery(id)).waiting?.quote?.hash;
+    await approve(rig.warm(), id, { decision: 'approve', reason: 'go', quote }, REQUESTER);
     const first = await rig.run(rig.warm(), 'Initiate', input);
     expect(first.proceed).toBe('Failover');
     const fenced = await at();

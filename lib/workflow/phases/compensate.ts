@@ -1,4 +1,5 @@
 import { isEnded } from '../../failover/recovery-status.ts';
+import type { RecoveryRecord } from '../../store/recoveries.ts';
 import {
   endUnrecorded,
   findRecovery,
@@ -13,6 +14,14 @@ import { Superseded } from './errors.ts';
 
 /** A resource whose recovery was taken back is looked at again after this, ms. */
 const RETRY_AFTER_MS = 10_000;
+/** And after this when a person called it off, ms. */
+const CALLED_OFF_MS = 300_000;
+
+const reasonOf = ({ cancel, status }: RecoveryRecord): string => {
+  if (cancel !== undefined) return `called off by ${cancel}`;
+  if (status === 'awaiting-approval') return 'nobody approved it';
+  return 'it failed before anything was moved; the fence was taken back';
+};
 
 /** Before the flip: take the fence back and let the lock go. After it nothing is flipped back, so it parks. */
 export const compensate = async (context: PhaseContext): Promise<PhaseAnswer> => {
@@ -29,12 +38,12 @@ export const compensate = async (context: PhaseContext): Promise<PhaseAnswer> =>
   const rejected = recovery.status === 'awaiting-approval';
   const phase = recovery.nextPhase ?? 'Initiate';
   await end(context, settled, phase, {
-    status: rejected ? 'refused' : 'cancelled',
-    reason: rejected ? 'nobody approved it' : 'it failed before anything was moved; the fence was taken back',
+    status: rejected && recovery.cancel === undefined ? 'refused' : 'cancelled',
+    reason: reasonOf(recovery),
     // Its work is still recorded here; whether it runs, its agent and the detector will say.
     resource: (seen) => (seen.status === 'recovering' ? 'failed' : seen.status),
     epochStep: fenced ? 1 : 0,
-    retryAfterMs: RETRY_AFTER_MS,
+    retryAfterMs: recovery.cancel === undefined ? RETRY_AFTER_MS : CALLED_OFF_MS,
   });
   return { proceed: 'End' };
 };

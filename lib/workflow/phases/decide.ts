@@ -1,8 +1,17 @@
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { summaryOf } from '../../failover/quote.ts';
 import { isEnded } from '../../failover/recovery-status.ts';
-import { type Decision, type DecisionFacts, decide as decideByRules } from '../../failover/rules.ts';
+import {
+  type Decision,
+  type DecisionFacts,
+  decide as decideByRules,
+  isByPerson,
+} from '../../failover/rules.ts';
 import { APPROVAL_WAIT_MS } from '../../failover/wait-bounds.ts';
+import { factsOf } from '../../services/decision-facts.ts';
 import { originOf } from '../../services/origin.ts';
+import { overridesFor } from '../../services/overrides.ts';
+import { type Held, quoteHeld } from '../../services/quote.ts';
 import { executionName } from '../../services/runtime.ts';
 import { readGroups } from '../../store/groups.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
@@ -41,10 +50,9 @@ export const decide = async (context: PhaseContext): Promise<PhaseAnswer> => {
   if (resource.epoch !== task.input.epoch || resource.attempt !== task.input.attempt) {
     throw new Superseded(`resource ${resource.id} has moved on`);
   }
-  const human = task.input.trigger === 'api' || task.input.trigger === 'drain';
   // Maintenance and the breaker guard automation from itself: they see the fleet as it is now.
   const [facts, groups] = await Promise.all([
-    gatherFacts(context, resource, human ? FLEET_AGE_MAX_MS : 0),
+    gatherFacts(context, resource, isByPerson(task.input.trigger) ? FLEET_AGE_MAX_MS : 0),
     readGroups(
       context.runtime.store,
       resource.groups.map((ref) => ref.group),
@@ -52,15 +60,21 @@ export const decide = async (context: PhaseContext): Promise<PhaseAnswer> => {
   ]);
   remember(context.runtime, executionName(task.input), { groups });
   let decision = decideByRules(facts);
-  // An objection is only believed on a fresh picture of the fleet.
-  if (decision.kind !== 'proceed') decision = decideByRules(await gatherFacts(context, resource, 0));
+  // An objection is only believed on a fresh picture of the fleet, and unless somebody has set it aside.
+  if (decision.kind !== 'proceed') {
+    const [fresh, overrides] = await Promise.all([
+      gatherFacts(context, resource, 0),
+      overridesFor(context.runtime, resource),
+    ]);
+    decision = decideByRules(fresh, overrides);
+  }
   const result = watch.result('Decide', task.input.attempt, { ...decision });
   const carry = withResults(task.carry, [result]);
   switch (decision.kind) {
     case 'proceed':
       return { proceed: 'Initiate', carry };
     case 'ask':
-      return ask(context, resource, draft(context, resource, carry, decision.explanation));
+      return ask(context, { resource, groups }, draft(context, resource, carry, decision.explanation));
     case 'refuse':
       return refuse(context, resource, draft(context, resource, carry, decision.explanation), decision);
   }
@@ -75,25 +89,7 @@ const gatherFacts = async (
   const labscape =
     snapshot.labscapes.get(resource.labscape) ?? (await runtime.fleet.labscape(resource.labscape));
   if (labscape === undefined) throw new Superseded(`labscape ${resource.labscape} is not known`);
-  const peers = snapshot.resources.filter(
-    (r) => r.labscape === resource.labscape && r.status !== 'retired' && r.status !== 'drained',
-  );
-  return {
-    now: runtime.clock.now(),
-    trigger: task.input.trigger,
-    mode: labscape.policy.mode,
-    maintenance: labscape.maintenance,
-    coolDownMs: labscape.policy.coolDownMs,
-    breakerShare: labscape.policy.breakerShare,
-    status: resource.status,
-    lastRecoveryEndedAt: resource.lastRecoveryEndedAt,
-    labscapeResources: peers.length,
-    labscapeUnhealthy: peers.filter(
-      (r) => r.id === resource.id || r.status === 'failed' || r.status === 'recovering',
-    ).length,
-    targets: snapshot.resources.filter((r) => r.id !== resource.id && r.status === 'healthy').length,
-    groups: resource.groups.length,
-  };
+  return factsOf(snapshot, labscape, resource, task.input.trigger, runtime.clock.now());
 };
 
 /** The record of a recovery that has not touched anything yet. */
@@ -130,23 +126,21 @@ export const draft = (
   };
 };
 
-const ask = async (
-  context: PhaseContext,
-  resource: ResourceRecord,
-  recovery: RecoveryRecord,
-): Promise<PhaseAnswer> => {
+const ask = async (context: PhaseContext, held: Held, recovery: RecoveryRecord): Promise<PhaseAnswer> => {
   const { runtime } = context;
+  const { resource } = held;
+  const quote = summaryOf(await quoteHeld(runtime, [held], await runtime.fleet.snapshot()));
   const event = nextEvent(
     entityOf.recovery(recovery.id),
     EMPTY_CHAIN,
     originOf(requesterOf(context), runtime.clock),
     'recovery.awaiting-approval',
-    { resource: resource.id, reason: recovery.reason },
+    { resource: resource.id, reason: recovery.reason, quote: quote.hash },
   );
   const waiting: RecoveryRecord = {
     ...recovery,
     status: 'awaiting-approval',
-    waiting: newWait('AwaitApproval', event.at),
+    waiting: { ...newWait('AwaitApproval', event.at), quote },
     chain: headOf(event),
   };
   const outcome = await runtime.store.transact(claimWrites(runtime.store, resource, waiting, event));
@@ -191,6 +185,7 @@ const refuse = async (
       reason: `recovery refused, ${decision.rule}: ${decision.explanation}`,
       epoch: resource.epoch,
       retryAt: origin.at + decision.retryAfterMs,
+      flaps: resource.flaps,
       resourceEvent,
       recoveryEvent,
     }),

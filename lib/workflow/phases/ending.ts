@@ -1,5 +1,6 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { mayBecome } from '../../failover/recovery-status.ts';
+import { flapsAfter, isByPerson } from '../../failover/rules.ts';
 import type { Phase, RecoveryStatus } from '../../schemas/recovery.ts';
 import type { ResourceStatus } from '../../schemas/resource.ts';
 import { originOf } from '../../services/origin.ts';
@@ -36,6 +37,11 @@ export const end = async (
       throw new Superseded(`recovery ${recovery.id} no longer owns ${resource.id}`);
     const origin = originOf(requesterOf(context), runtime.clock);
     const to = ending.resource(resource);
+    const policy = (await runtime.fleet.labscape(resource.labscape))?.policy;
+    const flaps =
+      policy === undefined || isByPerson(recovery.trigger)
+        ? resource.flaps
+        : flapsAfter(resource, policy.coolDownMs, origin.at);
     const epoch = resource.epoch + ending.epochStep;
     const body = { recovery: recovery.id, status: ending.status, reason: ending.reason };
     const resourceEvent = nextEvent(
@@ -68,6 +74,7 @@ export const end = async (
       reason: ending.reason,
       nextPhase: undefined,
       waiting: undefined,
+      parkedAt: ending.status === 'parked' ? phase : undefined,
       endedAt: origin.at,
       chain: headOf(recoveryEvent),
     };
@@ -80,6 +87,7 @@ export const end = async (
         to,
         reason: ending.reason,
         epoch,
+        flaps,
         retryAt: ending.retryAfterMs === undefined ? undefined : origin.at + ending.retryAfterMs,
         resourceEvent,
         recoveryEvent,

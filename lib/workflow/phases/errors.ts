@@ -12,3 +12,8 @@ export class LostRace extends Error {
 export class VerifyFailed extends Error {
   override readonly name = 'VerifyFailed';
 }
+
+/** A person called the recovery off before anything was moved: the fence is taken back. */
+export class Cancelled extends Error {
+  override readonly name = 'Cancelled';
+}

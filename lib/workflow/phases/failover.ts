@@ -25,7 +25,7 @@ import {
   stopwatch,
   withResults,
 } from './context.ts';
-import { LostRace, Superseded } from './errors.ts';
+import { Cancelled, LostRace, Superseded } from './errors.ts';
 import { forget, recall, remember } from './memory.ts';
 
 /** Plans that may fail on a changed picture before releases are told to wait, and after that. */
@@ -53,6 +53,7 @@ export const failover = async (context: PhaseContext): Promise<PhaseAnswer> => {
   for (;;) {
     const stored = picture.recovery;
     if (isPast(stored, 'Failover')) return goOn(context, stored);
+    if (stored.cancel !== undefined) throw new Cancelled(`recovery ${stored.id}: ${stored.cancel}`);
     if (stored.nextPhase !== 'Failover')
       throw new Superseded(`recovery ${stored.id} stands at ${stored.nextPhase}`);
     const settled = settleWait(

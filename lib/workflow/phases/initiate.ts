@@ -1,10 +1,8 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { fenceWait, LEASE_MARGIN_MS, leaseEndsAt } from '../../failover/fencing.ts';
-import type { Pulse } from '../../health/detector.ts';
+import { fenceWaitMs } from '../../services/fence-wait.ts';
 import { originOf } from '../../services/origin.ts';
 import { executionName } from '../../services/runtime.ts';
-import { type BeatRecord, readBeats } from '../../store/heartbeats.ts';
-import type { LabscapeRecord } from '../../store/labscapes.ts';
+import { readBeats } from '../../store/heartbeats.ts';
 import { type RecoveryRecord, readRecovery } from '../../store/recoveries.ts';
 import { fenceWrites } from '../../store/recovery-writes.ts';
 import type { ResourceRecord } from '../../store/resources.ts';
@@ -21,7 +19,7 @@ import {
   withResults,
 } from './context.ts';
 import { draft } from './decide.ts';
-import { LostRace, Superseded } from './errors.ts';
+import { Cancelled, LostRace, Superseded } from './errors.ts';
 import { recall, remember } from './memory.ts';
 
 /** A status event may come in between; that is no reason to wait a second for the state machine's retry. */
@@ -40,6 +38,7 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
     }
     const existing = claimed ? await readRecovery(runtime.store, id) : undefined;
     if (existing !== undefined && existing.nextPhase !== 'Initiate') return goOn(context, existing);
+    if (existing?.cancel !== undefined) throw new Cancelled(`recovery ${id}: ${existing.cancel}`);
     if (existing !== undefined && existing.waiting?.answer !== 'approve') {
       throw new Superseded(`recovery ${id} was not approved`);
     }
@@ -53,7 +52,8 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
     // The picture is at hand: from here the budget of the fence runs.
     watch = stopwatch(context);
     // Once: the lease may end between two looks, and the record and the answer must agree.
-    const ms = waitMs(context, labscape, lastPulse(context, labscape, beats, resource.id));
+    const question = { resource: resource.id, trigger: task.input.trigger, now: runtime.clock.now() };
+    const ms = fenceWaitMs(labscape, beats, question);
     const recovery = fenced(context, resource, existing, ms);
     const event = nextEvent(
       entityOf.resource(resource.id),
@@ -86,37 +86,6 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
     };
   }
   throw new LostRace(`fence of ${task.input.resource}`);
-};
-
-/**
- * When the resource was last heard, for all that is known. A person may fail a host that beats; when by the clock nobody
- * of its labscape has beaten for a lease, the clock may have jumped, and the host is taken to have beaten just now.
- */
-const lastPulse = (
-  { runtime, task }: PhaseContext,
-  labscape: LabscapeRecord,
-  { pulses }: BeatRecord,
-  resource: string,
-): Pulse | undefined => {
-  const pulse = pulses.get(resource);
-  const byPerson = task.input.trigger === 'api' || task.input.trigger === 'drain';
-  if (pulse === undefined || !byPerson) return pulse;
-  const now = runtime.clock.now();
-  const heard = [...pulses.values()].some(({ lastAt }) => leaseEndsAt(lastAt, labscape.policy.leaseMs) > now);
-  return heard ? pulse : { ...pulse, lastAt: now };
-};
-
-/** How long the old owner may still run its work, ms. Unlike the record, a process is only fenced by its lease. */
-const waitMs = (context: PhaseContext, labscape: LabscapeRecord, pulse: Pulse | undefined): number => {
-  const wait = fenceWait({
-    now: context.runtime.clock.now(),
-    policy: labscape.policy.fencing,
-    lastBeatAt: pulse?.lastAt,
-    // The policy may have been shortened since.
-    leaseMs: Math.max(labscape.policy.leaseMs, (pulse?.leaseEndMs ?? 0) - LEASE_MARGIN_MS),
-    acknowledged: false,
-  });
-  return wait.kind === 'none' ? 0 : wait.ms;
 };
 
 const fenced = (

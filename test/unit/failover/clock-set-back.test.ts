@@ -33,7 +33,7 @@ describe('a time that lies ahead, since the clock was set back,', () => {
     const facts: DecisionFacts = {
       ...{ now: NOW, trigger: 'detector', mode: 'automatic', maintenance: false, status: 'failed' },
       ...{ coolDownMs: 30_000, breakerShare: 0.34, labscapeResources: 3, labscapeUnhealthy: 1 },
-      ...{ targets: 2, groups: 3, lastRecoveryEndedAt: undefined },
+      ...{ targets: 2, groups: 3, lastRecoveryEndedAt: undefined, flaps: 0 },
     };
     const decided = (offset: number) => decide({ ...facts, lastRecoveryEndedAt: NOW + offset });
     expect(decided(HOUR_MS)).toEqual({ kind: 'proceed' });

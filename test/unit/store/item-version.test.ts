@@ -14,7 +14,7 @@ const chain = { rev: 1, head: 'head' };
 const RESOURCE: ResourceRecord = {
   ...{ id: 'north-1', labscape: 'north', status: 'healthy', since: 5, statusReason: 'registered' },
   ...{ capacity: ZERO, limit: ZERO, fill: ZERO, used: ZERO, labels: {}, epoch: 1, cfg: 1, chain, groups: [] },
-  ...{ assignmentRevision: 1, recovery: undefined, attempt: 1, lastRecoveryEndedAt: undefined },
+  ...{ assignmentRevision: 1, recovery: undefined, attempt: 1, lastRecoveryEndedAt: undefined, flaps: 0 },
   ...{ failedBy: undefined, retryAt: undefined, acknowledgedEpoch: 0, moving: false },
 };
 const GROUP: GroupRecord = {

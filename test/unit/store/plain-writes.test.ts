@@ -17,7 +17,7 @@ const one = { ...ZERO, memory: 1 };
 const RESOURCE: ResourceRecord = {
   ...{ id: 'north-1', labscape: 'north', status: 'healthy', since: 5, statusReason: 'registered' },
   ...{ capacity: one, limit: one, fill: one, used: one, labels: {}, epoch: 1, cfg: 1, chain, groups: [] },
-  ...{ assignmentRevision: 1, recovery: undefined, attempt: 1, lastRecoveryEndedAt: undefined },
+  ...{ assignmentRevision: 1, recovery: undefined, attempt: 1, lastRecoveryEndedAt: undefined, flaps: 0 },
   ...{ failedBy: undefined, retryAt: undefined, acknowledgedEpoch: 0, moving: false },
 };
 const WITH_DEVICES: ResourceRecord = { ...RESOURCE, devices: { model: 'a', used: [0, 300] } };

@@ -1,0 +1,58 @@
+import * as z from 'zod';
+import type { Quote } from '../../schemas/quote.ts';
+import { type Context, defineCommand, EXIT, flag, UsageError } from '../command.ts';
+import { demand, duration } from '../format.ts';
+import { table } from '../table.ts';
+
+type Shown = z.output<typeof Quote>;
+
+/** What a recovery would do, as people read it. */
+export function renderQuote(quote: Shown, { paint }: Pick<Context, 'paint'>): string {
+  const share = `${Math.round(quote.rehomedShare * 100)} % of the demand`;
+  const lines = [
+    `${quote.moves.length} groups with ${quote.allocations} allocations would go to ${quote.targets} resources: ${share}`,
+  ];
+  const rows = quote.moves.map(({ group, from, to, labscape, count, demand: asked }) => [
+    ...[group, from, to, labscape, String(count), demand(asked)],
+  ]);
+  const titles = ['GROUP', 'FROM', 'TO', 'LABSCAPE', 'COUNT', 'DEMAND'];
+  if (rows.length > 0)
+    lines.push(
+      '',
+      table(
+        titles.map((title) => ({ title })),
+        rows,
+        (text) => paint('dim', text),
+      ),
+      '',
+    );
+  for (const { group, from, count, reason } of quote.pending)
+    lines.push(paint('yellow', `${group} of ${from} would wait: ${count} allocations, ${reason}`));
+  for (const { resource, items, fenceWaitMs, objections } of quote.resources) {
+    const wait = fenceWaitMs === 0 ? '' : `, after ${duration(fenceWaitMs)} for its lease`;
+    lines.push(`${resource}: one transaction of ${items} items${wait}`);
+    if (objections.length === 0) lines.push('  by itself: it would proceed');
+    for (const { rule, effect, explanation, override } of objections) {
+      const aside = override === undefined ? '' : ` (set aside by override ${override})`;
+      lines.push(`  by itself: ${rule} ${effect}: ${explanation}${aside}`);
+    }
+  }
+  lines.push(paint('dim', `quote ${quote.hash}`));
+  return lines.join('\n');
+}
+
+export const quote = defineCommand({
+  name: 'quote',
+  usage: 'RESOURCE… | --labscape L',
+  summary: 'what recovering these resources now would do; changes nothing',
+  positionals: { min: 0, max: 100 },
+  flags: z.strictObject({ labscape: flag.text.optional() }),
+  run: async (context, { flags: { labscape }, positionals }) => {
+    if ((labscape === undefined) === (positionals.length === 0))
+      throw new UsageError('name resources, or a labscape with --labscape');
+    const body = labscape === undefined ? { resources: [...positionals] } : { labscape };
+    const answer = await context.client.call('quote', { body });
+    context.show(answer, () => renderQuote(answer, context));
+    return EXIT.done;
+  },
+});

@@ -1,0 +1,98 @@
+import type { AuditEvent } from '../schemas/audit.ts';
+import { J, N, S } from './attributes.ts';
+import { chainAt } from './conditions.ts';
+import { putEvent } from './events.ts';
+import { keys } from './keys.ts';
+import { type RecoveryRecord, recoveryChanges } from './recoveries.ts';
+import type { ResourceRecord } from './resources.ts';
+import type { Store } from './store.ts';
+import { absent, attributeEquals, updateItem } from './update.ts';
+import type { Write } from './write.ts';
+
+/** A person's answer, taken once: the wait must stand as it was seen. */
+export const approvalWrites = (
+  store: Store,
+  before: RecoveryRecord,
+  after: RecoveryRecord,
+  event: AuditEvent,
+): readonly Write[] => [
+  updateItem('recovery', {
+    table: store.tables.state,
+    key: keys.recovery(before.id),
+    set: { waiting: J(after.waiting), rev: N(event.rev), head: S(event.hash) },
+    conditions: [attributeEquals('waiting', J(before.waiting)), ...chainAt(before.chain)],
+  }),
+  putEvent(store, event),
+];
+
+/** A person calls it off, while it stands where it was seen. */
+export const cancelWrites = (
+  store: Store,
+  before: RecoveryRecord,
+  reason: string,
+  event: AuditEvent,
+): readonly Write[] => [
+  updateItem('recovery', {
+    table: store.tables.state,
+    key: keys.recovery(before.id),
+    set: { cancel: S(reason), rev: N(event.rev), head: S(event.hash) },
+    conditions: [
+      attributeEquals('nextPhase', S(before.nextPhase ?? '')),
+      absent('cancel'),
+      ...chainAt(before.chain),
+    ],
+  }),
+  putEvent(store, event),
+];
+
+/** A parked recovery goes on where it stood: the lock, the record, both chains. */
+export const resumeWrites = (
+  store: Store,
+  resource: ResourceRecord,
+  before: RecoveryRecord,
+  after: RecoveryRecord,
+  events: { readonly resource: AuditEvent; readonly recovery: AuditEvent },
+): readonly Write[] => [
+  updateItem('resource', {
+    table: store.tables.state,
+    key: keys.resource(resource.labscape, resource.id),
+    set: {
+      status: S('recovering'),
+      statusReason: S(after.reason),
+      since: N(events.resource.at),
+      recovery: S(after.id),
+      rev: N(events.resource.rev),
+      head: S(events.resource.hash),
+    },
+    conditions: [
+      attributeEquals('epoch', N(resource.epoch)),
+      attributeEquals('attempt', N(resource.attempt)),
+      ...chainAt(resource.chain),
+      absent('recovery'),
+    ],
+  }),
+  updateItem('recovery', {
+    table: store.tables.state,
+    key: keys.recovery(before.id),
+    ...recoveryChanges(before, after),
+    conditions: [attributeEquals('status', S('parked')), ...chainAt(before.chain)],
+  }),
+  putEvent(store, events.resource, 'resourceEvent'),
+  putEvent(store, events.recovery, 'recoveryEvent'),
+];
+
+/** What damps a resource is forgotten. */
+export const acknowledgeWrites = (
+  store: Store,
+  resource: ResourceRecord,
+  event: AuditEvent,
+): readonly Write[] => [
+  updateItem('resource', {
+    table: store.tables.state,
+    key: keys.resource(resource.labscape, resource.id),
+    set: { rev: N(event.rev), head: S(event.hash) },
+    remove: ['recoveredAt', 'flaps', 'retryAt'],
+    conditions: chainAt(resource.chain),
+  }),
+  putEvent(store, event),
+];
