@@ -62,6 +62,7 @@ export const serve = (control: Runtime): ApiHandler =>
       },
       quote: async (request) => {
         request.permit({});
+        await request.cleared();
         return { status: 200, body: await quote(control, request.body) };
       },
       proposeOverride: async (request) => {

@@ -28,12 +28,15 @@ export const acknowledgeResource = async (
     const origin = originOf(requester, runtime.clock);
     const body = { reason, flaps: before.flaps };
     const event = nextEvent(entityOf.resource(id), before.chain, origin, 'resource.acknowledged', body);
-    const outcome = await runtime.store.transact(acknowledgeWrites(runtime.store, before, event));
+    // What failed and was put off is due now: the next sweep starts it.
+    const owed = before.status === 'failed' && before.recovery === undefined;
+    const after = {
+      ...before,
+      ...{ lastRecoveryEndedAt: undefined, flaps: 0, chain: headOf(event) },
+      retryAt: owed ? event.at : undefined,
+    };
+    const outcome = await runtime.store.transact(acknowledgeWrites(runtime.store, before, after, event));
     if (outcome.kind === 'done') {
-      const after = {
-        ...before,
-        ...{ lastRecoveryEndedAt: undefined, retryAt: undefined, flaps: 0, chain: headOf(event) },
-      };
       runtime.fleet.learn(after);
       return after;
     }

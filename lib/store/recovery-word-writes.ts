@@ -6,7 +6,7 @@ import { keys } from './keys.ts';
 import { type RecoveryRecord, recoveryChanges } from './recoveries.ts';
 import type { ResourceRecord } from './resources.ts';
 import type { Store } from './store.ts';
-import { absent, attributeEquals, updateItem } from './update.ts';
+import { absent, attributeEquals, exists, updateItem } from './update.ts';
 import type { Write } from './write.ts';
 
 /** A person's answer, taken once: the wait must stand as it was seen. */
@@ -84,15 +84,23 @@ export const resumeWrites = (
 /** What damps a resource is forgotten. */
 export const acknowledgeWrites = (
   store: Store,
-  resource: ResourceRecord,
+  before: ResourceRecord,
+  { retryAt }: ResourceRecord,
   event: AuditEvent,
 ): readonly Write[] => [
   updateItem('resource', {
     table: store.tables.state,
-    key: keys.resource(resource.labscape, resource.id),
-    set: { rev: N(event.rev), head: S(event.hash) },
-    remove: ['recoveredAt', 'flaps', 'retryAt'],
-    conditions: chainAt(resource.chain),
+    key: keys.resource(before.labscape, before.id),
+    set: {
+      rev: N(event.rev),
+      head: S(event.hash),
+      ...(retryAt === undefined ? {} : { retryAt: N(retryAt) }),
+    },
+    remove: ['recoveredAt', 'flaps', ...(retryAt === undefined ? ['retryAt'] : [])],
+    conditions: [
+      ...chainAt(before.chain),
+      before.recovery === undefined ? absent('recovery') : exists('recovery'),
+    ],
   }),
   putEvent(store, event),
 ];

@@ -38,6 +38,8 @@ export class RulesWatch {
       else if (!this.#downSince.has(after.id)) this.#downSince.set(after.id, when.now);
     }
     const ended = events.find(({ type }) => type === 'resource.recovery-ended');
+    const seen = events.find(({ type }) => type === 'resource.acknowledged');
+    if (seen !== undefined) this.#endedAt.delete(seen.entity.replace('resource#', ''));
     if (ended !== undefined) this.#endedAt.set(ended.entity.replace('resource#', ''), when.madeAt);
   }
 

@@ -82,6 +82,10 @@ export const STANDARD_RATES = {
   clientLeaves: 1e-3,
   // Per fence, an operator who drains, fails or activates what is being recovered. Assumed.
   operatorMeddles: 1e-3,
+  // Per fence, an operator who calls the recovery off. Assumed.
+  operatorCancels: 1e-3,
+  // Per second, one host of the fleet. Assumed: each week somebody says that a recovery was looked at.
+  operatorAcknowledges: 52 / YEAR_S,
   // Per recovery: what came back dies at once. Dean's figures as for targetDies.
   hostDiesAgain: (2 * 20 * 10) / YEAR_S,
   // Per second, one of the clients. Assumed: each client twice a year.
@@ -135,6 +139,8 @@ export const STRESS_RATES: Rates = {
   asksFirst: 0.1,
   clientLeaves: 0.3,
   operatorMeddles: 0.2,
+  operatorCancels: 0.1,
+  operatorAcknowledges: 0.05,
   hostDiesAgain: 0.4,
   operatorRevokes: 0.02,
   operatorRebalances: 0.15,

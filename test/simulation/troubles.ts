@@ -151,6 +151,8 @@ export class Troubles {
       if (MOVES.includes(type) && target !== undefined && faults.strikes('targetDies')) this.#kill(target);
       if (type === 'resource.fenced' && faults.strikes('operatorMeddles'))
         scheduler.after(this.#chance.below(4_000), `an operator meddles with ${id}`, () => this.#press(id));
+      if (type === 'resource.fenced' && faults.strikes('operatorCancels'))
+        scheduler.after(this.#chance.below(1_500), `an operator calls ${id} off`, () => this.#callOff(id));
       if (MOVING_EVENTS.includes(type) && faults.strikes('operatorRebalances'))
         scheduler.after(this.#chance.below(500), 'an operator balances', () => this.#balance());
       if (type === 'resource.recovery-ended' && host?.alive === true && faults.strikes('hostDiesAgain'))
@@ -176,6 +178,12 @@ export class Troubles {
   #press(resource: string): void {
     const operation = this.#chance.pick(['drainResource', 'failResource', 'activateResource'] as const);
     void this.world.operator(operation, { resource }, { reason: 'meddling' });
+  }
+
+  #callOff(resource: string): void {
+    const recovery = this.world.state.resources.get(resource)?.recovery;
+    if (recovery !== undefined)
+      void this.world.operator('cancelRecovery', { recovery }, { reason: 'simulated' });
   }
 
   /** Two at once: what one moves the other has planned with. */
@@ -225,6 +233,11 @@ export class Troubles {
         const decision = faults.strikes('operatorRejects') ? 'reject' : 'approve';
         void this.#say(recovery, decision, reason);
       }
+    for (const { id, parkedAt } of state.recoveries.values())
+      if (parkedAt !== undefined && this.#chance.happens(0.2))
+        void this.world.operator('resumeRecovery', { recovery: id }, reason);
+    if (faults.strikes('operatorAcknowledges'))
+      void this.world.operator('acknowledgeResource', { resource }, reason);
     for (const one of state.resources.values())
       if ((one.status === 'offline' || one.status === 'drained') && faults.strikes('operatorReturns'))
         void this.world.operator('activateResource', { resource: one.id }, reason);
@@ -281,6 +294,9 @@ export class Troubles {
       if (this.#isRevoked(id)) void this.#setClient(id, 'reinstatePrincipal');
     for (const recovery of state.recoveries.values())
       if (recovery.status === 'awaiting-approval') void this.#say(recovery, 'approve', reason);
+    for (const { id, status, retryAt } of state.resources.values())
+      if (status === 'failed' && retryAt !== undefined && retryAt > this.world.scheduler.now)
+        void this.world.operator('acknowledgeResource', { resource: id }, reason);
     for (const { id, status, recovery } of state.resources.values())
       if (recovery === undefined && (status === 'offline' || status === 'drained'))
         void this.world.operator('activateResource', { resource: id }, reason);

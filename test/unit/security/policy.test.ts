@@ -31,6 +31,7 @@ const TABLE: Readonly<Record<string, Readonly<Partial<Record<Role, readonly stri
   readResource: { admin: EVERYWHERE, operator: EVERYWHERE, agent: OWN },
   manageResources: { admin: EVERYWHERE, operator: EVERYWHERE },
   operateResources: { admin: EVERYWHERE, operator: EVERYWHERE },
+  overrideRules: { admin: EVERYWHERE, operator: EVERYWHERE },
   rebalance: { admin: EVERYWHERE, operator: EVERYWHERE },
   manageLabscapes: { admin: EVERYWHERE },
   managePrincipals: { admin: EVERYWHERE },
