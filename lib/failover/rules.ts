@@ -45,7 +45,7 @@ const REFUSED_RETRY_MS = 60_000;
 /** A recovery this many cool-downs after the one before is a new story. */
 const FLAP_WINDOW = 10;
 /** Doublings of the cool-down, and its longest, ms: a day. */
-const DOUBLINGS_MAX = 20;
+const DOUBLINGS_MAX = 27;
 const COOL_DOWN_MAX_MS = 86_400_000;
 
 /** A person asked for it: the rules that guard automation from itself do not apply. */

@@ -139,7 +139,7 @@ export const STRESS_RATES: Rates = {
   asksFirst: 0.1,
   clientLeaves: 0.3,
   operatorMeddles: 0.2,
-  operatorCancels: 0.1,
+  operatorCancels: 0.25,
   operatorAcknowledges: 0.05,
   hostDiesAgain: 0.4,
   operatorRevokes: 0.02,
