@@ -123,12 +123,17 @@ export function judge(evidence: Evidence): DrillRun {
 const rebalanceOf = ({ rebalanced, ledger, after }: Evidence): RebalanceFindings | undefined =>
   rebalanced && checkRebalance({ ...rebalanced, ledger, before: after });
 
-const flipsOf = ({ transactions, killedAt }: Evidence, groups: readonly GroupBefore[]): Flips | undefined =>
+/** What RestorePerformance moves on from an overfull target is its own affair: a transaction each. */
+const flipsOf = (
+  { transactions, killedAt, recovery }: Evidence,
+  groups: readonly GroupBefore[],
+): Flips | undefined =>
   transactions &&
   countFlips(
     transactions,
     groups.map(({ group }) => group),
     killedAt,
+    recovery.phases.find(({ name }) => name === 'RestorePerformance')?.startedAt,
   );
 
 /** From the fault on, ms; undefined: it never came, or nobody said when. */
