@@ -58,7 +58,8 @@ export const notePaces = async (
       const held = resource.pace ?? 0;
       const level = adapts ? levelOf(pulses.get(resource.id)?.pace?.factor ?? 1, held) : 0;
       if (level !== held && (await tryWrite(runtime, resource, level)))
-        runtime.fleet.learn({ ...resource, pace: level === 0 ? undefined : level });
+        // Others may have learnt more of it meanwhile.
+        runtime.fleet.learn({ ...(runtime.fleet.seen(resource.id) ?? resource), pace: level || undefined });
     }),
   );
 };
