@@ -26,7 +26,7 @@ export const serve = (control: Runtime): ApiHandler =>
         request.permit({ labscape: request.body.labscape });
         await request.cleared();
         const resource = await registerResource(control, request.body, requesterOf(request));
-        await wakeFor(control, resource, request.requestId);
+        await wakeFor(control, resource, request.requestId, 'came');
         return {
           status: 201,
           body: resourceView(resource),
@@ -56,7 +56,7 @@ export const serve = (control: Runtime): ApiHandler =>
         request.permit({ resource: params.resource });
         await request.cleared();
         const resource = await editResource(control, params.resource, body, ifMatch, requesterOf(request));
-        await wakeFor(control, resource, request.requestId);
+        await wakeFor(control, resource, request.requestId, 'came');
         return { status: 200, body: resourceView(resource), headers: etag(resource.cfg) };
       },
       failResource: async (request) => {
@@ -87,7 +87,7 @@ export const serve = (control: Runtime): ApiHandler =>
           unlocked: true,
         } as const;
         const resource = await changeStatus(control, request.params.resource, change, requesterOf(request));
-        await wakeFor(control, resource, request.requestId);
+        await wakeFor(control, resource, request.requestId, 'came');
         return { status: 200, body: resourceView(resource) };
       },
       retireResource: async (request) => {

@@ -14,6 +14,8 @@ export interface Pulse {
   readonly epoch: number;
   /** Silence after which the agent has stopped its work: of the lease it was given, whatever the policy says by now, ms. */
   readonly leaseEndMs: number;
+  /** How fast it serves, see optimisation/pace.ts; absent while it reports no latency. */
+  readonly pace?: { readonly meanMs: number | undefined; readonly factor: number } | undefined;
 }
 
 /** Weight of the newest interval, as in TCP's round-trip estimator (RFC 6298). */

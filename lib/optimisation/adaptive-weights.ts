@@ -52,7 +52,7 @@ export const ewma = (
 ): number =>
   meanMs === undefined ? sampleMs : meanMs + (1 - Math.exp(-elapsedMs / memoryMs)) * (sampleMs - meanMs);
 
-const medianOf = (values: readonly number[]): number | undefined => {
+export const medianOf = (values: readonly number[]): number | undefined => {
   const sorted = [...values].sort((a, b) => a - b);
   const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
   return low === undefined || high === undefined ? undefined : (low + high) / 2;

@@ -45,6 +45,10 @@ export const Policy = z
       description:
         'how work is placed that does not say it itself and may go only to labscapes that say the same',
     }),
+    adaptiveWeights: z.boolean().optional().meta({
+      description:
+        'whether the weight of a resource follows the latency that its agent reports; false unless given',
+    }),
     limits: LimitShares.prefault({}),
     beatMs: z.int().min(50).max(60_000).default(1_000).meta({ description: 'time between heartbeats, ms' }),
     leaseMs: z
@@ -110,6 +114,7 @@ const policyPatch = z.strictObject({
   fill: FillPolicy.optional(),
   reserve: ReserveMode.optional(),
   strategy: StrategyName.optional(),
+  adaptiveWeights: z.boolean().optional(),
   beatMs: z.int().min(50).max(60_000).optional(),
   leaseMs: z.int().min(200).max(600_000).optional(),
   restoreWaitMs: z.int().min(1_000).max(3_600_000).optional(),

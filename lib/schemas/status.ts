@@ -8,6 +8,17 @@ export const VERDICTS = ['healthy', 'suspect', 'failed', 'unknown'] as const;
 export const Verdict = z.enum(VERDICTS);
 export type Verdict = z.infer<typeof Verdict>;
 
+const Weight = z.object({
+  base: z.int().meta({ description: "the labscape's" }),
+  now: z.int().meta({ description: 'what weighted strategies reckon with' }),
+  wanted: z
+    .int()
+    .meta({ description: 'what its latency asks for, whether the policy adapts weights or not' }),
+  latencyMs: z.number().optional().meta({ description: 'mean of what its agent reports' }),
+  medianMs: z.number().optional().meta({ description: 'of the resources of the labscape that are heard' }),
+  reason: z.string(),
+});
+
 export const Status = z.object({
   at: Instant,
   labscapes: z.array(
@@ -29,6 +40,7 @@ export const Status = z.object({
           groups: z.int(),
           epoch: z.int(),
           recovery: z.string().optional(),
+          weight: Weight,
         }),
       ),
     }),

@@ -34,7 +34,8 @@ export interface AllocateRequest {
 }
 
 /** What is asked for, before it is known where it goes. */
-export type Draft = Omit<AllocationRecord, 'group' | 'slice' | 'chain'>;
+export type Draft = Omit<AllocationRecord, 'group' | 'slice' | 'chain'> &
+  Pick<AllocationInput, 'strategy' | 'hashKey'>;
 
 /** What its group carries: class, profile and protection as one word, and the constraints as they bind. */
 export const natureOf = (
@@ -77,5 +78,7 @@ export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
     ),
     createdAt: now,
     endedAt: undefined,
+    strategy: input.strategy,
+    hashKey: input.hashKey,
   };
 };

@@ -5,6 +5,7 @@ import { STRATEGIES } from '../allocation/strategies/registry.ts';
 import type { Strategy } from '../allocation/strategy.ts';
 import { strategyFor } from '../allocation/strategy-rule.ts';
 import type { Clock } from '../clock.ts';
+import { weightAt } from '../optimisation/pace.ts';
 import type { Constraints } from '../schemas/allocation.ts';
 import type { Policy } from '../schemas/labscape.ts';
 import type { StrategyName } from '../schemas/strategy.ts';
@@ -129,7 +130,8 @@ export class Fleet {
   #atHome(resource: FleetResource): FleetResource {
     const home = this.#labscapes.get(resource.labscape);
     const residency = home?.residency;
-    const weight = home === undefined || home.weight === WEIGHT_DEFAULT ? undefined : home.weight;
+    const adapted = weightOf(home, resource);
+    const weight = adapted === WEIGHT_DEFAULT ? undefined : adapted;
     return residency === resource.residency && weight === resource.weight
       ? resource
       : { ...resource, residency, weight };
@@ -149,6 +151,12 @@ export class Fleet {
     return this.#full.has(group);
   }
 }
+
+/** The labscape's, adapted to the resource's pace where its policy says so. */
+const weightOf = (home: LabscapeRecord | undefined, { pace = 0 }: ResourceRecord): number =>
+  home === undefined
+    ? WEIGHT_DEFAULT
+    : weightAt(home.weight, home.policy.adaptiveWeights === true ? pace : 0);
 
 /** Policies may be this old where they only set a pace, ms. */
 const LABSCAPE_AGE_MAX_MS = 5_000;

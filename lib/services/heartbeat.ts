@@ -7,6 +7,7 @@ import type { HeartbeatAnswer, HeartbeatInput } from '../schemas/heartbeat.ts';
 import { type BeatRecord, readBeats, readManyBeats, writeBeats } from '../store/heartbeats.ts';
 import type { LabscapeRecord } from '../store/labscapes.ts';
 import { type ResourceRecord, readResources } from '../store/resources.ts';
+import { notePaces, pacesOf } from './paces.ts';
 import type { Runtime } from './runtime.ts';
 import { type Heard, hear, heardNow, judgeLabscape, leaseEndMs, OWN_SIGHT, sightOf } from './verdicts.ts';
 
@@ -24,12 +25,13 @@ export const beat = async (
   await refuseStrangers(runtime, labscapeId, input);
   const before = await readBeats(runtime.store, labscapeId);
   const now = runtime.clock.now();
+  const pulses = pulsesOf(input, before, labscape, now);
   const beats = await writeBeats(
     runtime.store,
     labscapeId,
     input.agent,
     input.seq,
-    pulsesOf(input, before, labscape, now),
+    pulses,
     heardNow(before, labscape.policy, now),
   );
   if (beats === undefined) {
@@ -47,7 +49,10 @@ export const beat = async (
     input.resources.map((entry) => ({ labscape: labscapeId, id: entry.resource })),
   );
   for (const resource of own) runtime.fleet.learn(resource);
-  await judgeEverybody(runtime, labscape, beats, now, requestId);
+  await Promise.all([
+    judgeEverybody(runtime, labscape, beats, now, requestId),
+    notePaces(runtime, labscape, own, pulses),
+  ]);
   const { leaseMs } = labscape.policy;
   const revisions = new Map(input.resources.map((entry) => [entry.resource, entry.assignmentRevision]));
   const carriedOut = (id: string): number => revisions.get(id) ?? 0;
@@ -89,8 +94,9 @@ const pulsesOf = (
   before: BeatRecord,
   labscape: LabscapeRecord,
   now: number,
-): ReadonlyMap<string, Pulse> =>
-  new Map(
+): ReadonlyMap<string, Pulse> => {
+  const paces = pacesOf(input, before, labscape, now);
+  return new Map(
     input.resources.map((entry) => [
       entry.resource,
       learn(
@@ -98,11 +104,13 @@ const pulsesOf = (
         {
           ...{ lastAt: now, seq: input.seq, agent: input.agent, status: entry.status, epoch: entry.epoch },
           leaseEndMs: leaseEndMs(labscape.policy),
+          pace: paces.get(entry.resource),
         },
         labscape.policy.beatMs,
       ),
     ]),
   );
+};
 
 /** The labscape at hand always; all others at most once a beat per warm function: any batch checks the others' leases. */
 const judgeEverybody = async (

@@ -103,6 +103,8 @@ export const newGroup = (
   kind,
   constraints: withinTenant(draft.tenant, draft.constraints),
   devices: draft.devices,
+  strategy: draft.strategy,
+  hashKey: draft.hashKey,
   demand: draft.demand,
   count: 1,
   load: 1,

@@ -1,6 +1,7 @@
 import { arriving, groupDevices, heldAfter, seat } from '../allocation/extras.ts';
 import { nextTryAt, offerFairly, type TenantUse, type Waiting } from '../allocation/pending.ts';
 import { planReservations, RESERVATIONS_MAX } from '../allocation/reservations.ts';
+import { STRATEGY_DEFAULT } from '../allocation/strategy-rule.ts';
 import type { Vector } from '../schemas/common.ts';
 import { type GroupRecord, pendingGroups } from '../store/groups.ts';
 import { backOff, duePending, reserve, unreserve } from '../store/pending-writes.ts';
@@ -10,14 +11,20 @@ import { add, mapVector, subtract, sum } from '../vector.ts';
 import { emptiestFor } from './emptiest.ts';
 import type { FleetResource } from './fleet.ts';
 import { type Requester, system } from './origin.ts';
-import { placePending } from './place-pending.ts';
+import { placePending, rankedFor } from './place-pending.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Of each class, in one sweep. */
 const DUE_MAX = 50;
-/** Groups looked at, and placed, when room was freed: the rest is the next release's, or the sweep's. */
+/**
+ * `freed`: something left a resource, which is often, and mostly leaves room for little. `came`: a resource returned, was
+ * added or enlarged, which is seldom, and brings much.
+ */
+export type Room = 'freed' | 'came';
+
+/** Groups looked at, and placed, when there is room: the rest is the next release's, or the sweep's. */
 const WAKE_LOOKED_AT = 16;
-const WAKE_PLACED_MAX = 4;
+const PLACED_MAX: Readonly<Record<Room, number>> = { freed: 4, came: WAKE_LOOKED_AT };
 /** An empty queue is believed for so long, ms: releases ask for it no more often. */
 const EMPTY_FOR_MS = 1_000;
 
@@ -58,20 +65,41 @@ interface Offers {
   readonly missed: readonly Queued[];
 }
 
+/** How many of a strategy's choices are looked at for one that still has room in the plan. */
+const CHOICES_MAX = 8;
+
+/** Where its strategy would have it, best first. Least-loaded alone asks the copy, which knows what the plan adds. */
+const preferred = (runtime: Runtime, group: GroupRecord): readonly string[] =>
+  runtime.fleet.strategyFor(group.strategy, group.constraints).name === STRATEGY_DEFAULT
+    ? []
+    : rankedFor(runtime, group, boundOf(group), CHOICES_MAX).map(({ id }) => id);
+
+interface OfferInput {
+  readonly waiting: readonly Queued[];
+  readonly tenants: ReadonlyMap<string, TenantUse>;
+  readonly fleet: readonly FleetResource[];
+  readonly total: Vector;
+  readonly now: number;
+  /** Resources in the order in which a group would have them; the emptiest otherwise. */
+  readonly prefer: (group: GroupRecord) => readonly string[];
+}
+
 /** Plans for all of them on a copy of the fleet, in the fair order. */
-const planOffers = (
-  waiting: readonly Queued[],
-  tenants: ReadonlyMap<string, TenantUse>,
-  fleet: readonly FleetResource[],
-  total: Vector,
-  now: number,
-): Offers => {
+const planOffers = ({ waiting, tenants, fleet, total, now, prefer }: OfferInput): Offers => {
   const copy = new Map(fleet.map((resource) => [resource.id, resource]));
   const placed: { one: Queued; resource: string }[] = [];
   const missed: Queued[] = [];
+  const homeOf = (group: GroupRecord): FleetResource | undefined => {
+    for (const id of prefer(group)) {
+      const resource = copy.get(id);
+      if (resource !== undefined && emptiestFor(group, [resource], boundOf(group)) !== undefined)
+        return resource;
+    }
+    return emptiestFor(group, [...copy.values()], boundOf(group));
+  };
   const attempt = (one: Queued): boolean => {
     const { group } = one;
-    const home = emptiestFor(group, [...copy.values()], boundOf(group));
+    const home = homeOf(group);
     const seated = home && seat(home, group);
     const extras = home && seated && arriving(home, [seated]);
     if (home === undefined || extras === undefined) {
@@ -116,7 +144,10 @@ export const placeWaiting = async (runtime: Runtime, request: string): Promise<n
   if (due.length === 0 && resources.every(({ reserved }) => reserved === undefined)) return 0;
   const waiting = due.map(queued);
   const tenants = await usesOf(runtime, waiting);
-  const offers = planOffers(waiting, tenants, resources, shared(resources), now);
+  const offers = planOffers({
+    ...{ waiting, tenants, fleet: resources, total: shared(resources), now },
+    prefer: (group) => preferred(runtime, group),
+  });
   const { placed, missed } = await carryOut(
     runtime,
     offers,
@@ -169,18 +200,20 @@ export const noteWaiting = (runtime: Runtime): void => {
 };
 
 /**
- * Room was freed on a resource: what waits and fits there is placed at once. Bounded: the queue is asked for at most
- * once a second while it is empty, 16 groups are looked at and 4 placed. An outage is the sweep's to make up for.
+ * There is room on a resource: what waits and fits there is placed at once. Bounded: 16 groups are looked at; of what
+ * was freed 4 are placed, and the queue is asked for at most once a second while it is empty. What came is offered
+ * whatever was believed. An outage is the sweep's to make up for.
  */
 export const wakeFor = async (
   runtime: Runtime,
   where: { readonly id: string; readonly labscape: string },
   request: string,
+  room: Room,
 ): Promise<number> => {
   const atMs = runtime.clock.monotonicMs();
-  if (atMs < (emptyUntil.get(runtime) ?? 0)) return 0;
+  if (room === 'freed' && atMs < (emptyUntil.get(runtime) ?? 0)) return 0;
   try {
-    return await wake(runtime, where, request);
+    return await wake(runtime, where, request, room);
   } catch (error) {
     if (error instanceof Error && (error.name === 'StoreUnavailable' || error.name === 'Throttled')) return 0;
     throw error;
@@ -191,6 +224,7 @@ const wake = async (
   runtime: Runtime,
   where: { readonly id: string; readonly labscape: string },
   request: string,
+  room: Room,
 ): Promise<number> => {
   const groups = await pendingGroups(runtime.store, WAKE_LOOKED_AT);
   if (groups.length === 0) {
@@ -209,6 +243,9 @@ const wake = async (
   if (fitting.length === 0) return 0;
   const tenants = await usesOf(runtime, fitting);
   const total = shared(fleet.resources);
-  const offers = planOffers(fitting, tenants, [home], total, runtime.clock.now());
-  return (await carryOut(runtime, offers, system('pending', request), WAKE_PLACED_MAX)).placed;
+  const offers = planOffers({
+    ...{ waiting: fitting, tenants, fleet: [home], total, now: runtime.clock.now() },
+    prefer: () => [],
+  });
+  return (await carryOut(runtime, offers, system('pending', request), PLACED_MAX[room])).placed;
 };

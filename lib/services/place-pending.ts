@@ -31,7 +31,8 @@ export const placePending = async (
     const group = await readGroup(runtime.store, groupId);
     if (group === undefined || group.status !== 'pending') return { kind: 'gone' };
     await runtime.fleet.snapshot(attempt === 0 ? undefined : 0);
-    const seen = only === undefined ? choiceFor(runtime, group, bound) : taking(runtime, group, bound, only);
+    const seen =
+      only === undefined ? rankedFor(runtime, group, bound, 1)[0] : taking(runtime, group, bound, only);
     if (seen === undefined) {
       if (attempt === 0) continue;
       return { kind: 'nowhere' };
@@ -88,17 +89,22 @@ const spoilsReserve = async (
   return (await reserveAfter(runtime, after.labscape, [{ resource: after, groups }])).kind === 'refuse';
 };
 
-/** By the strategy of the labscapes that may take it: what a request said of its own is not kept while it waits. */
-const choiceFor = (runtime: Runtime, group: GroupRecord, bound: Bound): Candidate | undefined => {
-  const { demand, constraints, kind } = group;
+/** Where the strategy that its founder asked for would place the group, else that of the labscapes; best first. */
+export const rankedFor = (
+  runtime: Runtime,
+  group: GroupRecord,
+  bound: Bound,
+  most: number,
+): readonly Candidate[] => {
+  const { demand, constraints, kind, id, hashKey = id } = group;
   const devices = groupDevices(group);
   const request: PlacementRequest = {
-    ...{ demand, constraints, kind, most: 1, hashKey: group.id },
+    ...{ demand, constraints, kind, most, hashKey },
     purpose: bound === 'limit' ? 'failover' : 'placement',
     ...(devices === undefined ? {} : { devices }),
   };
-  const strategy = runtime.fleet.strategyFor(undefined, constraints);
-  return strategy.choose(request, () => runtime.chance.uniform())[0]?.candidate;
+  const strategy = runtime.fleet.strategyFor(group.strategy, constraints);
+  return strategy.choose(request, () => runtime.chance.uniform()).map(({ candidate }) => candidate);
 };
 
 /** The one resource that is asked for, while it can take the group. */

@@ -98,7 +98,7 @@ export const rebalance = async (
     outcomes.push(outcome);
     if (outcome.outcome === 'moved') freed.set(move.from, move.group.labscape ?? '');
   }
-  for (const [id, labscape] of freed) await wakeFor(runtime, { id, labscape }, requester.request);
+  for (const [id, labscape] of freed) await wakeFor(runtime, { id, labscape }, requester.request, 'freed');
   const answer = shaped(request, step, plan, outcomes);
   return { ...answer, leftAlone: view.leftAlone, labscapes: await windowsOf(runtime, named) };
 };

@@ -86,7 +86,7 @@ const tryEnd = async (
     runtime.quotas.took(allocation.tenant, allocation.slice, subtract(ZERO, allocation.demand));
     const { resource, labscape } = group;
     if (resource !== undefined && labscape !== undefined)
-      await wakeFor(runtime, { id: resource, labscape }, requester.request);
+      await wakeFor(runtime, { id: resource, labscape }, requester.request, 'freed');
     return allocationView({ ...allocation, state: to, endedAt: event.at }, undefined);
   }
   if (outcome.kind !== 'refused' || !outcome.failed.has('resource')) return 'again';

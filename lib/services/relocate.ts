@@ -122,8 +122,8 @@ export const relocateGroup = async (
 const CHOICES_MAX = 8;
 
 /**
- * The smallest group that uses the dimension, to where the strategy of the labscapes places it under fill; the smaller id
- * at a tie. Nothing is moved to where its spread key is already: a resource over its fill is the lesser evil.
+ * The smallest group that uses the dimension, to where its strategy, else that of the labscapes, places it under fill;
+ * the smaller id at a tie. Nothing is moved to where its spread key is already: a resource over its fill is the lesser evil.
  */
 const smallestThatFits = (
   runtime: Runtime,
@@ -138,14 +138,14 @@ const smallestThatFits = (
     .sort((a, b) => a.demand[dimension] - b.demand[dimension] || (a.id < b.id ? -1 : 1));
   const except = new Set([source.id]);
   for (const group of movable) {
-    const { demand, constraints, kind } = group;
+    const { demand, constraints, kind, strategy, id, hashKey = id } = group;
     const devices = groupDevices(group);
     const request: PlacementRequest = {
-      ...{ demand, constraints, kind, purpose: 'placement', most: CHOICES_MAX, except, hashKey: group.id },
+      ...{ demand, constraints, kind, purpose: 'placement', most: CHOICES_MAX, except, hashKey },
       ...(devices === undefined ? {} : { devices }),
     };
     const target = runtime.fleet
-      .strategyFor(undefined, constraints)
+      .strategyFor(strategy, constraints)
       .choose(request, () => runtime.chance.uniform())
       .map(({ candidate }) => candidate)
       .find((one) => one.groups.length < GROUPS_HELD_MAX && !isCrowded(one, constraints));

@@ -5,6 +5,7 @@ import { decodeBeats, readManyBeats } from '../store/heartbeats.ts';
 import { allLabscapes } from '../store/labscapes.ts';
 import { decodeRecovery, recoveriesPage } from '../store/recoveries.ts';
 import { type ResourceRecord, resourcesOf } from '../store/resources.ts';
+import { weigher } from './paces.ts';
 import type { Runtime } from './runtime.ts';
 import { type Heard, hear, leaseEndMs, mustStay, type Sight, sightOf } from './verdicts.ts';
 
@@ -37,12 +38,15 @@ export const fleetStatus = async (runtime: Runtime): Promise<Status> => {
   const oldest = Math.min(...pending.map((group) => group.since));
   return {
     at: now,
-    labscapes: rows.map(({ labscape, heard, resources: own }) => ({
-      id: labscape.id,
-      mode: labscape.policy.mode,
-      maintenance: labscape.maintenance,
-      resources: own.map((r) => resourceStatus(r, heard, sight)),
-    })),
+    labscapes: rows.map(({ labscape, heard, resources: own }) => {
+      const weigh = weigher(labscape, heard.beats, now);
+      return {
+        id: labscape.id,
+        mode: labscape.policy.mode,
+        maintenance: labscape.maintenance,
+        resources: own.map((r) => ({ ...resourceStatus(r, heard, sight), weight: weigh(r) })),
+      };
+    }),
     recoveries: recoveries.items.map(decodeRecovery).map((recovery) => ({
       id: recovery.id,
       resource: recovery.resource,
@@ -71,7 +75,7 @@ const resourceStatus = (
   resource: ResourceRecord,
   heard: Heard,
   sight: Sight,
-): Status['labscapes'][number]['resources'][number] => {
+): Omit<Status['labscapes'][number]['resources'][number], 'weight'> => {
   const pulse = heard.beats.pulses.get(resource.id);
   const { verdict, reason } = verdictOf(resource, heard, sight);
   return {

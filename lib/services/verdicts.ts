@@ -188,7 +188,7 @@ const applyStep = async (
       chain,
     );
     // What waits may have room again.
-    if (step.to === 'healthy') await wakeFor(runtime, after, request);
+    if (step.to === 'healthy') await wakeFor(runtime, after, request, 'came');
     if (step.to !== 'failed') return undefined;
     runtime.onFailure(after.labscape);
     if (!runtime.detectorStarts) return undefined;

@@ -2,6 +2,7 @@ import type { DeviceMap } from '../allocation/devices.ts';
 import type { Constraints } from '../schemas/allocation.ts';
 import { CLASSES, type Class, type Vector } from '../schemas/common.ts';
 import type { DeviceDemand } from '../schemas/devices.ts';
+import type { StrategyName } from '../schemas/strategy.ts';
 import {
   compact,
   ITEM_VERSION,
@@ -37,6 +38,9 @@ export interface GroupRecord {
   /** Class and constraint profile, see allocation/groups.ts. */
   readonly kind: string;
   readonly constraints: Constraints;
+  /** Of the demand that founded it: what chooses its next home, see allocation/strategy-rule.ts. */
+  readonly strategy?: StrategyName | undefined;
+  readonly hashKey?: string | undefined;
   /** What each member asks for; members share the group's devices. */
   readonly devices?: DeviceDemand | undefined;
   /** The devices it has of its owner, one for each slot of a member; absent while pending. */
@@ -67,21 +71,27 @@ export interface GroupRecord {
 }
 
 /** What a group is born with, and never changes: one attribute, since the engine pays for each at every write. */
-type Nature = Pick<GroupRecord, 'class' | 'kind' | 'constraints' | 'devices'>;
+type Nature = Pick<GroupRecord, 'class' | 'kind' | 'constraints' | 'devices' | 'strategy' | 'hashKey'>;
+type Wish = Pick<GroupRecord, 'strategy' | 'hashKey'>;
 
-const packNature = ({ class: cls, kind, constraints, devices }: Nature): Item[string] =>
-  J([cls, kind, constraints, ...(devices === undefined ? [] : [devices])]);
+/** Most groups ask for no devices, and wish for no strategy: then neither is there. */
+const packNature = ({ class: cls, kind, constraints, devices, strategy, hashKey }: Nature): Item[string] => {
+  const wish = strategy === undefined && hashKey === undefined ? [] : [{ strategy, hashKey }];
+  if (wish.length > 0) return J([cls, kind, constraints, devices ?? null, ...wish]);
+  return J([cls, kind, constraints, ...(devices === undefined ? [] : [devices])]);
+};
 
 export const packMap = (map: DeviceMap): Item[string] => S(map.join(','));
 
 const unpackNature = (item: Item): Nature => {
-  const [cls, kind, constraints, devices] = JSON.parse(str(item, 'nature')) as readonly [
+  const [cls, kind, constraints, devices, wish] = JSON.parse(str(item, 'nature')) as readonly [
     Class,
     string,
     Constraints,
-    DeviceDemand?,
+    (DeviceDemand | null)?,
+    Wish?,
   ];
-  return { class: cls, kind, constraints, devices };
+  return { class: cls, kind, constraints, devices: devices ?? undefined, ...wish };
 };
 
 export const decodeGroup = versioned(

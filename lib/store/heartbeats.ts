@@ -43,10 +43,12 @@ const packPulse = (pulse: Pulse): string =>
     pulse.status,
     pulse.epoch,
     pulse.leaseEndMs,
+    ...(pulse.pace === undefined ? [] : [pulse.pace.meanMs ?? '', Math.round(pulse.pace.factor * 1_000)]),
   ].join('|');
 
 const unpackPulse = (text: string): Pulse => {
-  const [lastAt, meanMs, deviationMs, seq, agent = '', status, epoch, leaseEndMs] = text.split('|');
+  const [lastAt, meanMs, deviationMs, seq, agent = '', status, epoch, leaseEndMs, latencyMs, thousandths] =
+    text.split('|');
   return {
     lastAt: Number(lastAt),
     meanMs: Number(meanMs),
@@ -56,6 +58,14 @@ const unpackPulse = (text: string): Pulse => {
     status: status === 'failed' || status === 'degraded' ? status : 'ok',
     epoch: Number(epoch),
     leaseEndMs: Number(leaseEndMs),
+    ...(thousandths === undefined
+      ? {}
+      : {
+          pace: {
+            meanMs: latencyMs === '' ? undefined : Number(latencyMs),
+            factor: Number(thousandths) / 1_000,
+          },
+        }),
   };
 };
 

@@ -63,6 +63,8 @@ export interface ResourceRecord {
   readonly reserved?: string | undefined;
   /** A group was taken off it while it was alive: when, epoch ms, and the revision that says so. */
   readonly left?: { readonly at: number; readonly revision: number } | undefined;
+  /** Step of its adapted weight, see optimisation/pace.ts; absent at none, and not audited. */
+  readonly pace?: number | undefined;
   /** Releases are told to wait: a failover lost its race too often. */
   readonly moving: boolean;
 }
@@ -132,6 +134,7 @@ export const decodeResource = versioned(
     acknowledgedEpoch: num(item, 'ackEpoch'),
     moving: bool(item, 'moving'),
     reserved: optStr(item, 'reserved'),
+    pace: optNum(item, 'pace'),
     left: item['leftAt'] && { at: num(item, 'leftAt'), revision: num(item, 'leftRev') },
   }),
 );

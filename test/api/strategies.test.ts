@@ -148,3 +148,48 @@ describe('the choice of a strategy', () => {
     expect(onHeavy).toHaveLength(6);
   });
 });
+
+describe('what waits', () => {
+  /** Three resources with that much in use, which nothing pre-empts. */
+  const siteOf = async (used: readonly number[]) => {
+    const site = await newSite(rig, { resources: 0 });
+    for (const [i, processing] of used.entries()) {
+      const labels = { n: String(i + 1) };
+      await site.register(undefined, labels);
+      await site.place(processing, { constraints: { labels }, protected: true });
+    }
+    return site;
+  };
+
+  /** Room comes to all resources at once, and nothing is told of it before the sweep. */
+  const sweepWithRoom = async (site: Site) => {
+    await rig.admin.call('editLabscape', {
+      ...{ params: { labscape: site.labscape }, body: { policy: { fill: 'none' } } },
+      headers: { 'if-match': '*' },
+    });
+    await rig.invoke('sweep', {});
+  };
+
+  test.each([
+    ['that of its request', 'best-fit', 0],
+    ['the least loaded one, unless it asked for another', undefined, 1],
+  ] as const)('is placed by %s', async (_, strategy, home) => {
+    const site = await siteOf([700, 680, 690]);
+    const { body } = await site.ask(90, { onFull: 'wait', ...(strategy && { strategy }) });
+    expect(body.status).toBe('pending');
+    await sweepWithRoom(site);
+    expect((await site.allocation(body.id)).resource).toBe(site.resources[home]);
+    await site.expectAuditWhole();
+  });
+
+  test('because it was pre-empted keeps its strategy, too', async () => {
+    const site = await siteOf([610, 680, 690]);
+    const victim = await site.place(90, { class: 'low', strategy: 'best-fit' });
+    expect(victim.resource).toBe(site.resources[0]);
+    await site.place(105, { class: 'critical', preempt: true, constraints: { labels: { n: '1' } } });
+    expect((await site.allocation(victim.id)).status).toBe('pending');
+    await sweepWithRoom(site);
+    // 85 are left on the first, 120 on the second.
+    expect((await site.allocation(victim.id)).resource).toBe(site.resources[2]);
+  });
+});

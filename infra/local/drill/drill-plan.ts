@@ -109,6 +109,7 @@ export function planDrill(size: DrillSize, ground: Ground = OWN_HOST): FleetPlan
           class: kind.class,
           constraints: kind.constraintsIn(resources[i % count]?.labscape ?? labscapes[0]),
           spec: { data: { work: 'counter' } },
+          ...(size.strategy === undefined ? {} : { strategy: size.strategy }),
         },
       };
     }),

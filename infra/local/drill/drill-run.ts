@@ -10,6 +10,21 @@ export interface DrillPhase {
   readonly waitedMs: number;
 }
 
+/** A rebalancing after it. Shares are dominant shares of fill, of healthy resources. */
+export interface RebalanceLine {
+  readonly goal: string;
+  readonly planned: number;
+  readonly moved: number;
+  readonly skipped: number;
+  readonly before: { readonly max: number; readonly mean: number };
+  readonly after: { readonly max: number; readonly mean: number };
+  /** The longest that any counter stood still, and how long a new owner may hold back, ms. */
+  readonly longestStopMs: number;
+  readonly holdMs: number;
+  readonly lost: number;
+  readonly pending: number;
+}
+
 /** One rehearsed failover as the line of JSON tells it. All times in ms. */
 export interface RunLine {
   /** The control plane that was drilled; absent: a host of the drill's own. */
@@ -33,6 +48,9 @@ export interface RunLine {
   readonly totalMs: number;
   readonly auditVerified: boolean;
   readonly invariants: 'held' | 'broken';
+  /** Absent: none was asked for. */
+  readonly strategy?: string;
+  readonly rebalance?: RebalanceLine;
   /** Over an API: what it keeps of the drill, one sentence each. */
   readonly left?: readonly string[];
 }
@@ -69,5 +87,7 @@ export const lineOf = (run: DrillRun): RunLine => ({
   totalMs: run.totalMs,
   auditVerified: run.auditVerified,
   invariants: run.invariants,
+  ...(run.strategy === undefined ? {} : { strategy: run.strategy }),
+  ...(run.rebalance === undefined ? {} : { rebalance: run.rebalance }),
   ...(run.left === undefined ? {} : { left: run.left }),
 });

@@ -8,6 +8,7 @@ import { allRunningAt, type CounterLog, checkCounters, checkRunning } from './ch
 import { checkHomes } from './check-homes.ts';
 import { checkLimits, type SeenResource } from './check-limits.ts';
 import { checkMoves, type GroupBefore, groupsOn, type SeenRecovery } from './check-moves.ts';
+import { checkRebalance, type Rebalanced, type RebalanceFindings } from './check-rebalance.ts';
 import { checkReturn } from './check-return.ts';
 import type { DrillPhase, DrillRun } from './drill-run.ts';
 import { countFlips, type Flips } from './flips.ts';
@@ -55,6 +56,10 @@ export interface Evidence {
     readonly liveSince: number;
   };
   readonly setup: DrillRun['setup'];
+  /** By which the allocations asked to be placed. */
+  readonly strategy?: string;
+  /** Present where the fleet was balanced after that. */
+  readonly rebalanced?: Rebalanced;
 }
 
 /** Judges a rehearsal by its evidence alone. Pure. */
@@ -65,10 +70,11 @@ export function judge(evidence: Evidence): DrillRun {
   const { lost, pending, faults: ledgerFaults } = checkLedger(ledger, after.allocations, victim);
   const flips = flipsOf(evidence, groups);
   const times = timesOf(evidence, moved);
-  const auditFaults = checkAudit({
-    ...{ events: after.events, heads: after.heads, ledger, tenant: evidence.tenant },
-    seen: { resources: after.resources, allocations: after.allocations },
-  });
+  const readings = evidence.rebalanced === undefined ? [after] : [after, evidence.rebalanced.after];
+  const auditFaults = readings.flatMap(({ events, heads, resources, allocations }) =>
+    checkAudit({ events, heads, ledger, tenant: evidence.tenant, seen: { resources, allocations } }),
+  );
+  const rebalanced = rebalanceOf(evidence);
   const invariantFaults = [
     ...ledgerFaults,
     ...checkLimits(ledger, before.allocations, before.resources),
@@ -82,6 +88,7 @@ export function judge(evidence: Evidence): DrillRun {
       ? []
       : [`${flips.transactions} transactions moved the groups, not one`]),
     ...startFaults(evidence),
+    ...(rebalanced?.faults ?? []),
   ];
   const faults = [
     ...lost.map((id) => `allocation ${id} is lost`),
@@ -107,16 +114,26 @@ export function judge(evidence: Evidence): DrillRun {
     events: after.events.length,
     counterLines: [...after.counters.values()].reduce((sum, lines) => sum + lines.length, 0),
     setup: evidence.setup,
+    ...(evidence.strategy === undefined ? {} : { strategy: evidence.strategy }),
+    ...(rebalanced === undefined ? {} : { rebalance: rebalanced.line }),
     faults,
   };
 }
 
-const flipsOf = ({ transactions, killedAt }: Evidence, groups: readonly GroupBefore[]): Flips | undefined =>
+const rebalanceOf = ({ rebalanced, ledger, after }: Evidence): RebalanceFindings | undefined =>
+  rebalanced && checkRebalance({ ...rebalanced, ledger, before: after });
+
+/** What RestorePerformance moves on from an overfull target is its own affair: a transaction each. */
+const flipsOf = (
+  { transactions, killedAt, recovery }: Evidence,
+  groups: readonly GroupBefore[],
+): Flips | undefined =>
   transactions &&
   countFlips(
     transactions,
     groups.map(({ group }) => group),
     killedAt,
+    recovery.phases.find(({ name }) => name === 'RestorePerformance')?.startedAt,
   );
 
 /** From the fault on, ms; undefined: it never came, or nobody said when. */

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
+import { STRATEGY_NAMES, type StrategyName } from '../../../lib/schemas/strategy.ts';
 import { asError } from '../errors.ts';
 import { type ApiTarget, readTarget, TOKEN_VARIABLE } from './api-target.ts';
 import { UsageError } from './usage-error.ts';
@@ -12,6 +13,8 @@ export interface DrillSize {
   readonly resources: number;
   readonly beatMs: number;
   readonly leaseMs: number;
+  /** By which its allocations ask to be placed; absent: as the labscapes say. */
+  readonly strategy?: StrategyName;
 }
 
 export const DRILL_SIZE: DrillSize = {
@@ -58,6 +61,8 @@ Without --api the drill starts a host of its own. In brackets: the default, and 
   --beat-ms N       time between heartbeats (${DRILL_SIZE.beatMs}; ${API_SIZE.beatMs})
   --lease-ms N      how long an agent may run its work after its last heartbeat (${DRILL_SIZE.leaseMs}; ${API_SIZE.leaseMs})
   --trigger T       detector, alarm, or both, one run after the other (both; detector)
+  --strategy NAME   places the allocations: ${STRATEGY_NAMES.join(', ')}
+  --rebalance       afterwards balances the fleet, as a dry run and then in earnest, and judges that as well
   --json            end with one line of JSON on standard output, and say everything else on standard error
   --help            this text
 
@@ -71,6 +76,7 @@ export interface DrillArguments extends Omit<DrillSize, 'leaseMs'> {
   /** Absent: nobody asked for a certain one. */
   readonly leaseMs?: number;
   readonly triggers: readonly DrillTrigger[];
+  readonly rebalance: boolean;
   readonly json: boolean;
   readonly help: boolean;
   /** Absent: the drill hosts what it drills. */
@@ -94,6 +100,10 @@ const given = (resourcesMin: number, size: DrillSize, trigger: 'both' | 'detecto
     trigger: z
       .enum(['both', ...DRILL_TRIGGERS], '--trigger must be detector, alarm or both')
       .default(trigger),
+    strategy: z
+      .enum(STRATEGY_NAMES, `--strategy must be one of ${STRATEGY_NAMES.join(', ')}`)
+      .exactOptional(),
+    rebalance: z.boolean().default(false),
     json: z.boolean().default(false),
     help: z.boolean().default(false),
     api: z.string().exactOptional(),
@@ -136,8 +146,8 @@ function parse(argv: readonly string[]): Record<string, unknown> {
       args: [...argv],
       options: {
         ...{ allocations: text, groups: text, resources: text, 'beat-ms': text, 'lease-ms': text },
-        ...{ trigger: text, api: text, token: text },
-        ...{ json: flag, help: flag },
+        ...{ trigger: text, strategy: text, api: text, token: text },
+        ...{ rebalance: flag, json: flag, help: flag },
       },
     }).values;
   } catch (error) {

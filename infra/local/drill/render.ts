@@ -1,6 +1,6 @@
 import type { Paint } from '../../../lib/cli/paint.ts';
 import { type Column, table } from '../../../lib/cli/table.ts';
-import type { DrillPhase, DrillRun } from './drill-run.ts';
+import type { DrillPhase, DrillRun, RebalanceLine } from './drill-run.ts';
 
 /** Faults shown; the rest are counted: a broken counter is broken two thousand times. */
 const FAULTS_SHOWN = 20;
@@ -48,7 +48,7 @@ export function render(run: DrillRun, paint: Paint): string {
     '',
     `${paint('bold', 'Failover drill')}  ${run.allocations} allocations made in ${seconds(setup.allocateMs)} (p50 ${setup.p50Ms.toFixed(1)} ms, p99 ${setup.p99Ms.toFixed(1)} ms)`,
     ...(run.api === undefined ? [] : [`control plane: ${run.api}`]),
-    `${run.api === undefined ? 'killed' : 'cut off'}: ${paint('bold', victim)} with ${run.victimAllocations} allocations in ${run.victimGroups} groups, found by ${run.trigger}`,
+    `${run.api === undefined ? 'killed' : 'cut off'}: ${paint('bold', victim)} with ${run.victimAllocations} allocations in ${run.victimGroups} groups, found by ${run.trigger}${run.strategy === undefined ? '' : `; placed by ${run.strategy}`}`,
     '',
     timeline(run.phases, paint),
     '',
@@ -56,6 +56,7 @@ export function render(run: DrillRun, paint: Paint): string {
     `verdict     ${seconds(run.faultToVerdictMs)} after the fault`,
     `running     ${seconds(run.faultToRunningMs)} after the fault, the last of them`,
     `recovered   ${seconds(run.totalMs)} after the fault, ${victim} restored`,
+    ...(run.rebalance === undefined ? [] : [balanced(run.rebalance)]),
     `ledger      ${good(run.lost === 0, `${run.lost} lost`)}, ${good(run.pending === 0, `${run.pending} pending`)}`,
     `audit       ${run.events} events, ${run.auditVerified ? paint('green', 'verified, and they rebuild the state') : paint('red', 'NOT verified')}`,
     `invariants  ${run.invariants === 'held' ? paint('green', 'held') : paint('red', 'BROKEN')}, ${run.counterLines} counter lines read`,
@@ -66,6 +67,11 @@ export function render(run: DrillRun, paint: Paint): string {
   ];
   return lines.join('\n');
 }
+
+const balanced = ({ planned, moved, before, after, longestStopMs, holdMs }: RebalanceLine): string => {
+  const shares = ({ max, mean }: RebalanceLine['before']) => `${max.toFixed(3)} / ${mean.toFixed(3)}`;
+  return `balanced    ${moved} of ${planned} planned moves, max / mean share ${shares(before)}, then ${shares(after)}; longest stop ${seconds(longestStopMs)}, hold ${seconds(holdMs)}`;
+};
 
 const flips = ({ failoverTransactions, writes }: DrillRun): string =>
   failoverTransactions === undefined ? '' : `: ${failoverTransactions} transaction, ${writes} items`;

@@ -18,12 +18,15 @@ import { type Evidence, judge } from './judge.ts';
 import { API_SIZE, checkSize, type DrillSize } from './options.ts';
 import { type Progress, SILENT } from './progress.ts';
 import { LIVE_MS, readAfter } from './read-after.ts';
+import { rebalance } from './rebalance.ts';
 import type { Scope } from './scope.ts';
 import { type Allocated, allocateAll, type Clients, setupOf } from './setup.ts';
 import { steadyResources, untilAllRun, untilReturned } from './watch.ts';
 
 export interface ApiDrillOptions extends Partial<DrillSize> {
   readonly api: ApiTarget;
+  /** Balances the drill's labscape afterwards, and judges that as well. */
+  readonly rebalance?: boolean;
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
   /** Hears what is left behind by a drill that did not come to its end. */
@@ -41,6 +44,7 @@ interface Stage {
   readonly clients: Clients;
   readonly plan: FleetPlan;
   readonly size: DrillSize;
+  readonly rebalances: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
   readonly startedAt: number;
@@ -52,7 +56,8 @@ interface Stage {
  * API and the counters' files say, and cleans up, whatever happened. Throws DrillError when it gets stuck on the way.
  */
 export async function runApiDrill(options: ApiDrillOptions): Promise<DrillRun> {
-  const { api, progress = SILENT, signal = new AbortController().signal, tellLeft, ...given } = options;
+  const { api, progress = SILENT, signal = new AbortController().signal, tellLeft, ...asked } = options;
+  const { rebalance: rebalances = false, ...given } = asked;
   const size = { ...API_SIZE, ...given };
   checkSize(size);
   const name = drillName(randomBytes(4).toString('hex'));
@@ -65,7 +70,7 @@ export async function runApiDrill(options: ApiDrillOptions): Promise<DrillRun> {
     progress.stage(`${name} is made`);
     await join(operator, plan, tellLeft);
     const clients = { operator, tenant: operator, scope };
-    const cast = { api, clients, plan, size, progress, signal, startedAt };
+    const cast = { api, clients, plan, size, rebalances, progress, signal, startedAt };
     const { evidence, cleaned } = await onStage(cast, scope, tellLeft);
     const run = judge(evidence);
     return { ...run, left: cleaned.left, faults: [...run.faults, ...cleaned.faults] };
@@ -132,7 +137,7 @@ async function onStage(
 }
 
 async function rehearse(stage: Stage): Promise<Evidence> {
-  const { api, fleet, clients, plan, size, progress, signal, startedAt } = stage;
+  const { api, fleet, clients, plan, size, rebalances, progress, signal, startedAt } = stage;
   const { workDir } = fleet;
   const allocated = await makeAll(stage);
   const { ledger } = allocated;
@@ -157,8 +162,12 @@ async function rehearse(stage: Stage): Promise<Evidence> {
   progress.stage('what happened is read back');
   const rehearsed = { clients, plan, workDir, ledger, victim, recovery: recovery.id, startedAt };
   const after = await readAfter(rehearsed, signal);
+  if (rebalances) progress.stage('the fleet is balanced');
+  const rebalanced = rebalances ? await rebalance(rehearsed, size.leaseMs, signal) : undefined;
   return {
     ...{ victim, trigger: 'detector', killedAt, leaseMs: size.leaseMs, tenant, ledger },
+    ...(size.strategy === undefined ? {} : { strategy: size.strategy }),
+    ...(rebalanced === undefined ? {} : { rebalanced }),
     before: { allocations, resources },
     outside: { api: api.url, leaseEndsAt, ...times },
     ...{ recovery, after, setup: setupOf(allocated) },

@@ -12,12 +12,15 @@ import { type Evidence, judge } from './judge.ts';
 import { checkSize, DRILL_SIZE, type DrillSize, type DrillTrigger } from './options.ts';
 import { type Progress, SILENT } from './progress.ts';
 import { LIVE_MS, readAfter, TICK_MS } from './read-after.ts';
+import { rebalance } from './rebalance.ts';
 import { type Allocated, allocateAll, type Clients, clientsFor, setupOf } from './setup.ts';
 import { steadyResources, untilAllRun, untilRecovered, untilReturned } from './watch.ts';
 
 export interface DrillOptions extends Partial<DrillSize> {
   /** Who starts the recovery; `alarm` switches the detector's own start off. Default: the detector. */
   readonly trigger?: DrillTrigger;
+  /** Balances the fleet afterwards, and judges that as well. */
+  readonly rebalance?: boolean;
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
   /** An assembly made before; see HostOptions. */
@@ -38,6 +41,7 @@ interface Stage {
   readonly plan: FleetPlan;
   readonly size: DrillSize;
   readonly trigger: DrillTrigger;
+  readonly rebalances: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
   readonly startedAt: number;
@@ -50,7 +54,7 @@ interface Stage {
  */
 export async function runDrill(options: DrillOptions = {}): Promise<DrillRun> {
   const { progress = SILENT, signal = new AbortController().signal, assemblyDir, ...asked } = options;
-  const { trigger = 'detector', ...given } = asked;
+  const { trigger = 'detector', rebalance: rebalances = false, ...given } = asked;
   const size = { ...DRILL_SIZE, ...given };
   checkSize(size);
   const startedAt = Date.now();
@@ -74,7 +78,7 @@ export async function runDrill(options: DrillOptions = {}): Promise<DrillRun> {
       ...{ plan: { ...plan, allocations: [] }, work: 'worker', tickMs: TICK_MS },
       startTogether: START_TOGETHER,
     });
-    const stage = { host, fleet, clients, plan, size, trigger, progress, signal, startedAt };
+    const stage = { host, fleet, clients, plan, size, trigger, rebalances, progress, signal, startedAt };
     return judge(await Promise.race([rehearse(stage, allocated), died]));
   } finally {
     progress.stage('everything stops');
@@ -85,7 +89,7 @@ export async function runDrill(options: DrillOptions = {}): Promise<DrillRun> {
 }
 
 async function rehearse(stage: Stage, allocated: Allocated): Promise<Evidence> {
-  const { host, fleet, clients, plan, size, trigger, progress, signal, startedAt } = stage;
+  const { host, fleet, clients, plan, size, trigger, rebalances, progress, signal, startedAt } = stage;
   const { workDir } = fleet;
   const { ledger } = allocated;
   progress.stage('all work starts');
@@ -106,8 +110,12 @@ async function rehearse(stage: Stage, allocated: Allocated): Promise<Evidence> {
   progress.stage('what happened is read back');
   const rehearsed = { clients, plan, workDir, ledger, victim, recovery: recovery.id, startedAt };
   const after = await readAfter(rehearsed, signal);
+  if (rebalances) progress.stage('the fleet is balanced');
+  const rebalanced = rebalances ? await rebalance(rehearsed, size.leaseMs, signal) : undefined;
   return {
     ...{ victim, trigger, killedAt, leaseMs: size.leaseMs, tenant: DRILL_TENANT, ledger },
+    ...(size.strategy === undefined ? {} : { strategy: size.strategy }),
+    ...(rebalanced === undefined ? {} : { rebalanced }),
     before: { allocations, resources },
     ...{ recovery, transactions, after, setup: setupOf(allocated) },
   };

@@ -10,7 +10,7 @@ import type { Clients } from './setup.ts';
 /** Often enough to be near, seldom enough to leave the machine to what is measured. */
 const LOOK_EVERY_MS = 250;
 
-const ADVICE = 'this machine is too busy for leases this short, try a longer --lease-ms';
+export const ADVICE = 'this machine is too busy for leases this short, try a longer --lease-ms';
 
 /** Looks until something is there. Throws DrillError with `what` when it is not in time. */
 export async function until<T>(

@@ -16,8 +16,13 @@ const COLUMNS: readonly Column[] = [
   { title: 'GROUPS', align: 'right' },
   { title: 'EPOCH', align: 'right' },
   { title: 'LAST BEAT', align: 'right' },
+  { title: 'WEIGHT', align: 'right' },
   { title: 'WHY' },
 ];
+
+/** What is used, with what its latency asks for where that is another. */
+const weightOf = ({ weight: { now, wanted } }: Landscape['resources'][number]): string =>
+  now === wanted ? String(now) : `${now} (${wanted})`;
 
 /** Use is shown as share of the limit, which nothing may pass. */
 function rowOf(resource: Landscape['resources'][number], nowMs: number, paint: Paint): string[] {
@@ -27,7 +32,8 @@ function rowOf(resource: Landscape['resources'][number], nowMs: number, paint: P
   const word = paintStatus(paint, status) + (differs ? ` (${verdict})` : '');
   const use = DIMENSIONS.map((dimension) => percent(used[dimension], limit[dimension]));
   const why = recovery === undefined ? reason : `${reason} [${recovery}]`;
-  return [id, word, ...use, String(groups), String(epoch), ago(lastBeatAt, nowMs), why];
+  const facts = [String(groups), String(epoch), ago(lastBeatAt, nowMs), weightOf(resource)];
+  return [id, word, ...use, ...facts, why];
 }
 
 function render(fleet: Fleet, paint: Paint): string {

@@ -22,11 +22,13 @@ export const fleet = {
           ...{ id: 'north-1', status: 'healthy', verdict: 'healthy', reason: 'beating', since: 1 },
           ...{ lastBeatAt: NOW_MS - 400, capacity: vector(100), limit: vector(80), used: vector(40) },
           ...{ groups: 2, epoch: 3 },
+          weight: { base: 100, now: 71, wanted: 71, latencyMs: 90, medianMs: 50, reason: 'slower' },
         },
         {
           ...{ id: 'north-2', status: 'recovering', verdict: 'failed', reason: 'silent for 2 s', since: 1 },
           ...{ capacity: vector(100), limit: vector(80), used: vector(0), groups: 0, epoch: 4 },
           recovery: 'north-2-4-1',
+          weight: { base: 100, now: 100, wanted: 100, reason: 'no latency is reported' },
         },
       ],
     },

@@ -190,8 +190,8 @@ describe('status', () => {
   test('shows use as share of the limit, what recovers and what waits', async () => {
     api.script['GET /status'] = ok(fleet);
     const { out } = await labscapes('status');
-    expect(out).toMatch(/north-1 +healthy +50 % +50 % +50 % +50 % +2 +3 +400 ms ago +beating/);
-    expect(out).toMatch(/north-2 +recovering \(failed\).* never +silent for 2 s \[north-2-4-1\]/);
+    expect(out).toMatch(/north-1 +healthy +50 % +50 % +50 % +50 % +2 +3 +400 ms ago +71 +beating/);
+    expect(out).toMatch(/north-2 +recovering \(failed\).* never +100 +silent for 2 s \[north-2-4-1\]/);
     expect(out).toContain('1 groups wait for room, the oldest since 1 min 0 s ago.');
     expect(out).toContain('north-2-4-1  running  900 ms ago');
   });

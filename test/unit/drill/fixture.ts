@@ -14,7 +14,7 @@ export const KILLED_AT = 100_000;
 const SILENT_SINCE = KILLED_AT - 300;
 const LEASE_MS = 2_000;
 export const LEASE_ENDS_AT = SILENT_SINCE + LEASE_MS;
-const ENDED_AT = KILLED_AT + 5_000;
+export const ENDED_AT = KILLED_AT + 5_000;
 export const LIMIT: Vector = { ...CAPACITY, processing: 800 };
 
 const WORK = [
@@ -35,7 +35,7 @@ export const AFTER: readonly SeenAllocation[] = WORK.map((work) =>
   allocation(work, 'north-2', work.on === VICTIM ? 2 : 1),
 );
 
-const resource = (id: string, processing: number, groups: number, epoch: number): SeenResource => ({
+export const resource = (id: string, processing: number, groups: number, epoch: number): SeenResource => ({
   ...{ id, labscape: 'north', status: 'healthy', since: 1, statusReason: 'registered' },
   ...{ capacity: CAPACITY, limit: LIMIT, fill: LIMIT, used: demandOf(processing), groups },
   ...{ labels: {}, epoch, cfg: 1, assignmentRevision: 1 },
@@ -59,7 +59,7 @@ export const RECOVERY: SeenRecovery = {
   ...{ demand: demandOf(70), rehomed: demandOf(70), rehomedShare: 1, workMs: 3, waitedMs: 400 },
 };
 
-const line = (n: number, on: string, group: string, epoch: number, at: number): CounterLine => ({
+export const line = (n: number, on: string, group: string, epoch: number, at: number): CounterLine => ({
   ...{ n, resource: on, group, epoch, at },
 });
 
@@ -77,21 +77,25 @@ export const COUNTERS: CounterLog = new Map(
   ]),
 );
 
-const history = new History()
-  .registered(VICTIM)
-  .registered('north-2')
-  .placed('a', 'g1', true, VICTIM, 10)
-  .placed('b', 'g1', false, VICTIM, 20)
-  .placed('c', 'g2', true, VICTIM, 40)
-  .placed('d', 'g3', true, 'north-2', 5)
-  .add('resource#north-1', 'resource.failed', { from: 'healthy', to: 'failed', reason: 'silent' })
-  .add('resource#north-1', 'resource.fenced', { recovery: RECOVERY.id, epoch: 2, trigger: 'detector' })
-  .flipped(VICTIM, [
-    { group: 'g1', to: 'north-2', epoch: 2 },
-    { group: 'g2', to: 'north-2', epoch: 2 },
-  ])
-  .add('resource#north-1', 'resource.recovery-ended', { recovery: RECOVERY.id, to: 'offline', epoch: 2 })
-  .add('resource#north-1', 'resource.healthy', { from: 'offline', to: 'healthy', reason: 'returned' });
+/** The audit of it; a new one for whoever goes on. */
+export const historyOf = (): History =>
+  new History()
+    .registered(VICTIM)
+    .registered('north-2')
+    .placed('a', 'g1', true, VICTIM, 10)
+    .placed('b', 'g1', false, VICTIM, 20)
+    .placed('c', 'g2', true, VICTIM, 40)
+    .placed('d', 'g3', true, 'north-2', 5)
+    .add('resource#north-1', 'resource.failed', { from: 'healthy', to: 'failed', reason: 'silent' })
+    .add('resource#north-1', 'resource.fenced', { recovery: RECOVERY.id, epoch: 2, trigger: 'detector' })
+    .flipped(VICTIM, [
+      { group: 'g1', to: 'north-2', epoch: 2 },
+      { group: 'g2', to: 'north-2', epoch: 2 },
+    ])
+    .add('resource#north-1', 'resource.recovery-ended', { recovery: RECOVERY.id, to: 'offline', epoch: 2 })
+    .add('resource#north-1', 'resource.healthy', { from: 'offline', to: 'healthy', reason: 'returned' });
+
+const history = historyOf();
 
 export const TRANSACTIONS: readonly TransactionRecord[] = [
   { at: 1, ms: 1, function: 'allocations', keys: ['state#GRP#g1#GRP#g1'], status: 200 },

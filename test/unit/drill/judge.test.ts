@@ -76,6 +76,22 @@ describe('a rehearsal', () => {
     expect(faults.join('\n')).toMatch(fault);
   });
 
+  test('counts what moved the groups, and not what was moved on afterwards from where it was too full', () => {
+    const [flip] = TRANSACTIONS.filter(({ keys }) => keys.length === 3);
+    if (flip === undefined) throw new Error('the fixture has a flip');
+    const startedAt = flip.at + 100;
+    const relief = { ...flip, at: startedAt + 5 };
+    const phase = { name: 'RestorePerformance' as const, startedAt, endedAt: startedAt + 9, ms: 9 };
+    const more = { waitedMs: 0, within: true, attempt: 1, detail: {} };
+    const recovery = { ...RECOVERY, phases: [...RECOVERY.phases, { ...phase, ...more }] };
+    const run = judge({ ...EVIDENCE, recovery, transactions: [...TRANSACTIONS, relief] });
+    expect(run).toMatchObject({ faults: [], failoverTransactions: 1, writes: 3 });
+    const early = { ...relief, at: startedAt - 5 };
+    expect(judge({ ...EVIDENCE, recovery, transactions: [...TRANSACTIONS, early] }).faults).toEqual([
+      '2 transactions moved the groups, not one',
+    ]);
+  });
+
   test('tells broken invariants from a broken audit', () => {
     expect(judge(withAfter({ counters: without('a') }))).toMatchObject({
       invariants: 'broken',

@@ -60,7 +60,7 @@ describe('npm run drill', () => {
     expect(err).not.toMatch(/^\s+at /m);
   });
 
-  test('rehearses a small failover whole: nothing lost, one transaction, everything runs again', async () => {
+  test('rehearses a small failover whole: nothing lost, one transaction, all runs again, then balances it', async () => {
     // A lease that a machine busy with other tests can keep.
     const { code, out, err } = await drill(
       ...[
@@ -74,6 +74,9 @@ describe('npm run drill', () => {
         '6000',
         '--trigger',
         'detector',
+        '--strategy',
+        'weighted-round-robin',
+        '--rebalance',
         '--json',
       ],
     );
@@ -82,8 +85,12 @@ describe('npm run drill', () => {
     expect(runs).toHaveLength(1);
     expect(runs[0]).toMatchObject({
       ...{ trigger: 'detector', allocations: 60, pending: 0, lost: 0, failoverTransactions: 1 },
-      ...{ auditVerified: true, invariants: 'held' },
+      ...{ auditVerified: true, invariants: 'held', strategy: 'weighted-round-robin' },
+      rebalance: { goal: 'lower-maximum', lost: 0, pending: 0 },
     });
+    // The host that returned is empty.
+    expect(runs[0]?.rebalance?.moved).toBeGreaterThan(0);
+    expect(runs[0]?.rebalance?.after.max).toBeLessThan(runs[0]?.rebalance?.before.max ?? 0);
     expect(runs[0]?.moved).toBeGreaterThanOrEqual(9);
     expect(runs[0]?.phases.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['Detect', 'Initiate', 'Failover', 'ValidateCompletely', 'Close']),

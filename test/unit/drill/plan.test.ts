@@ -62,6 +62,12 @@ describe('the plan', () => {
     },
   );
 
+  test('asks for a strategy where one is given, and else for none', () => {
+    const asked = planDrill({ ...DRILL_SIZE, strategy: 'best-fit' });
+    expect(new Set(asked.allocations.map(({ input }) => input.strategy))).toEqual(new Set(['best-fit']));
+    expect(planDrill(DRILL_SIZE).allocations.some(({ input }) => 'strategy' in input)).toBe(false);
+  });
+
   test('spreads the resources over three labscapes', () => {
     const { labscapes, resources } = planDrill(DRILL_SIZE);
     expect(labscapes.map(({ id }) => resources.filter((r) => r.labscape === id).length)).toEqual([4, 4, 4]);
@@ -107,12 +113,13 @@ describe('the arguments', () => {
   test('have defaults', () => {
     const { leaseMs: _, ...size } = DRILL_SIZE;
     const triggers = ['detector', 'alarm'];
-    expect(readArguments([])).toEqual({ ...size, triggers, json: false, help: false });
+    expect(readArguments([])).toEqual({ ...size, triggers, rebalance: false, json: false, help: false });
   });
 
   test('are taken', () => {
     const argv = ['--allocations', '600', '--groups=4', '--resources', '6', '--trigger', 'alarm', '--json'];
-    expect(readArguments([...argv, '--beat-ms', '1000', '--lease-ms', '3000'])).toEqual({
+    const more = ['--beat-ms', '1000', '--lease-ms', '3000', '--strategy', 'best-fit', '--rebalance'];
+    expect(readArguments([...argv, ...more])).toEqual({
       ...{
         allocations: 600,
         groups: 4,
@@ -120,6 +127,8 @@ describe('the arguments', () => {
         beatMs: 1_000,
         leaseMs: 3_000,
         triggers: ['alarm'],
+        strategy: 'best-fit',
+        rebalance: true,
         json: true,
         help: false,
       },
@@ -135,6 +144,7 @@ describe('the arguments', () => {
     [['--resources', '3'], /--resources must be from 6 to 60/],
     [['--resources', '-6'], /--resources/],
     [['--lease-ms', '700'], /--lease-ms must be at least two beats, 1000/],
+    [['--strategy', 'hope'], /--strategy must be one of least-loaded, round-robin/],
     [['--trigger', 'hope'], /--trigger must be detector, alarm or both/],
     [['--speed', '9'], /Unknown option '--speed'/],
     [['--token', 'x'], /--token is for --api only/],
@@ -153,7 +163,7 @@ describe('the arguments of a drill over an API', () => {
   test('have smaller defaults, and the token may come from the environment', () => {
     const { leaseMs: _, ...size } = API_SIZE;
     expect(readArguments(['--api', URL], withToken)).toEqual({
-      ...{ ...size, triggers: ['detector'], json: false, help: false },
+      ...{ ...size, triggers: ['detector'], rebalance: false, json: false, help: false },
       api: { url: URL, token: 'from-environment' },
     });
     expect(readArguments(['--api', URL, '--token', 'given'], withToken).api?.token).toBe('given');

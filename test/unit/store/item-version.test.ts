@@ -22,6 +22,9 @@ const GROUP: GroupRecord = {
   ...{ kind: 'n.x', constraints: {}, demand: ZERO, count: 1, load: 1, recovery: undefined, runningEpoch: 0 },
   ...{ runningCount: 0, heldUntil: undefined, heldBy: undefined, reason: undefined, since: 5 },
 };
+const WISH = { strategy: 'consistent-hashing', hashKey: 'session-7' } as const;
+const WISHING: GroupRecord = { ...GROUP, ...WISH };
+const OF_DEVICES: GroupRecord = { ...GROUP, devices: { count: 1, milli: 300 } };
 const RECOVERY: RecoveryRecord = {
   ...{ id: 'north-1-1-1', resource: 'north-1', labscape: 'north', trigger: 'api', status: 'running' },
   ...{ reason: 'api', nextPhase: 'RecoverData', attempt: 1, epoch: 2, startedAt: 5, endedAt: undefined },
@@ -35,6 +38,14 @@ const PRINCIPAL = { id: 'eve', status: 'active', reason: 'ok', changedAt: 5, cha
 const KINDS: readonly (readonly [string, Item, (item: Item) => unknown, unknown])[] = [
   ['resource', encodeResource(RESOURCE), decodeResource, RESOURCE],
   ['group', encodeGroup(GROUP), decodeGroup, GROUP],
+  ['group that wishes', encodeGroup(WISHING), decodeGroup, WISHING],
+  ['group of devices', encodeGroup(OF_DEVICES), decodeGroup, OF_DEVICES],
+  [
+    'group of devices that wishes',
+    encodeGroup({ ...OF_DEVICES, ...WISH }),
+    decodeGroup,
+    { ...OF_DEVICES, ...WISH },
+  ],
   ['recovery', encodeRecovery(RECOVERY), decodeRecovery, RECOVERY],
   ['tenant', encodeTenant(TENANT), decodeTenant, TENANT],
   ['quota slice', encodeSlice('acme', { index: 0, cap: ZERO, used: ZERO }), decodeSlice, expect.anything()],
