@@ -14,37 +14,44 @@ export interface States {
   stamp(slot: number): number;
 }
 
-/** What a class is worth before anything is placed on it. */
+/** What a state is worth before anything is placed on it, and what a little less of it would be. */
 interface Base {
-  readonly stamp: number;
-  readonly copies: Int32Array;
-  readonly slots: number;
-  readonly usable: number;
+  stamp: number;
+  value: UsableValue;
+  copies: Int32Array;
+  slots: number;
+  usable: number;
+  slopes: Float64Array;
 }
 
 /**
- * Scores a demand on a class under one mix: first the milli-devices of gap worth that are lost, then the usable
- * value. The answer stands in fields, because a decision asks for hundreds and garbage would show in its tail.
+ * Scores a demand on a state under one mix: the milli-devices of gap worth that are lost, and the usable value. An
+ * estimate costs a few multiplications, a score a pass over the mix. The score stands in fields, because a decision asks
+ * for many and garbage would show in its tail.
  */
 export class ClassScorer {
   /** Milli-devices of gap worth that the last scored placement loses, over all its devices. */
   loss = 0;
   /** Usable value that it loses. */
   valueLost = 0;
-  /** States valued since the scorer was made: what a decision's cost is counted in. */
-  valued = 0;
-  readonly #classes: States;
-  readonly #value: UsableValue;
-  readonly #worth: GapWorth;
+  readonly #states: States;
+  #value: UsableValue;
+  #worth: GapWorth;
   readonly #bases: (Base | undefined)[] = [];
   readonly #after: Float64Array;
   #copies = new Int32Array(0);
 
-  constructor(classes: States, mix: Mix, totals: Totals) {
-    this.#classes = classes;
+  constructor(states: States, mix: Mix, totals: Totals) {
+    this.#states = states;
+    this.#after = new Float64Array(states.dimensions);
     this.#value = new UsableValue(mix, totals);
     this.#worth = mix.worth;
-    this.#after = new Float64Array(classes.dimensions);
+  }
+
+  /** What was known of states stays as an estimate until they are looked at again. */
+  learn(mix: Mix, totals: Totals): void {
+    this.#value = new UsableValue(mix, totals);
+    this.#worth = mix.worth;
   }
 
   /** Worth of one free sub-slot, in the unit of `valueLost`. */
@@ -52,13 +59,68 @@ export class ClassScorer {
     return this.#value.slotPrice;
   }
 
-  /** The class must have room. Returns the gaps to take from when `wantsGaps`, else nothing worth reading. */
+  /** Whether an estimate would be of the state as it is, and of the present mix. */
+  knows(slot: number): 'all' | 'state' | 'nothing' {
+    const base = this.#bases[slot];
+    if (base?.stamp !== this.#states.stamp(slot)) return 'nothing';
+    return base.value === this.#value ? 'all' : 'state';
+  }
+
+  /** Takes in the state as it is now. About a microsecond. */
+  look(slot: number): void {
+    const stamp = this.#states.stamp(slot);
+    const gaps = this.#states.gaps(slot);
+    const value = this.#value;
+    const copies = value.copiesIn(gaps);
+    let slots = 0;
+    for (const gap of gaps) slots += gap;
+    const { free, dimensions } = this.#states;
+    const known = this.#bases[slot];
+    const slopes = known?.value === value ? known.slopes : new Float64Array(value.slopes);
+    const model = this.#states.model(slot);
+    const usable = value.slopesOf(free, slot * dimensions, copies, slots, model, slopes);
+    if (known === undefined) this.#bases[slot] = { stamp, value, copies, slots, usable, slopes };
+    else Object.assign(known, { stamp, value, copies, slots, usable, slopes });
+  }
+
+  /** What `score` would say, roughly; sets the same fields. The state must have been looked at, and have room. */
+  estimate(slot: number, { amounts, devices }: PackDemand): void {
+    const base = this.#bases[slot];
+    this.loss = 0;
+    this.valueLost = 0;
+    if (base === undefined) return;
+    this.valueLost = UsableValue.lossBy(base.slopes, amounts);
+    if (devices === undefined) return;
+    const { count, slots } = devices;
+    const gaps = this.#states.gaps(slot);
+    if (count > 1) {
+      for (const gap of this.#cheapest(gaps, count, slots)) this.#takeGap(base, gap, slots);
+      return;
+    }
+    let least = Number.POSITIVE_INFINITY;
+    let cheapest = -1;
+    for (const gap of gaps) {
+      if (gap < slots || gap === cheapest) continue;
+      const loss = this.#lossOf(gap, slots);
+      if (loss >= least) continue;
+      least = loss;
+      cheapest = gap;
+    }
+    if (cheapest >= 0) this.#takeGap(base, cheapest, slots);
+  }
+
+  #takeGap({ value, slopes }: Base, gap: number, slots: number): void {
+    this.loss += this.#lossOf(gap, slots);
+    this.valueLost += value.gapLossBy(slopes, gap, gap - slots);
+  }
+
+  /** The state must have room. Returns the gaps to take from when `wantsGaps`, else nothing worth reading. */
   score(slot: number, { amounts, devices }: PackDemand, wantsGaps = false): readonly number[] {
-    const { free, dimensions } = this.#classes;
+    const base = this.#baseOf(slot);
+    const { free, dimensions } = this.#states;
     for (let d = 0; d < dimensions; d++)
       this.#after[d] = (free[slot * dimensions + d] ?? 0) - (amounts[d] ?? 0);
-    const base = this.#baseOf(slot);
-    const gaps = this.#classes.gaps(slot);
+    const gaps = this.#states.gaps(slot);
     if (devices === undefined) {
       this.loss = 0;
       this.valueLost = base.usable - this.#usableAfter(slot, base.copies, base.slots);
@@ -118,8 +180,7 @@ export class ClassScorer {
   }
 
   #usableAfter(slot: number, copies: Int32Array, slots: number): number {
-    this.valued += 1;
-    return this.#value.of(this.#after, 0, copies, slots, this.#classes.model(slot));
+    return this.#value.of(this.#after, 0, copies, slots, this.#states.model(slot));
   }
 
   #copiesFrom(base: Base): void {
@@ -128,18 +189,9 @@ export class ClassScorer {
   }
 
   #baseOf(slot: number): Base {
-    const stamp = this.#classes.stamp(slot);
-    const known = this.#bases[slot];
-    if (known?.stamp === stamp) return known;
-    this.valued += 1;
-    const gaps = this.#classes.gaps(slot);
-    const copies = this.#value.copiesIn(gaps);
-    let slots = 0;
-    for (const gap of gaps) slots += gap;
-    const { free, dimensions } = this.#classes;
-    const usable = this.#value.of(free, slot * dimensions, copies, slots, this.#classes.model(slot));
-    const base: Base = { stamp, copies, slots, usable };
-    this.#bases[slot] = base;
+    if (this.knows(slot) !== 'all') this.look(slot);
+    const base = this.#bases[slot];
+    if (base === undefined) throw new Error(`State ${slot} was not looked at`);
     return base;
   }
 }

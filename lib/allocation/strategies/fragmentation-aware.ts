@@ -13,8 +13,10 @@ import { devicesWith, type PackDemand } from '../packing/shape.ts';
 import type { Choice, PlacementRequest } from '../request.ts';
 import { type StrategyMaker, strategyOf } from '../strategy.ts';
 
-/** Of them, those passed by because their score is not known and may not be taken now: little is known of the rest. */
-const UNVALUED_MAX = 64;
+/** Of them, those passed by because they are not known and may not be taken in now: little is known of the rest. */
+const UNKNOWN_MAX = 64;
+/** Resources that are valued exactly, those with the best estimates; more where more runners-up are asked for. */
+const VALUED_MAX = 16;
 /** Resources that can take the demand which one decision looks at, the tightest first. */
 const LOOKED_AT_MAX = 2_048;
 
@@ -48,23 +50,25 @@ class PackedFleet {
 
   rank(query: Query, most: number): readonly Choice[] {
     const demand = demandOf(query.request);
-    const { rows, size } = this.#index;
+    const { rows } = this.#index;
     this.#changes.drain((row) => this.#countSlots(row));
     this.#states.sync();
     if (!query.beside) this.#packer.observe(demand);
     const totals = { amounts: [...this.#bounds.total], slots: this.#slotsTotal };
-    const figureOf = this.#packer.figures(demand, totals, size);
-    const best = new BestFew(rows, most);
-    const unvalued: number[] = [];
+    const estimate = this.#packer.estimates(demand, totals);
+    const few = new BestFew(rows, Math.max(most, VALUED_MAX));
+    const unknown: number[] = [];
     let looked = 0;
     (demand.devices === undefined ? this.#all : this.#devised).each(query, (row) => {
       looked += 1;
-      const figure = figureOf(row);
-      if (figure !== undefined) best.offer(row, figure);
-      else unvalued.push(row);
-      return looked >= LOOKED_AT_MAX || (unvalued.length >= UNVALUED_MAX && best.full);
+      const figure = estimate(row);
+      if (figure === undefined) unknown.push(row);
+      else few.offer(row, figure);
+      return looked >= LOOKED_AT_MAX || (unknown.length >= UNKNOWN_MAX && few.full);
     });
-    const left = best.full ? [] : unvalued.slice(0, most).map((row) => ({ candidate: rows.at(row) }));
+    const best = new BestFew(rows, most);
+    for (const row of few.rows()) best.offer(row, this.#packer.figure(demand, totals, row));
+    const left = best.full ? [] : unknown.slice(0, most).map((row) => ({ candidate: rows.at(row) }));
     const choices = [...best.choices(), ...left].slice(0, most);
     return demand.devices === undefined ? choices : choices.map((one) => this.#withDevices(one, demand));
   }
@@ -85,10 +89,11 @@ class PackedFleet {
 
 /**
  * Fragmentation-aware: of the resources that can take the demand, the one where the learnt mix of demands loses least: of
- * the worth of device gaps, and of what it could still use (lib/allocation/packing). `why`: that loss. Looks at the
- * tightest LOOKED_AT_MAX, which is all in a smaller fleet, and values a bounded number of new states; resources in equal
- * states share their score. Ties: the smaller id. Where more runners-up are asked for than were valued, the tightest of the
- * others follow, without `why`. State: the mix of the demands it was asked for.
+ * the worth of device gaps, and of what it could still use (lib/allocation/packing). `why`: that loss. Estimates it for the
+ * tightest LOOKED_AT_MAX, which is all in a smaller fleet, and values the VALUED_MAX best of them exactly. Ties, of
+ * estimates as of values: the smaller id; between devices of one resource the smaller gap, then the smaller index. Where
+ * more runners-up are asked for than are known, the tightest of the others follow, without `why`. State: the mix of the
+ * demands it was asked for.
  */
 export const fragmentationAware: StrategyMaker = (index) => {
   const fleets = new Map<Purpose, PackedFleet>();

@@ -1,8 +1,8 @@
-import { Packer } from '../../../lib/allocation/packing/packer.ts';
 import type { PackDemand } from '../../../lib/allocation/packing/shape.ts';
 import { DIMENSIONS } from '../../../lib/schemas/common.ts';
 import { type Figure, percentile } from '../figures.ts';
 import { randomOf } from '../openb/trace.ts';
+import { Placing } from '../placing.ts';
 import { bindingOf, FLEETS, type Fleet, MIXES, type Shares, streamOf } from './mixes.ts';
 import { upperBound } from './upper-bound.ts';
 
@@ -28,16 +28,14 @@ const offer = (
   { nodes }: Fleet,
   stream: readonly PackDemand[],
 ): { placed: PackDemand[]; times: number[] } => {
-  const packer = new Packer(DIMENSIONS.length);
+  const placing = new Placing(nodes, 'fragmentation-aware');
   const free = new Map(nodes.map((node) => [node.id, [...node.free]]));
-  for (const node of nodes) packer.add(node);
   const placed: PackDemand[] = [];
   const times: number[] = [];
   for (const demand of stream) {
     const start = performance.now();
-    packer.observe(demand);
-    const placement = packer.choose(demand);
-    if (placement !== undefined) packer.commit(placement, demand);
+    const placement = placing.choose(demand);
+    if (placement !== undefined) placing.commit(placement, demand);
     times.push(performance.now() - start);
     if (placement === undefined) continue;
     const left = free.get(placement.node) ?? [];
@@ -79,8 +77,8 @@ const figureOf = (fleet: string, mix: string, runs: readonly Run[]): Figure => {
 };
 
 /**
- * Share of what the linear programme of upper-bound.ts could hold in the dimension that binds, which the packing
- * engine holds after a stream of 130 %. A row per fleet and mix; `shareOfBound` is the mean over the seeds, `least`
+ * Share of what the linear programme of upper-bound.ts could hold in the dimension that binds, which the strategy
+ * fragmentation-aware holds after a stream of 130 %. A row per fleet and mix; `shareOfBound` is the mean over the seeds, `least`
  * the worst; p50 and p99 are ms per decision.
  */
 export const saturation = async (progress: (text: string) => void): Promise<readonly Figure[]> => {

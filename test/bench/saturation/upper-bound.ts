@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
-import { type PackDemand, type PackNode, unfit } from '../../../lib/allocation/packing/shape.ts';
+import type { PackDemand } from '../../../lib/allocation/packing/shape.ts';
+import { type PackNode, unfit } from '../pack-node.ts';
 
 /** What is used of `highs`. Its types describe CommonJS, which is therefore what is loaded. */
 interface Solver {
