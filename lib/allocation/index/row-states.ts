@@ -49,8 +49,9 @@ export class RowStates implements States {
     return this.#bank(row).model;
   }
 
-  /** Takes in what has changed since; once before each decision. */
-  sync(): void {
+  /** Takes in what has changed since; once before each decision. Returns how many rows that was. */
+  sync(): number {
+    const before = this.#births;
     const { end } = this.#index.rows;
     if (end > this.#stamps.length) {
       const grown = new Float64Array(2 * end);
@@ -61,6 +62,7 @@ export class RowStates implements States {
       this.#births += 1;
       this.#stamps[row] = this.#births;
     });
+    return this.#births - before;
   }
 
   /** Of the state that the row is in; never 0. */

@@ -14,15 +14,20 @@ export interface States {
   stamp(slot: number): number;
 }
 
-/** What a state is worth before anything is placed on it, and what a little less of it would be. */
+/** What a state is worth before anything is placed on it, and what a little less of it would be (`slopesOf`). */
 interface Base {
-  stamp: number;
   value: UsableValue;
   copies: Int32Array;
   slots: number;
   usable: number;
   slopes: Float64Array;
 }
+
+const grown = (from: Float64Array, length: number): Float64Array<ArrayBuffer> => {
+  const to = new Float64Array(length);
+  to.set(from);
+  return to;
+};
 
 /**
  * Scores a demand on a state under one mix: the milli-devices of gap worth that are lost, and the usable value. An
@@ -38,18 +43,25 @@ export class ClassScorer {
   #value: UsableValue;
   #worth: GapWorth;
   readonly #bases: (Base | undefined)[] = [];
+  /** By slot: the stamp of the state that was looked at, under which mix, and its slopes by dimension. */
+  #stamps = new Float64Array(64);
+  #versions = new Float64Array(64);
+  #slopes = new Float64Array(0);
+  #version = 1;
   readonly #after: Float64Array;
   #copies = new Int32Array(0);
 
   constructor(states: States, mix: Mix, totals: Totals) {
     this.#states = states;
     this.#after = new Float64Array(states.dimensions);
+    this.#slopes = new Float64Array(64 * states.dimensions);
     this.#value = new UsableValue(mix, totals);
     this.#worth = mix.worth;
   }
 
   /** What was known of states stays as an estimate until they are looked at again. */
   learn(mix: Mix, totals: Totals): void {
+    this.#version += 1;
     this.#value = new UsableValue(mix, totals);
     this.#worth = mix.worth;
   }
@@ -59,16 +71,19 @@ export class ClassScorer {
     return this.#value.slotPrice;
   }
 
-  /** Whether an estimate would be of the state as it is, and of the present mix. */
-  knows(slot: number): 'all' | 'state' | 'nothing' {
-    const base = this.#bases[slot];
-    if (base?.stamp !== this.#states.stamp(slot)) return 'nothing';
-    return base.value === this.#value ? 'all' : 'state';
+  /** Whether the state was looked at as it is. */
+  knows(slot: number): boolean {
+    return this.#stamps[slot] === this.#states.stamp(slot);
+  }
+
+  /** Whether it was looked at under the present mix. */
+  isNew(slot: number): boolean {
+    return this.#versions[slot] === this.#version;
   }
 
   /** Takes in the state as it is now. About a microsecond. */
   look(slot: number): void {
-    const stamp = this.#states.stamp(slot);
+    this.#note(slot);
     const gaps = this.#states.gaps(slot);
     const value = this.#value;
     const copies = value.copiesIn(gaps);
@@ -79,18 +94,27 @@ export class ClassScorer {
     const slopes = known?.value === value ? known.slopes : new Float64Array(value.slopes);
     const model = this.#states.model(slot);
     const usable = value.slopesOf(free, slot * dimensions, copies, slots, model, slopes);
-    if (known === undefined) this.#bases[slot] = { stamp, value, copies, slots, usable, slopes };
-    else Object.assign(known, { stamp, value, copies, slots, usable, slopes });
+    for (let d = 0; d < dimensions; d++) this.#slopes[slot * dimensions + d] = slopes[d] ?? 0;
+    if (known === undefined) this.#bases[slot] = { value, copies, slots, usable, slopes };
+    else Object.assign(known, { value, copies, slots, usable, slopes });
+  }
+
+  #note(slot: number): void {
+    if (slot >= this.#stamps.length) {
+      this.#stamps = grown(this.#stamps, 2 * slot);
+      this.#versions = grown(this.#versions, 2 * slot);
+      this.#slopes = grown(this.#slopes, 2 * slot * this.#states.dimensions);
+    }
+    this.#stamps[slot] = this.#states.stamp(slot);
+    this.#versions[slot] = this.#version;
   }
 
   /** What `score` would say, roughly; sets the same fields. The state must have been looked at, and have room. */
   estimate(slot: number, { amounts, devices }: PackDemand): void {
-    const base = this.#bases[slot];
     this.loss = 0;
-    this.valueLost = 0;
-    if (base === undefined) return;
-    this.valueLost = UsableValue.lossBy(base.slopes, amounts);
-    if (devices === undefined) return;
+    this.valueLost = this.amountsLost(slot, amounts);
+    const base = devices && this.#bases[slot];
+    if (devices === undefined || base === undefined) return;
     const { count, slots } = devices;
     const gaps = this.#states.gaps(slot);
     if (count > 1) {
@@ -107,6 +131,16 @@ export class ClassScorer {
       cheapest = gap;
     }
     if (cheapest >= 0) this.#takeGap(base, cheapest, slots);
+  }
+
+  /** The part of an estimate that does not come from devices. */
+  amountsLost(slot: number, amounts: readonly number[]): number {
+    const slopes = this.#slopes;
+    const dimensions = amounts.length;
+    let lost = 0;
+    for (let d = 0, at = slot * dimensions; d < dimensions; d++, at++)
+      lost += (slopes[at] ?? 0) * (amounts[d] ?? 0);
+    return lost;
   }
 
   #takeGap({ value, slopes }: Base, gap: number, slots: number): void {
@@ -189,7 +223,7 @@ export class ClassScorer {
   }
 
   #baseOf(slot: number): Base {
-    if (this.knows(slot) !== 'all') this.look(slot);
+    if (!this.knows(slot) || !this.isNew(slot)) this.look(slot);
     const base = this.#bases[slot];
     if (base === undefined) throw new Error(`State ${slot} was not looked at`);
     return base;

@@ -8,7 +8,13 @@ const LOSS_WEIGHT = 30;
 /** Changed states (about a microsecond each) that one decision takes in: bounds the tail. */
 const CHANGED_MAX = 96;
 /** States that one decision takes in anew because the mix has changed; until it is their turn the old one serves. */
-const RENEWED_MAX = 8;
+const RENEWED_MAX = 4;
+
+export interface Weighing {
+  /** Roughly; NaN once as many as one decision may have been taken in and the state is not among them. */
+  readonly estimate: (slot: number) => number;
+  readonly figure: (slot: number) => number;
+}
 
 /**
  * The scores of the packing engine (class-scorer.ts, usable-value.ts) for a fleet whose states somebody else keeps. One
@@ -30,35 +36,31 @@ export class RowPacker {
     this.#mix.observe(demand);
   }
 
-  /**
-   * The figure of each state for a demand, roughly, less being better; undefined once as many as one decision may have been
-   * taken in and the state's is not among them. The demand must fit there.
-   */
-  estimates(demand: PackDemand, totals: Totals): (slot: number) => number | undefined {
+  /** What a demand loses on the states where it fits, less being better. Holds until the next call. */
+  weigh(demand: PackDemand, totals: Totals): Weighing {
     const scorer = this.#learned(totals);
     const weight = LOSS_WEIGHT * scorer.slotPrice;
     let changed = 0;
     let renewed = 0;
-    return (slot) => {
-      const known = scorer.knows(slot);
-      if (known === 'nothing') {
-        if (changed >= CHANGED_MAX) return undefined;
-        changed += 1;
-        scorer.look(slot);
-      } else if (known === 'state' && renewed < RENEWED_MAX) {
-        renewed += 1;
-        scorer.look(slot);
-      }
-      scorer.estimate(slot, demand);
-      return scorer.valueLost + weight * scorer.loss;
+    return {
+      estimate: (slot) => {
+        if (!scorer.knows(slot)) {
+          if (changed >= CHANGED_MAX) return Number.NaN;
+          changed += 1;
+          scorer.look(slot);
+        } else if (renewed < RENEWED_MAX && !scorer.isNew(slot)) {
+          renewed += 1;
+          scorer.look(slot);
+        }
+        if (demand.devices === undefined) return scorer.amountsLost(slot, demand.amounts);
+        scorer.estimate(slot, demand);
+        return scorer.valueLost + weight * scorer.loss;
+      },
+      figure: (slot) => {
+        scorer.score(slot, demand);
+        return scorer.valueLost + weight * scorer.loss;
+      },
     };
-  }
-
-  /** The figure itself. */
-  figure(demand: PackDemand, totals: Totals, slot: number): number {
-    const scorer = this.#learned(totals);
-    scorer.score(slot, demand);
-    return scorer.valueLost + LOSS_WEIGHT * scorer.slotPrice * scorer.loss;
   }
 
   /** Which gaps the figure counted on for this demand, one for each device asked for. */

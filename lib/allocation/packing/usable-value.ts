@@ -140,16 +140,19 @@ export class UsableValue {
     if (value <= 0) return 0;
     const allowed = this.#allowedOn(model);
     const dimensions = this.#dimensions;
+    const weights = this.#weights;
+    const needs = this.#needs;
     let sum = 0;
-    for (let t = 0; t < this.#weights.length; t++) {
+    for (let t = 0; t < weights.length; t++) {
       if (allowed[t] === 0) continue;
       const count = this.#countOf[t] ?? 0;
       let most = count === 0 ? Number.MAX_SAFE_INTEGER : (copies[this.#sizeOf[t] ?? 0] ?? 0) / count;
       for (let d = 0, n = t * dimensions; d < dimensions && most >= 1; d++, n++) {
-        const need = this.#needs[n] ?? 0;
-        if (need > 0) most = Math.min(most, (free[at + d] ?? 0) / need);
+        const need = needs[n] ?? 0;
+        const room = free[at + d] ?? 0;
+        if (room < most * need) most = room / need;
       }
-      if (most >= 1) sum += (this.#weights[t] ?? 0) * rootOf(Math.floor(most));
+      if (most >= 1) sum += (weights[t] ?? 0) * rootOf(Math.floor(most));
     }
     return (sum * value) / sixteenthRoot(value);
   }
@@ -205,13 +208,7 @@ export class UsableValue {
     return sum * scale;
   }
 
-  /** What the slopes say a placement loses: amounts, and one device whose gap shrinks so. */
-  static lossBy(slopes: Float64Array, amounts: readonly number[]): number {
-    let lost = 0;
-    for (let d = 0; d < amounts.length; d++) lost += (slopes[d] ?? 0) * (amounts[d] ?? 0);
-    return lost;
-  }
-
+  /** What the slopes say is lost with one device whose gap shrinks so. */
   gapLossBy(slopes: Float64Array, from: number, to: number): number {
     let lost = (slopes[this.#dimensions] ?? 0) * (from - to);
     for (let size = 0, at = 0; size < this.#sizes.length; size++, at += DEVICE_SLOTS + 1)

@@ -16,7 +16,7 @@ import { type StrategyMaker, strategyOf } from '../strategy.ts';
 /** Of them, those passed by because they are not known and may not be taken in now: little is known of the rest. */
 const UNKNOWN_MAX = 64;
 /** Resources that are valued exactly, those with the best estimates; more where more runners-up are asked for. */
-const VALUED_MAX = 16;
+const VALUED_MAX = 8;
 /** Resources that can take the demand which one decision looks at, the tightest first. */
 const LOOKED_AT_MAX = 2_048;
 
@@ -35,6 +35,8 @@ class PackedFleet {
   /** Those with devices alone: a demand for some looks nowhere else. */
   readonly #devised: SlackLadder;
   readonly #changes: Changes;
+  /** Whether more has changed than one decision takes in. */
+  #behind = true;
   readonly #slots: number[] = [];
   #slotsTotal = 0;
 
@@ -52,25 +54,36 @@ class PackedFleet {
     const demand = demandOf(query.request);
     const { rows } = this.#index;
     this.#changes.drain((row) => this.#countSlots(row));
-    this.#states.sync();
+    const changed = this.#states.sync();
+    if (changed > UNKNOWN_MAX) this.#behind = true;
     if (!query.beside) this.#packer.observe(demand);
     const totals = { amounts: [...this.#bounds.total], slots: this.#slotsTotal };
-    const estimate = this.#packer.estimates(demand, totals);
+    const { estimate, figure } = this.#packer.weigh(demand, totals);
     const few = new BestFew(rows, Math.max(most, VALUED_MAX));
     const unknown: number[] = [];
     let looked = 0;
-    (demand.devices === undefined ? this.#all : this.#devised).each(query, (row) => {
+    this.#each(query, (row) => {
       looked += 1;
-      const figure = estimate(row);
-      if (figure === undefined) unknown.push(row);
-      else few.offer(row, figure);
+      const about = estimate(row);
+      if (Number.isNaN(about)) unknown.push(row);
+      else if (about <= few.bar) few.offer(row, about);
       return looked >= LOOKED_AT_MAX || (unknown.length >= UNKNOWN_MAX && few.full);
     });
+    this.#behind = unknown.length > 0;
     const best = new BestFew(rows, most);
-    for (const row of few.rows()) best.offer(row, this.#packer.figure(demand, totals, row));
+    for (const row of few.rows()) best.offer(row, figure(row));
     const left = best.full ? [] : unknown.slice(0, most).map((row) => ({ candidate: rows.at(row) }));
     const choices = [...best.choices(), ...left].slice(0, most);
     return demand.devices === undefined ? choices : choices.map((one) => this.#withDevices(one, demand));
+  }
+
+  /** Rows that can take the demand until `visit` says true: the tightest first, unless that makes no difference. */
+  #each(query: Query, visit: (row: number) => boolean): void {
+    if (query.request.devices !== undefined) this.#devised.each(query, visit);
+    else if (this.#behind || query.population() > LOOKED_AT_MAX) this.#all.each(query, visit);
+    else
+      for (const { members } of query.cells())
+        for (const row of members) if (query.accepts(row) && visit(row)) return;
   }
 
   #withDevices(choice: Choice, demand: PackDemand): Choice {
