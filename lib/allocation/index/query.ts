@@ -85,7 +85,8 @@ export class Query {
     }
     if (this.#holders !== undefined && this.#holders.has(row) !== this.beside) return false;
     if (this.#keepers?.has(row) === true) return false;
-    if (this.#plain && this.within === undefined && (this.#rows.groups[row] ?? 0) < this.#groupsMax) return true;
+    if (this.#plain && this.within === undefined && (this.#rows.groups[row] ?? 0) < this.#groupsMax)
+      return true;
     return this.#looksCloser(row);
   }
 

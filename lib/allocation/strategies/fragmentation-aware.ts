@@ -15,8 +15,12 @@ import { type StrategyMaker, strategyOf } from '../strategy.ts';
 
 /** Of them, those passed by because they are not known and may not be taken in now: little is known of the rest. */
 const UNKNOWN_MAX = 64;
-/** Resources that are valued exactly, those with the best estimates; more where more runners-up are asked for. */
+/**
+ * Resources that are valued exactly, those with the best estimates; more where more runners-up are asked for. A straight
+ * line knows less of devices, whose gaps come in steps.
+ */
 const VALUED_MAX = 8;
+const VALUED_MAX_DEVICES = 16;
 /** Resources that can take the demand which one decision looks at, the tightest first. */
 const LOOKED_AT_MAX = 2_048;
 
@@ -59,7 +63,10 @@ class PackedFleet {
     if (!query.beside) this.#packer.observe(demand);
     const totals = { amounts: [...this.#bounds.total], slots: this.#slotsTotal };
     const { estimate, figure } = this.#packer.weigh(demand, totals);
-    const few = new BestFew(rows, Math.max(most, VALUED_MAX));
+    const few = new BestFew(
+      rows,
+      Math.max(most, demand.devices === undefined ? VALUED_MAX : VALUED_MAX_DEVICES),
+    );
     const unknown: number[] = [];
     let looked = 0;
     this.#each(query, (row) => {
@@ -103,7 +110,7 @@ class PackedFleet {
 /**
  * Fragmentation-aware: of the resources that can take the demand, the one where the learnt mix of demands loses least: of
  * the worth of device gaps, and of what it could still use (lib/allocation/packing). `why`: that loss. Estimates it for the
- * tightest LOOKED_AT_MAX, which is all in a smaller fleet, and values the VALUED_MAX best of them exactly. Ties, of
+ * tightest LOOKED_AT_MAX, which is all in a smaller fleet, and values the best few of them exactly. Ties, of
  * estimates as of values: the smaller id; between devices of one resource the smaller gap, then the smaller index. Where
  * more runners-up are asked for than are known, the tightest of the others follow, without `why`. State: the mix of the
  * demands it was asked for.
