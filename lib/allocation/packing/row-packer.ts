@@ -6,7 +6,7 @@ import { type Totals, totalsDrifted } from './usable-value.ts';
 /** Of a lost milli-device of gap worth, in free sub-slots at the price of scarcity: where devices bind it decides. */
 const LOSS_WEIGHT = 30;
 /** Changed states (about a microsecond each) that one decision takes in: bounds the tail. */
-const CHANGED_MAX = 96;
+const CHANGED_MAX = 32;
 /** States that one decision takes in anew because the mix has changed; until it is their turn the old one serves. */
 const RENEWED_MAX = 4;
 
