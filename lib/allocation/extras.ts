@@ -44,12 +44,20 @@ export const deviceMembersMax = ({ milli }: DeviceDemand): number => Math.floor(
 export const groupDevices = ({ devices, count }: Pick<Wanting, 'devices' | 'count'>) =>
   devices === undefined ? undefined : { ...devices, milli: devices.milli * count };
 
-/** The group with the devices it would get here; undefined when it cannot have them. */
-export const seat = <T extends Wanting>(held: Held, group: T): (T & Seated) | undefined => {
+const serves = ({ devices: bank }: Held, { count, milli }: DeviceDemand, map: DeviceMap): boolean =>
+  bank !== undefined && new Set(map).size === count && map.length === count && mayShift(bank, map, milli, 1);
+
+/** The group with the devices it would get here, the preferred ones if they serve; undefined when it cannot have any. */
+export const seat = <T extends Wanting>(
+  held: Held,
+  group: T,
+  preferred?: DeviceMap | undefined,
+): (T & Seated) | undefined => {
   const demand = groupDevices(group);
   if (demand === undefined) return group;
   const fit = fitDevices(held.devices, demand);
-  return 'refused' in fit ? undefined : { ...group, deviceMap: fit.map };
+  if ('refused' in fit) return undefined;
+  return { ...group, deviceMap: preferred && serves(held, demand, preferred) ? preferred : fit.map };
 };
 
 const extrasOf = (held: Held, groups: readonly Seated[], sign: 1 | -1): Extras | undefined => {

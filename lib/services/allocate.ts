@@ -1,3 +1,4 @@
+import type { DeviceMap } from '../allocation/devices.ts';
 import type { Ineligible } from '../allocation/eligibility.ts';
 import { smallestChanges } from '../allocation/explain.ts';
 import { arriving, heldAfter } from '../allocation/extras.ts';
@@ -73,7 +74,8 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
     const ranked = strategy.choose(wish, () => runtime.chance.uniform());
     // After a lost race the crowd's first choice is avoided: somebody else is about to take it again.
     const pick = raced === 0 ? 0 : Math.floor(runtime.chance.uniform() * ranked.length);
-    const target = runtime.fleet.seen(ranked[pick]?.candidate.id ?? '');
+    const { candidate, devices: preferred } = ranked[pick] ?? {};
+    const target = runtime.fleet.seen(candidate?.id ?? '');
     if (target === undefined) {
       // A refusal stands only on a picture begun after the request: what was registered or released before it counts.
       if (snapshot.at < startedMs) {
@@ -98,7 +100,7 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
       const waiting = await waitFor(runtime, request, draft, kind, slice, reasons);
       if (waiting.kind === 'done') return waiting.result;
     } else {
-      const outcome = await tryPlace(runtime, request, draft, kind, slice, target, refused);
+      const outcome = await tryPlace(runtime, request, draft, kind, slice, target, preferred, refused);
       if (outcome.kind === 'done') return outcome.result;
       if (outcome.kind === 'raced') {
         raced += 1;
@@ -128,9 +130,10 @@ const tryPlace = async (
   kind: string,
   slice: QuotaSlice,
   target: ResourceRecord,
+  preferred: DeviceMap | undefined,
   refused: Refused,
 ): Promise<Attempt> => {
-  const membership = await membershipFor(runtime, draft, kind, target);
+  const membership = await membershipFor(runtime, draft, kind, target, preferred);
   if (membership === undefined) {
     refused.ids.add(target.id);
     return { kind: 'next' };

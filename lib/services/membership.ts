@@ -12,16 +12,18 @@ import type { Runtime } from './runtime.ts';
 
 /**
  * Where on `target` a demand belongs: the youngest group of its kind while that takes members, else a birth. When the
- * resource may bear no more, any older group of the kind that has room again; undefined when none has.
+ * resource may bear no more, any older group of the kind that has room again; undefined when none has. `preferred`: the
+ * devices that the strategy chose for a birth.
  */
 export const membershipFor = async (
   runtime: Runtime,
   draft: Draft,
   kind: string,
   target: ResourceRecord,
+  preferred?: DeviceMap | undefined,
 ): Promise<Membership | undefined> => {
   const closeBound = closeBoundOf(target.capacity);
-  if (draft.devices !== undefined) return deviceMembership(runtime, draft, kind, target);
+  if (draft.devices !== undefined) return deviceMembership(runtime, draft, kind, target, preferred);
   const large = isLarge(draft.demand, closeBound) || standsAlone(draft);
   const ofKind = target.groups.filter((ref) => ref.kind === kind).map((ref) => ref.group);
   // Ids sort by time.
@@ -44,13 +46,15 @@ const standsAlone = ({ constraints }: Draft): boolean => constraints.spread?.har
 
 /**
  * With devices: the youngest group of its kind whose devices have room for one more of its members, else a birth on the
- * devices that fit. The resource's item changes as it was seen, so what the groups have must be known: they are read.
+ * devices that the strategy chose, or others that fit. The resource's item changes as it was seen, so what the groups
+ * have must be known: they are read.
  */
 const deviceMembership = async (
   runtime: Runtime,
   draft: Draft,
   kind: string,
   target: ResourceRecord,
+  preferred: DeviceMap | undefined,
 ): Promise<Membership | undefined> => {
   const closeBound = closeBoundOf(target.capacity);
   const alone = isLarge(draft.demand, closeBound) || standsAlone(draft);
@@ -65,7 +69,8 @@ const deviceMembership = async (
     }
   }
   if (target.groups.length >= GROUPS_BORN_MAX) return undefined;
-  const born: (GroupRecord & Seated) | undefined = seat(target, newGroup(runtime, draft, kind, target));
+  const group = newGroup(runtime, draft, kind, target);
+  const born: (GroupRecord & Seated) | undefined = seat(target, group, preferred);
   return born === undefined ? undefined : { kind: 'birth', group: born };
 };
 

@@ -207,6 +207,20 @@ describe('devices', () => {
     expect(await used(site, id)).toEqual([0, 0, 0, 0]);
   });
 
+  test('are those that the strategy chose, where it chose some', async () => {
+    const site = await newSite(rig, { resources: 0 });
+    const id = await withDevices(site, 2);
+    const learned = (milli: number) => ({ ...asks(1, milli), strategy: 'fragmentation-aware' as const });
+    for (const milli of [600, 500, 400, 600, 500, 400, 600, 500, 400])
+      await site.release((await site.place(1, learned(milli))).id);
+    await site.place(1, learned(500));
+    // Beside the 500 it would spoil the place of another: 400 and 600 fill a device, as 500 and 500 do.
+    expect((await site.place(1, learned(400))).deviceIndexes).toEqual([1]);
+    expect(await used(site, id)).toEqual([500, 400]);
+    // Who chooses no devices gets the fullest.
+    expect((await site.place(1, asks(1, 450))).deviceIndexes).toEqual([0]);
+  });
+
   test('members of a group share its devices until these are full', async () => {
     const site = await newSite(rig, { resources: 0, capacity: even(100_000) });
     const id = await withDevices(site, 2);

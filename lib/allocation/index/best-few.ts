@@ -34,6 +34,10 @@ export class BestFew {
     if (this.#kept.length > this.#most) this.#kept.pop();
   }
 
+  rows(): readonly number[] {
+    return this.#kept.map(({ row }) => row);
+  }
+
   choices(): readonly Choice[] {
     return this.#kept.map(({ row, figure }) => ({ candidate: this.#rows.at(row), why: figure }));
   }

@@ -32,6 +32,8 @@ export class Query {
   readonly #holders: ReadonlyMap<number, number> | undefined;
   readonly #keepers: ReadonlyMap<number, number> | undefined;
   readonly #groupsMax: number;
+  /** Neither devices nor exceptions: most rows are judged by numbers alone. */
+  readonly #plain: boolean;
   #cells: readonly Cell[] | undefined;
 
   constructor(rows: Rows, book: SpreadBook, profile: Profile, request: PlacementRequest) {
@@ -46,6 +48,7 @@ export class Query {
     this.#holders = holders === undefined || holders.size === 0 ? undefined : holders;
     // Hard rules bind each other; towards a soft one of the same key being apart is a preference.
     this.#keepers = spread?.hard === true ? book.keepers(spread.key) : undefined;
+    this.#plain = request.devices === undefined && request.except === undefined;
     this.#groupsMax = request.purpose === 'failover' ? GROUPS_HELD_MAX : GROUPS_BORN_MAX;
   }
 
@@ -82,6 +85,8 @@ export class Query {
     }
     if (this.#holders !== undefined && this.#holders.has(row) !== this.beside) return false;
     if (this.#keepers?.has(row) === true) return false;
+    if (this.#plain && this.within === undefined && (this.#rows.groups[row] ?? 0) < this.#groupsMax)
+      return true;
     return this.#looksCloser(row);
   }
 
@@ -89,13 +94,6 @@ export class Query {
   #looksCloser(row: number): boolean {
     const { devices, except, kind } = this.request;
     const { within } = this;
-    if (
-      devices === undefined &&
-      except === undefined &&
-      within === undefined &&
-      (this.#rows.groups[row] ?? 0) < this.#groupsMax
-    )
-      return true;
     const candidate = this.#rows.at(row);
     if (within !== undefined && !within.has(candidate.labscape)) return false;
     if (except?.has(candidate.id)) return false;

@@ -8,36 +8,27 @@ import { type Bounds, STRIDE } from './rows.ts';
 
 /** Different gaps of devices remembered; beyond, all are taken anew. */
 const BANKS_HELD_MAX = 2 ** 14;
-/** Places for states that were met lately; a power of two. */
-const PLACES = 2 ** 14;
 
 interface Bank {
-  readonly id: number;
   readonly model: string;
   /** Free sub-slots of each device, ascending. */
   readonly gaps: readonly number[];
 }
 
-const NO_BANK: Bank = { id: 0, model: '', gaps: [] };
+const NO_BANK: Bank = { model: '', gaps: [] };
 
 /**
- * What a packing score may depend on, row by row: what is free under one bound, the model and the gaps of the devices.
- * Rows that are equal in these have the same stamp, as long as their state is remembered, so that a score of one serves
- * all. A change costs nothing until the row is looked at.
+ * What a packing score may depend on, row by row: what is free under one bound, the model and the gaps of the devices. A
+ * change costs next to nothing until the row is looked at.
  */
 export class RowStates implements States {
   readonly dimensions = STRIDE;
   readonly #index: FleetIndex;
   readonly #bounds: Bounds;
   readonly #changes: Changes;
-  /** 0: not known since the last change. */
-  #stamps = new Int32Array(64);
+  #stamps = new Float64Array(64);
   #births = 0;
-  readonly #placed = new Int32Array(PLACES);
-  readonly #placedFree = new Float64Array(PLACES * STRIDE);
-  readonly #placedBank = new Int32Array(PLACES);
   readonly #banks = new Map<string, Bank>();
-  #banksBorn = 0;
   #bankOf = new WeakMap<DeviceBank, Bank>();
 
   constructor(index: FleetIndex, purpose: Purpose) {
@@ -58,53 +49,25 @@ export class RowStates implements States {
     return this.#bank(row).model;
   }
 
-  /** Takes in what has changed since; once before each decision. */
-  sync(): void {
+  /** Takes in what has changed since; once before each decision. Returns how many rows that was. */
+  sync(): number {
+    const before = this.#births;
     const { end } = this.#index.rows;
     if (end > this.#stamps.length) {
-      const grown = new Int32Array(2 * end);
+      const grown = new Float64Array(2 * end);
       grown.set(this.#stamps);
       this.#stamps = grown;
     }
     this.#changes.drain((row) => {
-      this.#stamps[row] = 0;
+      this.#births += 1;
+      this.#stamps[row] = this.#births;
     });
+    return this.#births - before;
   }
 
   /** Of the state that the row is in; never 0. */
   stamp(row: number): number {
-    const known = this.#stamps[row] ?? 0;
-    if (known !== 0) return known;
-    const bank = this.#bank(row).id;
-    const place = this.#placeOf(row, bank);
-    if (!this.#holds(place, row, bank)) this.#put(place, row, bank);
-    const stamp = this.#placed[place] ?? 0;
-    this.#stamps[row] = stamp;
-    return stamp;
-  }
-
-  #placeOf(row: number, bank: number): number {
-    const { room } = this.#bounds;
-    let hash = bank;
-    for (let d = 0, at = row * STRIDE; d < STRIDE; d++, at++)
-      hash = Math.imul(hash ^ (hash >>> 15) ^ (room[at] ?? 0), 0x2c1b3c6d);
-    return (hash ^ (hash >>> 13)) & (PLACES - 1);
-  }
-
-  #holds(place: number, row: number, bank: number): boolean {
-    if (this.#placed[place] === 0 || this.#placedBank[place] !== bank) return false;
-    const { room } = this.#bounds;
-    for (let d = 0; d < STRIDE; d++)
-      if (this.#placedFree[place * STRIDE + d] !== room[row * STRIDE + d]) return false;
-    return true;
-  }
-
-  #put(place: number, row: number, bank: number): void {
-    this.#births += 1;
-    this.#placed[place] = this.#births;
-    this.#placedBank[place] = bank;
-    for (let d = 0; d < STRIDE; d++)
-      this.#placedFree[place * STRIDE + d] = this.#bounds.room[row * STRIDE + d] ?? 0;
+    return this.#stamps[row] ?? 0;
   }
 
   #bank(row: number): Bank {
@@ -124,8 +87,7 @@ export class RowStates implements States {
       this.#banks.clear();
       this.#bankOf = new WeakMap();
     }
-    this.#banksBorn += 1;
-    const bank: Bank = { id: this.#banksBorn, model, gaps };
+    const bank: Bank = { model, gaps };
     this.#banks.set(key, bank);
     return bank;
   }

@@ -14,37 +14,56 @@ export interface States {
   stamp(slot: number): number;
 }
 
-/** What a class is worth before anything is placed on it. */
+/** What a state is worth before anything is placed on it, and what a little less of it would be (`slopesOf`). */
 interface Base {
-  readonly stamp: number;
-  readonly copies: Int32Array;
-  readonly slots: number;
-  readonly usable: number;
+  value: UsableValue;
+  copies: Int32Array;
+  slots: number;
+  usable: number;
+  slopes: Float64Array;
 }
 
+const grown = (from: Float64Array, length: number): Float64Array<ArrayBuffer> => {
+  const to = new Float64Array(length);
+  to.set(from);
+  return to;
+};
+
 /**
- * Scores a demand on a class under one mix: first the milli-devices of gap worth that are lost, then the usable
- * value. The answer stands in fields, because a decision asks for hundreds and garbage would show in its tail.
+ * Scores a demand on a state under one mix: the milli-devices of gap worth that are lost, and the usable value. An
+ * estimate costs a few multiplications, a score a pass over the mix. The score stands in fields, because a decision asks
+ * for many and garbage would show in its tail.
  */
 export class ClassScorer {
   /** Milli-devices of gap worth that the last scored placement loses, over all its devices. */
   loss = 0;
   /** Usable value that it loses. */
   valueLost = 0;
-  /** States valued since the scorer was made: what a decision's cost is counted in. */
-  valued = 0;
-  readonly #classes: States;
-  readonly #value: UsableValue;
-  readonly #worth: GapWorth;
+  readonly #states: States;
+  #value: UsableValue;
+  #worth: GapWorth;
   readonly #bases: (Base | undefined)[] = [];
+  /** By slot: the stamp of the state that was looked at, under which mix, and its slopes by dimension. */
+  #stamps = new Float64Array(64);
+  #versions = new Float64Array(64);
+  #slopes = new Float64Array(0);
+  #version = 1;
   readonly #after: Float64Array;
   #copies = new Int32Array(0);
 
-  constructor(classes: States, mix: Mix, totals: Totals) {
-    this.#classes = classes;
+  constructor(states: States, mix: Mix, totals: Totals) {
+    this.#states = states;
+    this.#after = new Float64Array(states.dimensions);
+    this.#slopes = new Float64Array(64 * states.dimensions);
     this.#value = new UsableValue(mix, totals);
     this.#worth = mix.worth;
-    this.#after = new Float64Array(classes.dimensions);
+  }
+
+  /** What was known of states stays as an estimate until they are looked at again. */
+  learn(mix: Mix, totals: Totals): void {
+    this.#version += 1;
+    this.#value = new UsableValue(mix, totals);
+    this.#worth = mix.worth;
   }
 
   /** Worth of one free sub-slot, in the unit of `valueLost`. */
@@ -52,13 +71,90 @@ export class ClassScorer {
     return this.#value.slotPrice;
   }
 
-  /** The class must have room. Returns the gaps to take from when `wantsGaps`, else nothing worth reading. */
+  /** Whether the state was looked at as it is. */
+  knows(slot: number): boolean {
+    return this.#stamps[slot] === this.#states.stamp(slot);
+  }
+
+  /** Whether it was looked at under the present mix. */
+  isNew(slot: number): boolean {
+    return this.#versions[slot] === this.#version;
+  }
+
+  /** Takes in the state as it is now. About a microsecond. */
+  look(slot: number): void {
+    this.#note(slot);
+    const gaps = this.#states.gaps(slot);
+    const value = this.#value;
+    const copies = value.copiesIn(gaps);
+    let slots = 0;
+    for (const gap of gaps) slots += gap;
+    const { free, dimensions } = this.#states;
+    const known = this.#bases[slot];
+    const slopes = known?.value === value ? known.slopes : new Float64Array(value.slopes);
+    const model = this.#states.model(slot);
+    const usable = value.slopesOf(free, slot * dimensions, copies, slots, model, slopes);
+    for (let d = 0; d < dimensions; d++) this.#slopes[slot * dimensions + d] = slopes[d] ?? 0;
+    if (known === undefined) this.#bases[slot] = { value, copies, slots, usable, slopes };
+    else Object.assign(known, { value, copies, slots, usable, slopes });
+  }
+
+  #note(slot: number): void {
+    if (slot >= this.#stamps.length) {
+      this.#stamps = grown(this.#stamps, 2 * slot);
+      this.#versions = grown(this.#versions, 2 * slot);
+      this.#slopes = grown(this.#slopes, 2 * slot * this.#states.dimensions);
+    }
+    this.#stamps[slot] = this.#states.stamp(slot);
+    this.#versions[slot] = this.#version;
+  }
+
+  /** What `score` would say, roughly; sets the same fields. The state must have been looked at, and have room. */
+  estimate(slot: number, { amounts, devices }: PackDemand): void {
+    this.loss = 0;
+    this.valueLost = this.amountsLost(slot, amounts);
+    const base = devices && this.#bases[slot];
+    if (devices === undefined || base === undefined) return;
+    const { count, slots } = devices;
+    const gaps = this.#states.gaps(slot);
+    if (count > 1) {
+      for (const gap of this.#cheapest(gaps, count, slots)) this.#takeGap(base, gap, slots);
+      return;
+    }
+    let least = Number.POSITIVE_INFINITY;
+    let cheapest = -1;
+    for (const gap of gaps) {
+      if (gap < slots || gap === cheapest) continue;
+      const loss = this.#lossOf(gap, slots);
+      if (loss >= least) continue;
+      least = loss;
+      cheapest = gap;
+    }
+    if (cheapest >= 0) this.#takeGap(base, cheapest, slots);
+  }
+
+  /** The part of an estimate that does not come from devices. */
+  amountsLost(slot: number, amounts: readonly number[]): number {
+    const slopes = this.#slopes;
+    const dimensions = amounts.length;
+    let lost = 0;
+    for (let d = 0, at = slot * dimensions; d < dimensions; d++, at++)
+      lost += (slopes[at] ?? 0) * (amounts[d] ?? 0);
+    return lost;
+  }
+
+  #takeGap({ value, slopes }: Base, gap: number, slots: number): void {
+    this.loss += this.#lossOf(gap, slots);
+    this.valueLost += value.gapLossBy(slopes, gap, gap - slots);
+  }
+
+  /** The state must have room. Returns the gaps to take from when `wantsGaps`, else nothing worth reading. */
   score(slot: number, { amounts, devices }: PackDemand, wantsGaps = false): readonly number[] {
-    const { free, dimensions } = this.#classes;
+    const base = this.#baseOf(slot);
+    const { free, dimensions } = this.#states;
     for (let d = 0; d < dimensions; d++)
       this.#after[d] = (free[slot * dimensions + d] ?? 0) - (amounts[d] ?? 0);
-    const base = this.#baseOf(slot);
-    const gaps = this.#classes.gaps(slot);
+    const gaps = this.#states.gaps(slot);
     if (devices === undefined) {
       this.loss = 0;
       this.valueLost = base.usable - this.#usableAfter(slot, base.copies, base.slots);
@@ -118,8 +214,7 @@ export class ClassScorer {
   }
 
   #usableAfter(slot: number, copies: Int32Array, slots: number): number {
-    this.valued += 1;
-    return this.#value.of(this.#after, 0, copies, slots, this.#classes.model(slot));
+    return this.#value.of(this.#after, 0, copies, slots, this.#states.model(slot));
   }
 
   #copiesFrom(base: Base): void {
@@ -128,18 +223,9 @@ export class ClassScorer {
   }
 
   #baseOf(slot: number): Base {
-    const stamp = this.#classes.stamp(slot);
-    const known = this.#bases[slot];
-    if (known?.stamp === stamp) return known;
-    this.valued += 1;
-    const gaps = this.#classes.gaps(slot);
-    const copies = this.#value.copiesIn(gaps);
-    let slots = 0;
-    for (const gap of gaps) slots += gap;
-    const { free, dimensions } = this.#classes;
-    const usable = this.#value.of(free, slot * dimensions, copies, slots, this.#classes.model(slot));
-    const base: Base = { stamp, copies, slots, usable };
-    this.#bases[slot] = base;
+    if (!this.knows(slot) || !this.isNew(slot)) this.look(slot);
+    const base = this.#bases[slot];
+    if (base === undefined) throw new Error(`State ${slot} was not looked at`);
     return base;
   }
 }

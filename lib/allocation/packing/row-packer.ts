@@ -1,13 +1,20 @@
 import { ClassScorer, type States } from './class-scorer.ts';
 import { DemandMix } from './demand-mix.ts';
-import { ScoreCache } from './score-cache.ts';
-import { demandKey, type PackDemand } from './shape.ts';
+import type { PackDemand } from './shape.ts';
 import { type Totals, totalsDrifted } from './usable-value.ts';
 
 /** Of a lost milli-device of gap worth, in free sub-slots at the price of scarcity: where devices bind it decides. */
 const LOSS_WEIGHT = 30;
-/** States (about a microsecond each) that one decision values anew: bounds the tail. */
-const STATES_VALUED_MAX = 128;
+/** Changed states (about a microsecond each) that one decision takes in: bounds the tail. */
+const CHANGED_MAX = 32;
+/** States that one decision takes in anew because the mix has changed; until it is their turn the old one serves. */
+const RENEWED_MAX = 4;
+
+export interface Weighing {
+  /** Roughly; NaN once as many as one decision may have been taken in and the state is not among them. */
+  readonly estimate: (slot: number) => number;
+  readonly figure: (slot: number) => number;
+}
 
 /**
  * The scores of the packing engine (class-scorer.ts, usable-value.ts) for a fleet whose states somebody else keeps. One
@@ -17,9 +24,8 @@ const STATES_VALUED_MAX = 128;
 export class RowPacker {
   readonly #states: States;
   readonly #mix = new DemandMix();
-  #cache = new ScoreCache(0);
-  #cachedFor = 0;
-  #scored: { mixVersion: number; totals: Totals; scorer: ClassScorer } | undefined;
+  #known: { mixVersion: number; totals: Totals } | undefined;
+  #scorer: ClassScorer | undefined;
 
   constructor(states: States) {
     this.#states = states;
@@ -30,43 +36,45 @@ export class RowPacker {
     this.#mix.observe(demand);
   }
 
-  /**
-   * The figure of each state for a demand, less being better; undefined once as many as one decision may have been
-   * valued and the state's is not remembered. The demand must fit there.
-   */
-  figures(demand: PackDemand, totals: Totals, states: number): (slot: number) => number | undefined {
-    const scorer = this.#scorer(totals, states);
-    const cache = this.#cache;
-    const number = cache.numberOf(demandKey(demand));
-    const valuedMax = scorer.valued + STATES_VALUED_MAX;
+  /** What a demand loses on the states where it fits, less being better. Holds until the next call. */
+  weigh(demand: PackDemand, totals: Totals): Weighing {
+    const scorer = this.#learned(totals);
     const weight = LOSS_WEIGHT * scorer.slotPrice;
-    return (slot) => {
-      const stamp = this.#states.stamp(slot);
-      const known = cache.get(number, stamp);
-      if (known !== undefined || scorer.valued >= valuedMax) return known;
-      scorer.score(slot, demand);
-      const figure = scorer.valueLost + weight * scorer.loss;
-      cache.set(number, stamp, figure);
-      return figure;
+    let changed = 0;
+    let renewed = 0;
+    return {
+      estimate: (slot) => {
+        if (!scorer.knows(slot)) {
+          if (changed >= CHANGED_MAX) return Number.NaN;
+          changed += 1;
+          scorer.look(slot);
+        } else if (renewed < RENEWED_MAX && !scorer.isNew(slot)) {
+          renewed += 1;
+          scorer.look(slot);
+        }
+        if (demand.devices === undefined) return scorer.amountsLost(slot, demand.amounts);
+        scorer.estimate(slot, demand);
+        return scorer.valueLost + weight * scorer.loss;
+      },
+      figure: (slot) => {
+        scorer.score(slot, demand);
+        return scorer.valueLost + weight * scorer.loss;
+      },
     };
   }
 
   /** Which gaps the figure counted on for this demand, one for each device asked for. */
   gapsFor(demand: PackDemand, slot: number): readonly number[] {
-    return this.#scored?.scorer.score(slot, demand, true) ?? [];
+    return this.#scorer?.score(slot, demand, true) ?? [];
   }
 
-  /** A new mix or a fleet of another size makes every remembered score stale. */
-  #scorer(totals: Totals, states: number): ClassScorer {
+  #learned(totals: Totals): ClassScorer {
     const { mix } = this.#mix;
-    const current = this.#scored;
-    if (current?.mixVersion === mix.version && !totalsDrifted(totals, current.totals)) return current.scorer;
-    if (states > 2 * this.#cachedFor) {
-      this.#cache = new ScoreCache(states);
-      this.#cachedFor = states;
-    } else this.#cache.forget();
-    const scorer = new ClassScorer(this.#states, mix, totals);
-    this.#scored = { mixVersion: mix.version, totals, scorer };
+    const scorer = this.#scorer ?? new ClassScorer(this.#states, mix, totals);
+    const same = this.#known?.mixVersion === mix.version && !totalsDrifted(totals, this.#known.totals);
+    if (this.#scorer !== undefined && !same) scorer.learn(mix, totals);
+    this.#scorer = scorer;
+    if (!same) this.#known = { mixVersion: mix.version, totals };
     return scorer;
   }
 }

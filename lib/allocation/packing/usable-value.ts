@@ -10,9 +10,14 @@ const eighthRoot = (x: number): number => Math.sqrt(Math.sqrt(Math.sqrt(x)));
 /** x^(1/16) likewise: the first power of value less this is how much more whole room is worth than pieces of it. */
 const sixteenthRoot = (x: number): number => Math.sqrt(eighthRoot(x));
 
+/** Power of the value in U: 1 + 1/16 − 1/8. */
+const VALUE_POWER = 15 / 16;
+
 /** Copies whose root is looked up, not computed. */
 const ROOTS = Float64Array.from({ length: 256 }, (_, copies) => eighthRoot(copies));
 const rootOf = (copies: number): number => ROOTS[copies] ?? eighthRoot(copies);
+/** What the root loses with one copy. */
+const stepOf = (copies: number): number => rootOf(copies) - rootOf(Math.max(0, copies - 1));
 
 /** Capacity of the whole fleet: one total per dimension and the sub-slots of all devices. */
 export interface Totals {
@@ -135,18 +140,82 @@ export class UsableValue {
     if (value <= 0) return 0;
     const allowed = this.#allowedOn(model);
     const dimensions = this.#dimensions;
+    const weights = this.#weights;
+    const needs = this.#needs;
     let sum = 0;
-    for (let t = 0; t < this.#weights.length; t++) {
+    for (let t = 0; t < weights.length; t++) {
       if (allowed[t] === 0) continue;
       const count = this.#countOf[t] ?? 0;
       let most = count === 0 ? Number.MAX_SAFE_INTEGER : (copies[this.#sizeOf[t] ?? 0] ?? 0) / count;
       for (let d = 0, n = t * dimensions; d < dimensions && most >= 1; d++, n++) {
-        const need = this.#needs[n] ?? 0;
-        if (need > 0) most = Math.min(most, (free[at + d] ?? 0) / need);
+        const need = needs[n] ?? 0;
+        const room = free[at + d] ?? 0;
+        if (room < most * need) most = room / need;
       }
-      if (most >= 1) sum += (this.#weights[t] ?? 0) * rootOf(Math.floor(most));
+      if (most >= 1) sum += (weights[t] ?? 0) * rootOf(Math.floor(most));
     }
     return (sum * value) / sixteenthRoot(value);
+  }
+
+  /** Numbers that `slopesOf` writes: one per dimension, one for sub-slots, one per size. */
+  get slopes(): number {
+    return this.#dimensions + 1 + this.#sizes.length;
+  }
+
+  /**
+   * U of a state, and what it loses, as far as a straight line can tell, with one unit of each dimension, one sub-slot, and
+   * one copy of each size. The line goes through the loss of the next whole copy, so that it knows of the last one.
+   */
+  slopesOf(
+    free: ArrayLike<number>,
+    at: number,
+    copies: Int32Array,
+    slots: number,
+    model: string,
+    slopes: Float64Array,
+  ): number {
+    slopes.fill(0);
+    const value = this.value(free, at, slots);
+    if (value <= 0) return 0;
+    const allowed = this.#allowedOn(model);
+    const dimensions = this.#dimensions;
+    let sum = 0;
+    for (let t = 0; t < this.#weights.length; t++) {
+      if (allowed[t] === 0) continue;
+      const count = this.#countOf[t] ?? 0;
+      const size = this.#sizeOf[t] ?? 0;
+      let most = count === 0 ? Number.MAX_SAFE_INTEGER : (copies[size] ?? 0) / count;
+      let scarce = dimensions + 1 + size;
+      let need = count;
+      for (let d = 0, n = t * dimensions; d < dimensions && most >= 1; d++, n++) {
+        const needed = this.#needs[n] ?? 0;
+        if (needed <= 0 || (free[at + d] ?? 0) >= most * needed) continue;
+        most = (free[at + d] ?? 0) / needed;
+        scarce = d;
+        need = needed;
+      }
+      if (most < 1) continue;
+      const weight = this.#weights[t] ?? 0;
+      sum += weight * rootOf(Math.floor(most));
+      slopes[scarce] = (slopes[scarce] ?? 0) + (weight * stepOf(Math.floor(most))) / need;
+    }
+    const scale = value / sixteenthRoot(value);
+    for (let i = 0; i < slopes.length; i++) slopes[i] = scale * (slopes[i] ?? 0);
+    const perValue = (VALUE_POWER * sum * scale) / value;
+    for (let d = 0; d < dimensions; d++)
+      slopes[d] = (slopes[d] ?? 0) + perValue * (this.#prices.amounts[d] ?? 0);
+    slopes[dimensions] = perValue * this.#prices.slot;
+    return sum * scale;
+  }
+
+  /** What the slopes say is lost with one device whose gap shrinks so. */
+  gapLossBy(slopes: Float64Array, from: number, to: number): number {
+    let lost = (slopes[this.#dimensions] ?? 0) * (from - to);
+    for (let size = 0, at = 0; size < this.#sizes.length; size++, at += DEVICE_SLOTS + 1)
+      lost +=
+        (slopes[this.#dimensions + 1 + size] ?? 0) *
+        ((this.#copies[at + from] ?? 0) - (this.#copies[at + to] ?? 0));
+    return lost;
   }
 
   #allowedOn(model: string): Uint8Array {

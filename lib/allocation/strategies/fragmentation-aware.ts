@@ -13,8 +13,14 @@ import { devicesWith, type PackDemand } from '../packing/shape.ts';
 import type { Choice, PlacementRequest } from '../request.ts';
 import { type StrategyMaker, strategyOf } from '../strategy.ts';
 
-/** Of them, those passed by because their score is not known and may not be taken now: little is known of the rest. */
-const UNVALUED_MAX = 64;
+/** Of them, those passed by because they are not known and may not be taken in now: little is known of the rest. */
+const UNKNOWN_MAX = 64;
+/**
+ * Resources that are valued exactly, those with the best estimates; more where more runners-up are asked for. A straight
+ * line knows less of devices, whose gaps come in steps.
+ */
+const VALUED_MAX = 8;
+const VALUED_MAX_DEVICES = 16;
 /** Resources that can take the demand which one decision looks at, the tightest first. */
 const LOOKED_AT_MAX = 2_048;
 
@@ -33,6 +39,8 @@ class PackedFleet {
   /** Those with devices alone: a demand for some looks nowhere else. */
   readonly #devised: SlackLadder;
   readonly #changes: Changes;
+  /** Whether more has changed than one decision takes in. */
+  #behind = true;
   readonly #slots: number[] = [];
   #slotsTotal = 0;
 
@@ -48,25 +56,41 @@ class PackedFleet {
 
   rank(query: Query, most: number): readonly Choice[] {
     const demand = demandOf(query.request);
-    const { rows, size } = this.#index;
+    const { rows } = this.#index;
     this.#changes.drain((row) => this.#countSlots(row));
-    this.#states.sync();
+    const changed = this.#states.sync();
+    if (changed > UNKNOWN_MAX) this.#behind = true;
     if (!query.beside) this.#packer.observe(demand);
     const totals = { amounts: [...this.#bounds.total], slots: this.#slotsTotal };
-    const figureOf = this.#packer.figures(demand, totals, size);
-    const best = new BestFew(rows, most);
-    const unvalued: number[] = [];
+    const { estimate, figure } = this.#packer.weigh(demand, totals);
+    const few = new BestFew(
+      rows,
+      Math.max(most, demand.devices === undefined ? VALUED_MAX : VALUED_MAX_DEVICES),
+    );
+    const unknown: number[] = [];
     let looked = 0;
-    (demand.devices === undefined ? this.#all : this.#devised).each(query, (row) => {
+    this.#each(query, (row) => {
       looked += 1;
-      const figure = figureOf(row);
-      if (figure !== undefined) best.offer(row, figure);
-      else unvalued.push(row);
-      return looked >= LOOKED_AT_MAX || (unvalued.length >= UNVALUED_MAX && best.full);
+      const about = estimate(row);
+      if (Number.isNaN(about)) unknown.push(row);
+      else if (about <= few.bar) few.offer(row, about);
+      return looked >= LOOKED_AT_MAX || (unknown.length >= UNKNOWN_MAX && few.full);
     });
-    const left = best.full ? [] : unvalued.slice(0, most).map((row) => ({ candidate: rows.at(row) }));
+    this.#behind = unknown.length > 0;
+    const best = new BestFew(rows, most);
+    for (const row of few.rows()) best.offer(row, figure(row));
+    const left = best.full ? [] : unknown.slice(0, most).map((row) => ({ candidate: rows.at(row) }));
     const choices = [...best.choices(), ...left].slice(0, most);
     return demand.devices === undefined ? choices : choices.map((one) => this.#withDevices(one, demand));
+  }
+
+  /** Rows that can take the demand until `visit` says true: the tightest first, unless that makes no difference. */
+  #each(query: Query, visit: (row: number) => boolean): void {
+    if (query.request.devices !== undefined) this.#devised.each(query, visit);
+    else if (this.#behind || query.population() > LOOKED_AT_MAX) this.#all.each(query, visit);
+    else
+      for (const { members } of query.cells())
+        for (const row of members) if (query.accepts(row) && visit(row)) return;
   }
 
   #withDevices(choice: Choice, demand: PackDemand): Choice {
@@ -85,10 +109,11 @@ class PackedFleet {
 
 /**
  * Fragmentation-aware: of the resources that can take the demand, the one where the learnt mix of demands loses least: of
- * the worth of device gaps, and of what it could still use (lib/allocation/packing). `why`: that loss. Looks at the
- * tightest LOOKED_AT_MAX, which is all in a smaller fleet, and values a bounded number of new states; resources in equal
- * states share their score. Ties: the smaller id. Where more runners-up are asked for than were valued, the tightest of the
- * others follow, without `why`. State: the mix of the demands it was asked for.
+ * the worth of device gaps, and of what it could still use (lib/allocation/packing). `why`: that loss. Estimates it for the
+ * tightest LOOKED_AT_MAX, which is all in a smaller fleet, and values the best few of them exactly. Ties, of
+ * estimates as of values: the smaller id; between devices of one resource the smaller gap, then the smaller index. Where
+ * more runners-up are asked for than are known, the tightest of the others follow, without `why`. State: the mix of the
+ * demands it was asked for.
  */
 export const fragmentationAware: StrategyMaker = (index) => {
   const fleets = new Map<Purpose, PackedFleet>();

@@ -15,7 +15,7 @@ interface Turn {
  * labels, residency and weight) saves its weight times its healthy members, the one with most is served and pays the
  * round's sum; within a cell its members take turns. Over a round each resource is served in proportion to its weight.
  * A cell where nothing has room saves nothing that round, as nginx does with a peer that is down. `why`: what the cell had
- * saved. Ties: the cell with the smaller number. Runners-up: further members of the cell served, then the cells that
+ * saved. Ties: the cell that came first. Runners-up: further members of the cell served, then the cells that
  * saved next most. State: savings and places. O(cells + rows passed over).
  */
 export const weightedRoundRobin: StrategyMaker = (index) => {
@@ -43,7 +43,7 @@ export const weightedRoundRobin: StrategyMaker = (index) => {
       .cells()
       .filter(({ members }) => members.length > 0)
       .map((cell) => ({ cell, turn: turnOf(cell), gain: cell.weight * cell.members.length }))
-      .sort((a, b) => b.turn.saved + b.gain - a.turn.saved - a.gain || a.cell.id - b.cell.id);
+      .sort((a, b) => b.turn.saved + b.gain - a.turn.saved - a.gain || a.cell.birth - b.cell.birth);
     const choices: Choice[] = [];
     const idle = new Set<Turn>();
     let served: Turn | undefined;

@@ -1,10 +1,5 @@
-import {
-  DEVICE_SLOTS,
-  type PackDemand,
-  type PackNode,
-  type Unfit,
-  unfit,
-} from '../../../lib/allocation/packing/shape.ts';
+import { DEVICE_SLOTS, type PackDemand } from '../../../lib/allocation/packing/shape.ts';
+import { type PackNode, type Unfit, unfit } from '../pack-node.ts';
 import type { Task, Trace } from './trace.ts';
 
 /** A node of the harness: its own books, apart from those of any policy. */

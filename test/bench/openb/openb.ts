@@ -3,7 +3,6 @@ import { bestfit, dotprod, firstfit, gpuclustering, gpupacking, random } from '.
 import { clusterOf, type PolicyMaker, take } from './cluster.ts';
 import { fgd } from './fgd.ts';
 import { ours } from './ours.ts';
-import { throughIndex } from './through-index.ts';
 import { arrivalsOf, readTrace, type Trace } from './trace.ts';
 
 const POLICIES: Readonly<Record<string, PolicyMaker>> = {
@@ -15,7 +14,6 @@ const POLICIES: Readonly<Record<string, PolicyMaker>> = {
   firstfit,
   fgd,
   labscape: ours,
-  'labscape-index': throughIndex('fragmentation-aware'),
 };
 /** Where the project keeps the data, beside the checkout. */
 const DATA_DEFAULT = '../shared/openb';
@@ -109,7 +107,7 @@ const figureAt = (
     ...(fgdMean === undefined ? {} : { diffToFgd: rounded(mean(shares) - fgdMean, 3) }),
     ...(published === undefined ? {} : { published, diffToPublished: rounded(mean(shares) - published, 3) }),
     ...{ p50: ms(0.5), p99: ms(0.99), max: ms(1) },
-    ...(policy.startsWith('labscape')
+    ...(policy === 'labscape'
       ? { budget: DECISION_BUDGET_MS, p99Allowed: DECISION_BUDGET_MS, held: ms(0.99) <= DECISION_BUDGET_MS }
       : {}),
     failed: Math.round(mean(readings.map(({ failed }) => failed))),

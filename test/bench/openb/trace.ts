@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DEVICE_SLOTS, type PackDemand, type PackNode } from '../../../lib/allocation/packing/shape.ts';
+import { DEVICE_SLOTS, type PackDemand } from '../../../lib/allocation/packing/shape.ts';
+import type { PackNode } from '../pack-node.ts';
 
 const NODES_FILE = 'openb_node_list_gpu_node.csv';
 const TASKS_FILE = 'openb_pod_list_default.csv';

@@ -1,6 +1,7 @@
 import { limitOf, SYSTEM_FILL } from '../../../lib/allocation/limits.ts';
-import type { PackDemand, PackNode } from '../../../lib/allocation/packing/shape.ts';
+import type { PackDemand } from '../../../lib/allocation/packing/shape.ts';
 import { DIMENSIONS } from '../../../lib/schemas/common.ts';
+import type { PackNode } from '../pack-node.ts';
 
 /** Capacity of the sample hosts, in the order of DIMENSIONS: milli-vCPU, MiB, GiB, Mbit/s. */
 const HOSTS = [

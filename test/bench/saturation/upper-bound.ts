@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
-import { type PackDemand, type PackNode, unfit } from '../../../lib/allocation/packing/shape.ts';
+import type { PackDemand } from '../../../lib/allocation/packing/shape.ts';
+import { type PackNode, unfit } from '../pack-node.ts';
 
 /** What is used of `highs`. Its types describe CommonJS, which is therefore what is loaded. */
 interface Solver {
@@ -21,23 +22,8 @@ const counted = <T>(all: readonly T[], keyOf: (one: T) => string): { one: T; cou
 const SUM_EMPTY = '0 nothing';
 const sumOf = (terms: readonly string[]): string => (terms.length === 0 ? SUM_EMPTY : terms.join(' + '));
 
-/**
- * Most that any placement, even one that knows every demand in advance, may cut demands into pieces and refuse at
- * will, can hold of one dimension. Linear programme over x(k, s) ≥ 0, how much of kind k stands on hosts of shape s:
- *
- *   maximise  Σ demand(k, binding) · x(k, s)
- *   such that Σ over k of demand(k, d) · x(k, s) ≤ hosts(s) · free(s, d)   for every shape and dimension
- *             Σ over s of x(k, s) ≤ offered(k)                             for every kind
- *             x(k, s) = 0 where one demand of kind k does not fit on an empty host of shape s
- *
- * Equal hosts and equal demands are one shape and one kind: pieces may be shared evenly, so nothing is lost by that.
- * No devices. Throws when the solver does not reach the optimum.
- */
-export const upperBound = async (
-  nodes: readonly PackNode[],
-  offered: readonly PackDemand[],
-  binding: number,
-): Promise<number> => {
+/** x(k, s) ≥ 0: how much of kind k stands on hosts of shape s; none where one of it does not fit on an empty host. */
+const programmeOf = (nodes: readonly PackNode[], offered: readonly PackDemand[]) => {
   const shapes = counted(nodes, ({ free }) => free.join());
   const kinds = counted(offered, ({ amounts }) => amounts.join());
   const may = kinds.map(({ one }) => shapes.map((shape) => unfit(shape.one, one) === undefined));
@@ -46,18 +32,58 @@ export const upperBound = async (
       const amount = one.amounts[d] ?? 0;
       return amount > 0 && may[k]?.[s] === true ? [`${amount} x${k}_${s}`] : [];
     });
-  const objective = shapes.flatMap((_, s) => termsOn(s, binding));
-  const room = shapes.flatMap(({ one, count }, s) =>
-    one.free.map((free, d) => ` ${sumOf(termsOn(s, d))} <= ${count * free}`),
-  );
-  const supply = kinds.map(({ count }, k) => {
-    const terms = shapes.flatMap((_, s) => (may[k]?.[s] === true ? [`x${k}_${s}`] : []));
-    return ` ${sumOf(terms)} <= ${count}`;
-  });
+  return {
+    supply: kinds.flatMap(({ count }, k) => {
+      const terms = shapes.flatMap((_, s) => (may[k]?.[s] === true ? [`x${k}_${s}`] : []));
+      return terms.length === 0 ? [] : [{ placed: terms.join(' + '), count }];
+    }),
+    /** What hosts of each shape have: Σ over k of demand(k, d) · x(k, s) ≤ hosts(s) · free(s, d). */
+    room: shapes.flatMap(({ one, count }, s) =>
+      one.free.map((free, d) => ` ${sumOf(termsOn(s, d))} <= ${count * free}`),
+    ),
+    /** Held of one dimension. */
+    held: (d: number): string => sumOf(shapes.flatMap((_, s) => termsOn(s, d))),
+  };
+};
+
+const solved = async (objective: string, constraints: readonly string[]): Promise<number> => {
   const highs = await loadHighs();
   const solution = highs.solve(
-    ['Maximize', ` ${sumOf(objective)}`, 'Subject To', ...room, ...supply, 'End', ''].join('\n'),
+    ['Maximize', ` ${objective}`, 'Subject To', ...constraints, 'End', ''].join('\n'),
   );
   if (solution.Status !== 'Optimal') throw new Error(`the linear programme ended ${solution.Status}`);
   return solution.ObjectiveValue;
+};
+
+/**
+ * Most that any placement, even one that knows every demand in advance, may cut demands into pieces and refuse at
+ * will, can hold of one dimension: a linear programme over x(k, s),
+ *
+ *   maximise  Σ demand(k, binding) · x(k, s)
+ *   such that Σ over k of demand(k, d) · x(k, s) ≤ hosts(s) · free(s, d)   for every shape and dimension
+ *             Σ over s of x(k, s) ≤ offered(k)                             for every kind
+ *
+ * Equal hosts and equal demands are one shape and one kind: pieces may be shared evenly, so nothing is lost by that.
+ * No devices. Throws when the solver does not reach the optimum.
+ */
+export const upperBound = (
+  nodes: readonly PackNode[],
+  offered: readonly PackDemand[],
+  binding: number,
+): Promise<number> => {
+  const { supply, room, held } = programmeOf(nodes, offered);
+  return solved(held(binding), [...room, ...supply.map(({ placed, count }) => ` ${placed} <= ${count}`)]);
+};
+
+/**
+ * The greatest share of what is offered, the same of every kind, that such a placement can hold when it may cut but not
+ * refuse: how far a stream can come before the first demand must wait. What comes after may still fit, so this is no bound.
+ */
+export const shareUnrefused = (
+  nodes: readonly PackNode[],
+  offered: readonly PackDemand[],
+): Promise<number> => {
+  const { supply, room } = programmeOf(nodes, offered);
+  const even = supply.map(({ placed, count }) => ` ${placed} - ${count} share = 0`);
+  return solved('share', [...room, ...even, ' share <= 1']);
 };

@@ -1,5 +1,6 @@
-import type { PackDemand, PackNode } from '../../../lib/allocation/packing/shape.ts';
+import type { PackDemand } from '../../../lib/allocation/packing/shape.ts';
 import { randomOf } from '../../bench/openb/trace.ts';
+import type { PackNode } from '../../bench/pack-node.ts';
 
 /** A made-up fleet and a stream of demands for it; none of them resembles the openb file. */
 export interface Workload {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { Packer } from '../../../lib/allocation/packing/packer.ts';
-import { type PackDemand, type PackNode, unfit } from '../../../lib/allocation/packing/shape.ts';
+import type { PackDemand } from '../../../lib/allocation/packing/shape.ts';
+import { type PackNode, unfit } from '../../bench/pack-node.ts';
+import { Placing } from '../../bench/placing.ts';
 import { type Workload, workloadsOf } from './packing-workloads.ts';
 
 /**
@@ -47,13 +48,11 @@ const bestFit = ({ nodes }: Workload): Placer => {
 };
 
 const learned = ({ nodes }: Workload): Placer => {
-  const packer = new Packer(nodes[0]?.capacity.length ?? 0);
-  for (const node of nodes) packer.add(node);
+  const placing = new Placing(nodes, 'fragmentation-aware');
   return (demand) => {
-    packer.observe(demand);
-    const placement = packer.choose(demand);
+    const placement = placing.choose(demand);
     if (placement === undefined) return false;
-    packer.commit(placement, demand);
+    placing.commit(placement, demand);
     return true;
   };
 };
@@ -77,7 +76,7 @@ const placedPercent = (workload: Workload, make: (workload: Workload) => Placer)
   return 100 * (sum(arrivals.filter(place))[binding] ?? 0);
 };
 
-describe('the learning packer against best fit', () => {
+describe('fragmentation-aware against best fit', () => {
   test.each(Object.keys(workloadsOf(1)))('is not worse by more than the margin: %s', (name) => {
     const differences = SEEDS.map((seed) => {
       const workload = workloadsOf(seed)[name] ?? { nodes: [], arrivals: [] };
