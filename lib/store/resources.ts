@@ -61,6 +61,8 @@ export interface ResourceRecord {
   readonly reserved?: string | undefined;
   /** A group was taken off it while it was alive: when, epoch ms, and the revision that says so. */
   readonly left?: { readonly at: number; readonly revision: number } | undefined;
+  /** Members of its groups were last given to other groups of it, epoch ms. */
+  readonly tidiedAt?: number | undefined;
   /** Releases are told to wait: a failover lost its race too often. */
   readonly moving: boolean;
 }
@@ -129,6 +131,7 @@ export const decodeResource = versioned(
     acknowledgedEpoch: num(item, 'ackEpoch'),
     moving: bool(item, 'moving'),
     reserved: optStr(item, 'reserved'),
+    tidiedAt: optNum(item, 'tidiedAt'),
     left: item['leftAt'] && { at: num(item, 'leftAt'), revision: num(item, 'leftRev') },
   }),
 );
