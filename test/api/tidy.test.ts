@@ -1,4 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startAgent } from '../../lib/agent/agent.ts';
+import { AgentConfig } from '../../lib/agent/config.ts';
 import { foldEvents } from '../../lib/audit/fold.ts';
 import type { Allocation } from '../../lib/schemas/allocation.ts';
 import type { RebalanceAnswer } from '../../lib/schemas/rebalance.ts';
@@ -36,11 +40,16 @@ const now = (site: Site, placed: readonly Allocation[]) =>
 const groupsOf = (allocations: readonly Allocation[]) => new Set(allocations.map(({ group }) => group));
 
 /** `count` groups of one kind on the first resource, each with one member that asks for `demand`. */
-async function scattered(site: Site, count: number, demand: number): Promise<Allocation[]> {
+async function scattered(
+  site: Site,
+  count: number,
+  demand: number,
+  wish: Parameters<Site['place']>[1] = {},
+): Promise<Allocation[]> {
   const kept: Allocation[] = [];
   const fillers: Allocation[] = [];
   for (let i = 0; i < count; i += 1) {
-    kept.push(await site.place(demand));
+    kept.push(await site.place(demand, wish));
     // Fills the group up, so that the next one is born, and goes again.
     fillers.push(await site.place(GROUP_CLOSES_AT - 1));
   }
@@ -111,6 +120,79 @@ describe('tidying groups', () => {
     await agent.runAll();
     for (const one of await now(site, placed)) expect(one.running).toBe(true);
     expect(tidiedOf(await apply(site))).toEqual([]);
+    await expectSound(site, placed);
+  });
+
+  test('stops and starts nothing on a real host', async () => {
+    const site = await newSite(rig, { policy: { leaseMs: 4_000, beatMs: 200 } });
+    const [resource = ''] = site.resources;
+    const spec = { command: ['sleep', '600'] };
+    const placed = await scattered(site, 3, 10, { spec });
+    const work: Record<string, unknown>[] = [];
+    const agent = startAgent({
+      config: AgentConfig.parse({
+        ...{ url: rig.host.url, token: 'unused', labscape: site.labscape, agent: 'real' },
+        resources: [{ id: resource, runner: { kind: 'process', settleMs: 10 } }],
+        load: 'demand',
+      }),
+      client: rig.as({ sub: 'real', roles: ['agent'], labscape: site.labscape }),
+      clock: { now: () => Date.now(), monotonicMs: () => performance.now() },
+      chance: { uniform: Math.random, id: randomUUID },
+      log: (_level, message, fields) => {
+        if (message === 'work changes') work.push({ ...fields });
+      },
+      environment: { PATH: process.env['PATH'] },
+    });
+    try {
+      const runAll = async () => (await now(site, placed)).every(({ running }) => running === true);
+      await until('all runs', async () => ((await runAll()) ? true : undefined));
+      const before = work.length;
+      expect(outcomesOf(await apply(site))).toHaveLength(2);
+      await until('its agent knows', async () => (work.length > before ? true : undefined));
+      await until('a whole list is carried out', async () => {
+        const list = await rig.admin.call('getAssignments', { params: { resource } });
+        return list?.complete === true ? true : undefined;
+      });
+      // Long enough for a list, a report and a beat more.
+      await sleep(1_000);
+      const changes = work.slice(before);
+      for (const change of changes) expect(change).toMatchObject({ start: 0, stop: 0 });
+      expect(changes.reduce((sum, { adopt }) => sum + Number(adopt), 0)).toBe(2);
+      expect(agent.counts()[resource]).toEqual({ running: 3, total: 3 });
+      expect(await runAll()).toBe(true);
+    } finally {
+      await agent.close();
+    }
+    await expectSound(site, placed);
+  });
+
+  test('is done by the sweep where no group can be born any more, and only while all is calm', async () => {
+    const site = await newSite(rig);
+    const [resource = ''] = site.resources;
+    const placed = await scattered(site, 3, 5);
+    for (let i = 0; i < 20; i += 1)
+      placed.push(await site.place(1, { constraints: { notLabscapes: [`not-${i}`] } }));
+    const edit = (body: object) =>
+      rig.admin.call('editLabscape', {
+        ...{ params: { labscape: site.labscape }, headers: { 'if-match': '*' }, body },
+      });
+    const swept = async () => {
+      // Policies may be a second old to the sweep, and somebody must be heard, or it believes itself blind.
+      await sleep(1_100);
+      await site.beat(resource);
+      await rig.invoke('sweep', {});
+      return (await site.resource(resource)).groups;
+    };
+    expect(await swept()).toBe(23);
+    placed.push(await site.place(1, { constraints: { notLabscapes: ['not-20'] } }));
+    await edit({ maintenance: true });
+    expect(await swept()).toBe(24);
+    await edit({ maintenance: false });
+    expect(await swept()).toBe(23);
+    // By hand all of it is tidied.
+    expect(tidiedOf(await apply(site))).toHaveLength(1);
+    expect((await site.resource(resource)).groups).toBe(22);
+    placed.push(await site.place(1, { constraints: { notLabscapes: ['not-21'] } }));
     await expectSound(site, placed);
   });
 
