@@ -1,4 +1,4 @@
-import { changeOf, dropChanges, dropConditions, editing, type WireWrite } from './mutation-wire.ts';
+import { changeOf, dropChanges, editing, type WireWrite, withoutEvents } from './mutation-wire.ts';
 import type { Mutation } from './mutations.ts';
 
 const REGROUPED = 'allocation.regrouped';
@@ -8,15 +8,23 @@ const isGroup = (write: WireWrite): boolean => write.Key?.['sk']?.S?.startsWith(
 /** Members are given to another group; bugs in that one transaction. */
 export const TIDY_MUTATIONS: readonly Mutation[] = [
   {
-    // Whoever came or left in between is overlooked: the emptied group is closed with its newest member.
-    name: 'members given over under an old load',
+    name: 'members given over uncounted',
     invariant: 2,
-    faultFactor: 6,
+    faultFactor: 1,
     mutate: () => ({
       request: editing(({ updates, events }) => {
-        if (events.includes(REGROUPED))
-          for (const update of updates) if (isGroup(update)) dropConditions(update, 'load');
+        if (!events.includes(REGROUPED)) return;
+        for (const update of updates)
+          if (isGroup(update) && Number(changeOf(update, 'count')?.N) > 0) dropChanges(update, 'count');
       }),
+    }),
+  },
+  {
+    name: 'members given over without events',
+    invariant: 10,
+    faultFactor: 1,
+    mutate: () => ({
+      request: (request) => (request.body.includes(REGROUPED) ? withoutEvents(request).rest : request),
     }),
   },
   {
