@@ -31,8 +31,9 @@ export interface TidyStep<G extends PlacedGroup = PlacedGroup> {
   readonly kind: 'merge' | 'split';
   readonly resource: string;
   readonly from: G;
-  /** The group that takes them; of a part that is born the name that later steps of the plan use for it. */
+  /** The group that takes them; `isNew`: this step or one before it gives birth to it, and the plan has named it. */
   readonly into: string;
+  readonly isNew: boolean;
   readonly isBorn: boolean;
   /** Members that are re-pointed, and in how many transactions. */
   readonly members: number;
@@ -74,7 +75,8 @@ const mergesOf = <G extends PlacedGroup>(
     left -= transactions;
     const now = held - steps.length;
     steps.push({
-      ...{ kind: 'merge', resource: id, from: group, into: into.id, isBorn: false, mends: true },
+      ...{ kind: 'merge', resource: id, from: group, into: into.id },
+      ...{ isNew: false, isBorn: false, mends: true },
       ...{ members: group.count, transactions, held: { before: now, after: now - 1 } },
       shares: { from: share(group.demand), into: share(before), fromAfter: 0, intoAfter: share(after) },
     });
@@ -101,6 +103,7 @@ const splitsOf = <G extends PlacedGroup>(
       .map((one) => [one.id, one.demand]),
   );
   const steps: TidyStep<G>[] = [];
+  const born = new Set<string>();
   let rest = members.get(from.id) ?? [];
   let demand = from.demand;
   let held = start;
@@ -122,9 +125,11 @@ const splitsOf = <G extends PlacedGroup>(
     const { taker, part } = best;
     const [before, isBorn] = [taker.demand ?? ZERO, taker.demand === undefined];
     const [left, after] = [subtract(demand, part.demand), add(before, part.demand)];
+    if (isBorn) born.add(taker.id);
     const stays = { demand: left, count: rest.length - part.members.length };
     steps.push({
-      ...{ kind: 'split', resource: id, from, into: taker.id, isBorn, mends: !isTooLarge(stays, closeBound) },
+      ...{ kind: 'split', resource: id, from, into: taker.id, isBorn },
+      ...{ isNew: born.has(taker.id), mends: !isTooLarge(stays, closeBound) },
       ...{ members: part.members.length, transactions: 1 },
       held: { before: held, after: held + (isBorn ? 1 : 0) },
       shares: { from: share(demand), into: share(before), fromAfter: share(left), intoAfter: share(after) },

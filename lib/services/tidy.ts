@@ -69,11 +69,11 @@ type Outcome = Pick<Tidied, 'outcome'> &
   Partial<Pick<Tidied, 'reason' | 'members' | 'transactions' | 'into'>>;
 
 const viewOf = (step: TidyStep<Tidy>, outcome: Outcome): Tidied => {
-  const { kind, resource, from, into, isBorn, members, transactions, shares } = step;
+  const { kind, resource, from, into, isNew, isBorn, members, transactions, shares } = step;
   return {
     ...{ kind, resource, class: from.group.class, from: from.id, born: isBorn, members, transactions },
     // A plan's own name for what is not born yet says nothing to anybody else.
-    ...(into.startsWith(from.id) ? {} : { into }),
+    ...(isNew ? {} : { into }),
     before: { from: shares.from, into: shares.into },
     after: { from: shares.fromAfter, into: shares.intoAfter },
     ...{ why: whyOf(step), buys: buysOf(step) },
@@ -89,9 +89,8 @@ const carryOut = async (
   most: number,
   requester: Requester,
 ): Promise<Outcome & { readonly transactions: number }> => {
-  const isNew = step.into.startsWith(step.from.id);
-  let into = isNew ? names.get(step.into) : step.into;
-  if (isNew && !step.isBorn && into === undefined)
+  let into = step.isNew ? names.get(step.into) : step.into;
+  if (step.isNew && !step.isBorn && into === undefined)
     return { outcome: 'skipped', reason: 'lost-race', members: 0, transactions: 0 };
   let members = 0;
   let transactions = 0;
@@ -105,13 +104,11 @@ const carryOut = async (
     names.set(step.into, into);
     members += given.members;
     transactions += 1;
-    if (step.kind === 'split' || given.ended) break;
+    const is = { members, transactions, into };
+    if (step.kind === 'split' || given.ended) return { outcome: 'done', ...is };
   }
-  const isDone = step.kind === 'split' || transactions === step.transactions;
-  return {
-    ...(isDone ? { outcome: 'done' } : { outcome: 'partly', reason: 'moves' }),
-    ...{ members, transactions, ...(into && { into }) },
-  };
+  // As many as were asked for, or members have come since the plan.
+  return { outcome: 'partly', reason: 'moves', members, transactions, ...(into && { into }) };
 };
 
 /**
