@@ -130,7 +130,7 @@ export const STRESS_RATES: Rates = {
   alarmStorm: 0.02,
   operatorDrains: 0.02,
   operatorFails: 0.01,
-  operatorRejects: 0.2,
+  operatorRejects: 0.4,
   operatorMaintains: 0.01,
   operatorReturns: 0.15,
   fullQuota: 0.1,
