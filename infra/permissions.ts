@@ -40,8 +40,8 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   tenants: { state: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
   principals: { state: ['GetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
   resources: {
-    // A resource joins a labscape that must exist; what waits is placed on it.
-    state: [...READ, 'Query:find', 'PutItem', 'UpdateItem', 'ConditionCheckItem'],
+    // A resource joins a labscape that must exist; what waits is placed on it; members of groups are given to others.
+    state: [...READ, 'Query:find', 'Query:byGroup', 'PutItem', 'UpdateItem', 'ConditionCheckItem'],
     audit: ['PutItem'],
     startsRecoveries: true,
   },
@@ -79,8 +79,8 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
     startsRecoveries: true,
   },
   sweep: {
-    // The first move in a labscape that balances itself begins the log of its moves.
-    state: [...READ, 'Query:find', 'PutItem', 'UpdateItem'],
+    // The first move in a labscape that balances itself begins the log of its moves; groups are tidied by their members.
+    state: [...READ, 'Query:find', 'Query:byGroup', 'PutItem', 'UpdateItem'],
     audit: ['PutItem'],
     startsRecoveries: true,
   },

@@ -3,7 +3,7 @@ import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { listResources, ResourcePosition } from '../../lib/services/list-resources.ts';
 import { wakeFor } from '../../lib/services/pending-queue.ts';
-import { rebalance } from '../../lib/services/rebalance.ts';
+import { improve } from '../../lib/services/rebalance.ts';
 import { drainResource, failResource } from '../../lib/services/recovery-start.ts';
 import {
   changeStatus,
@@ -100,7 +100,7 @@ export const serve = (control: Runtime): ApiHandler =>
       rebalance: async (request) => {
         request.permit({});
         await request.cleared();
-        return { status: 200, body: await rebalance(control, request.body, requesterOf(request)) };
+        return { status: 200, body: await improve(control, request.body, requesterOf(request)) };
       },
     },
     apiDeps(control),

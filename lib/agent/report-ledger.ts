@@ -34,6 +34,9 @@ export function nextReport(ledger: Ledger, view: ReportView): Report | undefined
   const stopped: Report['stopped'] = [];
   const current = currentGroups(view);
   const owned = ownedGroups(view.desired);
+  // A member may have been given to a group that has left, and run under its old one still: as long as anything is
+  // stopping here nobody can say that all of a group has.
+  const stopping = [...view.running.values()].some(({ state }) => state === 'stopping');
   for (const [group, now] of current) {
     // What is no longer ours is said once, when the last of it has stopped.
     if (owned !== undefined && !owned.has(group)) continue;
@@ -41,7 +44,9 @@ export function nextReport(ledger: Ledger, view: ReportView): Report | undefined
   }
   for (const [group, told] of ledger.groups) {
     if (current.has(group)) continue;
-    if (view.desired?.complete) stopped.push({ group, epoch: told.epoch });
+    if (view.desired?.complete) {
+      if (!stopping) stopped.push({ group, epoch: told.epoch });
+    }
     // Not known whether it is still ours: only that nothing of it runs.
     else if (told.running > 0 || told.failed.length > 0) groups.push({ ...told, running: 0, failed: [] });
   }

@@ -87,8 +87,9 @@ function regrouped(state: FoldedAllocation, event: Event, found: Findings): Fold
   if (body === undefined) return state;
   if (body.from !== state.group)
     found.faults.push(`${by(event)}: leaves group ${body.from}, it was in ${state.group}`);
-  const { group, born } = body;
-  if (born) found.claims.push({ group, epoch: 1, owner: undefined, from: undefined, by: by(event) });
+  const { group, born, resource: owner } = body;
+  if (born) found.claims.push({ group, epoch: 1, owner, from: undefined, by: by(event) });
+  if (body.closed) found.closed.add(body.from);
   return { ...state, group };
 }
 

@@ -17,8 +17,18 @@ export const PlacedBody = z.object({
   devices: z.object({ milli: z.int().min(1), map: z.array(DeviceIndex).optional() }).optional(),
   constraints: z.object({ spread: z.object({ key: z.string(), hard: z.boolean() }).optional() }).default({}),
 });
-/** Members of a group that wait find themselves in another, which waits too. */
-export const RegroupedBody = z.object({ from: z.string(), group: z.string(), born: z.boolean() });
+/**
+ * Members of a group find themselves in another one, which waits as theirs did, or is placed on the same resource.
+ * `closed`: it was the last that left.
+ */
+export const RegroupedBody = z.object({
+  from: z.string(),
+  group: z.string(),
+  born: z.boolean(),
+  closed: z.boolean().default(false),
+  /** Where both are; absent while they wait. */
+  resource: z.string().optional(),
+});
 export const EndedBody = z.object({ group: z.string(), closed: z.boolean() });
 export const RenewedBody = z.object({ leaseUntil: z.int() });
 

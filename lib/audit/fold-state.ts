@@ -71,7 +71,7 @@ export interface Findings {
   readonly resources: Map<string, Omit<FoldedResource, 'used' | 'groups' | 'spread'>>;
   readonly allocations: Map<string, FoldedAllocation>;
   readonly claims: Claim[];
-  /** Groups whose last member's end closed them. */
+  /** Groups that the end of their last member closed, or its going to another group. */
   readonly closed: Set<string>;
   readonly faults: string[];
 }

@@ -26,6 +26,19 @@ export const isBehind = (
   now > left.at + leaseMs - LEASE_MARGIN_MS &&
   now <= holdEndsAt(left.at, leaseMs);
 
+/** Lists of members are read by an index, which may lag; most of a second is long for it, ms. */
+const SETTLE_MS_MAX = 1_000;
+/** A part of the lease, since an agent that cannot carry a list out may be refused its next one. */
+const SETTLE_LEASE_SHARE = 1 / 4;
+
+/** Whether members that went from one group of a resource to another may still be listed with neither. */
+export const isSettling = (tidiedAt: number, leaseMs: number, now: number): boolean =>
+  now >= tidiedAt && now - tidiedAt < Math.min(SETTLE_MS_MAX, leaseMs * SETTLE_LEASE_SHARE);
+
+/** Whether a live owner may still have to hear of what was taken off it. */
+export const isLeaving = (left: { readonly at: number } | undefined, leaseMs: number, now: number): boolean =>
+  left !== undefined && now <= holdEndsAt(left.at, leaseMs);
+
 export interface FenceFacts {
   readonly now: number;
   readonly policy: z.infer<typeof FencingPolicy>;

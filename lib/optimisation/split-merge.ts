@@ -1,61 +1,52 @@
 import { DIMENSIONS, type Vector } from '../schemas/common.ts';
-import { add, within, ZERO } from '../vector.ts';
+import { add, subtract, within, ZERO } from '../vector.ts';
 import { shareOf } from './share.ts';
 
 /** A placed group on one resource, as merging and splitting see it. */
 export interface PlacedGroup {
   readonly id: string;
-  /** Class and constraint profile: only groups of one kind merge. */
+  /** All that makes two groups one kind: only those merge. */
   readonly kind: string;
-  readonly epoch: number;
   readonly demand: Vector;
   readonly count: number;
-  /** Groups whose members still point here after an earlier merge. */
-  readonly pointedAt: number;
-  /** A group with devices keeps its map of virtual slots for itself and never merges. */
-  readonly hasDevices: boolean;
 }
 
-/** `group` becomes a pointer to `into`. */
-export interface Merge {
-  readonly group: PlacedGroup;
-  readonly into: PlacedGroup;
-  readonly reason: string;
+/** The members of `group` become members of `into`. */
+export interface Merge<G extends PlacedGroup = PlacedGroup> {
+  readonly group: G;
+  readonly into: G;
 }
 
 const largestFirst =
   (bound: Vector) =>
   (a: PlacedGroup, b: PlacedGroup): number =>
-    Math.sign(b.pointedAt) - Math.sign(a.pointedAt) ||
-    shareOf(b.demand, bound) - shareOf(a.demand, bound) ||
-    (a.id < b.id ? -1 : 1);
+    shareOf(b.demand, bound) - shareOf(a.demand, bound) || (a.id < b.id ? -1 : 1);
 
 /**
  * Which small groups of one kind on one resource should become one, at most `mergesMax` of them. A merged group stays
- * under the bound at which groups close, so that it still fits elsewhere. One hop: a group that others point to takes
- * more, but never becomes a pointer itself; what is merged in this step is not merged into. First fit, receivers by:
- * pointed at already, then larger, then smaller id; the smallest group is merged first, the greater id at a tie.
+ * under the bound at which groups close, so that it still fits elsewhere. What is merged in this step is not merged
+ * into. First fit, receivers by: larger, then smaller id; the smallest group is merged first, the greater id at a tie.
  */
-export const planMerges = (
-  groups: readonly PlacedGroup[],
+export const planMerges = <G extends PlacedGroup>(
+  groups: readonly G[],
   closeBound: Vector,
   mergesMax: number,
-): readonly Merge[] => {
-  const order = groups.filter(({ hasDevices }) => !hasDevices).sort(largestFirst(closeBound));
+): readonly Merge<G>[] => {
+  const order = [...groups].sort(largestFirst(closeBound));
   const demandOf = new Map(order.map(({ id, demand }) => [id, demand]));
   const receivers = new Set<string>();
-  const merges: Merge[] = [];
+  const merges: Merge<G>[] = [];
   for (let at = order.length - 1; at > 0 && merges.length < mergesMax; at--) {
     const group = order[at];
-    if (group === undefined || group.pointedAt > 0 || receivers.has(group.id)) continue;
-    const together = (into: PlacedGroup): Vector => add(demandOf.get(into.id) ?? into.demand, group.demand);
+    if (group === undefined || receivers.has(group.id)) continue;
+    const together = (into: G): Vector => add(demandOf.get(into.id) ?? into.demand, group.demand);
     const into = order
       .slice(0, at)
       .find((one) => one.kind === group.kind && within(together(one), closeBound));
     if (into === undefined) continue;
     demandOf.set(into.id, together(into));
     receivers.add(into.id);
-    merges.push({ group, into, reason: `both are ${group.kind} and together stay under the close bound` });
+    merges.push({ group, into });
   }
   return merges;
 };
@@ -65,7 +56,7 @@ export interface Member {
   readonly demand: Vector;
 }
 
-/** Members that leave a too large group for a new one. */
+/** Members that leave a group for another one. */
 export interface SplitPart {
   readonly members: readonly Member[];
   readonly demand: Vector;
@@ -82,38 +73,38 @@ export const isTooLarge = (
 
 export interface SplitBounds {
   readonly closeBound: Vector;
+  /** What the group that takes the part holds already; undefined: the part is born as a group of its own. */
+  readonly beside?: Vector | undefined;
   /** Members that one step may re-point. */
   readonly membersMax: number;
-  /** Groups the resource holds and may hold: a split adds one. */
-  readonly held: number;
-  readonly heldMax: number;
 }
 
 /**
- * The next part that should leave a too large group: members largest first, the smaller id at a tie, as many as
- * together stay under the close bound and as one step may re-point; the first always leaves, since a demand larger
- * than the bound is a group of its own. At least one member stays. Undefined when the group is not too large or the
- * resource holds as many groups as it may. Called again after each step until it says so, it leaves a group that is no
- * longer too large; sums are kept.
+ * The next part that should leave a too large group: members largest first, the smaller id at a tie, as many as stay
+ * under the close bound with what the taker holds, and as one step may re-point. Of a part that is born the first
+ * always leaves, since a demand larger than the bound is a group of its own. At least one member stays. Undefined when
+ * the group is not too large or the taker has no room for any. Called again after each step until it says so, it
+ * leaves a group that is no longer too large; sums are kept.
  */
 export const planSplit = (
   members: readonly Member[],
-  { closeBound, membersMax, held, heldMax }: SplitBounds,
+  { closeBound, beside, membersMax }: SplitBounds,
 ): SplitPart | undefined => {
   const demand = members.reduce<Vector>((total, member) => add(total, member.demand), ZERO);
-  if (held >= heldMax || membersMax < 1 || !isTooLarge({ demand, count: members.length }, closeBound))
-    return undefined;
+  if (!isTooLarge({ demand, count: members.length }, closeBound)) return undefined;
   const order = [...members].sort(
     (a, b) => shareOf(b.demand, closeBound) - shareOf(a.demand, closeBound) || (a.id < b.id ? -1 : 1),
   );
   const leaving: Member[] = [];
-  let part: Vector = ZERO;
-  for (const member of order.slice(0, Math.max(1, members.length - 1))) {
+  const before = beside ?? ZERO;
+  let taken = before;
+  for (const member of order) {
     if (leaving.length >= Math.min(membersMax, members.length - 1)) break;
-    const after = add(part, member.demand);
-    if (leaving.length > 0 && !within(after, closeBound)) continue;
+    const after = add(taken, member.demand);
+    const leads = beside === undefined && leaving.length === 0;
+    if (!leads && !within(after, closeBound)) continue;
     leaving.push(member);
-    part = after;
+    taken = after;
   }
-  return { members: leaving, demand: part };
+  return leaving.length === 0 ? undefined : { members: leaving, demand: subtract(taken, before) };
 };

@@ -86,7 +86,10 @@ export const ReportInput = z
       .array(z.strictObject({ group: Id, epoch: z.int().min(1) }))
       .max(REPORT_GROUPS_MAX)
       .default([])
-      .meta({ description: 'groups that this resource no longer owns and no longer runs' }),
+      .meta({
+        description:
+          'groups that this resource no longer owns and no longer runs; said only while nothing is stopping here',
+      }),
     fenced: z
       .boolean()
       .default(false)

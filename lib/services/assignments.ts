@@ -1,10 +1,10 @@
-import { holdEndsAt } from '../failover/fencing.ts';
+import { holdEndsAt, isSettling } from '../failover/fencing.ts';
 import { mayRun } from '../health/resource-status.ts';
 import type { Assignment, Assignments } from '../schemas/assignment.ts';
 import { type AllocationRecord, membersOf } from '../store/allocations.ts';
 import { type GroupRecord, readGroups } from '../store/groups.ts';
 import { readLabscape } from '../store/labscapes.ts';
-import type { ResourceRecord } from '../store/resources.ts';
+import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { getResource } from './resources.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -70,9 +70,25 @@ const pageOf = async (
     const startInMs = await startInMsOf(runtime, group, now);
     items.push(...members.map((member) => assignmentOf(member, group, startInMs)));
     const last = index === ids.length - 1;
-    if (!last && items.length >= ITEMS_MAX) return { ...head, complete, items, next: id };
+    if (last || items.length < ITEMS_MAX) continue;
+    return { ...head, complete: complete && (await isSettled(runtime, resource)), items, next: id };
   }
-  return { ...head, complete, items };
+  return { ...head, complete: complete && (await isSettled(runtime, resource)), items };
+};
+
+/**
+ * Whether each member was listed, once the groups' counts agree: not if members went from group to group while their
+ * lists were read, or shortly before, when others that came or left may make the counts agree by chance.
+ */
+const isSettled = async (
+  runtime: Runtime,
+  { id, labscape: home, tidiedAt }: ResourceRecord,
+): Promise<boolean> => {
+  const after = await readResource(runtime.store, home, id);
+  if (after?.tidiedAt === undefined) return true;
+  if (after.tidiedAt !== tidiedAt) return false;
+  const labscape = await readLabscape(runtime.store, home);
+  return !isSettling(after.tidiedAt, labscape?.policy.leaseMs ?? 0, runtime.clock.now());
 };
 
 /** A member's slots are those of its group. */

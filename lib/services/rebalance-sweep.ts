@@ -9,16 +9,17 @@ const MOVES_PER_SWEEP_MAX = 4;
 /** Where a step found nothing that gains, the next one waits, monotonic ms: it would read the same groups again. */
 const NOTHING_FOR_MS = 60_000;
 
+type Seen = Pick<ResourceRecord, 'status' | 'recovery' | 'since' | 'lastRecoveryEndedAt'>;
+
 /**
- * Whether everything about a labscape is calm: it acts by itself, nothing of it is in trouble or recovers, and nothing
- * came (back) within its cool-down.
+ * Whether everything about a labscape is calm: nothing of it is in trouble or recovers, and nothing came (back) within
+ * its cool-down.
  */
-export const isCalm = (
+export const isQuiet = (
   { policy, maintenance }: Pick<LabscapeRecord, 'policy' | 'maintenance'>,
-  own: readonly Pick<ResourceRecord, 'status' | 'recovery' | 'since' | 'lastRecoveryEndedAt'>[],
+  own: readonly Seen[],
   now: number,
 ): boolean =>
-  policy.rebalance.mode === 'automatic' &&
   policy.mode !== 'observe' &&
   !maintenance &&
   own.every(({ status, recovery, since, lastRecoveryEndedAt }) => {
@@ -26,6 +27,13 @@ export const isCalm = (
     const cameAt = Math.max(lastRecoveryEndedAt ?? 0, status === 'healthy' ? since : 0);
     return cameAt <= now - policy.coolDownMs;
   });
+
+/** Whether it is calm, and balances itself. */
+export const isCalm = (
+  labscape: Pick<LabscapeRecord, 'policy' | 'maintenance'>,
+  own: readonly Seen[],
+  now: number,
+): boolean => labscape.policy.rebalance.mode === 'automatic' && isQuiet(labscape, own, now);
 
 /** Labscapes where nothing gained lately, by name: until when no step is made, monotonic ms. */
 const idleUntil = new WeakMap<Runtime, Map<string, number>>();

@@ -51,7 +51,10 @@ const sourcesFor = (goal: GoalName, resources: readonly FleetResource[]): readon
 };
 
 /** Of the recoveries that these groups were moved by, those that have not ended. */
-const activeOf = async (runtime: Runtime, groups: readonly GroupRecord[]): Promise<ReadonlySet<string>> => {
+export const activeOf = async (
+  runtime: Runtime,
+  groups: readonly GroupRecord[],
+): Promise<ReadonlySet<string>> => {
   const named = [...new Set(groups.flatMap(({ recovery }) => (recovery === undefined ? [] : [recovery])))];
   const found = (await runtime.store.getMany(named.map(keys.recovery))).map(decodeRecovery);
   return new Set(found.filter(({ status }) => !isEnded(status)).map(({ id }) => id));

@@ -1,6 +1,11 @@
 import { ProblemError } from '../errors.ts';
 import { movesWithin } from '../optimisation/move-window.ts';
-import type { RebalanceAnswer, RebalanceInput } from '../schemas/rebalance.ts';
+import {
+  type GoalName,
+  type RebalanceAnswer,
+  type RebalanceInput,
+  TIDY_GROUPS,
+} from '../schemas/rebalance.ts';
 import type { LabscapeRecord } from '../store/labscapes.ts';
 import { type MoveLog, readMoveLogs } from '../store/move-logs.ts';
 import type { Requester } from './origin.ts';
@@ -9,6 +14,7 @@ import { carryOut, type Outcome } from './rebalance-moves.ts';
 import { measureWith, planStep, type StepInput, type StepMove, type StepPlan } from './rebalance-plan.ts';
 import { goalOf, readMovable } from './rebalance-view.ts';
 import type { Runtime } from './runtime.ts';
+import { tidyGroups } from './tidy.ts';
 
 /** Raises not-found: a labscape that has not joined. */
 const chosen = (
@@ -46,8 +52,11 @@ const viewOf = (move: StepMove, outcome: Outcome): RebalanceAnswer['moves'][numb
 
 const PLANNED: Outcome = { outcome: 'planned' };
 
+/** Towards one of the goals that moves have. */
+export type MoveRequest = RebalanceInput & { readonly goal: GoalName };
+
 const shaped = (
-  { goal, dryRun }: RebalanceInput,
+  { goal, dryRun }: MoveRequest,
   step: StepInput,
   plan: StepPlan,
   outcomes: readonly Outcome[],
@@ -68,7 +77,7 @@ const shaped = (
  */
 export const rebalance = async (
   runtime: Runtime,
-  request: RebalanceInput,
+  request: MoveRequest,
   requester: Requester,
 ): Promise<RebalanceAnswer> => {
   const snapshot = await runtime.fleet.snapshot(0);
@@ -101,4 +110,35 @@ export const rebalance = async (
   for (const [id, labscape] of freed) await wakeFor(runtime, { id, labscape }, requester.request, 'freed');
   const answer = shaped(request, step, plan, outcomes);
   return { ...answer, leftAlone: view.leftAlone, labscapes: await windowsOf(runtime, named) };
+};
+
+/** The groups of each resource by themselves: nothing moves, so no window counts. Raises not-found (labscape). */
+const tidy = async (
+  runtime: Runtime,
+  { goal, labscapes, dryRun, movesMax }: RebalanceInput,
+  requester: Requester,
+): Promise<RebalanceAnswer> => {
+  const named = chosen((await runtime.fleet.snapshot(0)).labscapes, labscapes);
+  const taking = named
+    .filter(({ policy }) => policy.rebalance.mode !== 'off')
+    .map(({ id, policy }) => ({ id, leaseMs: policy.leaseMs }));
+  const request = { labscapes: taking, dryRun, stepsMax: movesMax, onlyNeeded: false };
+  const { before, after, tidied, stopped, leftAlone } = await tidyGroups(runtime, request, requester);
+  const written = tidied.reduce((sum, { members }) => sum + members, 0);
+  return {
+    ...{ goal, dryRun, better: 'lower', before, after, gain: before - after, cost: written },
+    ...{ moves: [], tidied: [...tidied], stopped, leftAlone, labscapes: await windowsOf(runtime, named) },
+  };
+};
+
+/** One bounded step towards whatever was asked for. Raises not-found (labscape). */
+export const improve = async (
+  runtime: Runtime,
+  request: RebalanceInput,
+  requester: Requester,
+): Promise<RebalanceAnswer> => {
+  const { goal } = request;
+  return goal === TIDY_GROUPS
+    ? tidy(runtime, request, requester)
+    : rebalance(runtime, { ...request, goal }, requester);
 };

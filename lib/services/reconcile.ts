@@ -12,6 +12,7 @@ import { placeWaiting } from './pending-queue.ts';
 import { rebalanceByItself } from './rebalance-sweep.ts';
 import { release } from './release.ts';
 import type { Runtime } from './runtime.ts';
+import { tidyByItself } from './tidy-sweep.ts';
 import { type Heard, hear, judgeLabscape, sightOf } from './verdicts.ts';
 
 /** Bounds of one sweep: what is left over is the next one's. */
@@ -32,6 +33,8 @@ export interface Swept {
   readonly takenOver: number;
   /** Groups moved where labscapes balance themselves. */
   readonly rebalanced: number;
+  /** Transactions that gave members of groups to other groups of the same resource. */
+  readonly tidied: number;
   /** Everybody was silent: no verdict was looked for. */
   readonly blind: boolean;
 }
@@ -57,7 +60,17 @@ export const sweep = async (
   const placed = await placeWaiting(runtime, request);
   // Nothing is calm for one who sees nothing.
   const rebalanced = judged.blind ? 0 : await rebalanceByItself(runtime, request);
-  return { judged: judged.count, blind: judged.blind, expired, placed, started, takenOver, rebalanced };
+  const tidied = judged.blind ? 0 : await tidyByItself(runtime, request);
+  return {
+    judged: judged.count,
+    blind: judged.blind,
+    expired,
+    placed,
+    started,
+    takenOver,
+    rebalanced,
+    tidied,
+  };
 };
 
 /**

@@ -2,6 +2,7 @@ import { excludedBy } from '../allocation/eligibility.ts';
 import { closeBoundOf } from '../allocation/groups.ts';
 import { entityOf, nextEvent } from '../audit/event.ts';
 import { planSplit } from '../optimisation/split-merge.ts';
+import { MEMBERS_PER_STEP_MAX } from '../optimisation/tidy.ts';
 import type { Vector } from '../schemas/common.ts';
 import { membersOf } from '../store/allocations.ts';
 import { type GroupRecord, readGroup } from '../store/groups.ts';
@@ -9,9 +10,6 @@ import { splitWrites } from '../store/regroup-writes.ts';
 import { mapVector, subtract } from '../vector.ts';
 import { originOf, type Requester } from './origin.ts';
 import type { Runtime } from './runtime.ts';
-
-/** Members that one transaction re-points: two items each. */
-const MEMBERS_MAX = 40;
 
 export interface Split {
   /** What has left, and what stays: both wait. */
@@ -49,7 +47,7 @@ export const splitPending = async (
   if (members.length !== group.count) return undefined;
   const byKey = new Map(members.map((member) => [`${member.tenant}#${member.id}`, member]));
   const wish = [...byKey].map(([id, { demand }]) => ({ id, demand }));
-  const plan = planSplit(wish, { closeBound, membersMax: MEMBERS_MAX, held: 0, heldMax: 1 });
+  const plan = planSplit(wish, { closeBound, membersMax: MEMBERS_PER_STEP_MAX });
   if (plan === undefined) return undefined;
   const origin = originOf(requester, runtime.clock);
   const count = plan.members.length;

@@ -65,6 +65,8 @@ export interface ResourceRecord {
   readonly left?: { readonly at: number; readonly revision: number } | undefined;
   /** Step of its adapted weight, see optimisation/pace.ts; absent at none, and not audited. */
   readonly pace?: number | undefined;
+  /** Members of its groups were last given to other groups of it, epoch ms. */
+  readonly tidiedAt?: number | undefined;
   /** Releases are told to wait: a failover lost its race too often. */
   readonly moving: boolean;
 }
@@ -135,6 +137,7 @@ export const decodeResource = versioned(
     moving: bool(item, 'moving'),
     reserved: optStr(item, 'reserved'),
     pace: optNum(item, 'pace'),
+    tidiedAt: optNum(item, 'tidiedAt'),
     left: item['leftAt'] && { at: num(item, 'leftAt'), revision: num(item, 'leftRev') },
   }),
 );

@@ -1,5 +1,5 @@
 import { ROUTES } from '../../lib/http/routes.ts';
-import { type Rig, refusalOf, until } from '../api/rig.ts';
+import { even, type Rig, refusalOf, until } from '../api/rig.ts';
 import { goodRequest } from '../api/samples.ts';
 import { ScriptedAgent } from '../api/scripted-agent.ts';
 import { CAPACITY, newSite, type Site } from '../api/site.ts';
@@ -34,14 +34,14 @@ export async function everythingOnce(rig: Rig): Promise<void> {
     leases,
     waitingForRoom,
     returning,
-    ...[approval, earlyRejection, fencing, silence, alarms, takenOver, relief, splitting, balance, readings],
+    ...[approval, earlyRejection, fencing, silence, alarms, takenOver, relief, splitting, balance],
+    ...[tidying, readings],
   ])
     await part(rig);
 }
 
 /** A large host fails, and its group fits none of the small ones whole. */
 async function splitting(rig: Rig): Promise<void> {
-  const even = (n: number) => ({ processing: n, memory: n, storage: n, network: n });
   const site = await newSite(rig, { capacity: even(10 * CAPACITY) });
   await site.fill(12, 33);
   for (const size of ['small', 'small']) await site.register(even(CAPACITY), { size });
@@ -252,6 +252,22 @@ async function balance(rig: Rig): Promise<void> {
   await site.register();
   const labscapes = [site.labscape];
   await rig.admin.call('rebalance', { body: { goal: 'lower-maximum', labscapes, dryRun: false } });
+}
+
+/** What a failover brought is too large for its new host: the sweep splits some of it, and somebody the rest. */
+async function tidying(rig: Rig): Promise<void> {
+  const site = await newSite(rig, { capacity: even(10 * CAPACITY) });
+  await site.fill(8, 40);
+  await site.register();
+  const [large = '', small = ''] = site.resources;
+  await site.failAndRestore(large);
+  await until('the sweep splits it', async () => {
+    await site.beat(small);
+    await rig.invoke('sweep', {});
+    return (await site.resource(small)).groups > 1 ? true : undefined;
+  });
+  const labscapes = [site.labscape];
+  await rig.admin.call('rebalance', { body: { goal: 'tidy-groups', labscapes, dryRun: false } });
 }
 
 /** All that can be read is read; and each route is called, whatever it answers. */

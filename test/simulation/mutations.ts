@@ -3,6 +3,7 @@ import { REBALANCE_MUTATIONS } from './mutations-rebalance.ts';
 import { RECOVERY_MUTATIONS } from './mutations-recovery.ts';
 import { AUDIT_MUTATIONS, RULE_MUTATIONS } from './mutations-rules.ts';
 import { STORE_MUTATIONS, TOGETHER_MUTATIONS } from './mutations-store.ts';
+import { TIDY_MUTATIONS } from './mutations-tidy.ts';
 import type { Mutate } from './store-line.ts';
 
 /** A bug, injected on the wires, and the number of the invariant whose checker must see it. */
@@ -22,6 +23,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...AUDIT_MUTATIONS,
   ...TOGETHER_MUTATIONS,
   ...REBALANCE_MUTATIONS,
+  ...TIDY_MUTATIONS,
 ];
 
 /** Every mutation must be seen within so many seeds. */

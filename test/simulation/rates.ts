@@ -92,6 +92,10 @@ export const STANDARD_RATES = {
   operatorRevokes: 4 / YEAR_S,
   // Per second, and with every fence and flip besides. Assumed: somebody balances the fleet each day.
   operatorRebalances: 365 / YEAR_S,
+  // Per second, with every flip, placement and release besides. Assumed: somebody tidies the groups each day.
+  operatorTidies: 365 / YEAR_S,
+  // Per history: the hosts of one labscape are several times as large as the others. Assumed.
+  unevenHosts: 0.1,
 } as const;
 
 export type FaultKind = keyof typeof STANDARD_RATES;
@@ -130,7 +134,7 @@ export const STRESS_RATES: Rates = {
   alarmStorm: 0.02,
   operatorDrains: 0.02,
   operatorFails: 0.01,
-  operatorRejects: 0.2,
+  operatorRejects: 0.4,
   operatorMaintains: 0.01,
   operatorReturns: 0.15,
   fullQuota: 0.1,
@@ -144,6 +148,8 @@ export const STRESS_RATES: Rates = {
   hostDiesAgain: 0.4,
   operatorRevokes: 0.02,
   operatorRebalances: 0.15,
+  operatorTidies: 0.15,
+  unevenHosts: 0.3,
 };
 
 /** What makes things better; the factor on the faults leaves it alone. */

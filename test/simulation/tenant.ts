@@ -20,7 +20,7 @@ const LEASE_MS = 60_000;
 const REVOKED = 403;
 const NOT_YOURS: readonly number[] = [403, 404];
 /** What a client holds at most, so that a history has both arrivals and departures. */
-const HELD_MAX = 10;
+const HELD_MAX = 14;
 
 /** One request for allocations, and the key of each. */
 interface Asked {

@@ -1,4 +1,4 @@
-import { GOALS } from '../../lib/schemas/rebalance.ts';
+import { GOALS, TIDY_GROUPS } from '../../lib/schemas/rebalance.ts';
 import type { RecoveryRecord } from '../../lib/store/recoveries.ts';
 import type { Stream } from './chance.ts';
 import type { SimulatedHost } from './host.ts';
@@ -19,6 +19,14 @@ const MOVING: readonly string[] = ['Decide', 'Initiate', 'Failover'];
 const MOVING_EVENTS: readonly string[] = ['resource.fenced', 'resource.flipped'];
 /** A labscape that nobody can talk to asks so often, per second. */
 const FOREIGN_JOINS = 0.05;
+
+/** Events with which operators tidy: members come and go, groups arrive. */
+const TIDIED_WITH: readonly string[] = [
+  ...MOVING_EVENTS,
+  'resource.recovery-ended',
+  'allocation.placed',
+  'allocation.released',
+];
 
 /** Events that change owners of groups. */
 const MOVES: readonly string[] = ['resource.flipped', 'resource.preempted'];
@@ -155,6 +163,8 @@ export class Troubles {
         scheduler.after(this.#chance.below(1_500), `an operator calls ${id} off`, () => this.#callOff(id));
       if (MOVING_EVENTS.includes(type) && faults.strikes('operatorRebalances'))
         scheduler.after(this.#chance.below(500), 'an operator balances', () => this.#balance());
+      if (TIDIED_WITH.includes(type) && faults.strikes('operatorTidies'))
+        scheduler.after(this.#chance.below(500), 'an operator tidies', () => this.#tidy());
       if (type === 'resource.recovery-ended' && host?.alive === true && faults.strikes('hostDiesAgain'))
         this.#killSoon(host);
     }
@@ -194,6 +204,12 @@ export class Troubles {
     }
   }
 
+  /** Two at once, as balancing: both give over members of the same groups. */
+  #tidy(): void {
+    for (const movesMax of [1, 8])
+      void this.world.operator('rebalance', {}, { goal: TIDY_GROUPS, dryRun: false, movesMax });
+  }
+
   #outage(): void {
     const { world } = this;
     const ms = OUTAGE_MIN_MS + this.#chance.below(OUTAGE_MAX_MS - OUTAGE_MIN_MS);
@@ -222,6 +238,7 @@ export class Troubles {
     if (faults.strikes('operatorDrains')) void this.world.operator('drainResource', { resource }, reason);
     if (faults.strikes('operatorFails')) void this.world.operator('failResource', { resource }, reason);
     if (faults.strikes('operatorRebalances')) this.#balance();
+    if (faults.strikes('operatorTidies')) this.#tidy();
     if (faults.strikes('operatorMaintains')) {
       const { labscape } = this.#chance.pick(hosts);
       const maintenance = this.#chance.happens(0.5);

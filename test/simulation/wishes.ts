@@ -22,6 +22,11 @@ const SPREAD_KEYS = ['front', 'back'] as const;
 const GANG = 0.15;
 const GANG_MEMBERS = 4;
 
+/** Asked for at once, of one kind and one size: groups with members enough to be merged and split. */
+const CROWD = 0.25;
+const CROWD_MEMBERS = 6;
+const CROWD_DEMAND_MAX = 300;
+
 /** What one demand's body says. */
 export type Wish = Readonly<Record<string, unknown>>;
 
@@ -50,8 +55,16 @@ const memberOf = (chance: Stream, constraints: Wish): Wish => ({
   ...(chance.happens(PROTECTED) ? { protected: true } : {}),
 });
 
+const crowdOf = (chance: Stream): Wishes => {
+  const size = 1 + chance.below(CROWD_DEMAND_MAX);
+  const demand = { processing: size, memory: size, storage: 1, network: 1 };
+  const bodies = Array.from({ length: CROWD_MEMBERS }, () => ({ demand, class: 'normal' }));
+  return { gang: chance.happens(0.5), bodies };
+};
+
 /** What a client asks for next. */
 export const wishesOf = (chance: Stream): Wishes => {
+  if (chance.happens(CROWD)) return crowdOf(chance);
   const spread = { key: chance.pick(SPREAD_KEYS), hard: chance.happens(0.5) };
   const apart = chance.happens(SPREAD);
   const constraints = apart ? { constraints: { spread } } : {};

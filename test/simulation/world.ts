@@ -27,6 +27,8 @@ const LATE_MS = 5_000;
 const CAPACITY = 10_000;
 /** So little that the fleet fills up. */
 const CAPACITY_TIGHT = 1_500;
+/** Of the hosts of one labscape, where hosts differ: what fills one group there is too large elsewhere. */
+const LARGE_FACTOR = 4;
 const DEVICES = { model: 'sim', count: 3 };
 const LABSCAPES = 3;
 const RESOURCES_EACH = 2;
@@ -159,8 +161,10 @@ export class World {
     }
     await this.until(requests);
     const each = this.#fromTheStart('tightCapacity') ? CAPACITY_TIGHT : CAPACITY;
-    const capacity = { processing: each, memory: each, storage: each, network: each };
+    const isUneven = this.#fromTheStart('unevenHosts');
     for (const { id, labscape } of this.hosts) {
+      const own = isUneven && labscape === HAS_LARGE ? LARGE_FACTOR * each : each;
+      const capacity = { processing: own, memory: own, storage: own, network: own };
       then(this.operator('registerResource', {}, { id, labscape, capacity, devices: DEVICES }));
     }
     for (const [index, { id }] of this.tenants.entries()) {
@@ -239,6 +243,7 @@ export class World {
 }
 
 const BALANCES_ITSELF = 'lab-0';
+const HAS_LARGE = 'lab-1';
 /** So narrow that two operators at once pass it if anything lets them. */
 const BALANCE_WINDOW = { movesPerWindow: 2, windowMs: 8_000 };
 

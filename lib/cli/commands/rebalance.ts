@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { GOALS, type RebalanceAnswer } from '../../schemas/rebalance.ts';
+import { ASKED_GOALS, type RebalanceAnswer, TIDY_GROUPS } from '../../schemas/rebalance.ts';
 import { defineCommand, EXIT, flag } from '../command.ts';
 import { table } from '../table.ts';
 
@@ -19,6 +19,39 @@ const STOPPED: Readonly<Record<RebalanceAnswer['stopped'], string>> = {
   'nothing-gains': 'no other move gains more than it costs',
 };
 
+type Tidied = NonNullable<RebalanceAnswer['tidied']>[number];
+
+const tidiedLines = ({
+  kind,
+  class: cls,
+  from,
+  into,
+  members,
+  transactions,
+  why,
+  buys,
+  ...rest
+}: Tidied): string[] => [
+  `${kind} ${cls} ${from} → ${into ?? 'a new group'} on ${rest.resource}: ${members} members, ${transactions} transactions, ${rest.outcome}${rest.reason === undefined ? '' : `: ${rest.reason}`}`,
+  `  why: ${why}`,
+  `  buys: ${buys}`,
+];
+
+const tidyLines = (answer: RebalanceAnswer): string[] => {
+  const { dryRun, before, after, cost, tidied = [], stopped, leftAlone } = answer;
+  return [
+    `${dryRun ? 'would tidy' : 'tidied'} groups: ${before} untidy → ${after}, ${cost} allocations are written, none restarts`,
+    ...(tidied.length === 0 ? ['nothing to tidy'] : tidied.flatMap(tidiedLines)),
+    `no more because ${stopped === 'moves' ? 'of as many transactions as were asked for' : 'nothing else is to be merged or split'}`,
+    ...leftAloneLines(leftAlone),
+  ];
+};
+
+const leftAloneLines = (leftAlone: RebalanceAnswer['leftAlone']): string[] => {
+  const stays = Object.entries(leftAlone).map(([reason, count]) => `${reason} ${count}`);
+  return stays.length === 0 ? [] : [`left alone: ${stays.join(', ')}`];
+};
+
 export function rebalanceLines(
   answer: RebalanceAnswer,
   paintHead: (text: string) => string = (text) => text,
@@ -31,13 +64,13 @@ export function rebalanceLines(
     ...[move.gain.toFixed(4), move.cost.toFixed(4)],
     move.reason === undefined ? move.outcome : `${move.outcome}: ${move.reason}`,
   ]);
-  const stays = Object.entries(leftAlone).map(([reason, count]) => `${reason} ${count}`);
+  if (goal === TIDY_GROUPS) return tidyLines(answer);
   return [
     `${dryRun ? 'would rebalance' : 'rebalanced'} towards ${goal} (${better} is better): ${before.toFixed(4)} → ${after.toFixed(4)}`,
     `gain ${gain.toFixed(4)}, cost ${cost.toFixed(4)}, in worths of one resource`,
     ...(rows.length === 0 ? ['nothing to move'] : [table(COLUMNS, rows, paintHead)]),
     `no more because ${STOPPED[stopped]}`,
-    ...(stays.length === 0 ? [] : [`left alone: ${stays.join(', ')}`]),
+    ...leftAloneLines(leftAlone),
     ...labscapes.map(
       ({ labscape, mode, movesInWindow, movesPerWindow, windowMs }) =>
         `${labscape}: ${mode}, ${movesInWindow} of ${movesPerWindow} moves in ${windowMs / 1_000} s`,
@@ -47,10 +80,10 @@ export function rebalanceLines(
 
 export const rebalance = defineCommand({
   name: 'rebalance',
-  usage: `[--goal ${GOALS.join('|')}] [--labscape L,…] [--moves N] [--apply]`,
-  summary: 'what moving groups would gain, a step of it; with --apply it is carried out',
+  usage: `[--goal ${ASKED_GOALS.join('|')}] [--labscape L,…] [--moves N] [--apply]`,
+  summary: 'what moving (or tidying) groups would gain, a step of it; with --apply it is carried out',
   flags: z.strictObject({
-    goal: flag.oneOf(GOALS).default('lower-maximum'),
+    goal: flag.oneOf(ASKED_GOALS).default('lower-maximum'),
     labscape: flag.list.optional(),
     moves: flag.whole.optional(),
     apply: flag.on.optional(),

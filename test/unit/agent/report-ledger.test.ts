@@ -68,6 +68,18 @@ describe('reports', () => {
     expect(nextReport(ledger, view({ desired: desired([], false) }))?.stopped).toEqual([]);
   });
 
+  test('name no group as stopped while anything is stopping: it may have been given to that group since', () => {
+    const both = running([work('a', 'g1'), 'running'], [work('b', 'g2'), 'running']);
+    const ledger = tellAll(EMPTY_LEDGER, view({ running: both }));
+    const left = { desired: desired([]) };
+    const first = view({ ...left, running: running([work('a', 'g1'), 'stopping']) });
+    expect(nextReport(ledger, first)).toBeUndefined();
+    expect(nextReport(ledger, view(left))?.stopped).toEqual([
+      { group: 'g1', epoch: 1 },
+      { group: 'g2', epoch: 1 },
+    ]);
+  });
+
   test('say that nothing of a group runs any more after the lease was lost', () => {
     const ledger = tellAll(EMPTY_LEDGER, view({ running: running([work('a'), 'running']) }));
     const report = nextReport(ledger, view({}));

@@ -51,6 +51,34 @@ describe('the fold', () => {
     );
   });
 
+  test('follows members that are given to another group, one that is born of them, and one that ends', () => {
+    const given = (
+      history: History,
+      id: string,
+      body: { from: string; group: string; [more: string]: unknown },
+    ) =>
+      history.add(`allocation#acme#${id}`, 'allocation.regrouped', { born: false, closed: false, ...body });
+    const split = given(threePlaced(), 'b', { from: 'g1', group: 'g3', born: true, resource: 'north-1' });
+    const parted = foldEvents(split.events);
+    expect(parted.faults).toEqual([]);
+    expect([...(parted.resources.get('north-1')?.groups ?? [])].sort()).toEqual(['g1', 'g2', 'g3']);
+    expect(parted.groups.get('g3')).toMatchObject({
+      epochs: [1],
+      resource: 'north-1',
+      status: 'placed',
+      count: 1,
+    });
+    const merged = foldEvents(
+      given(split, 'a', { from: 'g1', group: 'g3', closed: true, resource: 'north-1' }).events,
+    );
+    expect(merged.faults).toEqual([]);
+    expect(merged.resources.get('north-1')).toMatchObject({ used: demandOf(70), groups: ['g3', 'g2'] });
+    expect(merged.groups.get('g1')).toMatchObject({ status: 'closed', count: 0, resource: undefined });
+    // A group that ends with a member left is a fault.
+    const early = given(threePlaced(), 'a', { from: 'g1', group: 'g2', closed: true, resource: 'north-1' });
+    expect(foldEvents(early.events).faults).toEqual(['group g1: closed with 1 members']);
+  });
+
   test('knows what waits, and where it was placed then', () => {
     const history = threePlaced().flipped(
       'north-1',

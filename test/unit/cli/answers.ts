@@ -91,6 +91,32 @@ export function chain(entity: string, count: number): AuditEvent[] {
   return events;
 }
 
+export const tidied: RebalanceAnswer = {
+  ...{
+    goal: 'tidy-groups',
+    dryRun: true,
+    better: 'lower',
+    before: 2,
+    after: 0,
+    gain: 2,
+    cost: 17,
+    moves: [],
+  },
+  tidied: [
+    {
+      ...{ kind: 'merge', resource: 'north-1', class: 'normal', from: 'g1', into: 'g2', born: false },
+      ...{ members: 4, transactions: 1, before: { from: 0.2, into: 0.3 }, after: { from: 0, into: 0.5 } },
+      ...{ why: 'both are small', buys: 'north-1 holds 24 groups instead of 25', outcome: 'planned' },
+    },
+    {
+      ...{ kind: 'split', resource: 'north-1', class: 'high', from: 'g3', born: true, members: 13 },
+      ...{ transactions: 1, before: { from: 3, into: 0 }, after: { from: 2, into: 1 } },
+      ...{ why: 'it is large', buys: 'less moves at once', outcome: 'skipped', reason: 'lost-race' },
+    },
+  ],
+  ...{ stopped: 'nothing-gains', leftAlone: { held: 1 }, labscapes: [] },
+};
+
 export const rebalanced: RebalanceAnswer = {
   ...{ goal: 'emptied-hosts', dryRun: false, better: 'higher', before: 0, after: 1, gain: 1, cost: 0.02 },
   moves: [

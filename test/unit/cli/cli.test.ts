@@ -8,6 +8,7 @@ import {
   rebalanced,
   recovery,
   resource,
+  tidied,
 } from './answers.ts';
 import { problem, type Reply, run, ScriptedApi } from './scripted-api.ts';
 
@@ -54,6 +55,7 @@ const COMMANDS: [string, string[], Record<string, Reply>][] = [
     ['rebalance', '--goal', 'emptied-hosts', '--labscape', 'north', '--moves', '3', '--apply'],
     { 'POST /rebalance': ok(rebalanced) },
   ],
+  ['rebalance, tidy', ['rebalance', '--goal', 'tidy-groups'], { 'POST /rebalance': ok(tidied) }],
   ['allocations', ['allocations'], { 'GET /allocations': ok({ items: [allocation] }) }],
   ['release', ['release', 'a1'], { 'DELETE /allocations/a1': ok({ ...allocation, status: 'released' }) }],
   ['renew', ['renew', 'a1', '--lease', '2h'], { 'POST /allocations/a1/renew': ok(allocation) }],

@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { holdEndsAt, isBehind, LEASE_MARGIN_MS } from '../../../lib/failover/fencing.ts';
+import {
+  holdEndsAt,
+  isBehind,
+  isLeaving,
+  isSettling,
+  LEASE_MARGIN_MS,
+} from '../../../lib/failover/fencing.ts';
 
 const LEASE_MS = 6_000;
 const left = { at: 100_000, revision: 7 };
@@ -23,5 +29,31 @@ describe('a live owner that a group was taken off', () => {
   test('holds its last lease no longer than the new owner holds back', () => {
     const lastLeaseMs = LEASE_MS - LEASE_MARGIN_MS + LEASE_MS;
     expect(left.at + lastLeaseMs).toBeLessThan(holdEndsAt(left.at, LEASE_MS));
+  });
+});
+
+describe('a resource whose members were given from group to group', () => {
+  test('is unsettled for a second, or for a quarter of a short lease, and not by a clock that was set back', () => {
+    for (const [leaseMs, overMs] of [
+      [LEASE_MS, 1_000],
+      [400, 100],
+    ] as const) {
+      expect(isSettling(50_000, leaseMs, 50_000)).toBe(true);
+      expect(isSettling(50_000, leaseMs, 50_000 + overMs - 1)).toBe(true);
+      expect(isSettling(50_000, leaseMs, 50_000 + overMs)).toBe(false);
+      expect(isSettling(50_000, leaseMs, 49_999)).toBe(false);
+    }
+  });
+
+  test('settles before an owner that lost a group alive is refused a lease for not having carried that out', () => {
+    const refusedMs = LEASE_MS - LEASE_MARGIN_MS + 1;
+    expect(behind(6, refusedMs)).toBe(true);
+    expect(isSettling(left.at, LEASE_MS, left.at + refusedMs)).toBe(false);
+  });
+
+  test('gives none as long as it may still have to hear of a group that was taken off it', () => {
+    const endsAt = holdEndsAt(left.at, LEASE_MS);
+    expect([isLeaving(left, LEASE_MS, endsAt), isLeaving(left, LEASE_MS, endsAt + 1)]).toEqual([true, false]);
+    expect(isLeaving(undefined, LEASE_MS, 0)).toBe(false);
   });
 });
