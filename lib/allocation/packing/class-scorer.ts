@@ -148,8 +148,8 @@ export class ClassScorer {
     this.valueLost += value.gapLossBy(slopes, gap, gap - slots);
   }
 
-  /** The state must have room. Returns the gaps to take from when `wantsGaps`, else nothing worth reading. */
-  score(slot: number, { amounts, devices }: PackDemand, wantsGaps = false): readonly number[] {
+  /** The state must have room. Returns the gaps to take from, one for each device asked for. */
+  score(slot: number, { amounts, devices }: PackDemand): readonly number[] {
     const base = this.#baseOf(slot);
     const { free, dimensions } = this.#states;
     for (let d = 0; d < dimensions; d++)
@@ -161,7 +161,7 @@ export class ClassScorer {
       return [];
     }
     const { count, slots } = devices;
-    if (count === 1) return this.#scoreOne(slot, base, gaps, slots, wantsGaps);
+    if (count === 1) return this.#scoreOne(slot, base, gaps, slots);
     const taken = this.#cheapest(gaps, count, slots);
     this.#copiesFrom(base);
     this.loss = 0;
@@ -174,13 +174,7 @@ export class ClassScorer {
   }
 
   /** Each different gap that loses least is tried; of those the one that keeps most usable value, then the smaller. */
-  #scoreOne(
-    slot: number,
-    base: Base,
-    gaps: readonly number[],
-    asked: number,
-    wantsGaps: boolean,
-  ): readonly number[] {
+  #scoreOne(slot: number, base: Base, gaps: readonly number[], asked: number): readonly number[] {
     let least = Number.POSITIVE_INFINITY;
     for (const gap of gaps) if (gap >= asked) least = Math.min(least, this.#lossOf(gap, asked));
     let bestLost = Number.POSITIVE_INFINITY;
@@ -198,7 +192,7 @@ export class ClassScorer {
     }
     this.loss = least;
     this.valueLost = bestLost;
-    return wantsGaps ? [bestGap] : [];
+    return [bestGap];
   }
 
   /** The gaps that lose least one by one, which is least in sum because losses add up; the smaller at a tie. */

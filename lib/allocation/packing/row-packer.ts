@@ -6,7 +6,7 @@ import { type Totals, totalsDrifted } from './usable-value.ts';
 /** Of a lost milli-device of gap worth, in free sub-slots at the price of scarcity: where devices bind it decides. */
 const LOSS_WEIGHT = 30;
 /** Changed states (about a microsecond each) that one decision takes in: bounds the tail. */
-const CHANGED_MAX = 32;
+const CHANGED_MAX = 16;
 /** States that one decision takes in anew because the mix has changed; until it is their turn the old one serves. */
 const RENEWED_MAX = 4;
 
@@ -26,6 +26,7 @@ export class RowPacker {
   readonly #mix = new DemandMix();
   #known: { mixVersion: number; totals: Totals } | undefined;
   #scorer: ClassScorer | undefined;
+  readonly #gaps = new Map<number, readonly number[]>();
 
   constructor(states: States) {
     this.#states = states;
@@ -39,6 +40,7 @@ export class RowPacker {
   /** What a demand loses on the states where it fits, less being better. Holds until the next call. */
   weigh(demand: PackDemand, totals: Totals): Weighing {
     const scorer = this.#learned(totals);
+    this.#gaps.clear();
     const weight = LOSS_WEIGHT * scorer.slotPrice;
     let changed = 0;
     let renewed = 0;
@@ -57,15 +59,16 @@ export class RowPacker {
         return scorer.valueLost + weight * scorer.loss;
       },
       figure: (slot) => {
-        scorer.score(slot, demand);
+        const gaps = scorer.score(slot, demand);
+        if (demand.devices !== undefined) this.#gaps.set(slot, gaps);
         return scorer.valueLost + weight * scorer.loss;
       },
     };
   }
 
-  /** Which gaps the figure counted on for this demand, one for each device asked for. */
-  gapsFor(demand: PackDemand, slot: number): readonly number[] {
-    return this.#scorer?.score(slot, demand, true) ?? [];
+  /** Which gaps the figure of the last weighing counted on, one for each device asked for; none where it was not asked. */
+  gapsOf(slot: number): readonly number[] {
+    return this.#gaps.get(slot) ?? [];
   }
 
   #learned(totals: Totals): ClassScorer {

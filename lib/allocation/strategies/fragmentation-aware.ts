@@ -20,7 +20,7 @@ const UNKNOWN_MAX = 64;
  * line knows less of devices, whose gaps come in steps.
  */
 const VALUED_MAX = 8;
-const VALUED_MAX_DEVICES = 16;
+const VALUED_MAX_DEVICES = 10;
 /** Resources that can take the demand which one decision looks at, the tightest first. */
 const LOOKED_AT_MAX = 2_048;
 
@@ -81,7 +81,7 @@ class PackedFleet {
     for (const row of few.rows()) best.offer(row, figure(row));
     const left = best.full ? [] : unknown.slice(0, most).map((row) => ({ candidate: rows.at(row) }));
     const choices = [...best.choices(), ...left].slice(0, most);
-    return demand.devices === undefined ? choices : choices.map((one) => this.#withDevices(one, demand));
+    return demand.devices === undefined ? choices : choices.map((one) => this.#withDevices(one));
   }
 
   /** Rows that can take the demand until `visit` says true: the tightest first, unless that makes no difference. */
@@ -93,9 +93,10 @@ class PackedFleet {
         for (const row of members) if (query.accepts(row) && visit(row)) return;
   }
 
-  #withDevices(choice: Choice, demand: PackDemand): Choice {
+  #withDevices(choice: Choice): Choice {
     const { id, devices } = choice.candidate;
-    const gaps = this.#packer.gapsFor(demand, this.#index.rowOf(id));
+    const gaps = this.#packer.gapsOf(this.#index.rowOf(id));
+    if (gaps.length === 0) return choice;
     const free = devices?.used.map((taken) => DEVICE_MILLI - taken) ?? [];
     return { ...choice, devices: devicesWith(free, gaps) };
   }
