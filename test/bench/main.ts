@@ -15,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   balance: async () => (await import('./balance.ts')).balance,
   coldstart: async () => (await import('./coldstart.ts')).coldstart,
   decision: async () => (await import('./decision.ts')).decision,
+  detect: async () => (await import('./detect/detect.ts')).detect,
   distribute: async () => (await import('./distribute.ts')).distribute,
   'failover-scale': async () => (await import('./failover-scale.ts')).failoverScale,
   openb: async () => (await import('./openb/openb.ts')).openb,
