@@ -6,6 +6,9 @@ import {
   labscapeSight,
   OBSERVERS_MIN,
 } from '../../lib/health/labscape-sight.ts';
+import { Policy } from '../../lib/schemas/labscape.ts';
+import { type Heard, sightOf, stepsOf } from '../../lib/services/verdicts.ts';
+import { decodeBeats } from '../../lib/store/heartbeats.ts';
 import { RUNS } from './arbitraries.ts';
 
 const NOW = 1_795_132_800_000;
@@ -111,5 +114,38 @@ describe('what labscapes say of each other', () => {
     expect(sight([heard('lab-0', 0, { heardAt: undefined })])).toMatchObject({
       ...{ verdict: 'unknown', reason: 'never heard' },
     });
+  });
+});
+
+describe('the detector in a freeze', () => {
+  const policy = Policy.parse({});
+  /** A labscape with one resource, heard so long ago. */
+  const heardOf = (labscape: string, silence: number): Heard => {
+    const lastAt = NOW - silence;
+    const pulse = {
+      lastAt,
+      meanMs: 1_000,
+      deviationMs: 10,
+      status: 'ok',
+      epoch: 1,
+      leaseEndMs: LEASE_MS,
+    } as const;
+    const beats = { ...decodeBeats(labscape, undefined), heardAt: lastAt, heardSince: 1 };
+    return { beats: { ...beats, pulses: new Map([[`${labscape}-r`, pulse]]) }, policy, readAt: NOW };
+  };
+  const stepIn = (silences: readonly number[]) => {
+    const fleet = silences.map((silence, index) => heardOf(`lab-${index}`, silence));
+    const [first] = fleet;
+    if (first === undefined) throw new Error('no labscape');
+    const resource = { id: 'lab-0-r', status: 'healthy', epoch: 1 } as const;
+    const judgeable = { ...resource, failedBy: undefined, retryAt: undefined, recovery: undefined };
+    return stepsOf([judgeable], first, sightOf(fleet, NOW))[0]?.step.to;
+  };
+
+  test('fails nobody, and lets no new work onto them; without one it fails', () => {
+    expect(stepIn([2 * LEASE_MS, 100, 100])).toBe('failed');
+    expect(stepIn([2 * LEASE_MS, 2 * LEASE_MS, 100])).toBe('suspect');
+    expect(stepIn([2 * LEASE_MS, 2 * LEASE_MS, 100, 100])).toBe('failed');
+    expect(stepIn([2 * LEASE_MS, 2 * LEASE_MS])).toBeUndefined();
   });
 });
