@@ -39,13 +39,18 @@ const ORDER = 'o_';
 const AGENT = 'a_';
 const UNREACHABLE = 'u_';
 
-/** A figure as it is kept: five digits are enough to learn on. */
-const short = (figure: number): string => String(Number(figure.toPrecision(5)));
+/** Digits that are enough to learn on in small steps, and to compare. */
+const LEARNT_DIGITS = 5;
+const SEEN_DIGITS = 3;
+const short = (figure: number, digits: number): string => String(Number(figure.toPrecision(digits)));
 
 const packSignal = (signal: Signal | undefined): string => {
   if (signal === undefined) return '';
   const { count, mean, deviation, recent, sum } = signal;
-  const figures = [mean, deviation, recent, sum].map(short);
+  const figures = [
+    ...[mean, deviation].map((figure) => short(figure, LEARNT_DIGITS)),
+    ...[recent, sum].map((figure) => short(figure, SEEN_DIGITS)),
+  ];
   return [...figures, ...(count === MEMORY ? [] : [count])].join(',');
 };
 
@@ -66,8 +71,8 @@ export const packPulse = (pulse: Pulse): string => {
   const faults = packSignal(pulse.faults);
   return [
     pulse.lastAt,
-    Math.round(pulse.meanMs * 10) / 10,
-    Math.round(pulse.deviationMs * 10) / 10,
+    short(pulse.meanMs, LEARNT_DIGITS),
+    short(pulse.deviationMs, LEARNT_DIGITS - 1),
     ...['', ''],
     pulse.status,
     pulse.epoch,

@@ -14,6 +14,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   allocate: async () => (await import('./allocate.ts')).allocate,
   balance: async () => (await import('./balance.ts')).balance,
   coldstart: async () => (await import('./coldstart.ts')).coldstart,
+  cost: async () => (await import('./cost/cost.ts')).cost,
   decision: async () => (await import('./decision.ts')).decision,
   detect: async () => (await import('./detect/detect.ts')).detect,
   distribute: async () => (await import('./distribute.ts')).distribute,
