@@ -9,7 +9,7 @@ export interface Signal {
   /** What is usual: mean and mean deviation. */
   readonly mean: number;
   readonly deviation: number;
-  /** What it is of late. */
+  /** What it is of late; the mean unless something adds up. */
   readonly recent: number;
   /** Cumulative sum of the rise beyond what is usual, in deviations. */
   readonly sum: number;
@@ -72,11 +72,11 @@ export const sampled = (known: Signal | undefined, sample: number, kind: SignalK
   const memory = sum > ALARM_SUM ? MEMORY_ALARMED : count;
   // One outlier does not change what is usual by more than a usual one.
   const learnt = count <= WARM_UP ? sample : Math.min(sample, mean + SAMPLE_MAX * scale);
+  const usual = mean + (learnt - mean) / memory;
   return {
-    ...{ count, sum },
-    mean: mean + (learnt - mean) / memory,
+    ...{ count, sum, mean: usual },
     deviation: deviation + (Math.abs(learnt - mean) - deviation) / memory,
-    recent: before.recent + RECENT_GAIN * (sample - before.recent),
+    recent: sum === 0 ? usual : before.recent + RECENT_GAIN * (sample - before.recent),
   };
 };
 

@@ -47,16 +47,15 @@ const short = (figure: number, digits: number): string => String(Number(figure.t
 const packSignal = (signal: Signal | undefined): string => {
   if (signal === undefined) return '';
   const { count, mean, deviation, recent, sum } = signal;
-  const figures = [
-    ...[mean, deviation].map((figure) => short(figure, LEARNT_DIGITS)),
-    ...[recent, sum].map((figure) => short(figure, SEEN_DIGITS)),
-  ];
-  return [...figures, ...(count === MEMORY ? [] : [count])].join(',');
+  const learnt = [mean, deviation].map((figure) => short(figure, LEARNT_DIGITS));
+  if (sum === 0 && count === MEMORY) return learnt.join(',');
+  const seen = [recent, sum].map((figure) => short(figure, SEEN_DIGITS));
+  return [...learnt, ...seen, ...(count === MEMORY ? [] : [count])].join(',');
 };
 
 const unpackSignal = (text: string): Signal | undefined => {
   if (text === '') return undefined;
-  const [mean = 0, deviation = 0, recent = 0, sum = 0, count = MEMORY] = text.split(',').map(Number);
+  const [mean = 0, deviation = 0, recent = mean, sum = 0, count = MEMORY] = text.split(',').map(Number);
   return { count, mean, deviation, recent, sum };
 };
 
