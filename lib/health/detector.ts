@@ -109,13 +109,21 @@ export const judge = (pulse: Pulse | undefined, now: number, policy: DetectorPol
   const silence = now - pulse.lastAt;
   const failedAfter = failsAfterMs(pulse, policy);
   if (silence > failedAfter)
-    return { verdict: 'failed', reason: `silent for ${silence} ms`, since: pulse.lastAt + failedAfter };
+    return {
+      verdict: 'failed',
+      reason: `silent for ${silence} ms`,
+      since: pulse.lastAt + Math.ceil(failedAfter),
+    };
   const suspectAfter = Math.max(
     SUSPECT_BEATS * policy.beatMs,
     pulse.meanMs + SUSPECT_DEVIATIONS * pulse.deviationMs,
   );
   if (silence > suspectAfter)
-    return { verdict: 'suspect', reason: `silent for ${silence} ms`, since: pulse.lastAt + suspectAfter };
+    return {
+      verdict: 'suspect',
+      reason: `silent for ${silence} ms`,
+      since: pulse.lastAt + Math.ceil(suspectAfter),
+    };
   const rise = rises(pulse);
   if (rise !== undefined && policy.risesAreCommon !== true) return { verdict: 'suspect', reason: rise };
   if (rise !== undefined) return { verdict: 'healthy', reason: `${rise}, as on most of its labscape` };
