@@ -140,7 +140,9 @@ const judgeEverybody = async (
   for (const resource of read) runtime.fleet.learn(resource);
   const of = (id: string): readonly ResourceRecord[] => snapshot.resources.filter((r) => r.labscape === id);
   const own = hear(runtime, beats, labscape.policy, receivedAt);
-  await judgeLabscape(runtime, of(labscape.id), own, requestId, OWN_SIGHT);
+  // What was read for this batch is newer than any picture, which may not know it yet.
+  const known = new Map([...of(labscape.id), ...read].map((resource) => [resource.id, resource]));
+  await judgeLabscape(runtime, [...known.values()], own, requestId, OWN_SIGHT);
   const at = runtime.clock.monotonicMs();
   if (!isLookDue(lastLooks.get(runtime), at, labscape.policy.beatMs)) return;
   const others = [...snapshot.labscapes.values()].filter((other) => other.id !== labscape.id);
