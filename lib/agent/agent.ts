@@ -6,6 +6,7 @@ import { RETRY_NEVER } from '../client/retry.ts';
 import type { Chance, Clock } from '../clock.ts';
 import type { Vector } from '../schemas/common.ts';
 import type { HeartbeatAnswer, HeartbeatInput } from '../schemas/heartbeat.ts';
+import { afterAnswer, afterResend, FRESH_PACE, RESENDS_MAX, resendAfterMs } from './beat-pace.ts';
 import type { AgentConfig, RunnerConfig } from './config.ts';
 import { HealthWatch } from './health-watch.ts';
 import { ResourceKeeper } from './keeper.ts';
@@ -42,12 +43,11 @@ export interface Agent {
 const FIRST_BEAT_MS = 1_000;
 const FIRST_LEASE_MS = 10_000;
 /**
- * Beats that may wait for their answers at the same time. While any waits they leave at least this part of a lease
- * apart, so a control plane that hangs is not flooded, and a late answer still finds a successor on its way.
+ * Beats that may wait for their answers at the same time, besides those that are sent again. While any waits they leave
+ * at least this part of a lease apart, so a control plane that hangs is not flooded, and a late answer still finds a
+ * successor on its way.
  */
 const BEATS_IN_FLIGHT_MAX = 8;
-/** A beat that failed is sent again, once, after at most this part of the time to the next one. */
-const RESEND_SHARE = 1 / 4;
 
 interface Kept {
   readonly keeper: ResourceKeeper;
@@ -72,8 +72,7 @@ class RunningAgent implements Agent {
   readonly #meter: HostMeter;
   readonly #closing = new AbortController();
   #hurry: AbortController | undefined;
-  /** The next beat is sent for one that failed. */
-  #resend = false;
+  #pace = FRESH_PACE;
   #beatMs = FIRST_BEAT_MS;
   #leaseMs = FIRST_LEASE_MS;
   #seq = 0;
@@ -124,30 +123,45 @@ class RunningAgent implements Agent {
     return Object.fromEntries([...this.#kept].map(([resource, { keeper }]) => [resource, keeper.counts()]));
   }
 
-  /** A beat leaves every `beatMs`, whether or not those before were answered: a slow answer must not cost a lease. */
+  /**
+   * A beat leaves every `beatMs`, whether or not those before were answered: a slow answer must not cost a lease. One
+   * that is not answered in time is followed sooner, see beat-pace.ts.
+   */
   async #beatLoop(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, chance } = this.#options;
     const inFlight = new Set<Promise<void>>();
     while (!this.#closing.signal.aborted) {
       const startedMs = clock.monotonicMs();
       this.#hurry = new AbortController();
-      if (inFlight.size >= BEATS_IN_FLIGHT_MAX) await Promise.race(inFlight);
+      if (inFlight.size >= BEATS_IN_FLIGHT_MAX + RESENDS_MAX) await Promise.race(inFlight);
       const load = await this.#hostLoad();
-      const resend = this.#resend;
-      this.#resend = false;
-      const beat = this.#beat(load, resend).finally(() => inFlight.delete(beat));
+      const beat = this.#beat(load).finally(() => inFlight.delete(beat));
       inFlight.add(beat);
+      const seq = this.#seq;
       // The first answer names the time to the next beat.
       if (this.#heardSeq === 0) await Promise.race([beat, sleep(FIRST_BEAT_MS)]);
+      const resendMs = resendAfterMs(this.#pace, this.#beatMs, chance.uniform());
+      if (resendMs !== undefined) {
+        await this.#restUntil(startedMs + resendMs);
+        if (this.#heardSeq < seq) {
+          this.#pace = afterResend(this.#pace);
+          continue;
+        }
+      }
       const paceMs = inFlight.size === 0 ? 0 : this.#leaseMs / BEATS_IN_FLIGHT_MAX;
-      const restMs = Math.max(this.#beatMs, paceMs) - (clock.monotonicMs() - startedMs);
-      // A changed health is told at once, not with the next beat.
-      await sleep(Math.max(0, restMs), undefined, { signal: this.#hurry.signal }).catch(() => undefined);
+      await this.#restUntil(startedMs + Math.max(this.#beatMs, paceMs));
     }
     await Promise.all(inFlight);
   }
 
-  async #beat(load: Vector | undefined, resend: boolean): Promise<void> {
+  /** Until that instant of the monotonic clock; a changed health is told at once, not with the next beat. */
+  async #restUntil(atMs: number): Promise<void> {
+    const restMs = Math.max(0, atMs - this.#options.clock.monotonicMs());
+    const signal = this.#hurry?.signal;
+    await sleep(restMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+  }
+
+  async #beat(load: Vector | undefined): Promise<void> {
     const { config, client, clock } = this.#options;
     // Taken before anything is sent, the token's renewal included: the lease may only come out shorter.
     const sentAt: Instants = { monotonicMs: clock.monotonicMs(), wallMs: clock.now() };
@@ -160,23 +174,12 @@ class RunningAgent implements Agent {
         // An answer that is older than the lease it gives is worth nothing.
         { retry: RETRY_NEVER, timeoutMs: this.#leaseMs, signal: this.#closing.signal },
       );
+      this.#pace = afterAnswer(this.#pace, clock.monotonicMs() - sentAt.monotonicMs);
       // Overtaken by the answer to a later beat.
       if (seq > this.#heardSeq) this.#heard(answer, sentAt, seq);
     } catch (error) {
-      if (this.#closing.signal.aborted) return;
-      this.#failed(error, seq);
-      if (!resend) await this.#sendAgain();
+      if (!this.#closing.signal.aborted) this.#failed(error, seq);
     }
-  }
-
-  /** Two failures of three must not cost a lease. Those who failed together do not come back together. */
-  async #sendAgain(): Promise<void> {
-    this.#resend = true;
-    const hurry = this.#hurry;
-    const afterMs = RESEND_SHARE * this.#beatMs * this.#options.chance.uniform();
-    await sleep(afterMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
-    // If that is over, the next beat has left already.
-    hurry?.abort();
   }
 
   #failed(error: unknown, seq: number): void {
@@ -216,7 +219,7 @@ class RunningAgent implements Agent {
       const measured = config.load === 'demand' ? keeper.demand() : load;
       return {
         ...keeper.entry(),
-        ...watch.health,
+        ...watch.takeHealth(),
         // Faults of the host only: a tenant's command that keeps failing must not fail the host over.
         errors: keeper.takeFaults(),
         ...(measured && { load: measured }),

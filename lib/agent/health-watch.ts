@@ -39,8 +39,12 @@ export class HealthWatch {
     this.#onChange = options.onChange;
   }
 
-  get health(): Health {
-    return this.#health;
+  /** What to say of it now. How long a check took is said once: the same figure again would look like another. */
+  takeHealth(): Health {
+    const health = this.#health;
+    const { latencyMs: _, ...rest } = health;
+    this.#health = rest;
+    return health;
   }
 
   start(): void {

@@ -1,4 +1,5 @@
 import type { Verdict } from '../schemas/status.ts';
+import { ERRORS, LATENCY, riseOf, type Signal, type SignalKind, sampled } from './change.ts';
 
 /** What is remembered of a resource's heartbeats. Times in epoch ms of the controller's receipt. */
 export interface Pulse {
@@ -6,9 +7,6 @@ export interface Pulse {
   /** Mean and mean deviation of the time between beats, ms (exponentially weighted). */
   readonly meanMs: number;
   readonly deviationMs: number;
-  /** Sequence number of the agent, for replays. */
-  readonly seq: number;
-  readonly agent: string;
   readonly status: 'ok' | 'degraded' | 'failed';
   /** Resource epoch whose assignments the agent has carried out. */
   readonly epoch: number;
@@ -16,7 +14,16 @@ export interface Pulse {
   readonly leaseEndMs: number;
   /** How fast it serves, see optimisation/pace.ts; absent while it reports no latency. */
   readonly pace?: { readonly meanMs: number | undefined; readonly factor: number } | undefined;
+  /** What it says of its latency, ms, and of its errors, each beat. */
+  readonly latency?: Signal | undefined;
+  readonly faults?: Signal | undefined;
 }
+
+/** What a beat brings, and samples if it carries new ones. */
+export type Beat = Omit<Pulse, 'meanMs' | 'deviationMs' | 'latency' | 'faults'> & {
+  readonly latencyMs?: number | undefined;
+  readonly errors?: number | undefined;
+};
 
 /** Weight of the newest interval, as in TCP's round-trip estimator (RFC 6298). */
 const GAIN = 1 / 8;
@@ -25,33 +32,57 @@ const DEVIATION_GAIN = 1 / 4;
 const PAUSE_FACTOR = 4;
 
 /** The pulse after one more beat. */
-export const learn = (
-  before: Pulse | undefined,
-  beat: Omit<Pulse, 'meanMs' | 'deviationMs'>,
-  beatMs: number,
-): Pulse => {
-  if (before === undefined) return { ...beat, meanMs: beatMs, deviationMs: beatMs / 4 };
-  const interval = beat.lastAt - before.lastAt;
-  if (interval < 0 || interval > PAUSE_FACTOR * Math.max(beatMs, before.meanMs)) {
-    return { ...beat, meanMs: before.meanMs, deviationMs: before.deviationMs };
-  }
-  const error = interval - before.meanMs;
+export const learn = (before: Pulse | undefined, beat: Beat, beatMs: number): Pulse => {
+  const { latencyMs, errors, ...heard } = beat;
+  const latency = after(before?.latency, latencyMs, LATENCY);
+  const faults = after(before?.faults, errors, ERRORS);
   return {
-    ...beat,
-    meanMs: before.meanMs + GAIN * error,
-    deviationMs: before.deviationMs + DEVIATION_GAIN * (Math.abs(error) - before.deviationMs),
+    ...heard,
+    ...rhythmAfter(before, beat.lastAt, beatMs),
+    ...(latency === undefined ? {} : { latency }),
+    ...(faults === undefined ? {} : { faults }),
   };
 };
+
+const after = (
+  before: Signal | undefined,
+  sample: number | undefined,
+  kind: SignalKind,
+): Signal | undefined => (sample === undefined ? before : sampled(before, sample, kind));
+
+const rhythmAfter = (
+  before: Pulse | undefined,
+  at: number,
+  beatMs: number,
+): Pick<Pulse, 'meanMs' | 'deviationMs'> => {
+  if (before === undefined) return { meanMs: beatMs, deviationMs: beatMs / 4 };
+  const { lastAt, meanMs, deviationMs } = before;
+  const interval = at - lastAt;
+  if (interval < 0 || interval > PAUSE_FACTOR * Math.max(beatMs, meanMs)) return { meanMs, deviationMs };
+  const error = interval - meanMs;
+  return {
+    meanMs: meanMs + GAIN * error,
+    deviationMs: deviationMs + DEVIATION_GAIN * (Math.abs(error) - deviationMs),
+  };
+};
+
+/** What has risen of all that it reports; a sentence about it. */
+export const rises = ({ latency, faults }: Pulse): string | undefined =>
+  riseOf(latency, LATENCY) ?? riseOf(faults, ERRORS);
 
 export interface Judged {
   readonly verdict: Verdict;
   readonly reason: string;
+  /** Since when silence makes it so, epoch ms; undefined where the verdict is not about silence. */
+  readonly since?: number;
 }
 
 export interface DetectorPolicy {
   readonly beatMs: number;
   /** Silence after which the agent has stopped its work by itself, margin included: no verdict falls before it, ms. */
   readonly leaseEndMs: number;
+  /** Figures rose on most of the labscape: that is no fault of one resource, and makes none suspect. */
+  readonly risesAreCommon?: boolean;
 }
 
 /** Deviations beyond the mean after which silence is suspicious, and after which it is a failure. */
@@ -67,23 +98,37 @@ const AHEAD_LEASES = 2;
 export const isAhead = (at: number, now: number, leaseEndMs: number): boolean =>
   at - now > AHEAD_LEASES * leaseEndMs;
 
-/** Verdict from what was received: the agent's own word first, then silence against the learned rhythm. */
+/** Silence of a resource that is a failure, ms. */
+export const failsAfterMs = (pulse: Pulse, policy: DetectorPolicy): number =>
+  Math.max(...[policy.leaseEndMs, pulse.leaseEndMs], pulse.meanMs + FAILED_DEVIATIONS * pulse.deviationMs);
+
+/** Verdict from what was received: the agent's word first, then silence against the rhythm, then what has risen. */
 export const judge = (pulse: Pulse | undefined, now: number, policy: DetectorPolicy): Judged => {
   if (pulse === undefined) return { verdict: 'unknown', reason: 'never heard' };
   if (pulse.status === 'failed') return { verdict: 'failed', reason: 'its agent reports it failed' };
   if (isAhead(pulse.lastAt, now, policy.leaseEndMs))
     return { verdict: 'unknown', reason: 'not heard since the clock was set back' };
   const silence = now - pulse.lastAt;
-  const failedAfter = Math.max(
-    ...[policy.leaseEndMs, pulse.leaseEndMs],
-    pulse.meanMs + FAILED_DEVIATIONS * pulse.deviationMs,
-  );
-  if (silence > failedAfter) return { verdict: 'failed', reason: `silent for ${silence} ms` };
+  const failedAfter = failsAfterMs(pulse, policy);
+  if (silence > failedAfter)
+    return {
+      verdict: 'failed',
+      reason: `silent for ${silence} ms`,
+      since: pulse.lastAt + Math.ceil(failedAfter),
+    };
   const suspectAfter = Math.max(
     SUSPECT_BEATS * policy.beatMs,
     pulse.meanMs + SUSPECT_DEVIATIONS * pulse.deviationMs,
   );
-  if (silence > suspectAfter) return { verdict: 'suspect', reason: `silent for ${silence} ms` };
+  if (silence > suspectAfter)
+    return {
+      verdict: 'suspect',
+      reason: `silent for ${silence} ms`,
+      since: pulse.lastAt + Math.ceil(suspectAfter),
+    };
+  const rise = rises(pulse);
+  if (rise !== undefined && policy.risesAreCommon !== true) return { verdict: 'suspect', reason: rise };
+  if (rise !== undefined) return { verdict: 'healthy', reason: `${rise}, as on most of its labscape` };
   return {
     verdict: 'healthy',
     reason: pulse.status === 'degraded' ? 'its agent reports it degraded' : 'beating',

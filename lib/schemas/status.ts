@@ -19,6 +19,22 @@ const Weight = z.object({
   reason: z.string(),
 });
 
+/** What the beats of the whole fleet say of one labscape. */
+export const LabscapeSight = z.object({
+  verdict: Verdict,
+  reason: z.string(),
+  since: Instant.optional(),
+  heardAt: Instant.optional().meta({ description: 'last batch of any of its agents' }),
+  observers: z.int().meta({ description: 'other labscapes that are heard' }),
+  unreachableBy: z.array(z.string()).meta({ description: 'those of them that cannot reach it' }),
+  asks: z
+    .boolean()
+    .meta({ description: 'fewer than three see it: a failover of all of it asks for approval' }),
+  frozenSince: Instant.optional().meta({
+    description: 'most labscapes fell silent at once: no failed verdict falls here',
+  }),
+});
+
 export const Status = z.object({
   at: Instant,
   labscapes: z.array(
@@ -26,6 +42,7 @@ export const Status = z.object({
       id: z.string(),
       mode: Mode,
       maintenance: z.boolean(),
+      sight: LabscapeSight.optional(),
       resources: z.array(
         z.object({
           id: z.string(),
@@ -33,6 +50,9 @@ export const Status = z.object({
           verdict: Verdict,
           reason: z.string(),
           since: Instant,
+          verdictSince: Instant.optional().meta({
+            description: 'since when the verdict is so; `since`: the status',
+          }),
           lastBeatAt: Instant.optional(),
           capacity: Vector,
           limit: Vector,

@@ -42,6 +42,7 @@ export class Fleet {
   #positions = new Map<string, number>();
   #labscapes: ReadonlyMap<string, LabscapeRecord> = new Map();
   #at = Number.NEGATIVE_INFINITY;
+  #labscapesAt = Number.NEGATIVE_INFINITY;
   #loading: Promise<void> | undefined;
   reads = 0;
 
@@ -67,7 +68,7 @@ export class Fleet {
     const labscapes = await allLabscapes(this.#store);
     const lists = await Promise.all(labscapes.map((l) => resourcesOf(this.#store, l.id)));
     this.reads += 1;
-    this.#labscapes = new Map(labscapes.map((l) => [l.id, l]));
+    this.#takeLabscapes(labscapes, at);
     // An own commit that came in while the lists were read is newer than they are.
     this.#resources = lists.flat().map((read) => {
       const known = this.seen(read.id);
@@ -85,10 +86,24 @@ export class Fleet {
     this.#at = at;
   }
 
-  /** A labscape, read anew when it is not known yet. */
+  #takeLabscapes(labscapes: readonly LabscapeRecord[], at: number): void {
+    this.#labscapes = new Map(labscapes.map((l) => [l.id, l]));
+    this.#labscapesAt = at;
+  }
+
+  /** A labscape, read anew when it is not known yet; its resources are not, for they are many. */
   async labscape(id: string): Promise<LabscapeRecord | undefined> {
-    const known = (await this.snapshot(LABSCAPE_AGE_MAX_MS)).labscapes.get(id);
-    return known ?? (await this.snapshot(0)).labscapes.get(id);
+    const at = this.#clock.monotonicMs();
+    const isYoung = at - this.#labscapesAt <= LABSCAPE_AGE_MAX_MS;
+    if (!isYoung || !this.#labscapes.has(id)) this.#takeLabscapes(await allLabscapes(this.#store), at);
+    return this.#labscapes.get(id);
+  }
+
+  /** Resources of a labscape as last seen; no read. */
+  countOf(labscape: string): number {
+    let count = 0;
+    for (const resource of this.#resources) if (resource.labscape === labscape) count += 1;
+    return count;
   }
 
   /** The labscape a resource is in; never changes, so it is remembered for good. */

@@ -5,13 +5,19 @@ import { learn, type Pulse } from '../health/detector.ts';
 import { mayRun } from '../health/resource-status.ts';
 import type { HeartbeatAnswer, HeartbeatInput } from '../schemas/heartbeat.ts';
 import { type BeatRecord, readBeats, readManyBeats, writeBeats } from '../store/heartbeats.ts';
+import { RESOURCE_SHARDS } from '../store/keys.ts';
 import type { LabscapeRecord } from '../store/labscapes.ts';
-import { type ResourceRecord, readResources } from '../store/resources.ts';
+import { type ResourceRecord, readResources, resourcesOf } from '../store/resources.ts';
+import { SNAPSHOT_AGE_MAX_MS } from './fleet.ts';
+import { isLookDue, type Look, lookOf } from './look-around.ts';
 import { notePaces, pacesOf } from './paces.ts';
 import type { Runtime } from './runtime.ts';
 import { type Heard, hear, heardNow, judgeLabscape, leaseEndMs, OWN_SIGHT, sightOf } from './verdicts.ts';
 
-const lastLookAround = new WeakMap<Runtime, number>();
+/** A list of the whole labscape costs as much as reading this share of it one by one, and a read per shard. */
+const LIST_SHARE = 1 / 4;
+
+const lastLooks = new WeakMap<Runtime, Look>();
 
 /** Takes a batch in, answers with leases and orders, and judges everybody whose evidence is at hand. */
 export const beat = async (
@@ -25,13 +31,13 @@ export const beat = async (
   await refuseStrangers(runtime, labscapeId, input);
   const before = await readBeats(runtime.store, labscapeId);
   const now = runtime.clock.now();
+  // Most never say anything of others: then nothing is to be taken back.
+  const unreachable = input.unreachable ?? (before.unreachable.has(input.agent) ? [] : undefined);
   const pulses = pulsesOf(input, before, labscape, now);
   const beats = await writeBeats(
     runtime.store,
     labscapeId,
-    input.agent,
-    input.seq,
-    pulses,
+    { agent: input.agent, seq: input.seq, pulses, unreachable },
     heardNow(before, labscape.policy, now),
   );
   if (beats === undefined) {
@@ -44,13 +50,9 @@ export const beat = async (
     );
   }
   // Read after the beat was written: a fence that is not seen here will see the beat, and wait for its lease.
-  const own = await readResources(
-    runtime.store,
-    input.resources.map((entry) => ({ labscape: labscapeId, id: entry.resource })),
-  );
-  for (const resource of own) runtime.fleet.learn(resource);
+  const own = await readOwn(runtime, labscapeId, input);
   await Promise.all([
-    judgeEverybody(runtime, labscape, beats, now, requestId),
+    judgeEverybody(runtime, labscape, own, beats, now, requestId),
     notePaces(runtime, labscape, own, pulses),
   ]);
   const { leaseMs } = labscape.policy;
@@ -69,6 +71,26 @@ export const beat = async (
     })),
     orders: [...beats.orders],
   };
+};
+
+/**
+ * The batch's resources as they stand. Asked for one by one each costs a read of its own; where a batch speaks for much
+ * of its labscape, lists that hold six or so to a read are the cheaper way to the same.
+ */
+const readOwn = async (
+  runtime: Runtime,
+  labscape: string,
+  { resources }: z.infer<typeof HeartbeatInput>,
+): Promise<readonly ResourceRecord[]> => {
+  const { store } = runtime;
+  const all = runtime.fleet.countOf(labscape);
+  if (resources.length <= LIST_SHARE * all + RESOURCE_SHARDS)
+    return readResources(
+      store,
+      resources.map(({ resource: id }) => ({ labscape, id })),
+    );
+  const named = new Set(resources.map(({ resource }) => resource));
+  return (await resourcesOf(store, labscape, true)).filter(({ id }) => named.has(id));
 };
 
 /** Only registered resources of this labscape may beat, or the packed item would grow with anybody's inventions. */
@@ -102,8 +124,8 @@ const pulsesOf = (
       learn(
         before.pulses.get(entry.resource),
         {
-          ...{ lastAt: now, seq: input.seq, agent: input.agent, status: entry.status, epoch: entry.epoch },
-          leaseEndMs: leaseEndMs(labscape.policy),
+          ...{ lastAt: now, status: entry.status, epoch: entry.epoch },
+          ...{ leaseEndMs: leaseEndMs(labscape.policy), latencyMs: entry.latencyMs, errors: entry.errors },
           pace: paces.get(entry.resource),
         },
         labscape.policy.beatMs,
@@ -112,21 +134,25 @@ const pulsesOf = (
   );
 };
 
-/** The labscape at hand always; all others at most once a beat per warm function: any batch checks the others' leases. */
+/** The labscape at hand always; all others as look-around.ts says: any batch checks the others' leases. */
 const judgeEverybody = async (
   runtime: Runtime,
   labscape: LabscapeRecord,
+  read: readonly ResourceRecord[],
   beats: BeatRecord,
   receivedAt: number,
   requestId: string,
 ): Promise<void> => {
-  const snapshot = await runtime.fleet.snapshot();
+  // Others are looked at once a beat: no younger picture of them is worth its reads.
+  const snapshot = await runtime.fleet.snapshot(Math.max(SNAPSHOT_AGE_MAX_MS, labscape.policy.beatMs));
+  for (const resource of read) runtime.fleet.learn(resource);
   const of = (id: string): readonly ResourceRecord[] => snapshot.resources.filter((r) => r.labscape === id);
   const own = hear(runtime, beats, labscape.policy, receivedAt);
-  await judgeLabscape(runtime, of(labscape.id), own, requestId, OWN_SIGHT);
+  // What was read for this batch is newer than any picture, which may not know it yet.
+  const known = new Map([...of(labscape.id), ...read].map((resource) => [resource.id, resource]));
+  await judgeLabscape(runtime, [...known.values()], own, requestId, OWN_SIGHT);
   const at = runtime.clock.monotonicMs();
-  if (at - (lastLookAround.get(runtime) ?? Number.NEGATIVE_INFINITY) < labscape.policy.beatMs) return;
-  lastLookAround.set(runtime, at);
+  if (!isLookDue(lastLooks.get(runtime), at, labscape.policy.beatMs)) return;
   const others = [...snapshot.labscapes.values()].filter((other) => other.id !== labscape.id);
   const readAt = runtime.clock.now();
   const records = await readManyBeats(
@@ -137,6 +163,7 @@ const judgeEverybody = async (
     const policy = others[index]?.policy;
     return policy === undefined ? [] : [hear(runtime, record, policy, readAt)];
   });
+  lastLooks.set(runtime, lookOf([own, ...heard], of, at));
   const sight = sightOf([own, ...heard], readAt);
   await Promise.all(
     heard.map((other) => judgeLabscape(runtime, of(other.beats.labscape), other, requestId, sight)),

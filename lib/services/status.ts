@@ -1,4 +1,5 @@
-import { type Judged, judge } from '../health/detector.ts';
+import { type DetectorPolicy, type Judged, judge } from '../health/detector.ts';
+import { type LabscapeHeard, labscapeSight } from '../health/labscape-sight.ts';
 import type { Status } from '../schemas/status.ts';
 import { pendingGroups } from '../store/groups.ts';
 import { decodeBeats, readManyBeats } from '../store/heartbeats.ts';
@@ -7,7 +8,7 @@ import { decodeRecovery, recoveriesPage } from '../store/recoveries.ts';
 import { type ResourceRecord, resourcesOf } from '../store/resources.ts';
 import { weigher } from './paces.ts';
 import type { Runtime } from './runtime.ts';
-import { type Heard, hear, leaseEndMs, mustStay, type Sight, sightOf } from './verdicts.ts';
+import { detectorFor, type Heard, hear, labscapeHeard, mustStay, type Sight, sightOf } from './verdicts.ts';
 
 /** Recoveries shown, newest first, and pending groups counted at most. */
 const RECOVERIES_SHOWN = 20;
@@ -35,16 +36,19 @@ export const fleetStatus = async (runtime: Runtime): Promise<Status> => {
     rows.map(({ heard }) => heard),
     now,
   );
+  const fleet = rows.map(({ heard }) => labscapeHeard(heard));
   const oldest = Math.min(...pending.map((group) => group.since));
   return {
     at: now,
-    labscapes: rows.map(({ labscape, heard, resources: own }) => {
+    labscapes: rows.map(({ labscape, heard, resources: own }, index) => {
       const weigh = weigher(labscape, heard.beats, now);
+      const detector = detectorFor(own, heard);
       return {
         id: labscape.id,
         mode: labscape.policy.mode,
         maintenance: labscape.maintenance,
-        resources: own.map((r) => ({ ...resourceStatus(r, heard, sight), weight: weigh(r) })),
+        ...sightView(fleet, index, now),
+        resources: own.map((r) => ({ ...resourceStatus(r, heard, sight, detector), weight: weigh(r) })),
       };
     }),
     recoveries: recoveries.items.map(decodeRecovery).map((recovery) => ({
@@ -57,33 +61,64 @@ export const fleetStatus = async (runtime: Runtime): Promise<Status> => {
   };
 };
 
+const sightView = (
+  fleet: readonly LabscapeHeard[],
+  index: number,
+  now: number,
+): Pick<Status['labscapes'][number], 'sight'> => {
+  const one = fleet[index];
+  if (one === undefined) return {};
+  const { unreachableBy, ...sight } = labscapeSight(one, fleet, now);
+  const heardAt = one.heardAt === undefined ? {} : { heardAt: one.heardAt };
+  return { sight: { ...sight, ...heardAt, unreachableBy: [...unreachableBy] } };
+};
+
 /** As the detector judges, and it does not judge silence while it is not sure to hear. */
-const verdictOf = (resource: ResourceRecord, heard: Heard, sight: Sight): Judged => {
-  const { beats, policy, readAt } = heard;
-  const judged = judge(beats.pulses.get(resource.id), readAt, {
-    beatMs: policy.beatMs,
-    leaseEndMs: leaseEndMs(policy),
-  });
+const verdictOf = (
+  resource: ResourceRecord,
+  heard: Heard,
+  sight: Sight,
+  detector: DetectorPolicy,
+): Judged => {
+  const { beats, readAt } = heard;
+  const judged = judge(beats.pulses.get(resource.id), readAt, detector);
   if (judged.verdict !== 'suspect' && judged.verdict !== 'failed') return judged;
   const since = judged.verdict === 'failed' ? sight.failing : sight.suspecting;
   if (since === undefined) return { verdict: 'unknown', reason: 'nobody is heard: no verdict falls' };
+  const frozenSince = sight.frozen.get(resource.labscape);
+  if (judged.verdict === 'failed' && frozenSince !== undefined)
+    return {
+      ...{ verdict: 'unknown', since: frozenSince },
+      reason: 'most labscapes fell silent at once: no verdict falls',
+    };
   if (!mustStay(heard, since)) return judged;
   return { verdict: 'unknown', reason: 'hearing again only now: no verdict falls for the time of a lease' };
 };
+
+/** Of silence since it lasted too long, of a verdict that was written since then, of a word since it was heard. */
+const sinceOf = (
+  { verdict, since }: Judged,
+  resource: ResourceRecord,
+  lastAt: number | undefined,
+): number | undefined => since ?? (resource.status === verdict ? resource.since : lastAt);
 
 const resourceStatus = (
   resource: ResourceRecord,
   heard: Heard,
   sight: Sight,
+  detector: DetectorPolicy,
 ): Omit<Status['labscapes'][number]['resources'][number], 'weight'> => {
   const pulse = heard.beats.pulses.get(resource.id);
-  const { verdict, reason } = verdictOf(resource, heard, sight);
+  const judged = verdictOf(resource, heard, sight, detector);
+  const { verdict, reason } = judged;
+  const verdictSince = sinceOf(judged, resource, pulse?.lastAt);
   return {
     id: resource.id,
     status: resource.status,
     verdict,
     reason: resource.status === 'healthy' ? reason : resource.statusReason,
     since: resource.since,
+    ...(verdictSince === undefined ? {} : { verdictSince }),
     ...(pulse === undefined ? {} : { lastBeatAt: pulse.lastAt }),
     capacity: resource.capacity,
     limit: resource.limit,

@@ -1,6 +1,7 @@
 import { ProblemError } from '../errors.ts';
 import { leaseEndsAt } from '../failover/fencing.ts';
-import { graceUntil, isAhead, type Pulse, pauseOf } from '../health/detector.ts';
+import { type DetectorPolicy, graceUntil, isAhead, type Pulse, pauseOf, rises } from '../health/detector.ts';
+import { frozenOf, type LabscapeHeard } from '../health/labscape-sight.ts';
 import { type StatusStep, stepFor, type Watched } from '../health/transition.ts';
 import type { Policy } from '../schemas/labscape.ts';
 import type { BeatRecord, HeardNow } from '../store/heartbeats.ts';
@@ -24,7 +25,8 @@ export const heardNow = (before: BeatRecord, policy: Policy, now: number): Heard
   if (isAhead(heardAt, now, leaseMs))
     return { heardAt: now, graceUntil: now + leaseMs, setBackFrom: Math.max(heardAt, before.setBackFrom) };
   const pauseMs = pauseOf(before.pulses.values(), policy.beatMs);
-  return { heardAt: now, graceUntil: graceUntil(heardAt, now, leaseMs, pauseMs) };
+  const until = graceUntil(heardAt, now, leaseMs, pauseMs);
+  return until === undefined ? { heardAt: now } : { heardAt: now, graceUntil: until, silentFrom: heardAt };
 };
 
 /** Whether the labscape's last batch is younger than that, ms. A clock that was set back tells nothing. */
@@ -45,7 +47,7 @@ interface Met {
   readonly sinceMs: number;
 }
 /** By resource. */
-const metUntold = new WeakMap<Runtime, Map<string, Met>>();
+const metUntold = new WeakMap<object, Map<string, Met>>();
 
 /** Whether a beat came in while the clock was set back, which it is no more. */
 const isUnderWrongClock = (
@@ -64,7 +66,12 @@ const isUnderWrongClock = (
  * taken in under such a clock that has been put right since, counts as heard when this warm function first met it so: a
  * fresh lease, and no silence until the clock is there again.
  */
-export const hear = (runtime: Runtime, beats: BeatRecord, policy: Policy, readAt: number): Heard => {
+export const hear = (
+  runtime: Pick<Runtime, 'clock'>,
+  beats: BeatRecord,
+  policy: Policy,
+  readAt: number,
+): Heard => {
   const leaseMs = leaseEndMs(policy);
   const met = metUntold.get(runtime) ?? new Map<string, Met>();
   metUntold.set(runtime, met);
@@ -99,12 +106,27 @@ export interface Sight {
   readonly failing: number | undefined;
   /** By batches within a lease: before this nobody becomes suspect. */
   readonly suspecting: number | undefined;
+  /** Labscapes that fell silent together with most others: nobody fails there. Since when, epoch ms. */
+  readonly frozen: ReadonlyMap<string, number>;
 }
 
 /** Of its own labscape the grace tells all: nobody else need be asked. */
 export const OWN_SIGHT: Sight = {
   failing: Number.NEGATIVE_INFINITY,
   suspecting: Number.NEGATIVE_INFINITY,
+  frozen: new Map(),
+};
+
+/** What is heard of a labscape as a whole, for health/labscape-sight.ts. */
+export const labscapeHeard = ({ beats, policy, readAt }: Heard): LabscapeHeard => {
+  const { labscape: id, heardAt, silentFrom, graceUntil: until, pulses, unreachable } = beats;
+  const lease = leaseEndMs(policy);
+  const said = [...unreachable.values()].filter(({ at }) => readAt - at <= lease);
+  return {
+    ...{ id, heardAt, silentFrom, graceUntil: until, leaseEndMs: lease },
+    lateAfterMs: Math.min(lease, pauseOf(pulses.values(), policy.beatMs)),
+    unreachable: said.flatMap(({ labscapes }) => labscapes),
+  };
 };
 
 const earliest = (instants: readonly number[]): number | undefined =>
@@ -122,10 +144,14 @@ export const sightOf = (fleet: readonly Heard[], now: number): Sight => {
       fleet.filter(isYoung).map((heard) => Math.max(seenAgain(heard), heard.beats.heardSince)),
     ),
     suspecting: earliest(fleet.filter(isAlive).map(seenAgain)),
+    frozen: frozenOf(fleet.map(labscapeHeard), now),
   };
 };
 
-export const watchedOf = (resource: ResourceRecord): Watched => ({
+/** What a verdict needs of a resource. */
+export type Judgeable = Pick<ResourceRecord, 'id' | 'status' | 'epoch' | 'failedBy' | 'retryAt' | 'recovery'>;
+
+export const watchedOf = (resource: Judgeable): Watched => ({
   status: resource.status,
   epoch: resource.epoch,
   failedBy: resource.failedBy,
@@ -137,10 +163,48 @@ export const watchedOf = (resource: ResourceRecord): Watched => ({
 export const mustStay = ({ beats, policy, readAt }: Heard, since: number | undefined): boolean =>
   since === undefined || readAt < beats.graceUntil || readAt < since + leaseEndMs(policy);
 
+/** How the detector looks at a labscape's resources. */
+export const detectorFor = (
+  resources: readonly Pick<Judgeable, 'id'>[],
+  { beats, policy }: Heard,
+): DetectorPolicy => {
+  let rising = 0;
+  for (const { id } of resources) {
+    const pulse = beats.pulses.get(id);
+    if (pulse !== undefined && rises(pulse) !== undefined) rising += 1;
+  }
+  return {
+    beatMs: policy.beatMs,
+    leaseEndMs: leaseEndMs(policy),
+    risesAreCommon: rising > 1 && rising > COMMON_SHARE * resources.length,
+  };
+};
+
+/** Share of a labscape's resources above which what rises on them has another cause than each of them. */
+const COMMON_SHARE = 1 / 2;
+
 /**
- * Judges all given resources of one labscape and writes what changed; starts recoveries where a verdict fell.
- * A labscape in its grace keeps its verdicts, and so does one that a controller judges which may be blind.
+ * What the evidence makes of the given resources of one labscape. One in its grace keeps its verdicts, and so does one
+ * that a controller judges which may be blind.
  */
+export const stepsOf = <R extends Judgeable>(
+  resources: readonly R[],
+  heard: Heard,
+  sight: Sight,
+): readonly { readonly resource: R; readonly step: StatusStep }[] => {
+  const { beats, readAt: now } = heard;
+  if (mustStay(heard, sight.suspecting)) return [];
+  const mayFail = !mustStay(heard, sight.failing) && !sight.frozen.has(beats.labscape);
+  const detector = detectorFor(resources, heard);
+  return resources.flatMap((resource) => {
+    const step = stepFor(watchedOf(resource), beats.pulses.get(resource.id), now, detector);
+    if (step?.to !== 'failed' || mayFail) return step === undefined ? [] : [{ resource, step }];
+    // What may not fail yet takes no new work.
+    return resource.status === 'healthy' ? [{ resource, step: { ...step, to: 'suspect' as const } }] : [];
+  });
+};
+
+/** Writes what the evidence makes of a labscape's resources; starts recoveries where a verdict fell. */
 export const judgeLabscape = async (
   runtime: Runtime,
   resources: readonly ResourceRecord[],
@@ -148,16 +212,7 @@ export const judgeLabscape = async (
   request: string,
   sight: Sight,
 ): Promise<readonly string[]> => {
-  const { beats, policy, readAt: now } = heard;
-  if (mustStay(heard, sight.suspecting)) return [];
-  const mayFail = !mustStay(heard, sight.failing);
-  const detector = { beatMs: policy.beatMs, leaseEndMs: leaseEndMs(policy) };
-  const steps = resources.flatMap((resource) => {
-    const step = stepFor(watchedOf(resource), beats.pulses.get(resource.id), now, detector);
-    if (step?.to !== 'failed' || mayFail) return step === undefined ? [] : [{ resource, step }];
-    // What may not fail yet takes no new work.
-    return resource.status === 'healthy' ? [{ resource, step: { ...step, to: 'suspect' as const } }] : [];
-  });
+  const steps = stepsOf(resources, heard, sight);
   const started = await Promise.all(
     steps.map(({ resource, step }) => applyStep(runtime, resource, step, request)),
   );

@@ -1,3 +1,4 @@
+import { MEMORY, type Signal } from '../health/change.ts';
 import type { Pulse } from '../health/detector.ts';
 import type { Order } from '../schemas/heartbeat.ts';
 import { ITEM_VERSION, type Item, N, optNum, refuseNewer, S, str } from './attributes.ts';
@@ -18,6 +19,10 @@ export interface BeatRecord {
   readonly heardSince: number;
   /** Where the clock stood when it was last seen to have been set back, epoch ms. */
   readonly setBackFrom: number;
+  /** Clock of the last batch before the silence that the grace follows, epoch ms. */
+  readonly silentFrom: number | undefined;
+  /** Labscapes that its agents cannot reach, by agent, and when each said so, epoch ms. */
+  readonly unreachable: ReadonlyMap<string, { readonly at: number; readonly labscapes: readonly string[] }>;
 }
 
 /** What a batch changes of it, epoch ms. */
@@ -26,43 +31,79 @@ export interface HeardNow {
   readonly heardSince?: number;
   readonly setBackFrom?: number;
   readonly graceUntil?: number | undefined;
+  readonly silentFrom?: number | undefined;
 }
 
 const PULSE = 'r_';
 const ORDER = 'o_';
 const AGENT = 'a_';
+const UNREACHABLE = 'u_';
 
-/** A pulse as one short string: it is rewritten with every beat. */
-const packPulse = (pulse: Pulse): string =>
-  [
+/** Digits that are enough to learn on in small steps, and to compare. */
+const LEARNT_DIGITS = 5;
+const SEEN_DIGITS = 3;
+const short = (figure: number, digits: number): string => String(Number(figure.toPrecision(digits)));
+
+const packSignal = (signal: Signal | undefined): string => {
+  if (signal === undefined) return '';
+  const { count, mean, deviation, recent, sum } = signal;
+  const learnt = [mean, deviation].map((figure) => short(figure, LEARNT_DIGITS));
+  if (sum === 0 && count === MEMORY) return learnt.join(',');
+  const seen = [recent, sum].map((figure) => short(figure, SEEN_DIGITS));
+  return [...learnt, ...seen, ...(count === MEMORY ? [] : [count])].join(',');
+};
+
+const unpackSignal = (text: string): Signal | undefined => {
+  if (text === '') return undefined;
+  const [mean = 0, deviation = 0, recent = mean, sum = 0, count = MEMORY] = text.split(',').map(Number);
+  return { count, mean, deviation, recent, sum };
+};
+
+/** What is as if nothing had ever been said is not kept. */
+const NO_ERRORS = packSignal({ count: MEMORY, mean: 0, deviation: 0, recent: 0, sum: 0 });
+
+/**
+ * A pulse as one short string: it is rewritten with every beat, and each KB of a labscape's is paid for. What came later
+ * stands last, since older readers pass it over; the two empty fields were the agent and its number.
+ */
+export const packPulse = (pulse: Pulse): string => {
+  const faults = packSignal(pulse.faults);
+  return [
     pulse.lastAt,
-    Math.round(pulse.meanMs * 10) / 10,
-    Math.round(pulse.deviationMs * 10) / 10,
-    pulse.seq,
-    pulse.agent,
+    short(pulse.meanMs, LEARNT_DIGITS),
+    short(pulse.deviationMs, LEARNT_DIGITS - 1),
+    ...['', ''],
     pulse.status,
     pulse.epoch,
     pulse.leaseEndMs,
+    packSignal(pulse.latency),
+    faults === NO_ERRORS ? '' : faults,
     ...(pulse.pace === undefined ? [] : [pulse.pace.meanMs ?? '', Math.round(pulse.pace.factor * 1_000)]),
-  ].join('|');
+  ]
+    .join('|')
+    .replace(/\|+$/, '');
+};
 
-const unpackPulse = (text: string): Pulse => {
-  const [lastAt, meanMs, deviationMs, seq, agent = '', status, epoch, leaseEndMs, latencyMs, thousandths] =
-    text.split('|');
+export const unpackPulse = (text: string): Pulse => {
+  const fields = text.split('|');
+  const [lastAt, meanMs, deviationMs, , , status, epoch, leaseEndMs] = fields;
+  const latency = unpackSignal(fields[8] ?? '');
+  const faults = unpackSignal(fields[9] ?? '');
+  const [paceMs, thousandths] = fields.slice(10);
   return {
     lastAt: Number(lastAt),
     meanMs: Number(meanMs),
     deviationMs: Number(deviationMs),
-    seq: Number(seq),
-    agent,
     status: status === 'failed' || status === 'degraded' ? status : 'ok',
     epoch: Number(epoch),
     leaseEndMs: Number(leaseEndMs),
+    ...(latency === undefined ? {} : { latency }),
+    ...(faults === undefined ? {} : { faults }),
     ...(thousandths === undefined
       ? {}
       : {
           pace: {
-            meanMs: latencyMs === '' ? undefined : Number(latencyMs),
+            meanMs: paceMs === '' ? undefined : Number(paceMs),
             factor: Number(thousandths) / 1_000,
           },
         }),
@@ -73,18 +114,24 @@ export const decodeBeats = (labscape: string, item: Item | undefined): BeatRecor
   if (item !== undefined) refuseNewer(item);
   const pulses = new Map<string, Pulse>();
   const orders: Order[] = [];
+  const unreachable = new Map<string, { at: number; labscapes: readonly string[] }>();
   for (const [name, value] of Object.entries(item ?? {})) {
     if (value.S === undefined) continue;
     if (name.startsWith(PULSE)) pulses.set(name.slice(PULSE.length), unpackPulse(value.S));
+    if (name.startsWith(UNREACHABLE)) {
+      const [at, ids = ''] = value.S.split('|');
+      unreachable.set(name.slice(UNREACHABLE.length), { at: Number(at), labscapes: ids.split(',') });
+    }
     if (name.startsWith(ORDER)) orders.push(JSON.parse(value.S) as Order);
   }
   const at = (name: string): number | undefined => (item === undefined ? undefined : optNum(item, name));
   return {
-    ...{ labscape, pulses, orders },
+    ...{ labscape, pulses, orders, unreachable },
     graceUntil: at('graceUntil') ?? 0,
     heardAt: at('heardAt'),
     heardSince: at('heardSince') ?? 0,
     setBackFrom: at('setBackFrom') ?? 0,
+    silentFrom: at('silentFrom'),
   };
 };
 
@@ -107,23 +154,34 @@ const isNewer = (agent: string, seq: number): Condition => ({
   values: { ':seq': N(seq) },
 });
 
+/** What an agent tells of its hosts in one batch. */
+export interface Batch {
+  readonly agent: string;
+  readonly seq: number;
+  readonly pulses: ReadonlyMap<string, Pulse>;
+  /** Labscapes that it cannot reach; undefined leaves what stands, of which it said the same. */
+  readonly unreachable: readonly string[] | undefined;
+}
+
 /** Takes a batch in; undefined when its sequence number is not greater than the agent's last. */
 export const writeBeats = async (
   store: Store,
   labscape: string,
-  agent: string,
-  seq: number,
-  pulses: ReadonlyMap<string, Pulse>,
+  { agent, seq, pulses, unreachable }: Batch,
   heard: HeardNow,
 ): Promise<BeatRecord | undefined> => {
   const set: Item = { [`${AGENT}${agent}`]: N(seq) };
   for (const [resource, pulse] of pulses) set[`${PULSE}${resource}`] = S(packPulse(pulse));
   for (const [name, at] of Object.entries(heard)) if (at !== undefined) set[name] = N(at);
+  const said = `${UNREACHABLE}${agent}`;
+  if (unreachable !== undefined && unreachable.length > 0)
+    set[said] = S(`${heard.heardAt}|${unreachable.join(',')}`);
   const outcome = await store.update(
     updateInput({
       table: store.tables.state,
       key: keys.beat(labscape),
       set,
+      ...(unreachable?.length === 0 ? { remove: [said] } : {}),
       conditions: [isNewer(agent, seq), exists('pk')],
     }),
   );

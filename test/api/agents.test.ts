@@ -52,6 +52,40 @@ describe('heartbeats', () => {
     expect((await agent?.beat({}, 101))?.resources).toHaveLength(1);
   });
 
+  test('whose latency has risen make suspect, say from what to what, and take it back', async () => {
+    const site = await newSite(rig, { resources: 2 });
+    const [agent] = agentsOf(site);
+    const [first = ''] = site.resources;
+    for (let beat = 0; beat < 40; beat += 1) await agent?.beat({ latencyMs: 12 + (beat % 3) });
+    expect((await site.resource(first)).status).toBe('healthy');
+    for (let beat = 0; beat < 12; beat += 1) await agent?.beat({ latencyMs: 300 });
+    const slow = await site.resource(first);
+    expect(slow).toMatchObject({
+      status: 'suspect',
+      statusReason: expect.stringMatching(/^latency rose from 1\d/),
+    });
+    const placed = await site.place(10);
+    expect(placed.resource).not.toBe(first);
+    for (let beat = 0; beat < 40; beat += 1) await agent?.beat({ latencyMs: 12 });
+    expect((await site.resource(first)).status).toBe('healthy');
+  });
+
+  test('tell of a labscape as a whole, and of those that it cannot reach', async () => {
+    const [home, away] = [await newSite(rig), await newSite(rig)];
+    const [agent] = agentsOf(home);
+    const [other] = agentsOf(away);
+    await other?.beat();
+    const seen = async () => {
+      const { labscapes } = await rig.admin.call('getStatus');
+      return labscapes.find(({ id }) => id === away.labscape)?.sight;
+    };
+    await agent?.beat({}, 1, [away.labscape]);
+    expect(await seen()).toMatchObject({ verdict: 'healthy', unreachableBy: [home.labscape] });
+    // Who does not say it again has taken it back.
+    await agent?.beat({}, 2);
+    expect((await seen())?.unreachableBy).toEqual([]);
+  });
+
   test('of strangers are refused, and the stranger is named', async () => {
     const [home, away] = [await newSite(rig), await newSite(rig)];
     const [agent] = agentsOf(home);

@@ -23,12 +23,16 @@ export class ScriptedAgent {
     this.#resource = resource;
   }
 
-  beat(word: Partial<z.input<typeof BeatEntry>> = {}, seq = this.#seq + 1): Promise<HeartbeatAnswer> {
+  beat(
+    word: Partial<z.input<typeof BeatEntry>> = {},
+    seq = this.#seq + 1,
+    unreachable?: string[],
+  ): Promise<HeartbeatAnswer> {
     this.#seq = Math.max(this.#seq, seq);
     const entry = { resource: this.#resource, epoch: this.epoch, assignmentRevision: 1, ...word };
     return this.client.call('beat', {
       params: { labscape: this.#labscape },
-      body: { agent: this.id, seq, resources: [entry] },
+      body: { agent: this.id, seq, resources: [entry], ...(unreachable && { unreachable }) },
     });
   }
 

@@ -39,8 +39,12 @@ describe('the detector', () => {
     fc.assert(
       fc.property(policy, pauses, silences, (pace, rhythm, silence) => {
         const pulse = pulseOf(pace.beatMs, rhythm);
-        const { verdict } = judge(pulse, pulse.lastAt + silence, pace);
+        const { verdict, since } = judge(pulse, pulse.lastAt + silence, pace);
         if (silence <= pace.leaseEndMs) expect(verdict).not.toBe('failed');
+        // Instants are whole ms, and no verdict is older than its reason.
+        if (since !== undefined) expect(Number.isInteger(since)).toBe(true);
+        expect(since ?? pulse.lastAt).toBeGreaterThanOrEqual(pulse.lastAt);
+        if (verdict !== 'healthy') expect(since ?? 0).toBeLessThanOrEqual(pulse.lastAt + silence);
       }),
       RUNS,
     );

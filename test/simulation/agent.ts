@@ -1,3 +1,4 @@
+import { afterAnswer, afterResend, FRESH_PACE, resendAfterMs } from '../../lib/agent/beat-pace.ts';
 import type { Assignments } from '../../lib/schemas/assignment.ts';
 import type { HeartbeatAnswer } from '../../lib/schemas/heartbeat.ts';
 import type { Faults } from './faults.ts';
@@ -9,9 +10,8 @@ import type { Scheduler } from './scheduler.ts';
 const RESTORE_MS = 1_500;
 /** A report that got lost is sent again after this, ms. */
 const REPORT_AGAIN_MS = 1_000;
-
-/** A beat that failed is sent again, once, after this part of a beat; lib/agent takes at most as long. */
-const RESEND_SHARE = 1 / 4;
+/** No chance: what is not answered is sent again as late as lib/agent may. */
+const UNIFORM = 0;
 
 export interface AgentDeps {
   readonly scheduler: Scheduler;
@@ -29,6 +29,9 @@ export class SimulatedAgent {
   readonly #deps: AgentDeps;
   readonly #caller: Caller;
   #seq = 0;
+  /** Number of the latest beat that was answered. */
+  #heardSeq = 0;
+  #pace = FRESH_PACE;
   #asking = new Set<string>();
 
   constructor(labscape: string, hosts: readonly SimulatedHost[], deps: AgentDeps) {
@@ -46,19 +49,35 @@ export class SimulatedAgent {
     this.#deps.scheduler.after(ms, `${this.labscape} ${label}`, run);
   }
 
+  /** The next beat when this one was answered, sooner when it was not: the pace is the agent's own. */
   #beat(): void {
-    this.#later(this.#deps.beatMs, 'beats', () => this.#beat());
-    this.#send(false);
+    const { beatMs } = this.#deps;
+    const resendMs = resendAfterMs(this.#pace, beatMs, UNIFORM);
+    const seq = this.#send();
+    if (resendMs === undefined || seq === undefined) {
+      this.#later(beatMs, 'beats', () => this.#beat());
+      return;
+    }
+    this.#later(resendMs, 'waits for an answer', () => {
+      if (this.#heardSeq >= seq) {
+        this.#later(beatMs - resendMs, 'beats', () => this.#beat());
+        return;
+      }
+      this.#pace = afterResend(this.#pace);
+      this.#beat();
+    });
   }
 
-  #send(resend: boolean): void {
+  /** Its sequence number; undefined when no host lives that could be spoken for. */
+  #send(): number | undefined {
     const hosts = this.hosts.filter((host) => host.alive);
-    if (hosts.length === 0) return;
+    if (hosts.length === 0) return undefined;
     this.#seq += 1;
+    const seq = this.#seq;
     const sentAt = this.#deps.scheduler.now;
     const body = {
       agent: `agent-${this.labscape}`,
-      seq: this.#seq,
+      seq,
       resources: hosts.map((host) => ({
         resource: host.id,
         status: 'ok',
@@ -68,11 +87,12 @@ export class SimulatedAgent {
     };
     const call = { operation: 'beat', params: { labscape: this.labscape }, body } as const;
     void this.#deps.network.send(this.#caller, call, this.labscape).then((reply) => {
-      const told = reply.kind === 'answer' || reply.told;
-      if (reply.kind === 'answer' && reply.status === 200) this.#hear(reply.body as HeartbeatAnswer, sentAt);
-      else if (told && !resend)
-        this.#later(RESEND_SHARE * this.#deps.beatMs, 'beats again', () => this.#send(true));
+      if (reply.kind !== 'answer' || reply.status !== 200) return;
+      this.#heardSeq = Math.max(this.#heardSeq, seq);
+      this.#pace = afterAnswer(this.#pace, this.#deps.scheduler.now - sentAt);
+      this.#hear(reply.body as HeartbeatAnswer, sentAt);
     });
+    return seq;
   }
 
   #hear(answer: HeartbeatAnswer, sentAt: number): void {

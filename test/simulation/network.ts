@@ -27,9 +27,9 @@ export interface ApiCall {
   readonly atOnce?: boolean;
 }
 
-/** `lost`: the sender cannot know whether it was carried out; `told`: but an error tells it at once that it must ask. */
+/** `lost`: the sender cannot know whether it was carried out. */
 export type Reply =
-  | { readonly kind: 'lost'; readonly told: boolean }
+  | { readonly kind: 'lost' }
   | {
       readonly kind: 'answer';
       readonly status: number;
@@ -59,8 +59,7 @@ export class Network {
   }
 
   async #deliver(caller: Caller, call: ApiCall, from: string | undefined, doubled: boolean): Promise<Reply> {
-    if (!(await this.#trip(call.operation, from, call.atOnce ? 0 : TRIP_MS)))
-      return { kind: 'lost', told: false };
+    if (!(await this.#trip(call.operation, from, call.atOnce ? 0 : TRIP_MS))) return { kind: 'lost' };
     const route = ROUTES.find(({ operation }) => operation === call.operation);
     if (route === undefined) throw new Error(`no route ${call.operation}`);
     const answer = await this.#lambda.invoke(route.function as FunctionName, {
@@ -73,7 +72,7 @@ export class Network {
       requestContext: { authorizer: { lambda: { ...caller, expiresAtS: TOKEN_S } } },
     });
     const arrives = await this.#trip(`answer of ${call.operation}`, from, TRIP_MS);
-    if (!arrives || !answer.ok) return { kind: 'lost', told: arrives };
+    if (!arrives || !answer.ok) return { kind: 'lost' };
     const { statusCode, body } = answer.payload as { statusCode: number; body?: string };
     return {
       kind: 'answer',

@@ -36,11 +36,17 @@ function rowOf(resource: Landscape['resources'][number], nowMs: number, paint: P
   return [id, word, ...use, ...facts, why];
 }
 
+/** Of a labscape as a whole only what is not ordinary is said. */
+function sightOf({ sight }: Landscape, paint: Paint): string {
+  if (sight === undefined || sight.verdict === 'healthy' || sight.reason === 'never heard') return '';
+  return `  ${paintStatus(paint, sight.verdict)}: ${sight.reason}`;
+}
+
 function render(fleet: Fleet, paint: Paint): string {
   if (fleet.labscapes.length === 0) return 'No labscape has joined yet.';
   const parts = fleet.labscapes.map((labscape) => {
     const mode = labscape.maintenance ? 'maintenance' : labscape.mode;
-    const head = `${paint('bold', labscape.id)}  ${paint('dim', mode)}`;
+    const head = `${paint('bold', labscape.id)}  ${paint('dim', mode)}${sightOf(labscape, paint)}`;
     if (labscape.resources.length === 0) return `${head}\nno resources`;
     const rows = labscape.resources.map((resource) => rowOf(resource, fleet.at, paint));
     return `${head}\n${table(COLUMNS, rows, (text) => paint('dim', text))}`;

@@ -151,6 +151,19 @@ describe('an agent', () => {
     expect(Math.max(...gapsMs)).toBeLessThan(api.leaseMs / 4);
   });
 
+  test('keeps its lease when beats in a row get no answer at all: it does not wait for one longer than is usual', async () => {
+    Object.assign(api, { beatMs: 1_000, leaseMs: 2_600 });
+    api.add('r1', [work('a')]);
+    const agent = await bench.start();
+    await runs(agent, 1);
+    api.beatsLost = 4;
+    const beats = api.beats.length;
+    await until('all were lost, and one more came through', () => api.beats.length > beats + 1);
+    expect(api.beatsLost).toBe(0);
+    const gapsMs = bench.linesOf('a').map(({ at }, i, all) => at - (all[i - 1]?.at ?? at));
+    expect(Math.max(...gapsMs)).toBeLessThan(api.leaseMs / 4);
+  });
+
   test('passes the numbers of an earlier run whose clock was ahead', async () => {
     api.add('r1', [work('a')]);
     api.lastSeq = Date.now() + 3_000;

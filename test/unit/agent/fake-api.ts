@@ -38,6 +38,8 @@ export class FakeApi {
   beatDelayMs = 0;
   /** Status of the next beats, until empty. */
   beatFailures: number[] = [];
+  /** So many of the next beats get no answer at all. */
+  beatsLost = 0;
   pageSize = 1000;
   lastSeq = 0;
   /** Status of the next reports, until empty. */
@@ -122,6 +124,10 @@ export class FakeApi {
   ): Promise<[number, unknown]> {
     const known: Partial<Record<Operation, () => Promise<[number, unknown]> | [number, unknown]>> = {
       beat: async () => {
+        if (this.beatsLost > 0) {
+          this.beatsLost -= 1;
+          await new Promise((resolve) => this.#stopping.signal.addEventListener('abort', resolve));
+        }
         const answer = this.#beat(body as Beat);
         if (this.beatDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.beatDelayMs));
         return answer;

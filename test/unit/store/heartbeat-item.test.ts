@@ -8,8 +8,8 @@ import type { UpdateInput } from '../../../lib/store/write.ts';
 
 const NOW = 1_795_132_800_000;
 
-const pulseOf = (id: string, pace: Pulse['pace']): Pulse => ({
-  ...{ lastAt: NOW, meanMs: 1_000.4, deviationMs: 250.3, seq: NOW, agent: id, status: 'ok', epoch: 12 },
+const pulseOf = (pace: Pulse['pace']): Pulse => ({
+  ...{ lastAt: NOW, meanMs: 1_000, deviationMs: 250, status: 'ok', epoch: 12 },
   ...{ leaseEndMs: 3_250, pace },
 });
 
@@ -23,7 +23,12 @@ const itemOf = async (pulses: ReadonlyMap<string, Pulse>): Promise<Item> => {
       return { kind: 'refused', item: undefined };
     },
   } as unknown as Store;
-  await writeBeats(store, 'north', 'agent', NOW, pulses, { heardAt: NOW });
+  await writeBeats(
+    store,
+    'north',
+    { agent: 'agent', seq: NOW, pulses, unreachable: undefined },
+    { heardAt: NOW },
+  );
   const { ExpressionAttributeNames: names = {}, ExpressionAttributeValues: values = {} } = sent ?? {};
   const sets = (sent?.UpdateExpression ?? '').replace(/^SET /, '').split(', ');
   return Object.fromEntries(
@@ -37,9 +42,9 @@ const itemOf = async (pulses: ReadonlyMap<string, Pulse>): Promise<Item> => {
 
 test('a pulse is read as it was written, with and without a pace', async () => {
   const pulses = new Map([
-    ['plain', { ...pulseOf('plain', undefined) }],
-    ['paced', pulseOf('paced', { meanMs: 12.34, factor: 0.841 })],
-    ['silent', pulseOf('silent', { meanMs: undefined, factor: 2.25 })],
+    ['plain', { ...pulseOf(undefined) }],
+    ['paced', pulseOf({ meanMs: 12.34, factor: 0.841 })],
+    ['silent', pulseOf({ meanMs: undefined, factor: 2.25 })],
   ]);
   const read = decodeBeats('north', await itemOf(pulses)).pulses;
   expect([...read]).toEqual([...pulses]);
@@ -47,7 +52,7 @@ test('a pulse is read as it was written, with and without a pace', async () => {
 
 test('a full batch with a pace for each resource stays below 8 KB', async () => {
   const ids = Array.from({ length: BATCH_RESOURCES_MAX }, (_, i) => `north-${i + 1}`);
-  const pulses = new Map(ids.map((id) => [id, pulseOf(id, { meanMs: 123.4, factor: 0.841 })]));
+  const pulses = new Map(ids.map((id) => [id, pulseOf({ meanMs: 123.4, factor: 0.841 })]));
   const item = await itemOf(pulses);
   const bytes = Object.entries(item).reduce(
     (sum, [name, { S = '', N = '' }]) => sum + name.length + S.length + N.length,
