@@ -20,7 +20,7 @@ const UNKNOWN_MAX = 64;
  * line knows less of devices, whose gaps come in steps.
  */
 const VALUED_MAX = 8;
-const VALUED_MAX_DEVICES = 10;
+const VALUED_MAX_DEVICES = 16;
 /** Resources that can take the demand which one decision looks at, the tightest first. */
 const LOOKED_AT_MAX = 2_048;
 
