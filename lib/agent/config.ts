@@ -93,12 +93,10 @@ export const AgentConfig = z
       .default('host')
       .meta({ description: "measured on the host, summed from the work's demands, or left out" }),
     storagePath: z.string().default('/').meta({ description: 'whose file system is measured' }),
-    longPollS: z
-      .int()
-      .min(0)
-      .max(20)
-      .default(20)
-      .meta({ description: 'length of long polls; 0: changes are learned from beats alone' }),
+    longPollS: z.int().min(0).max(20).default(0).meta({
+      description:
+        'length of long polls; 0: changes are learned from beats alone. On AWS each poll is a function that waits',
+    }),
   })
   .refine((c) => c.token !== undefined || c.tokenFile !== undefined, {
     path: ['tokenFile'],

@@ -111,7 +111,7 @@ describe('configuration', () => {
 
   test('fills in what is left out', () => {
     const parsed = parseConfig(JSON.stringify(config), 'agent.json');
-    expect(parsed).toMatchObject({ longPollS: 20, load: 'host', hooks: { healthEveryMs: 5000 } });
+    expect(parsed).toMatchObject({ longPollS: 0, load: 'host', hooks: { healthEveryMs: 5000 } });
     expect(parsed.resources[0]?.runner).toMatchObject({ kind: 'process', settleMs: 100 });
   });
 
