@@ -45,6 +45,7 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   managePrincipals: ['admin'],
   manageResources: ['admin', 'operator'],
   operateResources: ['admin', 'operator'],
+  overrideRules: ['admin', 'operator'],
   rebalance: ['admin', 'operator'],
   readResource: ['admin', 'operator', 'agent'],
   readAssignments: ['admin', 'operator', 'agent'],
