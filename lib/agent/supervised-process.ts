@@ -3,11 +3,10 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { jitteredMs } from '../client/retry.ts';
 import type { Chance, Clock } from '../clock.ts';
-import type { ProcessRunnerConfig } from './config.ts';
 import { runHook, signalGroup } from './hook.ts';
 import type { RunnerEvent } from './runner.ts';
 import { keyOf, type Work } from './work.ts';
-import { workEnvironment } from './work-environment.ts';
+import { type WorkHost, workEnvironment } from './work-environment.ts';
 
 /** First retry soon, since most deaths are one-off; then ever more slowly, since a crash loop costs its neighbours. */
 const RESTART = { baseMs: 500, capMs: 30_000 };
@@ -18,13 +17,9 @@ const FIRST_CHECKS_EVERY_MS = 200;
 /** Failed checks in a row that make running work failed: one may be a hiccup. */
 const CHECK_FAILURES_MAX = 3;
 
-export interface ProcessDeps {
-  readonly resource: string;
-  readonly config: ProcessRunnerConfig;
+export interface ProcessDeps extends WorkHost {
   readonly clock: Clock;
   readonly chance: Chance;
-  /** The agent's own environment, of which a few harmless names are passed on. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly tell: (event: RunnerEvent) => void;
   readonly fault: () => void;
   readonly born: (pid: number) => void;

@@ -30,8 +30,9 @@ function rowOf(resource: Landscape['resources'][number], nowMs: number, paint: P
   return [id, word, ...use, String(groups), String(epoch), ago(lastBeatAt, nowMs), why];
 }
 
-function render(fleet: Fleet, paint: Paint): string {
-  if (fleet.labscapes.length === 0) return 'No labscape has joined yet.';
+/** Labscapes with their resources, and what waits; recoveries are left to the caller. */
+export function fleetParts(fleet: Fleet, paint: Paint): string[] {
+  if (fleet.labscapes.length === 0) return ['No labscape has joined yet.'];
   const parts = fleet.labscapes.map((labscape) => {
     const mode = labscape.maintenance ? 'maintenance' : labscape.mode;
     const head = `${paint('bold', labscape.id)}  ${paint('dim', mode)}`;
@@ -44,6 +45,11 @@ function render(fleet: Fleet, paint: Paint): string {
   parts.push(
     groups === 0 ? 'Nothing waits for room.' : paint('yellow', `${groups} groups wait for room${waits}.`),
   );
+  return parts;
+}
+
+function render(fleet: Fleet, paint: Paint): string {
+  const parts = fleetParts(fleet, paint);
   const active = fleet.recoveries.map(
     ({ id, status, startedAt }) => `${id}  ${paintStatus(paint, status)}  ${ago(startedAt, fleet.at)}`,
   );
