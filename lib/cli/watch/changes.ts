@@ -31,6 +31,9 @@ function factsOf({ fleet, recoveries }: Picture): Fact[] {
       const next = endedAt !== undefined || nextPhase === undefined ? '' : `, next ${nextPhase}`;
       return { kind: 'recovery', id, is: `${status}${next}`, why: reason };
     }),
+    ...fleet.recoveries
+      .filter(({ id }) => !recoveries.some((known) => known.id === id))
+      .map(({ id, status }): Fact => ({ kind: 'recovery', id, is: status })),
     { kind: 'pending', id: 'groups', is: String(fleet.pending.groups) },
   ];
 }

@@ -7,6 +7,9 @@ import type { Picture } from './picture.ts';
 /** Phases that are shown of a recovery: the latest. */
 const PHASES_SHOWN = 6;
 
+/** Recoveries that are over and still shown, by a line each: the newest. */
+const OLD_SHOWN = 5;
+
 function recoveryLine(recovery: Recovery, nowMs: number, paint: Paint): string {
   const { id, status, startedAt, endedAt, phases, nextPhase } = recovery;
   const done = phases.slice(-PHASES_SHOWN).map(({ name, ms, waitedMs }) => {
@@ -25,14 +28,19 @@ export function frameLines(
   trouble: string | undefined,
   paint: Paint,
 ): string[] {
+  const told = [
+    ...recoveries.map((one) => recoveryLine(one, fleet.at, paint)),
+    ...fleet.recoveries
+      .filter(({ id }) => !recoveries.some((known) => known.id === id))
+      .slice(0, OLD_SHOWN)
+      .map(
+        ({ id, status, startedAt }) => `${id}  ${paintStatus(paint, status)}  ${ago(startedAt, fleet.at)}`,
+      ),
+  ];
   const parts = [
     `${instant(fleet.at)}${trouble === undefined ? '' : `  ${paint('red', trouble)}`}`,
     ...fleetParts(fleet, paint),
-    ...(recoveries.length === 0
-      ? []
-      : [
-          `${paint('bold', 'Recoveries')}\n${recoveries.map((one) => recoveryLine(one, fleet.at, paint)).join('\n')}`,
-        ]),
+    ...(told.length === 0 ? [] : [`${paint('bold', 'Recoveries')}\n${told.join('\n')}`]),
   ];
   return parts.join('\n\n').split('\n');
 }

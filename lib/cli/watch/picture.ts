@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { ApiProblem } from '../../client/api-error.ts';
 import type { Client } from '../../client/client.ts';
-import type { Recovery } from '../../schemas/recovery.ts';
+import type { RECOVERY_STATUSES, Recovery } from '../../schemas/recovery.ts';
 import type { Status } from '../../schemas/status.ts';
 
 /** The fleet at one moment, with the recoveries that run, and those that ended since the picture before. */
@@ -10,9 +10,11 @@ export interface Picture {
   readonly recoveries: readonly Recovery[];
 }
 
+const UNFINISHED: ReadonlySet<(typeof RECOVERY_STATUSES)[number]> = new Set(['running', 'awaiting-approval']);
+
 export async function takePicture(client: Client, before: Picture | undefined): Promise<Picture> {
   const fleet = await client.call('getStatus');
-  const running = fleet.recoveries.map(({ id }) => id);
+  const running = fleet.recoveries.filter(({ status }) => UNFINISHED.has(status)).map(({ id }) => id);
   const unfinished = (before?.recoveries ?? []).filter(({ endedAt }) => endedAt === undefined);
   const ids = [...new Set([...unfinished.map(({ id }) => id), ...running])];
   const recoveries = await Promise.all(

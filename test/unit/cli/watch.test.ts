@@ -23,6 +23,13 @@ const picture = (part: object = {}, recoveries: readonly object[] = [running]): 
   recoveries: recoveries.map((one) => Recovery.parse(one)),
 });
 
+const watched = async (options: { terminal?: boolean; ms?: number }, ...argv: string[]) => {
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), options.ms ?? 700);
+  const terminal = options.terminal ?? false;
+  return run(['watch', '--every', '200ms', ...argv], { url: api.url, stop: stop.signal, terminal });
+};
+
 describe('changes', () => {
   test('are everything at first, then only what is another, then nothing', () => {
     const first = changesBetween(undefined, picture());
@@ -52,6 +59,24 @@ describe('a frame', () => {
     );
   });
 
+  test('keeps a line of the newest that are over, and asks for them no more', async () => {
+    const old = Array.from({ length: 8 }, (_, i) => ({
+      id: `old-${i}`,
+      resource: 'r',
+      status: 'done',
+      startedAt: 1,
+    }));
+    const recoveries = [...fleet.recoveries, ...old];
+    const text = frameLines(picture({ recoveries }), undefined, plain).join('\n');
+    expect(text.match(/old-\d {2}done/g)).toHaveLength(5);
+    api.script['GET /status'] = { status: 200, body: { ...fleet, recoveries } };
+    api.script['GET /recoveries/north-2-4-1'] = { status: 200, body: running };
+    await watched({ ms: 300 });
+    expect(new Set(api.asked.map(({ what }) => what))).toEqual(
+      new Set(['GET /status', 'GET /recoveries/north-2-4-1']),
+    );
+  });
+
   test('says when it is old, and never has more lines than the terminal', () => {
     const lines = frameLines(picture(), 'old: nobody answers', plain);
     expect(lines[0]).toContain('old: nobody answers');
@@ -65,12 +90,6 @@ describe('a frame', () => {
 });
 
 describe('watch', () => {
-  const watched = async (options: { terminal?: boolean; ms?: number }, ...argv: string[]) => {
-    const stop = new AbortController();
-    setTimeout(() => stop.abort(), options.ms ?? 700);
-    const terminal = options.terminal ?? false;
-    return run(['watch', '--every', '200ms', ...argv], { url: api.url, stop: stop.signal, terminal });
-  };
   const works = () => {
     api.script['GET /status'] = { status: 200, body: fleet };
     api.script['GET /recoveries/north-2-4-1'] = { status: 200, body: running };
