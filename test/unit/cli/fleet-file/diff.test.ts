@@ -20,6 +20,19 @@ function modelOf(wanted: FleetFile): Model {
   return model;
 }
 
+/** Looked at without the code that made the difference. */
+function expectAsDeclared(wanted: FleetFile, model: Model): void {
+  const said = (one: object): object => JSON.parse(JSON.stringify(one));
+  for (const [id, one] of Object.entries(wanted.labscapes))
+    expect(model.labscapes.get(id)).toMatchObject(said(one));
+  for (const [id, one] of Object.entries(wanted.tenants))
+    expect(model.tenants.get(id)).toMatchObject(said(one));
+  for (const [id, { labels, ...one }] of Object.entries(wanted.resources)) {
+    expect(model.resources.get(id)).toMatchObject(said(one));
+    if (labels !== undefined) expect(model.resources.get(id)?.labels).toEqual(labels);
+  }
+}
+
 const NORTH = {
   labscapes: { north: { policy: { mode: 'observe' } } },
   resources: { n1: { labscape: 'north', capacity: small }, n2: { labscape: 'north', capacity: small } },
@@ -35,6 +48,7 @@ describe('the difference between a file and a fleet', () => {
         const changes = diffFleet(wanted, model, { prune: false });
         expect(changes.filter(({ action }) => action === 'refused')).toEqual([]);
         applyTo(model, changes);
+        expectAsDeclared(wanted, model);
         const left = diffFleet(wanted, model, { prune: false });
         expect(left.filter(({ action }) => action !== 'unchanged' && action !== 'extra')).toEqual([]);
       }),
