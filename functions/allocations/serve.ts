@@ -52,7 +52,7 @@ export const serve = (control: Runtime): ApiHandler =>
         const tenant = tenantOf(request, input.tenant);
         refusePreemptionOf(input);
         const { adopt } = input;
-        if (adopt !== undefined) request.permit({ tenant, resource: adopt.resource });
+        if (adopt !== undefined) request.permit({ tenant, adoptedOn: adopt.resource });
         const demanded = { tenant, input, idempotencyKey, requester: requesterOf(request), cleared };
         const { kind, allocation } = await (adopt === undefined
           ? allocate(control, demanded)
