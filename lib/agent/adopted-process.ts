@@ -5,8 +5,8 @@ import { workEnvironment } from './work-environment.ts';
 
 /** Between two looks while nothing is known yet, or while it is being stopped, ms: somebody waits. */
 const LOOK_AGAIN_MS = 200;
-/** Looks in a row that must say no before running work counts as ended: one may be a hiccup. */
-const NO_MAX = 3;
+/** Looks in a row that must say no, or nothing, before anything follows from it: one may be a hiccup. */
+const LOOKS_MIN = 3;
 /** What shells answer for a command that cannot be executed or was not found: no word on the work. */
 const NOT_A_WORD: ReadonlySet<number> = new Set([126, 127]);
 
@@ -68,18 +68,23 @@ export class AdoptedProcess {
       this.#fail('runs already, but its runner has no check and stop hooks to take it over with');
       return;
     }
-    for (let no = 0; this.#state === 'watching'; ) {
+    let no = 0;
+    let unknown = 0;
+    while (this.#state === 'watching') {
       const look = await this.#look(config.check);
       if (this.#state !== 'watching') return;
       if ('unknown' in look) {
-        this.#fail(`not known whether it runs: check ${look.unknown}`);
+        no = 0;
+        unknown += 1;
+        if (unknown >= LOOKS_MIN) this.#fail(`not known whether it runs: check ${look.unknown}`);
         this.#deps.fault();
       } else if (look.runs) {
         no = 0;
+        unknown = 0;
         this.#sayRunning();
       } else {
         no += 1;
-        if (no >= NO_MAX) {
+        if (no >= LOOKS_MIN) {
           this.#startOwn();
           return;
         }

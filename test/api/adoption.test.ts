@@ -137,7 +137,7 @@ test('a real agent takes running work over without restarting it; a drain moves 
   writeFileSync(file(`${here}.pid`), `${foreign.pid}\n`);
   // Hooks that know work by a file with its process id; each start leaves a line.
   const runner = {
-    ...{ kind: 'process', cwd: folder, checkEveryMs: 100, stopGraceMs: 2_000 },
+    ...{ kind: 'process', cwd: folder, checkEveryMs: 1_000, stopGraceMs: 2_000 },
     start: [
       'sh',
       '-c',

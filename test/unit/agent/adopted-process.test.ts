@@ -35,7 +35,7 @@ const hooks = () => ({
   stop: ['sh', '-c', 'echo "$LABSCAPE_ADOPTED $LABSCAPE_ALLOCATION" >> stops; kill $(cat pid)'],
 });
 const runner = (config: object) => {
-  const all = { kind: 'process', settleMs: 20, checkEveryMs: 100, cwd: bench.folder, ...config };
+  const all = { kind: 'process', settleMs: 20, checkEveryMs: 1_000, cwd: bench.folder, ...config };
   return bench.use(new ProcessRunner(ProcessRunnerConfig.parse(all), bench.deps()));
 };
 const adopted = () => ({ ...work('a'), adopted: true });
@@ -68,6 +68,19 @@ describe('work that ran before it was allocated', () => {
     expect(isAlive(pid)).toBe(false);
   });
 
+  test('is not called failed for one look that says nothing', async () => {
+    const pid = foreign();
+    const once = `test -e hiccup && rm hiccup && exit 127; ${CHECK}`;
+    const runs = runner({ ...hooks(), check: ['sh', '-c', once] });
+    runs.start(adopted());
+    await until('running', () => bench.count('running') === 1);
+    writeFileSync(file('hiccup'), '');
+    await until('looked', () => !existsSync(file('hiccup')));
+    await until('counted', () => runs.takeFaults() === 1);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect([bench.events.length, isAlive(pid), lines('starts')]).toEqual([1, true, []]);
+  });
+
   test('is started when it surely does not run, and supervised from then on', async () => {
     const runs = runner(hooks());
     runs.start(adopted());
@@ -95,7 +108,7 @@ describe('work that ran before it was allocated', () => {
     const pid = foreign();
     const write = (line: string) => writeFileSync(file('check'), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
     if (script !== undefined) write(script);
-    const runs = runner({ ...hooks(), check: [file('check')] });
+    const runs = runner({ ...hooks(), check: [file('check')], checkEveryMs: 200 });
     runs.start(adopted());
     await until('looks', () => bench.count('failed') === 1);
     await new Promise((resolve) => setTimeout(resolve, 900));

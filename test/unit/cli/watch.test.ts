@@ -23,12 +23,22 @@ const picture = (part: object = {}, recoveries: readonly object[] = [running]): 
   recoveries: recoveries.map((one) => Recovery.parse(one)),
 });
 
-const watched = async (options: { terminal?: boolean; ms?: number }, ...argv: string[]) => {
+/** Runs it until what was asked of it is enough. */
+const watched = async (enough: () => boolean, options: { terminal?: boolean }, ...argv: string[]) => {
   const stop = new AbortController();
-  setTimeout(() => stop.abort(), options.ms ?? 700);
+  const looking = setInterval(() => enough() && stop.abort(), 20);
   const terminal = options.terminal ?? false;
-  return run(['watch', '--every', '200ms', ...argv], { url: api.url, stop: stop.signal, terminal });
+  const ran = await run(['watch', '--every', '200ms', ...argv], {
+    url: api.url,
+    stop: stop.signal,
+    terminal,
+  });
+  clearInterval(looking);
+  return ran;
 };
+const askedFor = (what: string): number => api.asked.filter((asked) => asked.what === what).length;
+/** The third question is asked once the second picture is drawn. */
+const twice = () => askedFor('GET /status') >= 3;
 
 describe('changes', () => {
   test('are everything at first, then only what is another, then nothing', () => {
@@ -71,7 +81,7 @@ describe('a frame', () => {
     expect(text.match(/old-\d {2}done/g)).toHaveLength(5);
     api.script['GET /status'] = { status: 200, body: { ...fleet, recoveries } };
     api.script['GET /recoveries/north-2-4-1'] = { status: 200, body: running };
-    await watched({ ms: 300 });
+    await watched(twice, {});
     expect(new Set(api.asked.map(({ what }) => what))).toEqual(
       new Set(['GET /status', 'GET /recoveries/north-2-4-1']),
     );
@@ -97,7 +107,7 @@ describe('watch', () => {
 
   test('draws over the frame before on a terminal', async () => {
     works();
-    const { code, out } = await watched({ terminal: true });
+    const { code, out } = await watched(twice, { terminal: true });
     expect(code).toBe(0);
     expect(out.startsWith('\u001b[2J\u001b[H')).toBe(true);
     expect(out.split('\u001b[H').length).toBeGreaterThan(2);
@@ -105,10 +115,10 @@ describe('watch', () => {
 
   test('writes a line per change elsewhere, and an object per line with --json', async () => {
     works();
-    const { out } = await watched({});
+    const { out } = await watched(twice, {});
     expect(out.split('\n')).toHaveLength(6);
     expect(out).toContain('resource north-2 recovering (failed): silent for 2 s\n');
-    const { out: json } = await watched({ terminal: true }, '--json');
+    const { out: json } = await watched(twice, { terminal: true }, '--json');
     expect(
       json
         .trimEnd()
@@ -124,7 +134,7 @@ describe('watch', () => {
       asked += 1;
       return asked === 2 ? problem(500, 'internal', 'away') : { status: 200, body: fleet };
     };
-    const { code, err } = await watched({ ms: 900 });
+    const { code, err } = await watched(() => askedFor('GET /status') >= 4, {});
     expect([code, err]).toEqual([0, 'old: away\n']);
     expect(asked).toBeGreaterThan(2);
   });
