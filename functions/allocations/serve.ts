@@ -5,6 +5,7 @@ import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import type { AllocationInput } from '../../lib/schemas/allocation.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
+import { adoptWork } from '../../lib/services/adopt.ts';
 import { allocate } from '../../lib/services/allocate.ts';
 import { allocateBatch } from '../../lib/services/batch.ts';
 import { explainAllocation } from '../../lib/services/explain.ts';
@@ -50,14 +51,12 @@ export const serve = (control: Runtime): ApiHandler =>
         const { body: input, idempotencyKey, cleared } = request;
         const tenant = tenantOf(request, input.tenant);
         refusePreemptionOf(input);
-        const requester = requesterOf(request);
-        const { kind, allocation } = await allocate(control, {
-          tenant,
-          input,
-          idempotencyKey,
-          requester,
-          cleared,
-        });
+        const { adopt } = input;
+        if (adopt !== undefined) request.permit({ tenant, adoptedOn: adopt.resource });
+        const demanded = { tenant, input, idempotencyKey, requester: requesterOf(request), cleared };
+        const { kind, allocation } = await (adopt === undefined
+          ? allocate(control, demanded)
+          : adoptWork(control, demanded, adopt.resource));
         return {
           status: STATUS[kind],
           body: allocation,
@@ -74,6 +73,14 @@ export const serve = (control: Runtime): ApiHandler =>
       },
       explainAllocation: async (request) => {
         const tenant = tenantOf(request, request.body.tenant);
+        if (request.body.adopt !== undefined)
+          throw new ProblemError(
+            'invalid-input',
+            'adopted work is placed where it runs: nothing to explain',
+            {
+              errors: [{ field: 'adopt', reason: 'is not for explain' }],
+            },
+          );
         await request.cleared();
         return { status: 200, body: await explainAllocation(control, tenant, request.body) };
       },

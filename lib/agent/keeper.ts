@@ -181,6 +181,9 @@ export class ResourceKeeper {
       if (this.#running.size === 0) this.#onIdle?.();
     } else if (known.state !== 'stopping') {
       const { work } = known;
+      const { log, resource } = this.#deps;
+      if (event.kind === 'failed')
+        log('warn', 'work failed', { resource, work: event.key, reason: event.reason });
       this.#running.set(
         event.key,
         event.kind === 'failed'

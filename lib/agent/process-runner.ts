@@ -1,4 +1,5 @@
 import { renameSync, writeFileSync } from 'node:fs';
+import { AdoptedProcess } from './adopted-process.ts';
 import type { ProcessRunnerConfig } from './config.ts';
 import { endLeftovers, remember } from './leftovers.ts';
 import type { Runner, RunnerListener } from './runner.ts';
@@ -9,10 +10,13 @@ export interface RunnerDeps extends Pick<ProcessDeps, 'resource' | 'clock' | 'ch
   readonly listen: RunnerListener;
 }
 
+/** An allocation that this runner starts, or one that it takes over. */
+type Supervised = Pick<SupervisedProcess, 'adopt' | 'spawn' | 'stop' | 'kill'>;
+
 /** One supervised process per allocation. */
 export class ProcessRunner implements Runner {
-  readonly #processes = new Map<string, SupervisedProcess>();
-  readonly #queue: SupervisedProcess[] = [];
+  readonly #processes = new Map<string, Supervised>();
+  readonly #queue: Supervised[] = [];
   readonly #deps: ProcessDeps;
   readonly #listen: RunnerListener;
   #faults = 0;
@@ -41,7 +45,8 @@ export class ProcessRunner implements Runner {
   start(work: Work): void {
     const key = keyOf(work);
     if (this.#processes.has(key)) throw new Error(`${key} has been started already`);
-    const started = new SupervisedProcess(work, this.#deps);
+    const started =
+      work.adopted === true ? new AdoptedProcess(work, this.#deps) : new SupervisedProcess(work, this.#deps);
     this.#processes.set(key, started);
     this.#queue.push(started);
     this.#drain();

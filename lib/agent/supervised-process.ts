@@ -3,10 +3,10 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { jitteredMs } from '../client/retry.ts';
 import type { Chance, Clock } from '../clock.ts';
-import type { ProcessRunnerConfig } from './config.ts';
-import { hookEnvironment, runHook, signalGroup } from './hook.ts';
+import { runHook, signalGroup } from './hook.ts';
 import type { RunnerEvent } from './runner.ts';
 import { keyOf, type Work } from './work.ts';
+import { type WorkHost, workEnvironment } from './work-environment.ts';
 
 /** First retry soon, since most deaths are one-off; then ever more slowly, since a crash loop costs its neighbours. */
 const RESTART = { baseMs: 500, capMs: 30_000 };
@@ -17,13 +17,9 @@ const FIRST_CHECKS_EVERY_MS = 200;
 /** Failed checks in a row that make running work failed: one may be a hiccup. */
 const CHECK_FAILURES_MAX = 3;
 
-export interface ProcessDeps {
-  readonly resource: string;
-  readonly config: ProcessRunnerConfig;
+export interface ProcessDeps extends WorkHost {
   readonly clock: Clock;
   readonly chance: Chance;
-  /** The agent's own environment, of which a few harmless names are passed on. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly tell: (event: RunnerEvent) => void;
   readonly fault: () => void;
   readonly born: (pid: number) => void;
@@ -75,7 +71,7 @@ export class SupervisedProcess {
     this.#doom = undefined;
     const output = this.#openLog();
     const child = spawn(command, args, {
-      env: this.environment(),
+      env: this.#environment(),
       cwd: this.#deps.config.cwd,
       detached: true,
       stdio: ['pipe', output, output],
@@ -114,24 +110,8 @@ export class SupervisedProcess {
     if (this.#child?.pid !== undefined) signalGroup(this.#child.pid, 'SIGKILL');
   }
 
-  environment(): Record<string, string> {
-    const { config, environment, resource } = this.#deps;
-    const { spec, tenant, allocation, group, groupEpoch, devices } = this.#work;
-    // A tenant's variables reach only the tenant's own command: an operator's hook must not be bent by them.
-    const tenants = config.start === undefined ? (spec?.env ?? {}) : {};
-    return hookEnvironment(environment, tenants, config.env, {
-      LABSCAPE_TENANT: tenant,
-      LABSCAPE_ALLOCATION: allocation,
-      LABSCAPE_GROUP: group,
-      LABSCAPE_EPOCH: String(groupEpoch),
-      LABSCAPE_RESOURCE: resource,
-      LABSCAPE_SPEC: JSON.stringify(spec ?? {}),
-      ...(devices !== undefined && {
-        LABSCAPE_DEVICES: devices.indexes.join(','),
-        LABSCAPE_DEVICE_MILLI: String(devices.milli),
-      }),
-      ...(config.leaseFile !== undefined && { LABSCAPE_LEASE_FILE: config.leaseFile }),
-    });
+  #environment(): Record<string, string> {
+    return workEnvironment(this.#work, this.#deps);
   }
 
   async #stopInOrder(): Promise<void> {
@@ -139,7 +119,7 @@ export class SupervisedProcess {
     const pid = this.#child?.pid;
     this.#timer = setTimeout(() => this.kill(), config.stopGraceMs);
     if (config.stop !== undefined && pid !== undefined) {
-      const env = { ...this.environment(), LABSCAPE_PID: String(pid) };
+      const env = { ...this.#environment(), LABSCAPE_PID: String(pid) };
       await runHook(config.stop, { env, cwd: config.cwd, timeoutMs: config.stopGraceMs });
     }
     if (this.#state === 'stopping' && pid !== undefined) signalGroup(pid, 'SIGTERM');
@@ -157,7 +137,7 @@ export class SupervisedProcess {
     let failures = 0;
     // A newer process has its own loop.
     while (this.#state === 'up' && this.#child === child) {
-      const env = { ...this.environment(), LABSCAPE_PID: String(child?.pid ?? 0) };
+      const env = { ...this.#environment(), LABSCAPE_PID: String(child?.pid ?? 0) };
       const result = await runHook(check, { env, cwd: config.cwd, timeoutMs: config.checkEveryMs });
       if (this.#state !== 'up' || this.#child !== child) return;
       failures = result.code === 0 ? 0 : failures + 1;

@@ -27,6 +27,8 @@ export const WorkerOrder = z.discriminatedUnion('op', [
     /** Of the host, and the thousandths of each that are its own. */
     devices: z.object({ indexes: DeviceIndexes, milli: z.int() }).optional(),
     spec: Spec.optional(),
+    /** It ran on this host before it was allocated: the worker looks, and starts no second copy. */
+    adopted: z.boolean().optional(),
   }),
   z.object({ op: z.literal('adopt'), key, group: Id, epoch: z.int() }),
   z.object({ op: z.literal('stop'), key }),

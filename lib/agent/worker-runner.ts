@@ -197,13 +197,14 @@ export class WorkerRunner implements Runner {
   }
 
   #sendStart(work: Work): void {
-    const { tenant, allocation, group, groupEpoch: epoch, devices, spec } = work;
+    const { tenant, allocation, group, groupEpoch: epoch, devices, spec, adopted } = work;
     const start = { op: 'start' as const, key: keyOf(work), tenant, allocation, group, epoch };
     this.#send({
       ...start,
       resource: this.#deps.resource,
       ...(devices && { devices }),
       ...(spec && { spec }),
+      ...(adopted && { adopted }),
     });
   }
 

@@ -5,8 +5,11 @@ import { parseSpan } from './format.ts';
 import type { CliIo } from './io.ts';
 import type { Paint } from './paint.ts';
 
-/** 0: done. 1: failed or refused. 2: the command was not understood. 3: nobody answers at the URL. */
-export const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3 } as const;
+/**
+ * 0: done. 1: failed or refused. 2: the command was not understood. 3: nobody answers at the URL. 4: there are changes
+ * that nobody has confirmed.
+ */
+export const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, pending: 4 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** The command line is wrong: says what, and the usage is shown with it. */

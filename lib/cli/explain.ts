@@ -1,5 +1,6 @@
 import { ApiContractError, ApiProblem, ApiUnreachable } from '../client/api-error.ts';
 import { EXIT, type ExitCode } from './command.ts';
+import { FleetMoved } from './fleet-file/apply.ts';
 
 /** An error as people need it: what did not work, why, and what to do now. */
 export interface Explanation {
@@ -42,6 +43,10 @@ export function explain(error: unknown, doing: string): Explanation {
       ...{ what, why: [error.message], exit: EXIT.failed },
       now: 'Check that the URL is that of a Labscape API of the same version as this command.',
     };
+  }
+  if (error instanceof FleetMoved) {
+    const now = 'Run the command again to see the difference as it is now.';
+    return { what, why: [error.message], now, exit: EXIT.failed };
   }
   const why = [error instanceof Error ? error.message : String(error)];
   return { what, why, now: 'This is a fault of the command itself: please report it.', exit: EXIT.failed };

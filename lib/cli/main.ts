@@ -3,15 +3,19 @@ import { createClient } from '../client/client.ts';
 import type { Chance, Clock } from '../clock.ts';
 import { type Command, type Context, EXIT, type ExitCode, type Invocation, UsageError } from './command.ts';
 import { allocate, allocations, release, renew } from './commands/allocations.ts';
+import { apply } from './commands/apply.ts';
 import { audit } from './commands/audit.ts';
 import { batch } from './commands/batch.ts';
 import { explain as explainPlacement } from './commands/explain.ts';
+import { exportFleet } from './commands/export.ts';
 import { activate, drain, fail, labscapes, register, resources } from './commands/fleet.ts';
+import { maintenance, mode } from './commands/labscape-mode.ts';
 import { override } from './commands/override.ts';
 import { quote } from './commands/quote.ts';
 import { rebalance } from './commands/rebalance.ts';
 import { recoveries } from './commands/recoveries.ts';
 import { status } from './commands/status.ts';
+import { watch } from './commands/watch.ts';
 import { acknowledge, approve, cancel, reject, resume } from './commands/words.ts';
 import { explain } from './explain.ts';
 import type { CliIo } from './io.ts';
@@ -20,9 +24,14 @@ import { type Paint, paintFor } from './paint.ts';
 /** In the order of the help. */
 const COMMANDS: readonly Command[] = [
   status,
+  watch,
   labscapes,
   resources,
   register,
+  apply,
+  exportFleet,
+  mode,
+  maintenance,
   allocate,
   batch,
   explainPlacement,
@@ -60,7 +69,7 @@ function helpText(paint: Paint): string {
     ...lines,
     '',
     'labscape COMMAND --help says more. URL and token may also come from LABSCAPE_URL and LABSCAPE_TOKEN.',
-    'Exit codes: 0 done, 1 failed or refused, 2 not understood, 3 nobody answers.',
+    'Exit codes: 0 done, 1 failed or refused, 2 not understood, 3 nobody answers, 4 changes wait for a yes.',
     '',
   ].join('\n');
 }

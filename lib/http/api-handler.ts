@@ -46,7 +46,7 @@ export interface ApiRequest<O extends Operation> {
    * Object-level policy. Throws `forbidden`, or `not-found` for an object of somebody else's, so that its existence
    * does not leak. Callers whose rights end at their own objects must have been asked about before an answer leaves.
    */
-  permit(target: { tenant?: string; labscape?: string; resource?: string }): void;
+  permit(target: { tenant?: string; labscape?: string; resource?: string; adoptedOn?: string }): void;
 }
 
 export interface ApiAnswer {

@@ -43,6 +43,9 @@ export const Constraints = z.strictObject({
 });
 export type Constraints = z.infer<typeof Constraints>;
 
+/** Where the work runs already, started by somebody else. */
+export const Adopt = z.strictObject({ resource: Id });
+
 export const AllocationInput = z.strictObject({
   tenant: Id.optional().meta({
     description: "the caller's own tenant unless given; others only for operators",
@@ -71,6 +74,10 @@ export const AllocationInput = z.strictObject({
     description:
       'what consistent-hashing hashes: equal keys go to one resource while it has room; else the Idempotency-Key',
   }),
+  adopt: Adopt.optional().meta({
+    description:
+      'it runs on this resource already: accounted there and nowhere else, within its limit, and taken over by its agent instead of started; operators only',
+  }),
 });
 export type AllocationInput = z.infer<typeof AllocationInput>;
 
@@ -93,8 +100,10 @@ export const Allocation = z.object({
   protected: z.boolean().optional().meta({ description: 'never made to wait for a higher class' }),
   reason: z.string().optional().meta({ description: 'why it is pending' }),
   warning: z.string().optional().meta({
-    description: 'in the answer of an allocate under fill n+1: the failure that would not be re-homed now',
+    description:
+      'in the answer of an allocate: under fill n+1 the failure that would not be re-homed now; of adopted work, what is over the fill',
   }),
+  adoptedOn: Id.optional().meta({ description: 'where it ran before it was allocated' }),
   leaseUntil: Instant.optional(),
   spec: Spec.optional(),
   createdAt: Instant,

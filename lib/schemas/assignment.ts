@@ -36,6 +36,10 @@ export const Assignment = z.object({
     .optional()
     .meta({ description: "the host's devices it runs on, and its thousandths of each" }),
   spec: Spec.optional(),
+  adopted: z
+    .boolean()
+    .optional()
+    .meta({ description: 'it ran here before it was allocated: look first, and start no second copy' }),
   startInMs: z
     .int()
     .meta({ description: 'wait this long before starting: until then the previous owner may still run it' }),

@@ -11,7 +11,7 @@ export const BatchInput = z.strictObject({
     .enum(['gang', 'best-effort'])
     .meta({ description: 'gang: all or nothing, in one transaction; best-effort: each by itself' }),
   items: z
-    .array(AllocationInput.omit({ tenant: true }))
+    .array(AllocationInput.omit({ tenant: true, adopt: true }))
     .min(1)
     .max(BATCH_MAX),
 });

@@ -38,14 +38,21 @@ export const HeartbeatInput = z
   });
 export type HeartbeatInput = z.infer<typeof HeartbeatInput>;
 
+/** What may be ordered; an agent passes over the kinds that it does not know. */
+export const ORDER_KINDS = ['restore'] as const;
+
 /** An order that any agent of the labscape may carry out and answer. */
 export const Order = z.object({
-  kind: z.enum(['restore']),
+  kind: z.enum(ORDER_KINDS),
   resource: Id,
   recovery: z.string(),
   issuedAt: Instant,
 });
 export type Order = z.infer<typeof Order>;
+
+/** An older agent must not lose its lease because a newer control plane orders something that it does not know. */
+const known = (orders: unknown): unknown =>
+  Array.isArray(orders) ? orders.filter((order) => ORDER_KINDS.includes(order?.kind)) : orders;
 
 export const HeartbeatAnswer = z.object({
   receivedAt: Instant,
@@ -62,6 +69,6 @@ export const HeartbeatAnswer = z.object({
       leased: z.boolean(),
     }),
   ),
-  orders: z.array(Order),
+  orders: z.preprocess(known, z.array(Order)),
 });
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;

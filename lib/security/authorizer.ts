@@ -10,6 +10,8 @@ export interface Target {
   readonly tenant?: string | undefined;
   readonly labscape?: string | undefined;
   readonly resource?: string | undefined;
+  /** Resource on which the caller says that its work runs already. */
+  readonly adoptedOn?: string | undefined;
 }
 
 export interface Decision {
@@ -114,6 +116,7 @@ export function cedarAuthorizer(text: PolicyText): Authorizer {
         target.tenant,
         target.labscape,
         target.resource,
+        target.adoptedOn,
       ]);
       const known = decisions.get(key);
       if (known !== undefined) return known;

@@ -36,7 +36,7 @@ export interface Allocated {
   readonly allocation: Allocation;
 }
 
-type Attempt =
+export type Attempt =
   | { readonly kind: 'done'; readonly result: Allocated }
   | { readonly kind: 'next' }
   | { readonly kind: 'raced' };
@@ -114,7 +114,10 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
 };
 
 /** The quota slice to take from, or the refusal. */
-const sliceFor = async (runtime: Runtime, request: AllocateRequest): Promise<QuotaSlice | ProblemError> => {
+export const sliceFor = async (
+  runtime: Runtime,
+  request: AllocateRequest,
+): Promise<QuotaSlice | ProblemError> => {
   try {
     return await runtime.quotas.choose(request.tenant, request.input.demand, runtime.chance.uniform());
   } catch (error) {
@@ -123,7 +126,8 @@ const sliceFor = async (runtime: Runtime, request: AllocateRequest): Promise<Quo
   }
 };
 
-const tryPlace = async (
+/** On `target` and nowhere else. What runs there already may fill it up to its limit, and only warns of the reserve. */
+export const tryPlace = async (
   runtime: Runtime,
   request: AllocateRequest,
   draft: Draft,
@@ -153,7 +157,7 @@ const tryPlace = async (
   };
   const change = { resource: after, groups: withMember(draft, membership, target.id) };
   const reserve = await reserveAfter(runtime, target.labscape, [change]);
-  if (reserve.kind === 'refuse') {
+  if (reserve.kind === 'refuse' && draft.adoptedOn === undefined) {
     refused.ids.add(target.id);
     refused.lacking.push(reserve.reason);
     return { kind: 'next' };
@@ -173,6 +177,7 @@ const tryPlace = async (
       resource: target.id,
       leaseUntil: draft.leaseUntil ?? null,
       requestHash: draft.requestHash,
+      ...(draft.adoptedOn === undefined ? {} : { adopted: true }),
     },
   );
   const allocation: AllocationRecord = { ...draft, group, slice: slice.index, chain: headOf(event) };
@@ -182,6 +187,7 @@ const tryPlace = async (
     membership,
     extras,
     sliceCap: slice.cap,
+    ...(draft.adoptedOn === undefined ? {} : { bound: target.limit }),
     event,
   });
   const outcome = await runtime.store.transact(writes);
@@ -201,7 +207,7 @@ const tryPlace = async (
         resource: target.id,
         labscape: target.labscape,
         ...indexesOf(membership),
-        ...(reserve.kind === 'warn' ? { warning: reserve.reason } : {}),
+        ...(reserve.kind === 'ok' ? {} : { warning: reserve.reason }),
         running: false,
       },
     },
@@ -242,7 +248,7 @@ const learnFrom = async (
   return { kind: 'next' };
 };
 
-const existingOf = async (
+export const existingOf = async (
   runtime: Runtime,
   request: AllocateRequest,
   draft: Draft,
@@ -321,7 +327,7 @@ const waitFor = async (
 type Reasons = Readonly<Partial<Record<Ineligible | 'reserve', number>>>;
 
 /** Resources that had room, but no group for the demand, or where a single failure would have found none after it. */
-interface Refused {
+export interface Refused {
   readonly ids: Set<string>;
   /** What was lacking, by those of the second kind. */
   readonly lacking: string[];

@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto';
 import { canonicalConstraints, canonicalDevices, kindOf } from '../allocation/groups.ts';
 import type { AllocationInput } from '../schemas/allocation.ts';
+import { allocationIdOf } from '../schemas/allocation-key.ts';
 import { withinTenant } from '../spread.ts';
 import type { AllocationRecord } from '../store/allocations.ts';
 import type { Requester } from './origin.ts';
 import type { Runtime } from './runtime.ts';
 
+export { allocationIdOf };
+
 const PROFILE_LENGTH = 8;
-const KEY_LENGTH = 32;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-
-/** The allocation's id is made from the caller's Idempotency-Key, so that the same key is the same allocation. */
-export const allocationIdOf = (idempotencyKey: string): string => sha256(idempotencyKey).slice(0, KEY_LENGTH);
 
 /** Constraints, and the shape of the devices: members of a group share theirs. */
 export const profileOf = ({
@@ -60,6 +59,7 @@ export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
     constraints: input.constraints,
     leaseUntil: input.leaseMs === undefined ? undefined : now + input.leaseMs,
     spec: input.spec,
+    adoptedOn: input.adopt?.resource,
     requestHash: sha256(
       JSON.stringify([
         input.demand,
@@ -74,6 +74,7 @@ export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
         ...(input.preempt === true ? ['preempt'] : []),
         ...(input.strategy === undefined ? [] : [`strategy ${input.strategy}`]),
         ...(input.hashKey === undefined ? [] : [`hashKey ${input.hashKey}`]),
+        ...(input.adopt === undefined ? [] : [`adopt ${input.adopt.resource}`]),
       ]),
     ),
     createdAt: now,

@@ -122,5 +122,6 @@ const assignmentOf = (member: AllocationRecord, group: GroupRecord, startInMs: n
   demand: member.demand,
   ...devicesOf(member, group),
   ...(member.spec === undefined ? {} : { spec: member.spec }),
+  ...(member.adoptedOn !== undefined && member.adoptedOn === group.resource ? { adopted: true } : {}),
   startInMs,
 });

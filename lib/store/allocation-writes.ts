@@ -66,6 +66,8 @@ export interface PlaceInput {
   /** What it takes of the resource beside its demand. */
   readonly extras: Extras;
   readonly sliceCap: Vector;
+  /** What the resource's use may come to; its fill unless given. */
+  readonly bound?: Vector;
   readonly event: AuditEvent;
 }
 
@@ -81,20 +83,21 @@ export interface Gain {
   /** Groups that are born there. */
   readonly births: readonly Pick<GroupRecord, 'id' | 'kind'>[];
   readonly extras: Extras;
+  readonly bound?: Vector | undefined;
 }
 
-/** A resource takes what is placed on it only while healthy, as configured, and under its fill afterwards. */
+/** A resource takes what is placed on it only while healthy, as configured, and under its fill (or the bound) afterwards. */
 export const gainWrite = (
   store: Store,
   as: string,
   resource: ResourceRecord,
-  { demand, births, extras }: Gain,
+  { demand, births, extras, bound = resource.fill }: Gain,
 ): Write => {
   const coming = comingPart(extras);
   const conditions: Condition[] = [
     attributeEquals('status', S('healthy')),
     attributeEquals('cfg', N(resource.cfg)),
-    vectorAtMost('used', subtract(resource.fill, demand), demand),
+    vectorAtMost('used', subtract(bound, demand), demand),
     ...coming.conditions,
   ];
   const add: Item = { ...vectorDelta('used', demand), assignRev: N(1), ...coming.add };
@@ -114,7 +117,7 @@ export const placeWrites = (store: Store, input: PlaceInput): readonly Write[] =
   const births = membership.kind === 'birth' ? [membership.group] : [];
   return [
     tellingOld(putNew('allocation', table, encodeAllocation(allocation))),
-    gainWrite(store, 'resource', resource, { demand, births, extras: input.extras }),
+    gainWrite(store, 'resource', resource, { demand, births, extras: input.extras, bound: input.bound }),
     membership.kind === 'birth'
       ? putNew('group', table, encodeGroup(membership.group))
       : updateItem('group', {

@@ -32,6 +32,8 @@ export interface AllocationRecord {
   readonly constraints: Constraints;
   readonly leaseUntil: number | undefined;
   readonly spec: Spec | undefined;
+  /** Resource that ran it before it was allocated. */
+  readonly adoptedOn?: string | undefined;
   /** Hash of the request: the same key with another body is refused. */
   readonly requestHash: string;
   readonly slice: number;
@@ -59,6 +61,7 @@ export const decodeAllocation = versioned((item: Item): AllocationRecord => {
     constraints: JSON.parse(str(item, 'constraints')) as Constraints,
     leaseUntil: optNum(item, 'leaseUntil'),
     spec: spec === undefined ? undefined : (JSON.parse(spec) as Spec),
+    adoptedOn: optStr(item, 'adoptedOn'),
     requestHash: str(item, 'hash'),
     slice: num(item, 'slice'),
     chain: { rev: num(item, 'rev'), head: str(item, 'head') },
@@ -86,6 +89,7 @@ export const encodeAllocation = (allocation: AllocationRecord): Item => ({
     leaseUntil: allocation.leaseUntil === undefined ? undefined : N(allocation.leaseUntil),
     devices: allocation.devices === undefined ? undefined : J(allocation.devices),
     spec: allocation.spec === undefined ? undefined : J(allocation.spec),
+    adoptedOn: allocation.adoptedOn === undefined ? undefined : S(allocation.adoptedOn),
     hash: S(allocation.requestHash),
     slice: N(allocation.slice),
     rev: N(allocation.chain.rev),

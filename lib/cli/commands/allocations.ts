@@ -19,18 +19,19 @@ function sentence(allocation: One, said: string): string {
   const at = labscape ? ` in ${labscape}` : '';
   const on = deviceIndexes ? `, devices ${deviceIndexes.join(', ')}` : '';
   const where = resource === undefined ? '' : ` on ${resource}${at}${on}`;
-  const but = warning ? `\nno reserve is left: ${warning}` : '';
+  const but = warning ? `\nbut: ${warning}` : '';
   return `${id} ${said}${where}${reason ? `: ${reason}` : ''}${but}`;
 }
 
 export const allocate = defineCommand({
   name: 'allocate',
-  usage: `${WISH_USAGE} [--key K] [-- command…]`,
+  usage: `${WISH_USAGE} [--adopt RESOURCE] [--key K] [-- command…]`,
   summary: 'place a demand; what follows -- is what its agent shall run',
   takesRest: true,
-  flags: z.strictObject({ ...WISH_FLAGS, key: flag.text.optional() }),
+  flags: z.strictObject({ ...WISH_FLAGS, adopt: flag.text.optional(), key: flag.text.optional() }),
   run: async (context, { flags, rest }) => {
-    const body = wishOf(flags, rest);
+    const { adopt: resource } = flags;
+    const body = { ...wishOf(flags, rest), ...(resource !== undefined && { adopt: { resource } }) };
     const headers = { 'idempotency-key': flags.key ?? context.chance.id() };
     const { status, body: placed } = await context.client.exchange('allocate', { headers, body });
     context.show(placed, () => sentence(placed, STATE_BY_HTTP_STATUS[status] ?? placed.status));

@@ -42,8 +42,9 @@ function sightOf({ sight }: Landscape, paint: Paint): string {
   return `  ${paintStatus(paint, sight.verdict)}: ${sight.reason}`;
 }
 
-function render(fleet: Fleet, paint: Paint): string {
-  if (fleet.labscapes.length === 0) return 'No labscape has joined yet.';
+/** Labscapes with their resources, and what waits; recoveries are left to the caller. */
+export function fleetParts(fleet: Fleet, paint: Paint): string[] {
+  if (fleet.labscapes.length === 0) return ['No labscape has joined yet.'];
   const parts = fleet.labscapes.map((labscape) => {
     const mode = labscape.maintenance ? 'maintenance' : labscape.mode;
     const head = `${paint('bold', labscape.id)}  ${paint('dim', mode)}${sightOf(labscape, paint)}`;
@@ -56,6 +57,11 @@ function render(fleet: Fleet, paint: Paint): string {
   parts.push(
     groups === 0 ? 'Nothing waits for room.' : paint('yellow', `${groups} groups wait for room${waits}.`),
   );
+  return parts;
+}
+
+function render(fleet: Fleet, paint: Paint): string {
+  const parts = fleetParts(fleet, paint);
   const active = fleet.recoveries.map(
     ({ id, status, startedAt }) => `${id}  ${paintStatus(paint, status)}  ${ago(startedAt, fleet.at)}`,
   );

@@ -15,6 +15,8 @@ const counter = fileURLToPath(new URL('../../../infra/local/sample/counter.sh', 
 /** Real agents with real processes that count, against a scripted control plane. */
 export class AgentBench {
   readonly api = new FakeApi();
+  /** What the agents logged: message and fields. */
+  readonly logged: Record<string, unknown>[] = [];
   readonly #bench = new RunnerBench();
   readonly #agents: Agent[] = [];
 
@@ -35,7 +37,13 @@ export class AgentBench {
     const client = createClient({ url: config.url, token: () => config.token, chance, transport: send });
     const { restore } = options;
     const agent = startAgent({
-      ...{ config, client, clock, chance, log: () => undefined },
+      ...{
+        config,
+        client,
+        clock,
+        chance,
+        log: (_, message, fields) => this.logged.push({ message, ...fields }),
+      },
       environment: { PATH: process.env['PATH'] },
       ...(restore && { restore }),
     });

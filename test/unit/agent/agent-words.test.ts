@@ -42,6 +42,8 @@ describe('reports', () => {
     api.changed();
     await until('failure reported', () => bench.groupReports().some((g) => g.failed.length === 1));
     expect(bench.groupReports().at(-1)?.failed[0]).toMatchObject({ reason: 'exited with code 1' });
+    const failed = { resource: 'r1', work: 'acme/no/such/folder', reason: 'exited with code 1' };
+    expect(bench.logged).toContainEqual({ message: 'work failed', ...failed });
     expect(bench.lastBeat()).toMatchObject({ status: 'ok', errors: 0 });
   });
 });

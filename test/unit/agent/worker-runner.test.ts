@@ -38,7 +38,7 @@ describe('one worker per resource', () => {
   test('is told what to start and stop, and says what runs', async () => {
     const runs = runner();
     runs.start(work('a', 'g1', 3));
-    runs.start(work('b'));
+    runs.start({ ...work('b'), adopted: true });
     await until('both run', () => bench.count('running') === 2);
     runs.adopt(work('a', 'g2', 4));
     runs.leaseUntil(1234.5);
@@ -47,7 +47,7 @@ describe('one worker per resource', () => {
     expect(bench.events.at(-1)).toEqual({ kind: 'stopped', key: 'acme/b' });
     expect(heard()).toMatchObject([
       { op: 'start', key: 'acme/a', tenant: 'acme', allocation: 'a', group: 'g1', epoch: 3, resource: 'r1' },
-      { op: 'start', key: 'acme/b' },
+      { op: 'start', key: 'acme/b', adopted: true },
       { op: 'adopt', key: 'acme/a', group: 'g2', epoch: 4 },
       { op: 'lease', until: 1234 },
       { op: 'stop', key: 'acme/b' },

@@ -79,6 +79,8 @@ export const labscape = {
   ...{ maintenance: false, cfg: 1, joinedAt: 1 },
 };
 
+export const tenant = { id: 'acme', quota: vector(900), used: vector(1), slices: 4, weight: 1, cfg: 1 };
+
 /** A chain of `count` events whose hashes hold. */
 export function chain(entity: string, count: number): AuditEvent[] {
   const events: AuditEvent[] = [];

@@ -8,6 +8,7 @@ import {
   rebalanced,
   recovery,
   resource,
+  tenant,
   tidied,
 } from './answers.ts';
 import { problem, type Reply, run, ScriptedApi } from './scripted-api.ts';
@@ -56,6 +57,25 @@ const COMMANDS: [string, string[], Record<string, Reply>][] = [
     { 'POST /rebalance': ok(rebalanced) },
   ],
   ['rebalance, tidy', ['rebalance', '--goal', 'tidy-groups'], { 'POST /rebalance': ok(tidied) }],
+  [
+    'mode',
+    ['mode', 'north', 'ask', '--reason', 'first week'],
+    { 'GET /labscapes/north': ok(labscape), 'PATCH /labscapes/north': ok(labscape) },
+  ],
+  [
+    'maintenance',
+    ['maintenance', 'north', 'on', '--reason', 'switch'],
+    { 'GET /labscapes/north': ok(labscape), 'PATCH /labscapes/north': ok(labscape) },
+  ],
+  [
+    'export',
+    ['export', '--tenant', 'acme'],
+    {
+      'GET /labscapes': ok({ items: [labscape] }),
+      'GET /resources': ok({ items: [resource] }),
+      'GET /tenants/acme': ok(tenant),
+    },
+  ],
   ['allocations', ['allocations'], { 'GET /allocations': ok({ items: [allocation] }) }],
   ['release', ['release', 'a1'], { 'DELETE /allocations/a1': ok({ ...allocation, status: 'released' }) }],
   ['renew', ['renew', 'a1', '--lease', '2h'], { 'POST /allocations/a1/renew': ok(allocation) }],
@@ -147,6 +167,10 @@ describe('a command line that is not understood exits with 2, says why, and asks
     ['labels that are none', ['register', 'r', '--labels', 'rack'], '--labels must be KEY=VALUE'],
     ['an unknown class', ['allocate', '--memory', '1', '--class', 'vip'], 'must be one of critical, high'],
     ['a time that is none', ['renew', 'a', '--lease', 'soon'], '--lease must be a time such as'],
+    ['a mode that is none', ['mode', 'north', 'wild', '--reason', 'x'], 'must be one of observe, ask'],
+    ['maintenance without on or off', ['maintenance', 'north', 'yes', '--reason', 'x'], 'is on or off'],
+    ['a mode without a reason', ['mode', 'north', 'ask'], '--reason is missing'],
+    ['a file that is not there', ['apply', '/no/such/fleet.yaml'], 'cannot read /no/such/fleet.yaml'],
     ['words after --', ['status', '--', 'x'], 'takes nothing after --'],
     ['an unknown kind of audit', ['audit', 'sing'], 'say `audit events` or `audit verify`'],
   ])('%s', async (_, argv, says) => {
@@ -237,6 +261,13 @@ describe('allocate', () => {
     expect(api.asked[0]?.body).toMatchObject({ strategy: 'consistent-hashing', hashKey: 'k 7' });
     const { code, err } = await labscapes('allocate', '--memory', '1', '--strategy', 'fullest-moon');
     expect([code, err]).toEqual([2, expect.stringContaining('--strategy must be one of least-loaded')]);
+  });
+
+  test('says where work runs already', async () => {
+    api.script['POST /allocations'] = ok({ ...allocation, warning: 'over the fill' }, 201);
+    const { out } = await labscapes('allocate', '--memory', '1', '--adopt', 'north-1');
+    expect(api.asked[0]?.body).toMatchObject({ adopt: { resource: 'north-1' } });
+    expect(out).toContain('\nbut: over the fill');
   });
 
   test('makes a key of its own, the same one for every try', async () => {

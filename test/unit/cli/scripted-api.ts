@@ -70,6 +70,8 @@ export async function run(
     environment?: Record<string, string>;
     terminal?: boolean;
     stop?: AbortSignal;
+    /** What a person at the terminal answers. */
+    answer?: string;
   } = {},
 ): Promise<Ran> {
   let out = '';
@@ -89,6 +91,12 @@ export async function run(
     },
     outIsTerminal: terminal,
     errIsTerminal: terminal,
+    ...(options.answer !== undefined && {
+      ask: async (question: string) => {
+        out += question;
+        return options.answer ?? '';
+      },
+    }),
     interrupted: options.stop ?? new AbortController().signal,
   };
   const clock = { now: () => NOW_MS, monotonicMs: () => performance.now() };

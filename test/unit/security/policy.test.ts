@@ -93,6 +93,14 @@ describe('the decision', () => {
     });
   });
 
+  test('on work that is said to run somewhere already is for admins and operators', () => {
+    const allowed = ROLES.filter(
+      (role) =>
+        authorizer.decide(callerOf(role), 'allocate', { ...TARGETS.own, adoptedOn: 'north-1' }).allowed,
+    );
+    expect(allowed).toEqual(['admin', 'operator']);
+  });
+
   test('adds up the rights of several roles', () => {
     const both: Caller = { ...callerOf('tenant'), roles: ['tenant', 'operator'] };
     expect(authorizer.decide(both, 'allocate', TARGETS.foreign).allowed).toBe(true);
