@@ -8,14 +8,15 @@ export const QuoteHash = z.string().regex(/^[0-9a-f]{64}$/, 'must be the hash of
 /** Resources that one quote may plan for together. */
 export const QUOTED_MAX = 100;
 
+/** Both may be given: then both are lost. */
 export const QuoteInput = z
   .strictObject({
     resources: z.array(Id).min(1).max(QUOTED_MAX).optional(),
     labscape: Id.optional().meta({ description: 'all of its resources that hold work' }),
   })
   .refine(
-    ({ resources, labscape }) => (resources === undefined) !== (labscape === undefined),
-    'name resources or a labscape, not both',
+    ({ resources, labscape }) => resources !== undefined || labscape !== undefined,
+    'name resources or a labscape',
   );
 export type QuoteInput = z.infer<typeof QuoteInput>;
 

@@ -25,18 +25,18 @@ const namedBy = async (
   runtime: Runtime,
   { resources, labscape }: QuoteInput,
 ): Promise<readonly ResourceRecord[]> => {
-  if (resources !== undefined)
-    return Promise.all([...new Set(resources)].map((id) => getResource(runtime, id)));
-  const { labscapes, resources: fleet } = await runtime.fleet.snapshot(0);
-  if (labscape === undefined || !labscapes.has(labscape))
-    throw new ProblemError('not-found', `no labscape ${labscape} has joined`);
-  const holding = fleet.filter((one) => one.labscape === labscape && one.groups.length > 0);
-  if (holding.length > QUOTED_MAX)
+  const wanted = new Set(resources);
+  if (labscape !== undefined) {
+    const { labscapes, resources: fleet } = await runtime.fleet.snapshot(0);
+    if (!labscapes.has(labscape)) throw new ProblemError('not-found', `no labscape ${labscape} has joined`);
+    for (const one of fleet) if (one.labscape === labscape && one.groups.length > 0) wanted.add(one.id);
+  }
+  if (wanted.size > QUOTED_MAX)
     throw new ProblemError(
       'invalid-input',
-      `labscape ${labscape} has ${holding.length} resources with work, a quote plans for ${QUOTED_MAX}: name some`,
+      `${wanted.size} resources with work are named, a quote plans for ${QUOTED_MAX}: name fewer`,
     );
-  return Promise.all(holding.map(({ id }) => getResource(runtime, id)));
+  return Promise.all([...wanted].map((id) => getResource(runtime, id)));
 };
 
 export const holdingsOf = async (runtime: Runtime, resource: ResourceRecord): Promise<Held> => {
