@@ -34,7 +34,7 @@ export async function everythingOnce(rig: Rig): Promise<void> {
     leases,
     waitingForRoom,
     returning,
-    ...[approval, earlyRejection, fencing, silence, alarms, takenOver, relief, splitting, balance],
+    ...[approval, earlyAnswers, resuming, fencing, silence, alarms, takenOver, relief, splitting, balance],
     ...[tidying, readings],
   ])
     await part(rig);
@@ -137,21 +137,40 @@ async function approval(rig: Rig): Promise<void> {
   }
 }
 
-/** A rejection that is there before the machine waits: by hand, so that no machine waits for it yet. */
-async function earlyRejection(rig: Rig): Promise<void> {
-  const site = await newSite(rig, { resources: 2, policy: { mode: 'observe', fencing: 'immediate' } });
-  const [first = ''] = site.resources;
-  await site.beat(first);
-  await site.beat(first, { status: 'failed' });
-  await site.ended(`${first}-1-1`);
-  await rig.admin.call('editLabscape', {
-    ...{ ...patch, params: { labscape: site.labscape }, body: { policy: { mode: 'ask' } } },
+/** An answer that is there before the machine waits: by hand, so that no machine waits for it yet. */
+async function earlyAnswers(rig: Rig): Promise<void> {
+  for (const decision of ['reject', 'approve'] as const) {
+    const site = await newSite(rig, { resources: 2, policy: { mode: 'observe', fencing: 'immediate' } });
+    const [first = ''] = site.resources;
+    await site.beat(first);
+    await site.beat(first, { status: 'failed' });
+    await site.ended(`${first}-1-1`);
+    await rig.admin.call('editLabscape', {
+      ...{ ...patch, params: { labscape: site.labscape }, body: { policy: { mode: 'ask' } } },
+    });
+    const input = { resource: first, epoch: 1, attempt: 2, trigger: 'reconciler' };
+    await rig.invoke('recovery', { phase: 'Decide', input, last: {} });
+    const params = { recovery: `${first}-1-2` };
+    const quote = (await rig.admin.call('getRecovery', { params })).waiting?.quote?.hash;
+    const body = { decision, reason: 'test', ...(quote !== undefined && { quote }) };
+    await rig.admin.call('approveRecovery', { params, body });
+    await rig.invoke('recovery', { phase: 'AwaitApproval', input, last: {}, taskToken: 'too-late' });
+  }
+}
+
+/** A recovery is parked, and goes on when somebody says so. */
+async function resuming(rig: Rig): Promise<void> {
+  const site = await newSite(rig, {
+    resources: 2,
+    policy: { fencing: 'immediate', restoreWaitMs: 600_000 },
   });
-  const input = { resource: first, epoch: 1, attempt: 2, trigger: 'reconciler' };
-  await rig.invoke('recovery', { phase: 'Decide', input, last: {} });
-  const params = { recovery: `${first}-1-2` };
-  await rig.admin.call('approveRecovery', { params, body: { decision: 'reject', reason: 'test' } });
-  await rig.invoke('recovery', { phase: 'AwaitApproval', input, last: {}, taskToken: 'too-late' });
+  const [first = ''] = site.resources;
+  const { recovery } = await site.fail(first);
+  await site.recovery(recovery, ({ nextPhase }) => nextPhase === 'RecoverData');
+  const input = { resource: first, epoch: 1, attempt: 1, trigger: 'api' };
+  await rig.invoke('recovery', { phase: 'Park', input, last: {} });
+  await rig.admin.call('resumeRecovery', { params: { recovery }, body: { reason: 'test' } });
+  await site.recovery(recovery, ({ status }) => status === 'done' || status === 'degraded');
 }
 
 /** A fence that waits for its agent's word, and new owners that say what runs. */
