@@ -2,9 +2,11 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startAgent } from '../../lib/agent/agent.ts';
 import { AgentConfig } from '../../lib/agent/config.ts';
+import { SNAPSHOT_AGE_MAX_MS } from '../../lib/services/fleet.ts';
 import { expectFoldAgrees } from './fold-facts.ts';
 import { type Rig, refusalOf, startRig, until } from './rig.ts';
 import { FILL, LIMIT, newSite, type Site } from './site.ts';
@@ -82,6 +84,8 @@ describe('work that runs already', () => {
   test('under n+1 with refusal is taken over all the same, and the lack is told', async () => {
     const site = await newSite(rig, { resources: 2, policy: { fill: 'n+1', reserve: 'refuse' } });
     await site.ask(500, on(site.resources[0] ?? ''));
+    // Whichever warm function is asked next has seen that by then.
+    await sleep(SNAPSHOT_AGE_MAX_MS);
     const { body } = await site.ask(600, on(site.resources[1] ?? ''));
     expect(body.status).toBe('placed');
     expect(body.warning).toMatch(/; over the fill of /);
