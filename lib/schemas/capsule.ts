@@ -1,7 +1,5 @@
 import * as z from 'zod';
-import { Constraints } from './allocation.ts';
-import { Class, Id, Instant, Labels, RecoveryId, Vector } from './common.ts';
-import { DeviceDemand, DeviceModel } from './devices.ts';
+import { Class, Id, Instant, RecoveryId, Vector } from './common.ts';
 import { FencingPolicy, Mode } from './labscape.ts';
 import { Trigger } from './recovery.ts';
 import { FAILED_BY, ResourceStatus } from './resource.ts';
@@ -105,13 +103,37 @@ const Amounts = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 const Special = z.object({
   residency: z.string().optional(),
   spread: z.array(z.string()).optional(),
-  devices: z.object({ model: DeviceModel, used: z.array(z.int()) }).optional(),
+  devices: z.object({ model: z.string(), used: z.array(z.int()) }).optional(),
 });
 
 export const CapsuleResource = z
-  .tuple([Id, Id, ResourceStatus, z.int(), Amounts, Amounts, z.int(), Labels, Special])
+  .tuple([
+    Id,
+    Id,
+    ResourceStatus,
+    z.int(),
+    Amounts,
+    Amounts,
+    z.int(),
+    z.record(z.string(), z.string()),
+    Special,
+  ])
   .meta({ description: 'id, labscape, status, cfg, limit, used, groups, labels, what few have' });
 export type CapsuleResource = z.infer<typeof CapsuleResource>;
+
+/** As they are kept, not as they are asked for: the key of a spread names its tenant, too. */
+const KeptConstraints = z.object({
+  labscapes: z.array(z.string()).optional(),
+  notLabscapes: z.array(z.string()).optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+  residency: z.array(z.string()).optional(),
+  spread: z.object({ key: z.string(), hard: z.boolean() }).optional(),
+});
+const KeptDevices = z.object({
+  count: z.int(),
+  milli: z.int(),
+  models: z.array(z.string()).optional(),
+});
 
 const CapsuleGroup = z.object({
   id: Id,
@@ -120,8 +142,8 @@ const CapsuleGroup = z.object({
   count: z.int(),
   class: Class,
   kind: z.string(),
-  constraints: Constraints,
-  devices: DeviceDemand.optional(),
+  constraints: KeptConstraints,
+  devices: KeptDevices.optional(),
   deviceMap: z.array(z.int()).optional(),
   demand: Vector,
   labscape: Id.optional(),
