@@ -121,7 +121,11 @@ describe('the capsule of a recovery', () => {
     await rig.admin.call('approveRecovery', { params: { recovery }, body });
     await site.recovery(recovery, ({ nextPhase }) => nextPhase === 'RecoverData');
     await site.answerRestore(first, recovery, 'restored');
-    await site.ended(recovery);
+    const report = await site.ended(recovery);
+    const { groups, pending, targets, rehomedShare } = quote;
+    const figures = { moved: groups - pending, pending, targets, rehomedShare, fenceWaitMs: 0 };
+    expect(report.quoted).toEqual({ by: 'approval', ...figures });
+    expect(report.actual).toEqual(figures);
 
     const capsule = await capsuleOf(recovery);
     expect(capsule.missing).toEqual([]);
