@@ -2,6 +2,7 @@ import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import { EventPosition, entityEvents, eventsBetween, verifyEntity } from '../../lib/services/audit.ts';
+import { eventFeed, FeedPosition, feedFrom } from '../../lib/services/event-feed.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { apiDeps } from '../runtime.ts';
 
@@ -25,6 +26,13 @@ export const serve = (control: Runtime): ApiHandler =>
           status: 200,
           body: { items: page.items, ...(page.next === undefined ? {} : { next: encodeCursor(page.next) }) },
         };
+      },
+      followEvents: async (request) => {
+        request.permit({});
+        const { after, from, limit = PAGE_SIZE_DEFAULT } = request.query;
+        const begin = feedFrom(from ?? control.clock.now() - DAY_MS);
+        const position = decodeCursor(FeedPosition, after) ?? begin;
+        return { status: 200, body: await eventFeed(control, position, limit, encodeCursor) };
       },
       verifyChain: async (request) => {
         request.permit({});

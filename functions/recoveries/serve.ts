@@ -3,6 +3,7 @@ import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import { acknowledgeLabscape, acknowledgeResource } from '../../lib/services/acknowledge.ts';
 import { approve } from '../../lib/services/approval.ts';
+import { answerable, getCapsule } from '../../lib/services/capsule-view.ts';
 import {
   confirmOverride,
   listOverrides,
@@ -36,6 +37,10 @@ export const serve = (control: Runtime): ApiHandler =>
       getRecovery: async (request) => {
         request.permit({});
         return { status: 200, body: recoveryView(await getRecovery(control, request.params.recovery)) };
+      },
+      getCapsule: async (request) => {
+        request.permit({});
+        return { status: 200, body: answerable(await getCapsule(control, request.params.recovery)) };
       },
       approveRecovery: async (request) => {
         request.permit({});

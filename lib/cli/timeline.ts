@@ -41,6 +41,24 @@ export function renderPhases(phases: readonly Phase[], paint: Paint): string {
   return table(COLUMNS, rows, (text) => paint('dim', text));
 }
 
+const FIGURES: readonly Column[] = [
+  { title: '' },
+  ...['MOVED', 'WAIT', 'TARGETS', 'RE-HOMED', 'FENCE'].map((title) => ({ title, align: 'right' as const })),
+];
+
+const figuresOf = (name: string, outcome: NonNullable<Report['quoted']> | NonNullable<Report['actual']>) => [
+  ...[name, String(outcome.moved), String(outcome.pending), String(outcome.targets)],
+  `${Math.round(outcome.rehomedShare * 100)} %`,
+  outcome.fenceWaitMs === undefined ? '-' : duration(outcome.fenceWaitMs),
+];
+
+/** What was said beforehand beside what came of it; nothing before the flip. */
+function outcomeLines({ quoted, actual }: Report): readonly string[] {
+  if (quoted === undefined || actual === undefined) return [];
+  const said = quoted.by === 'approval' ? 'quoted, as approved' : 'quoted by the plan';
+  return ['', table(FIGURES, [figuresOf(said, quoted), figuresOf('came of it', actual)]), ''];
+}
+
 /** The whole report of a recovery: what happened, how long each phase took, where the work is now. */
 export function renderRecovery(report: Report, paint: Paint): string {
   const { id, status, resource, labscape, trigger, reason, startedAt, phases, moves, pending } = report;
@@ -63,6 +81,7 @@ export function renderRecovery(report: Report, paint: Paint): string {
       ? 'nothing was moved'
       : `${moves.length} groups with ${count} allocations went to ${targets.join(', ')}: ${share} in the first transaction`,
   );
+  lines.push(...outcomeLines(report));
   for (const { group, count: waiting, demand: asked, reason: because } of pending) {
     lines.push(paint('yellow', `${group} waits: ${waiting} allocations, ${demand(asked)}: ${because}`));
   }

@@ -41,7 +41,7 @@ export function shapeAnswer(
   if (body === undefined) return { statusCode, headers: { ...answer.headers } };
   return {
     statusCode,
-    headers: { 'content-type': 'application/json', ...answer.headers },
+    headers: { 'content-type': route.mediaType ?? 'application/json', ...answer.headers },
     body: JSON.stringify(body),
   };
 }

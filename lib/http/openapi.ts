@@ -84,7 +84,12 @@ function requestBody(route: Route, schemas: SchemaCollector): Json | undefined {
   return { required: true, content: { 'application/json': media } };
 }
 
-function answer(status: number, schema: z.ZodType | null, schemas: SchemaCollector): Json {
+function answer(
+  status: number,
+  schema: z.ZodType | null,
+  schemas: SchemaCollector,
+  mediaType = 'application/json',
+): Json {
   const carriesRevision = schema === Labscape || schema === Resource;
   return {
     description: ANSWER_WORDS[status] ?? 'Done',
@@ -92,9 +97,7 @@ function answer(status: number, schema: z.ZodType | null, schemas: SchemaCollect
       'X-Request-Id': ref('headers', 'RequestId'),
       ...(carriesRevision ? { ETag: ref('headers', 'ETag') } : {}),
     },
-    ...(schema === null
-      ? {}
-      : { content: { 'application/json': { schema: schemas.convert(schema, 'output') } } }),
+    ...(schema === null ? {} : { content: { [mediaType]: { schema: schemas.convert(schema, 'output') } } }),
   };
 }
 
@@ -108,7 +111,7 @@ function operation(route: Route, schemas: SchemaCollector): Json {
   const body = requestBody(route, schemas);
   const answers = Object.entries(route.answers).map(([status, schema]) => [
     status,
-    answer(Number(status), schema, schemas),
+    answer(Number(status), schema, schemas, route.mediaType),
   ]);
   const problems = problemStatuses(route).map((status) => [status, ref('responses', `Problem${status}`)]);
   return {

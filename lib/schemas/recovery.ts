@@ -56,6 +56,22 @@ export type Move = z.infer<typeof Move>;
 export const PendingGroup = z.object({ group: Id, count: z.int(), demand: Vector, reason: z.string() });
 export type PendingGroup = z.infer<typeof PendingGroup>;
 
+/** Figures that a quote and what came of it have in common. */
+export const Outcome = z.object({
+  moved: z.int().meta({ description: 'groups' }),
+  pending: z.int().meta({ description: 'groups that wait' }),
+  targets: z.int(),
+  rehomedShare: z.number().meta({ description: 'least share over the dimensions that were used' }),
+  fenceWaitMs: z.number().meta({ description: 'for the old owner, ms' }),
+});
+export type Outcome = z.infer<typeof Outcome>;
+export const QuotedOutcome = Outcome.partial({ fenceWaitMs: true }).extend({
+  by: z
+    .enum(['approval', 'plan'])
+    .meta({ description: 'the quote that was approved, or the plan of the flip' }),
+});
+export type QuotedOutcome = z.infer<typeof QuotedOutcome>;
+
 export const Recovery = z.object({
   id: RecoveryId,
   resource: Id,
@@ -82,6 +98,8 @@ export const Recovery = z.object({
   demand: Vector.meta({ description: 'what ran on the resource when it was fenced' }),
   rehomed: Vector.meta({ description: 'what the first transaction moved' }),
   rehomedShare: z.number().meta({ description: 'least share over the dimensions that were used' }),
+  quoted: QuotedOutcome.optional().meta({ description: 'what was said beforehand' }),
+  actual: Outcome.optional().meta({ description: 'what came of it so far; absent before the flip' }),
   workMs: z.number(),
   waitedMs: z.number(),
 });

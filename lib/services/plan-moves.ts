@@ -20,8 +20,11 @@ import {
 } from '../failover/plan.ts';
 import type { FlipMove, Gain } from '../store/flip-writes.ts';
 
+/** What a plan looks at of a resource. */
+export type Considered = Target & Pick<Candidate, 'labels' | 'residency' | 'spread' | 'devices'>;
+
 /** The rules have let these groups in, one after the other. */
-const brings = (resource: Candidate, groups: readonly Seated[]): Extras => {
+const brings = (resource: Considered, groups: readonly Seated[]): Extras => {
   const extras = arriving(resource, groups);
   if (extras === undefined) throw new Error(`plan gives away devices that ${resource.id} has not`);
   return extras;
@@ -31,7 +34,7 @@ const isPlain = ({ constraints, devices }: MovableGroup): boolean =>
   constraints.spread === undefined && devices === undefined;
 
 /** The resource with the spread keys and devices that the plan gave away already. Devices go in the order of the moves. */
-const withBrought = (resource: Candidate, brought: readonly MovableGroup[]): Candidate => {
+const withBrought = (resource: Considered, brought: readonly MovableGroup[]): Considered => {
   let held = resource;
   for (const group of brought) {
     if (isPlain(group)) continue;
@@ -42,7 +45,7 @@ const withBrought = (resource: Candidate, brought: readonly MovableGroup[]): Can
 };
 
 /** Pure: where each group of `source` goes, and onto which devices, given the fleet as last seen, the source among it. */
-export const planMoves = <T extends Candidate & Target>(
+export const planMoves = <T extends Considered>(
   source: Pick<Candidate, 'id' | 'capacity'>,
   groups: readonly MovableGroup[],
   fleet: readonly T[],
@@ -62,7 +65,7 @@ export const planMoves = <T extends Candidate & Target>(
 };
 
 /** Names the devices that each group gets: those that the plan counted on. */
-const withDevices = (moves: readonly PlannedMove[], fleet: readonly Candidate[]): readonly PlannedMove[] => {
+const withDevices = (moves: readonly PlannedMove[], fleet: readonly Considered[]): readonly PlannedMove[] => {
   if (moves.every(({ group }) => group.devices === undefined)) return moves;
   const byId = new Map(fleet.map((resource) => [resource.id, resource]));
   const brought = new Map<string, MovableGroup[]>();
@@ -87,7 +90,7 @@ export const movesWithTargets = (plan: FailoverPlan): readonly FlipMove[] =>
 /** What each target gains, as the plan saw it. */
 export const gainsWithTargets = (
   plan: FailoverPlan,
-  fleet: readonly Candidate[],
+  fleet: readonly Considered[],
 ): ReadonlyMap<string, Gain & { readonly target: Target }> => {
   const maps = new Map(plan.moves.map(({ group, deviceMap }) => [group.id, deviceMap]));
   return new Map(

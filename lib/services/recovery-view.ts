@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ProblemError } from '../errors.ts';
+import { actualOutcome, quotedOutcome } from '../failover/outcome.ts';
 import type { Recovery } from '../schemas/recovery.ts';
 import { itemOf, StartKey, startKeyOf } from '../store/cursor-key.ts';
 import { decodeRecovery, type RecoveryRecord, readRecovery, recoveriesPage } from '../store/recoveries.ts';
@@ -13,6 +14,12 @@ const waitingOf = ({ waiting }: RecoveryRecord): Pick<Recovery, 'waiting'> => {
   if (waiting === undefined || waiting.answer !== undefined) return {};
   const { phase, since, quote } = waiting;
   return { waiting: { phase, since, ...(quote === undefined ? {} : { quote }) } };
+};
+
+const outcomesOf = (recovery: RecoveryRecord): Pick<Recovery, 'quoted' | 'actual'> => {
+  const quoted = quotedOutcome(recovery);
+  const actual = actualOutcome(recovery);
+  return { ...(quoted === undefined ? {} : { quoted }), ...(actual === undefined ? {} : { actual }) };
 };
 
 /** The report of a recovery, at any point of it. */
@@ -39,6 +46,7 @@ export const recoveryView = (recovery: RecoveryRecord): Recovery => ({
   demand: recovery.demand,
   rehomed: recovery.rehomed,
   rehomedShare: leastShare(recovery.rehomed, recovery.demand),
+  ...outcomesOf(recovery),
   workMs: total(recovery, 'ms'),
   waitedMs: total(recovery, 'waitedMs'),
 });

@@ -5,6 +5,10 @@ import type { Page, Store } from './store.ts';
 import { putNew } from './update.ts';
 import type { Write } from './write.ts';
 
+/** Place of an event among all of its day. */
+export const timeSortKey = ({ at, entity, rev }: Pick<AuditEvent, 'at' | 'entity' | 'rev'>): string =>
+  `${timeKey(at)}#${entity}#${rev}`;
+
 const encodeEvent = (event: AuditEvent): Item => ({
   entity: S(event.entity),
   rev: N(event.rev),
@@ -16,7 +20,7 @@ const encodeEvent = (event: AuditEvent): Item => ({
   prev: S(event.prev),
   hash: S(event.hash),
   day: S(dayOf(event.at)),
-  timeSk: S(`${timeKey(event.at)}#${event.entity}#${event.rev}`),
+  timeSk: S(timeSortKey(event)),
 });
 
 export const decodeEvent = (item: Item): AuditEvent => ({
@@ -79,6 +83,17 @@ export const eventsOfDay = async (
   limit: number,
   from: Item | undefined,
 ): Promise<Page> =>
+  eventsOfDayBetween(store, day, timeKey(range.fromMs), `${timeKey(range.toMs)}~`, limit, from);
+
+/** The same between two places of the day, both inclusive. */
+export const eventsOfDayBetween = async (
+  store: Store,
+  day: string,
+  first: string,
+  last: string,
+  limit: number,
+  from?: Item,
+): Promise<Page> =>
   store.query(
     {
       IndexName: 'byTime',
@@ -86,8 +101,8 @@ export const eventsOfDay = async (
       ExpressionAttributeNames: { '#day': 'day' },
       ExpressionAttributeValues: {
         ':day': S(day),
-        ':from': S(timeKey(range.fromMs)),
-        ':to': S(`${timeKey(range.toMs)}~`),
+        ':from': S(first),
+        ':to': S(last),
       },
       Limit: limit,
       ...(from === undefined ? {} : { ExclusiveStartKey: from }),

@@ -30,6 +30,9 @@ export const keys = {
   /** When work of a labscape was moved to balance it. */
   moveLog: (labscape: string): Key => key(`MOVES#${labscape}`),
   recovery: (id: string): Key => key(`REC#${id}`),
+  /** What the decisions of a recovery were made of: parts, each in chunks. */
+  capsule: (recovery: string, part: string, chunk: number): Key =>
+    key(`CAP#${recovery}`, `${part}#${String(chunk).padStart(2, '0')}`),
   override: (labscape: string, id: string): Key => key(overridePartition(labscape), `OVR#${id}`),
   tenant: (id: string): Key => key(`TENANT#${id}`),
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),

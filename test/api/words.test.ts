@@ -42,6 +42,9 @@ describe('a quote', () => {
       quote.moves.map(({ group, to }) => [group, to]).sort(),
     );
     expect(report).toMatchObject({ rehomedShare: quote.rehomedShare, demand: quote.demand });
+    const said = { moved: quote.moves.length, pending: 0, targets: quote.targets, rehomedShare: 1 };
+    expect(report.quoted).toEqual({ by: 'plan', ...said, fenceWaitMs: 0 });
+    expect(report.actual).toEqual({ ...said, fenceWaitMs: 0 });
   });
 
   test('of several resources plans for all of them at once, and moves nothing among them', async () => {

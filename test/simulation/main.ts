@@ -100,6 +100,7 @@ const campaign = async (pool: Pool, from: number, count: number): Promise<boolea
   const figures = {
     ...{ seeds: tally.seeds, steps: tally.steps, faults: tally.faults, violations, ...availability },
     ...{ seconds: Math.round(seconds), stepsPerSecond: Math.round(tally.steps / seconds) },
+    ...{ capsules: tally.capsules, capsulesWhole: tally.capsulesWhole, recoveries: tally.recoveries },
     ...{ stepsPerSeed: Math.round(tally.stepsPerSeed), faultsPerSeed: Math.round(tally.faultsPerSeed) },
   };
   if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`);

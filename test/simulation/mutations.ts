@@ -1,4 +1,5 @@
 import type { Breach } from './invariants.ts';
+import { CAPSULE_MUTATIONS } from './mutations-capsule.ts';
 import { REBALANCE_MUTATIONS } from './mutations-rebalance.ts';
 import { RECOVERY_MUTATIONS } from './mutations-recovery.ts';
 import { AUDIT_MUTATIONS, RULE_MUTATIONS } from './mutations-rules.ts';
@@ -24,6 +25,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...TOGETHER_MUTATIONS,
   ...REBALANCE_MUTATIONS,
   ...TIDY_MUTATIONS,
+  ...CAPSULE_MUTATIONS,
 ];
 
 /** Every mutation must be seen within so many seeds. */

@@ -42,6 +42,7 @@ export const summary = (tally: Tally, seconds: number): string =>
     faultTable(tally),
     '',
     `${tally.seeds} seeds, ${tally.steps} steps (${tally.stepsPerSeed.toFixed(0)} a seed), ${tally.faultsPerSeed.toFixed(1)} faults a seed,`,
+    `${tally.capsules} capsules of ${tally.recoveries} recoveries replay identically, ${tally.capsulesWhole} with nothing missing,`,
     `${tally.violations} violations; ${seconds.toFixed(1)} s, ${(tally.steps / seconds).toFixed(0)} steps/s`,
     ...tally.weaknesses().map((weakness) => `too weak: ${weakness}`),
   ].join('\n');

@@ -9,6 +9,7 @@ import { compareTables } from './compare-tables.ts';
 import type { EngineLine } from './engine-line.ts';
 import type { FaultKind } from './faults.ts';
 import type { Breach } from './invariants.ts';
+import { type Capsules, judgeCapsules } from './invariants-capsule.ts';
 import { auditFaults } from './invariants-end.ts';
 import type { Mutate } from './store-line.ts';
 import { Troubles } from './troubles.ts';
@@ -43,6 +44,7 @@ export interface SeedResult {
   /** Allocation-milliseconds that ran, and that were asked for. */
   readonly served: number;
   readonly asked: number;
+  readonly capsules: Omit<Capsules, 'faults'>;
   readonly trace: readonly string[];
 }
 
@@ -72,6 +74,7 @@ const history = async (world: World, options: SeedOptions): Promise<SeedResult> 
   const { scheduler, faults } = world;
   const meter = new Meter(world);
   let convergedMs = 0;
+  let capsules: SeedResult['capsules'] = { recoveries: 0, replayed: 0, whole: 0 };
   try {
     await world.setUp();
     faults.active = true;
@@ -83,14 +86,22 @@ const history = async (world: World, options: SeedOptions): Promise<SeedResult> 
     const from = scheduler.now;
     await go(world, options, meter, () => converged(world) || scheduler.now - from > CONVERGE_MAX_MS);
     convergedMs = scheduler.now - from;
-    if (world.breaches.length === 0) await judgeEnd(world, options);
+    if (world.breaches.length === 0) {
+      await judgeEnd(world, options);
+      const { faults: wrong, ...counts } = judgeCapsules(
+        world.state,
+        world.mirror.items(world.options.tables.state),
+      );
+      for (const what of wrong) world.breach(16, what);
+      capsules = counts;
+    }
   } catch (error) {
     world.breach(0, error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
   return {
     ...{ seed: options.seed, steps: scheduler.steps, hash: scheduler.hash(), faults: faults.counts },
     ...{ struck: faults.struck, breaches: world.breaches, convergedMs, trace: scheduler.trace },
-    ...{ served: meter.served, asked: meter.asked },
+    ...{ served: meter.served, asked: meter.asked, capsules },
   };
 };
 

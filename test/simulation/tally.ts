@@ -11,16 +11,23 @@ export class Tally {
   seeds = 0;
   steps = 0;
   violations = 0;
+  recoveries = 0;
+  /** Capsules that replay to identical decisions, and those of them with nothing missing. */
+  capsules = 0;
+  capsulesWhole = 0;
   readonly faults: Record<FaultKind, number>;
 
   constructor() {
     this.faults = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])) as Record<FaultKind, number>;
   }
 
-  add({ steps, faults, breaches }: SeedResult): void {
+  add({ steps, faults, breaches, capsules }: SeedResult): void {
     this.seeds += 1;
     this.steps += steps;
     this.violations += breaches.length;
+    this.recoveries += capsules.recoveries;
+    this.capsules += capsules.replayed;
+    this.capsulesWhole += capsules.whole;
     for (const [kind, count] of faults) this.faults[kind] += count;
   }
 

@@ -1,7 +1,8 @@
+import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Recovery } from '../../schemas/recovery.ts';
-import { type Context, defineCommand, EXIT, flag } from '../command.ts';
+import { type Context, defineCommand, EXIT, flag, UsageError } from '../command.ts';
 import { ago, duration } from '../format.ts';
 import { paintStatus } from '../paint.ts';
 import { table } from '../table.ts';
@@ -56,21 +57,40 @@ async function watchAll(context: Context, limit: number): Promise<typeof EXIT.do
   return EXIT.done;
 }
 
+/** What the decisions were made of, as a file that `npm run replay` takes. */
+async function saveCapsule(context: Context, recovery: string, path: string): Promise<typeof EXIT.done> {
+  const capsule = await context.client.call('getCapsule', { params: { recovery } });
+  await writeFile(path, `${JSON.stringify(capsule)}\n`);
+  const missing = capsule.missing.map(({ phase, why }) => `\nincomplete: ${phase}: ${why}`).join('');
+  context.show(
+    { path, steps: capsule.steps.map(({ phase }) => phase), missing: capsule.missing },
+    () => `${capsule.steps.length} steps of recovery ${recovery} are in ${path}${missing}`,
+  );
+  return EXIT.done;
+}
+
 export const recoveries = defineCommand({
   name: 'recoveries',
-  usage: '[ID] [--watch] [--limit N]',
-  summary: 'recoveries, or the timeline of one; --watch follows',
+  usage: '[ID] [--watch] [--limit N] [--capsule FILE]',
+  summary:
+    'recoveries, or the report of one; --watch follows, --capsule saves what its decisions were made of',
   positionals: { min: 0, max: 1 },
-  flags: z.strictObject({ watch: flag.on.optional(), limit: flag.whole.optional() }),
+  flags: z.strictObject({
+    watch: flag.on.optional(),
+    limit: flag.whole.optional(),
+    capsule: flag.text.optional(),
+  }),
   run: async (context, { flags, positionals }) => {
     const [recovery] = positionals;
     const limit = flags.limit ?? SHOWN;
     if (recovery === undefined) {
+      if (flags.capsule !== undefined) throw new UsageError('saves the capsule of one recovery: name it');
       if (flags.watch) return watchAll(context, limit);
       const all = await newest(context, limit);
       context.show(all, () => render(all, context));
       return EXIT.done;
     }
+    if (flags.capsule !== undefined) return saveCapsule(context, recovery, flags.capsule);
     if (flags.watch) return followRecovery(context, recovery);
     const report = await context.client.call('getRecovery', { params: { recovery } });
     context.show(report, () => renderRecovery(report, context.paint));

@@ -1,4 +1,5 @@
 import { AuditEvent, AuditQuery, VerifyAnswer, VerifyQuery } from '../../schemas/audit.ts';
+import { CLOUD_EVENTS, CloudEventBatch, FeedQuery } from '../../schemas/cloud-event.ts';
 import { pageOf } from '../../schemas/common.ts';
 import type { Route } from './route.ts';
 
@@ -13,6 +14,17 @@ export const AUDIT_ROUTES = [
     action: 'readAudit',
     query: AuditQuery,
     answers: { 200: pageOf(AuditEvent) },
+  },
+  {
+    method: 'GET',
+    path: '/events',
+    operation: 'followEvents',
+    summary: 'What happened after a cursor, as a batch of CloudEvents, oldest first and some seconds late',
+    function: 'audit',
+    action: 'readAudit',
+    query: FeedQuery,
+    answers: { 200: CloudEventBatch },
+    mediaType: CLOUD_EVENTS,
   },
   {
     method: 'GET',

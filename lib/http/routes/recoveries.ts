@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { Capsule } from '../../schemas/capsule.ts';
 import { Id, Page, pageOf, RecoveryId } from '../../schemas/common.ts';
 import { Override, OverrideInput } from '../../schemas/override.ts';
 import { Quote, QuoteInput } from '../../schemas/quote.ts';
@@ -32,6 +33,16 @@ export const RECOVERIES_ROUTES = [
     action: 'readFleet',
     params: recovery,
     answers: { 200: Recovery },
+  },
+  {
+    method: 'GET',
+    path: '/recoveries/{recovery}/capsule',
+    operation: 'getCapsule',
+    summary: 'What the decisions of a recovery were made of, to make them again elsewhere',
+    function: 'recoveries',
+    action: 'readFleet',
+    params: recovery,
+    answers: { 200: Capsule },
   },
   {
     method: 'POST',

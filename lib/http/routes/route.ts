@@ -29,5 +29,7 @@ export interface Route {
   readonly body?: z.ZodType;
   /** Answer by status; null is an empty body. */
   readonly answers: Readonly<Record<number, z.ZodType | null>>;
+  /** Of its answers; application/json unless given. */
+  readonly mediaType?: string;
   readonly headers?: readonly ('idempotency-key' | 'if-match')[];
 }

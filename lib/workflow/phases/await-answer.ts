@@ -3,6 +3,7 @@ import { runningState } from '../../services/running.ts';
 import { answerWait, leaveToken } from '../../services/waits.ts';
 import { readBeats } from '../../store/heartbeats.ts';
 import { ownRecovery, type PhaseAnswer, type PhaseContext, readOwnResource } from './context.ts';
+import { keepCapsule } from './observed.ts';
 
 /**
  * A state that waits: leaves its token where the answer will be heard, then looks whether it has come already, so
@@ -15,6 +16,8 @@ export const awaitAnswer =
     const recovery = await ownRecovery(context);
     if (task.taskToken === undefined) throw new Error(`${phase} waits without a task token`);
     await leaveToken(runtime, recovery.id, phase, task.taskToken);
+    // Who goes on after the wait may be another function; what was seen before it is written while nothing hurries.
+    await keepCapsule(context, recovery);
     if (phase === 'AwaitFence') {
       const [resource, beats] = await Promise.all([
         readOwnResource(context),

@@ -8,6 +8,7 @@ import {
   withResults,
 } from './context.ts';
 import { end } from './ending.ts';
+import { keepCapsule } from './observed.ts';
 
 /** The outcome, the lock released, the resource's new status: one transaction. */
 export const close = async (context: PhaseContext): Promise<PhaseAnswer> => {
@@ -27,6 +28,7 @@ export const close = async (context: PhaseContext): Promise<PhaseAnswer> => {
     ...settled,
     phases: withResults(settled.phases, [watch.result('Close', task.input.attempt)]),
   };
+  await keepCapsule(context, recovery);
   await end(context, recovery, 'Close', { ...ending, resource: () => ending.resource, epochStep: 0 });
   return { proceed: 'End' };
 };

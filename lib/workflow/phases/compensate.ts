@@ -11,6 +11,7 @@ import {
 } from './context.ts';
 import { end } from './ending.ts';
 import { Superseded } from './errors.ts';
+import { keepCapsule } from './observed.ts';
 
 /** A resource whose recovery was taken back is looked at again after this, ms. */
 const RETRY_AFTER_MS = 10_000;
@@ -35,6 +36,7 @@ export const compensate = async (context: PhaseContext): Promise<PhaseAnswer> =>
   const fenced =
     (await readOwnResource(context)).epoch >= recovery.epoch && recovery.nextPhase === 'Failover';
   const settled = settleWait(recovery, context.runtime.clock.now());
+  await keepCapsule(context, recovery);
   const rejected = recovery.status === 'awaiting-approval';
   const phase = recovery.nextPhase ?? 'Initiate';
   await end(context, settled, phase, {

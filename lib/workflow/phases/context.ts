@@ -130,7 +130,8 @@ export const settleWait = (recovery: RecoveryRecord, now: number): RecoveryRecor
   if (waiting === undefined) return recovery;
   const endedAt = waiting.answeredAt ?? now;
   const waitedMs = Math.max(0, endedAt - waiting.since);
-  const detail = { answer: waiting.answer ?? 'timeout' };
+  const { quote } = waiting;
+  const detail = { answer: waiting.answer ?? 'timeout', ...(quote === undefined ? {} : { quote }) };
   const known = recovery.phases.some((r) => r.name === waiting.phase && r.attempt === recovery.attempt);
   const phases = known
     ? recovery.phases.map((r) =>

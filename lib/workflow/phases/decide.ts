@@ -8,6 +8,7 @@ import {
   isByPerson,
 } from '../../failover/rules.ts';
 import { APPROVAL_WAIT_MS } from '../../failover/wait-bounds.ts';
+import type { Look } from '../../services/capsule-steps.ts';
 import { factsOf } from '../../services/decision-facts.ts';
 import { originOf } from '../../services/origin.ts';
 import { overridesFor } from '../../services/overrides.ts';
@@ -31,6 +32,7 @@ import {
 } from './context.ts';
 import { LostRace, Superseded } from './errors.ts';
 import { remember } from './memory.ts';
+import { keepCapsule, observe } from './observed.ts';
 
 /**
  * A picture of the labscape this old still tells an epidemic from one failure, ms. Half of what the flip accepts: what is
@@ -60,6 +62,7 @@ export const decide = async (context: PhaseContext): Promise<PhaseAnswer> => {
   ]);
   remember(context.runtime, executionName(task.input), { groups });
   let decision = decideByRules(facts);
+  const looks: Look[] = [{ facts, decision }];
   // An objection is only believed on a fresh picture of the fleet, and unless somebody has set it aside.
   if (decision.kind !== 'proceed') {
     const [fresh, overrides] = await Promise.all([
@@ -67,9 +70,11 @@ export const decide = async (context: PhaseContext): Promise<PhaseAnswer> => {
       overridesFor(context.runtime, resource),
     ]);
     decision = decideByRules(fresh, overrides);
+    looks.push({ facts: fresh, overrides, decision });
   }
   const result = watch.result('Decide', task.input.attempt, { ...decision });
   const carry = withResults(task.carry, [result]);
+  observe(context, { decide: { startedAt: watch.startedAt, looks } });
   switch (decision.kind) {
     case 'proceed':
       return { proceed: 'Initiate', carry };
@@ -168,17 +173,18 @@ const refuse = async (
     resource: resource.id,
     ...body,
   });
+  const refused: RecoveryRecord = {
+    ...recovery,
+    status: 'refused',
+    reason: `${decision.rule}: ${decision.explanation}`,
+    nextPhase: undefined,
+    endedAt: origin.at,
+    chain: headOf(recoveryEvent),
+  };
   const outcome = await runtime.store.transact(
     endingWrites(runtime.store, {
       resource,
-      recovery: {
-        ...recovery,
-        status: 'refused',
-        reason: `${decision.rule}: ${decision.explanation}`,
-        nextPhase: undefined,
-        endedAt: origin.at,
-        chain: headOf(recoveryEvent),
-      },
+      recovery: refused,
       phase: undefined,
       attempt: context.task.input.attempt,
       to: resource.status,
@@ -191,5 +197,6 @@ const refuse = async (
     }),
   );
   if (outcome.kind !== 'done') throw new LostRace(`refusal for ${resource.id}`);
+  await keepCapsule(context, refused);
   return { proceed: 'End' };
 };

@@ -1,3 +1,4 @@
+import { weigh } from '../../failover/evidence.ts';
 import { judge } from '../../health/detector.ts';
 import { changeStatus } from '../../services/resources.ts';
 import { executionName } from '../../services/runtime.ts';
@@ -16,6 +17,7 @@ import {
   stopwatch,
 } from './context.ts';
 import { Superseded } from './errors.ts';
+import { observe } from './observed.ts';
 
 /** From the evidence to a verdict: is there still something to recover, and is it this execution's to do? */
 export const detect = async (context: PhaseContext): Promise<PhaseAnswer> => {
@@ -38,17 +40,14 @@ export const detect = async (context: PhaseContext): Promise<PhaseAnswer> => {
   const watch = stopwatch(context);
   if (labscape === undefined) throw new Superseded(`labscape ${resource.labscape} is not known`);
   const pulse = beats.pulses.get(resource.id);
-  const { verdict, reason } = judge(pulse, readAt, {
-    beatMs: labscape.policy.beatMs,
-    leaseEndMs: leaseEndMs(labscape.policy),
-  });
-  const human = task.input.trigger === 'api' || task.input.trigger === 'drain';
-  if (!human) {
-    if (resource.status !== 'failed') return endUnrecorded(context, resource);
-    // What a person or a user's own alarm declared failed, heartbeats do not take back.
-    const heardAgain = verdict === 'healthy' || verdict === 'suspect';
-    if (heardAgain && resource.failedBy === 'detector') return falseAlarm(context, resource);
-  }
+  const policy = { beatMs: labscape.policy.beatMs, leaseEndMs: leaseEndMs(labscape.policy) };
+  const judged = judge(pulse, readAt, policy);
+  const { verdict, reason } = judged;
+  const { status, failedBy } = resource;
+  const { trigger } = task.input;
+  const evidence = weigh({ trigger, status, failedBy, verdict });
+  if (evidence === 'not-failed') return endUnrecorded(context, resource);
+  if (evidence === 'beats-again') return falseAlarm(context, resource);
   const detail = {
     verdict,
     reason,
@@ -56,7 +55,10 @@ export const detect = async (context: PhaseContext): Promise<PhaseAnswer> => {
     silentSince: pulse?.lastAt ?? null,
     verdictAt: resource.since,
   };
-  return { proceed: 'Decide', carry: [watch.result('Detect', task.input.attempt, detail)] };
+  const carry = [watch.result('Detect', task.input.attempt, detail)];
+  const seen = { now: readAt, policy, pulse, trigger, resource, judged };
+  observe(context, { detect: { startedAt: watch.startedAt, seen } });
+  return { proceed: 'Decide', carry };
 };
 
 /** It beats again before anything was moved: nothing to do. */

@@ -2,6 +2,7 @@ import { heldAfter } from '../../allocation/extras.ts';
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import type { FailoverPlan, MovableGroup } from '../../failover/plan.ts';
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
+import type { FleetResource } from '../../services/fleet.ts';
 import { originOf } from '../../services/origin.ts';
 import { gainsWithTargets, movesWithTargets, planMoves } from '../../services/plan-moves.ts';
 import { pauseAfterRace } from '../../services/retry.ts';
@@ -27,6 +28,7 @@ import {
 } from './context.ts';
 import { Cancelled, LostRace, Superseded } from './errors.ts';
 import { forget, recall, remember } from './memory.ts';
+import { observe } from './observed.ts';
 
 /** Plans that may fail on a changed picture before releases are told to wait, and after that. */
 const REPLANS_FREE = 3;
@@ -105,6 +107,10 @@ interface FlipAttempt {
 
 /** A plan, and what each of its targets gains by it. */
 interface Planned {
+  readonly now: number;
+  readonly groups: readonly GroupRecord[];
+  /** As it was then: the fleet learns in place. */
+  readonly fleet: readonly FleetResource[];
   readonly plan: FailoverPlan;
   readonly gains: FlipInput['gains'];
 }
@@ -115,7 +121,8 @@ const planAfresh = async ({ runtime }: PhaseContext, picture: Picture): Promise<
   const plan = async (ageMaxMs: number): Promise<Planned> => {
     const { resources } = await runtime.fleet.snapshot(ageMaxMs);
     const planned = planMoves(picture.source, owned, resources);
-    return { plan: planned, gains: gainsWithTargets(planned, resources) };
+    const seen = { now: runtime.clock.now(), groups: owned, fleet: resources.slice() };
+    return { ...seen, plan: planned, gains: gainsWithTargets(planned, resources) };
   };
   const first = await plan(FLEET_AGE_MAX_MS);
   return first.plan.unplaced.length === 0 ? first : plan(0);
@@ -129,9 +136,10 @@ const flipOnce = async (
 ): Promise<FlipAttempt> => {
   const { runtime, task } = context;
   const { settled: recovery, source } = picture;
-  const { plan, gains } = await planAfresh(context, picture);
+  const planned = await planAfresh(context, picture);
+  const { plan, gains } = planned;
   const detail = detailOf(plan, overtaken);
-  const planned = recordAfter(recovery, plan, source);
+  const written = recordAfter(recovery, plan, source);
   const event = nextEvent(
     entityOf.resource(source.id),
     source.chain,
@@ -139,19 +147,19 @@ const flipOnce = async (
     'resource.flipped',
     {
       recovery: recovery.id,
-      moves: planned.moves.map(({ group, from, to, epoch }) => ({
+      moves: written.moves.map(({ group, from, to, epoch }) => ({
         ...{ group, from, to, epoch },
         ...devicesOf(plan, group),
       })),
-      pending: planned.waits,
+      pending: written.waits,
     },
   );
   const leaving = sum(groupsOf(plan).map((g) => g.demand));
   const after: RecoveryRecord = {
     ...recovery,
     nextPhase: 'Reassign',
-    moves: planned.moves,
-    pending: planned.pending,
+    moves: written.moves,
+    pending: written.pending,
     demand: leaving,
     rehomed: sum(plan.moves.map((m) => m.group.demand)),
     phases: withResults(recovery.phases, [watch.result('Failover', task.input.attempt, detail)]),
@@ -172,6 +180,7 @@ const flipOnce = async (
   if (outcome.kind === 'done') {
     learnCommitted(context, gains, source, headOf(event));
     remember(runtime, executionName(task.input), { recovery: after });
+    observe(context, { failover: { ...planned, source, overtaken } });
   } else forget(runtime, executionName(task.input));
   return { outcome, detail };
 };

@@ -21,6 +21,7 @@ import {
 import { draft } from './decide.ts';
 import { Cancelled, LostRace, Superseded } from './errors.ts';
 import { recall, remember } from './memory.ts';
+import { observe } from './observed.ts';
 
 /** A status event may come in between; that is no reason to wait a second for the state machine's retry. */
 const FENCE_TRIES_MAX = 4;
@@ -76,12 +77,13 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
     };
     const groups = recall(runtime, id)?.groups;
     remember(runtime, id, { recovery, source, ...(groups === undefined ? {} : { groups }) });
+    observe(context, { initiate: { question, labscape, beats, fenceWaitMs: ms } });
     runtime.fleet.learn(source);
     return {
       proceed: stateAfter(recovery),
       ...(ms === 0 ? {} : { waitSeconds: Math.ceil(ms / 1000) }),
       carry: withResults(task.carry, [
-        watch.result('Initiate', task.input.attempt, { epoch: recovery.epoch }),
+        watch.result('Initiate', task.input.attempt, { epoch: recovery.epoch, fenceWaitMs: ms }),
       ]),
     };
   }

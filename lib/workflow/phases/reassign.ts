@@ -2,8 +2,10 @@ import type { Move, PendingGroup } from '../../schemas/recovery.ts';
 import { placePending } from '../../services/place-pending.ts';
 import { homeByPreemption } from '../../services/preempt.ts';
 import { splitPending } from '../../services/regroup.ts';
-import { advance } from './advance.ts';
+import type { RecoveryRecord } from '../../store/recoveries.ts';
+import { advance, type PhaseWork } from './advance.ts';
 import { type PhaseAnswer, type PhaseContext, requesterOf } from './context.ts';
+import { keepOwnCapsule } from './observed.ts';
 
 /** Parts that one recovery splits off groups that fit nowhere whole. */
 const SPLITS_MAX = 32;
@@ -12,45 +14,51 @@ const SPLITS_MAX = 32;
  * Places what the flip could not, with a fresh picture of the fleet and the reserve; a group that fits nowhere whole is
  * split first. Assignments were published with the flip itself: each target's revision moved on in the same transaction.
  */
-export const reassign = (context: PhaseContext): Promise<PhaseAnswer> =>
-  advance(context, 'Reassign', async (recovery) => {
-    const moves: Move[] = [];
-    const pending: PendingGroup[] = [];
-    let preempted = 0;
-    let split = 0;
-    const queue = [...recovery.pending];
-    for (let waiting = queue.shift(); waiting !== undefined; waiting = queue.shift()) {
-      const home = await homeFor(context, waiting.group, recovery.id, split < SPLITS_MAX);
-      if (home.kind === 'nowhere') pending.push(waiting);
-      if (home.kind === 'split') {
-        split += 1;
-        const { reason } = waiting;
-        const entries = [home.part, home.rest].map(({ id, count, demand }) => ({
-          group: id,
-          count,
-          demand,
-          reason,
-        }));
-        queue.unshift(...entries);
-      }
-      if (home.kind === 'placed') {
-        preempted += home.victims;
-        moves.push({
-          group: waiting.group,
-          from: recovery.resource,
-          to: home.resource,
-          epoch: home.epoch,
-          count: waiting.count,
-          demand: waiting.demand,
-        });
-      }
+export const reassign = async (context: PhaseContext): Promise<PhaseAnswer> => {
+  const answer = await advance(context, 'Reassign', (recovery) => placeRest(context, recovery));
+  // Work first, then the record of what was decided.
+  await keepOwnCapsule(context);
+  return answer;
+};
+
+const placeRest = async (context: PhaseContext, recovery: RecoveryRecord): Promise<PhaseWork> => {
+  const moves: Move[] = [];
+  const pending: PendingGroup[] = [];
+  let preempted = 0;
+  let split = 0;
+  const queue = [...recovery.pending];
+  for (let waiting = queue.shift(); waiting !== undefined; waiting = queue.shift()) {
+    const home = await homeFor(context, waiting.group, recovery.id, split < SPLITS_MAX);
+    if (home.kind === 'nowhere') pending.push(waiting);
+    if (home.kind === 'split') {
+      split += 1;
+      const { reason } = waiting;
+      const entries = [home.part, home.rest].map(({ id, count, demand }) => ({
+        group: id,
+        count,
+        demand,
+        reason,
+      }));
+      queue.unshift(...entries);
     }
-    return {
-      next: 'Verify',
-      detail: { placed: moves.length, pending: pending.length, preempted, ...(split === 0 ? {} : { split }) },
-      patch: { pending, moves: [...recovery.moves, ...moves] },
-    };
-  });
+    if (home.kind === 'placed') {
+      preempted += home.victims;
+      moves.push({
+        group: waiting.group,
+        from: recovery.resource,
+        to: home.resource,
+        epoch: home.epoch,
+        count: waiting.count,
+        demand: waiting.demand,
+      });
+    }
+  }
+  return {
+    next: 'Verify',
+    detail: { placed: moves.length, pending: pending.length, preempted, ...(split === 0 ? {} : { split }) },
+    patch: { pending, moves: [...recovery.moves, ...moves] },
+  };
+};
 
 /**
  * Room in the reserve if there is any; else a part of it that may find some; else critical and high work may take the

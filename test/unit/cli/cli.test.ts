@@ -309,6 +309,26 @@ describe('recoveries', () => {
     expect(out).toContain('silent for 2.0 s before the verdict');
     expect(out).toContain('1 groups with 3 allocations went to north-1: 50 % of the demand');
     expect(out).toContain('g2 waits: 1 allocations');
+    expect(out).not.toContain('came of it');
+  });
+
+  test.each([
+    ['plan', 'quoted by the plan'],
+    ['approval', 'quoted, as approved'],
+  ])('show what was quoted by the %s beside what came of it', async (by, title) => {
+    const quoted = { by, moved: 2, pending: 1, targets: 2, rehomedShare: 0.5, fenceWaitMs: 3_250 };
+    const actual = { moved: 3, pending: 0, targets: 1, rehomedShare: 1, fenceWaitMs: 3_100 };
+    api.script['GET /recoveries/north-2-4-1'] = ok({ ...recovery, quoted, actual });
+    const { out } = await labscapes('recoveries', 'north-2-4-1');
+    expect(out).toMatch(/MOVED +WAIT +TARGETS +RE-HOMED +FENCE\n/);
+    expect(out).toMatch(new RegExp(`${title} +2 +1 +2 +50 % +3.3 s\\n`));
+    expect(out).toMatch(/came of it +3 +0 +1 +100 % +3.1 s\n/);
+  });
+
+  test('--capsule asks for one recovery', async () => {
+    const { code, err } = await labscapes('recoveries', '--capsule', 'file');
+    expect(code).toBe(2);
+    expect(err).toContain('name it');
   });
 
   test.each([

@@ -1,0 +1,39 @@
+import { paintFor } from '../../../lib/cli/paint.ts';
+import { replayCapsule } from '../../../lib/services/replay.ts';
+import { HostError } from '../errors.ts';
+import { type Arguments, readArguments, USAGE } from './options.ts';
+import { render } from './render.ts';
+import { capsuleFrom } from './sources.ts';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+const understood = (): Arguments | undefined => {
+  try {
+    return readArguments(process.argv.slice(2), process.env);
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    process.stderr.write(`${error.message}\n\n${USAGE}\n`);
+    return undefined;
+  }
+};
+
+/** Makes the decisions of a recovery again; the exit code. */
+const main = async (): Promise<number> => {
+  const asked = understood();
+  if (asked === undefined) return EXIT_USAGE;
+  try {
+    const replayed = replayCapsule(await capsuleFrom(asked.recovery, asked.source));
+    const { stdout, env } = process;
+    stdout.write(
+      asked.json ? `${JSON.stringify(replayed)}\n` : render(replayed, paintFor(stdout.isTTY, env)),
+    );
+    return replayed.identical ? 0 : EXIT_FAILED;
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return EXIT_FAILED;
+  }
+};
+
+process.exitCode = await main();
