@@ -6,7 +6,8 @@ import { allocate, allocations, release, renew } from './commands/allocations.ts
 import { audit } from './commands/audit.ts';
 import { batch } from './commands/batch.ts';
 import { explain as explainPlacement } from './commands/explain.ts';
-import { activate, drain, fail, labscapes, register, resources } from './commands/fleet.ts';
+import { drain, fail } from './commands/fail.ts';
+import { activate, labscapes, register, resources } from './commands/fleet.ts';
 import { override } from './commands/override.ts';
 import { quote } from './commands/quote.ts';
 import { rebalance } from './commands/rebalance.ts';

@@ -43,6 +43,7 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
   quote: { resources: ['north-1'] },
   acknowledgeResource: { reason: 'The power supply was replaced.' },
   acknowledgeLabscape: { reason: 'The switch was replaced.' },
+  failTogether: { reason: 'The site has no power.' },
   proposeOverride: { rule: 'cool-down', reason: 'The rack is known to be going down.', expiresInMs: 600_000 },
   confirmOverride: { reason: 'Seen it.' },
   withdrawOverride: { reason: 'It is over.' },

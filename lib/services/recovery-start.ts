@@ -5,7 +5,7 @@ import type { Requester } from './origin.ts';
 import { changeStatus, getResource } from './resources.ts';
 import { type ExecutionInput, executionName, type Runtime } from './runtime.ts';
 
-const inputFor = (resource: ResourceRecord, trigger: ExecutionInput['trigger']): ExecutionInput => ({
+export const inputFor = (resource: ResourceRecord, trigger: ExecutionInput['trigger']): ExecutionInput => ({
   resource: resource.id,
   epoch: resource.epoch,
   attempt: resource.attempt,
@@ -27,7 +27,7 @@ const start = async (
   return startedAs(next);
 };
 
-const startedAs = (input: ExecutionInput): { recovery: string; resource: string } => ({
+export const startedAs = (input: ExecutionInput): { recovery: string; resource: string } => ({
   recovery: executionName(input),
   resource: input.resource,
 });

@@ -30,6 +30,8 @@ export const keys = {
   /** When work of a labscape was moved to balance it. */
   moveLog: (labscape: string): Key => key(`MOVES#${labscape}`),
   recovery: (id: string): Key => key(`REC#${id}`),
+  /** What whoever starts its recovery leaves for it. */
+  recoveryBrief: (resource: string): Key => key(`BRIEF#${resource}`),
   override: (labscape: string, id: string): Key => key(overridePartition(labscape), `OVR#${id}`),
   tenant: (id: string): Key => key(`TENANT#${id}`),
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),

@@ -1,6 +1,6 @@
 import { heldAfter } from '../../allocation/extras.ts';
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import type { FailoverPlan, MovableGroup } from '../../failover/plan.ts';
+import type { FailoverPlan, MovableGroup, Wish, Wishes } from '../../failover/plan.ts';
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
 import { originOf } from '../../services/origin.ts';
 import { gainsWithTargets, movesWithTargets, planMoves } from '../../services/plan-moves.ts';
@@ -9,6 +9,7 @@ import { executionName } from '../../services/runtime.ts';
 import { type FlipInput, flipWrites, movingWrite } from '../../store/flip-writes.ts';
 import { type GroupRecord, readGroups } from '../../store/groups.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
+import { type RecoveryBrief, readBrief } from '../../store/recovery-briefs.ts';
 import { decodeResource, type ResourceRecord } from '../../store/resources.ts';
 import type { Outcome } from '../../store/store.ts';
 import { sum } from '../../vector.ts';
@@ -41,6 +42,7 @@ interface Picture {
   readonly recovery: RecoveryRecord;
   readonly source: ResourceRecord;
   readonly groups: readonly GroupRecord[];
+  readonly brief: RecoveryBrief | undefined;
 }
 
 /** The flip: one transaction per failed resource, whatever the number of allocations. */
@@ -84,18 +86,24 @@ export const failover = async (context: PhaseContext): Promise<PhaseAnswer> => {
 const remembered = ({ runtime, task }: PhaseContext): Picture | undefined => {
   const memory = recall(runtime, executionName(task.input));
   if (memory === undefined) return undefined;
-  const { recovery, source, groups } = memory;
-  if (recovery === undefined || source === undefined || groups === undefined) return undefined;
-  return recovery.waiting === undefined ? { recovery, source, groups } : undefined;
+  const { recovery, source, groups, brief } = memory;
+  if (recovery === undefined || source === undefined || groups === undefined || brief === undefined)
+    return undefined;
+  return recovery.waiting === undefined ? { recovery, source, groups, brief: brief ?? undefined } : undefined;
 };
 
 const read = async (context: PhaseContext): Promise<Picture> => {
   const [recovery, source] = await Promise.all([ownRecovery(context), readOwnResource(context)]);
-  const groups = await readGroups(
-    context.runtime.store,
-    source.groups.map((ref) => ref.group),
-  );
-  return { recovery, source, groups };
+  const { store } = context.runtime;
+  const [groups, brief] = await Promise.all([
+    readGroups(
+      store,
+      source.groups.map((ref) => ref.group),
+    ),
+    // It was written for the epoch before the fence.
+    readBrief(store, source.id, recovery.epoch - 1),
+  ]);
+  return { recovery, source, groups, brief };
 };
 
 interface FlipAttempt {
@@ -112,13 +120,16 @@ interface Planned {
 /** A plan that leaves something behind is only believed on a fresh picture of the fleet. */
 const planAfresh = async ({ runtime }: PhaseContext, picture: Picture): Promise<Planned> => {
   const owned = picture.groups.filter((g) => g.resource === picture.source.id && g.status === 'placed');
+  const wishes = picture.brief?.joint?.wishes;
   const plan = async (ageMaxMs: number): Promise<Planned> => {
     const { resources } = await runtime.fleet.snapshot(ageMaxMs);
-    const planned = planMoves(picture.source, owned, resources);
+    const planned = planMoves(picture.source, owned, resources, wishes);
     return { plan: planned, gains: gainsWithTargets(planned, resources) };
   };
   const first = await plan(FLEET_AGE_MAX_MS);
-  return first.plan.unplaced.length === 0 ? first : plan(0);
+  // What the joint plan lets wait was looked at with all that is lost in view.
+  const isTold = (group: string): boolean => 'waits' in (wishes?.get(group) ?? {});
+  return first.plan.unplaced.every(({ group }) => isTold(group.id)) ? first : plan(0);
 };
 
 const flipOnce = async (
@@ -130,7 +141,11 @@ const flipOnce = async (
   const { runtime, task } = context;
   const { settled: recovery, source } = picture;
   const { plan, gains } = await planAfresh(context, picture);
-  const detail = detailOf(plan, overtaken);
+  const { joint, grace } = picture.brief ?? {};
+  const detail = {
+    ...detailOf(plan, overtaken),
+    ...(joint === undefined ? {} : { asJointlyPlanned: followed(plan, joint.wishes) }),
+  };
   const planned = recordAfter(recovery, plan, source);
   const event = nextEvent(
     entityOf.resource(source.id),
@@ -150,6 +165,8 @@ const flipOnce = async (
   const after: RecoveryRecord = {
     ...recovery,
     nextPhase: 'Reassign',
+    joint: joint?.id,
+    grace,
     moves: planned.moves,
     pending: planned.pending,
     demand: leaving,
@@ -174,6 +191,16 @@ const flipOnce = async (
     remember(runtime, executionName(task.input), { recovery: after });
   } else forget(runtime, executionName(task.input));
   return { outcome, detail };
+};
+
+/** Groups that went where the joint plan wanted them, or wait as it said. */
+const followed = ({ moves, unplaced }: FailoverPlan, wishes: Wishes): number => {
+  const wishOf = (group: MovableGroup): Wish | undefined => wishes.get(group.id);
+  const went = moves.filter(({ group, to }) => {
+    const wish = wishOf(group);
+    return wish !== undefined && 'to' in wish && wish.to === to;
+  });
+  return went.length + unplaced.filter(({ group }) => 'waits' in (wishOf(group) ?? {})).length;
 };
 
 /** In the event of a move: the devices that the group has from now on. */
