@@ -18,7 +18,7 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
   registerResource: { id: 'north-1', labscape: 'north', capacity, labels: { zone: 'a' } },
   editResource: { capacity, reason: 'Memory was added.' },
   failResource: reason,
-  drainResource: reason,
+  drainResource: { reason: 'Kernel update.', graceMs: 5_000 },
   activateResource: { reason: 'Disk was replaced.' },
   retireResource: { reason: 'Returned to the vendor.' },
   rebalance: { goal: 'lower-maximum', labscapes: ['north'], dryRun: true },

@@ -194,6 +194,21 @@ export class Troubles {
     }
   }
 
+  /** Given up as a whole, its hosts dead or not; in half of the cases somebody else says so, too. */
+  #failLabscape(): void {
+    const { hosts, scheduler } = this.world;
+    const { labscape } = this.#chance.pick(hosts);
+    const dies = this.#chance.happens(0.5);
+    for (const host of hosts) if (dies && host.alive && host.labscape === labscape) this.#kill(host);
+    const say = (): void => {
+      const body = { reason: 'the site has no power' };
+      void this.world.operator('failTogether', { labscape }, body);
+    };
+    say();
+    if (this.#chance.happens(0.5))
+      scheduler.after(this.#chance.below(3_000), `${labscape} is failed again`, say);
+  }
+
   #outage(): void {
     const { world } = this;
     const ms = OUTAGE_MIN_MS + this.#chance.below(OUTAGE_MAX_MS - OUTAGE_MIN_MS);
@@ -221,6 +236,7 @@ export class Troubles {
     const reason = { reason: 'simulated' };
     if (faults.strikes('operatorDrains')) void this.world.operator('drainResource', { resource }, reason);
     if (faults.strikes('operatorFails')) void this.world.operator('failResource', { resource }, reason);
+    if (faults.strikes('operatorFailsLabscape')) this.#failLabscape();
     if (faults.strikes('operatorRebalances')) this.#balance();
     if (faults.strikes('operatorMaintains')) {
       const { labscape } = this.#chance.pick(hosts);
