@@ -17,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   decision: async () => (await import('./decision.ts')).decision,
   distribute: async () => (await import('./distribute.ts')).distribute,
   'failover-scale': async () => (await import('./failover-scale.ts')).failoverScale,
+  'labscape-failover': async () => (await import('./labscape-failover.ts')).labscapeFailover,
   openb: async () => (await import('./openb/openb.ts')).openb,
   phases: async () => (await import('./phases-bench.ts')).phases,
   rebalance: async () => (await import('./rebalance/rebalance.ts')).rebalance,

@@ -234,7 +234,11 @@ export class Troubles {
     const { faults, hosts, state } = this.world;
     const resource = this.#chance.pick(hosts).id;
     const reason = { reason: 'simulated' };
-    if (faults.strikes('operatorDrains')) void this.world.operator('drainResource', { resource }, reason);
+    if (faults.strikes('operatorDrains')) {
+      const graceMs = 1 + this.#chance.below(4_000);
+      const grace = this.#chance.happens(0.5) ? { graceMs } : {};
+      void this.world.operator('drainResource', { resource }, { ...reason, ...grace });
+    }
     if (faults.strikes('operatorFails')) void this.world.operator('failResource', { resource }, reason);
     if (faults.strikes('operatorFailsLabscape')) this.#failLabscape();
     if (faults.strikes('operatorRebalances')) this.#balance();
