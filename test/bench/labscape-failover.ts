@@ -52,14 +52,17 @@ const setUp = async (bench: Bench, count: number): Promise<readonly string[]> =>
     body: { quota: vector(1_000_000_000), slices: 8 },
   });
   const ids = Array.from({ length: count }, (_, index) => `${LOST}-${index}`);
-  const spares = SPARES.flatMap((labscape) =>
-    Array.from({ length: Math.ceil((count * SPARE_SHARE) / SPARES.length) }, (_, index) => ({
-      ...{ id: `${labscape}-${index}`, labscape },
-    })),
-  );
-  const all = [...ids.map((id) => ({ id, labscape: LOST })), ...spares];
-  await inLanes(all, LANES, (one) =>
-    operator.call('registerResource', { body: { ...one, capacity: vector(CAPACITY) } }),
+  const each = Math.ceil((count * SPARE_SHARE) / SPARES.length);
+  const spares = SPARES.map((labscape) => ({
+    labscape,
+    all: Array.from({ length: each }, (_, index) => `${labscape}-${index}`),
+  }));
+  // One after the other in each labscape: its item is checked by each registration.
+  await Promise.all(
+    [{ labscape: LOST, all: ids }, ...spares].map(async ({ labscape, all }) => {
+      for (const id of all)
+        await operator.call('registerResource', { body: { id, labscape, capacity: vector(CAPACITY) } });
+    }),
   );
   await inLanes(ids, LANES, (resource) =>
     seedAllocations(bench, {
