@@ -35,6 +35,20 @@ export interface RunLine {
   readonly invariants: 'held' | 'broken';
   /** Over an API: what it keeps of the drill, one sentence each. */
   readonly left?: readonly string[];
+  /** With --no-effect: what would have been done; all else tells that nothing was. */
+  readonly quoted?: Quoted;
+}
+
+export interface Quoted {
+  readonly fail: string;
+  readonly victims: readonly string[];
+  /** Of the request, by the drill's own clock. */
+  readonly quoteMs: number;
+  readonly allocations: number;
+  readonly groups: number;
+  readonly pending: number;
+  readonly targets: number;
+  readonly rehomedShare: number;
 }
 
 /** What people want to know besides. */
@@ -70,4 +84,5 @@ export const lineOf = (run: DrillRun): RunLine => ({
   auditVerified: run.auditVerified,
   invariants: run.invariants,
   ...(run.left === undefined ? {} : { left: run.left }),
+  ...(run.quoted === undefined ? {} : { quoted: run.quoted }),
 });
