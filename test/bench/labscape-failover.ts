@@ -6,6 +6,8 @@ import { type Figure, figureOf } from './figures.ts';
 import { type Bench, startBench, TENANT, vector } from './rig.ts';
 import { seedAllocations } from './seed.ts';
 
+/** Resources of the labscape that is lost, a row each. */
+const SIZES = (process.env['BENCH_RESOURCES'] ?? '100,1000').split(',').map(Number);
 const LOST = 'lost';
 const SPARES = ['spare-1', 'spare-2', 'spare-3', 'spare-4'];
 const GROUPS_EACH = 2;
@@ -26,7 +28,7 @@ const TIMEOUT_MS = 300_000;
  */
 export const labscapeFailover = async (progress: (text: string) => void): Promise<readonly Figure[]> => {
   const figures: Figure[] = [];
-  for (const resources of [100, 1_000]) figures.push(await measure(resources, progress));
+  for (const resources of SIZES) figures.push(await measure(resources, progress));
   return figures;
 };
 
@@ -119,7 +121,9 @@ const fail = async (bench: Bench, ids: readonly string[]): Promise<Figure> => {
     writes.look();
     await Promise.race([sleep(LOOK_EVERY_MS), callMs.then(() => sleep(LOOK_EVERY_MS))]);
     if (performance.now() - startedMs > TIMEOUT_MS)
-      throw new Error(`${flipped.length} of ${ids.length} flips in ${TIMEOUT_MS} ms`);
+      throw new Error(
+        `${flipped.length} of ${ids.length} flips in ${TIMEOUT_MS} ms, ${started.size} started`,
+      );
   }
   writes.look();
   stopListening();
