@@ -10,7 +10,7 @@ import { inLanes } from './lanes.ts';
 import type { Requester } from './origin.ts';
 import { planMovesTogether } from './plan-moves.ts';
 import { asSource, type Held } from './quote.ts';
-import { inputFor, startedAs } from './recovery-start.ts';
+import { inputFor, start, startedAs } from './recovery-start.ts';
 import { changeStatus } from './resources.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -67,9 +67,14 @@ const declare = async (
   }
 };
 
-/** Started, or run already by that name: one that died before it wrote anything is the sweep's to start anew. */
+/** An execution that has written nothing by then is dead, ms. */
+const DEAD_AFTER_MS = 30_000;
+
+/** Started, or run already by that name: one that died before it wrote anything is started anew, here or by the sweep. */
 const begin = async (runtime: Runtime, resource: ResourceRecord): Promise<Outcome> => {
   const input = inputFor(resource, 'api');
+  if (runtime.clock.now() - resource.since > DEAD_AFTER_MS)
+    return { kind: 'started', recovery: await start(runtime, input) };
   const kind = (await runtime.executions.start(input)) === 'started' ? 'started' : 'adopted';
   return { kind, recovery: startedAs(input) };
 };

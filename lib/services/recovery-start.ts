@@ -16,7 +16,8 @@ export const inputFor = (resource: ResourceRecord, trigger: ExecutionInput['trig
   trigger,
 });
 
-const start = async (
+/** Starts the execution; where one of its name has died before it wrote anything, the next attempt. */
+export const start = async (
   runtime: Runtime,
   input: ExecutionInput,
 ): Promise<{ recovery: string; resource: string }> => {
