@@ -17,13 +17,15 @@ import { type FunctionName, PERMISSIONS } from './permissions.ts';
 import type { StateStack } from './state-stack.ts';
 
 /**
- * Seconds. `assignments` long-polls, up to what API Gateway lets an integration take; an authoriser may take 10, and
+ * Seconds. `assignments` long-polls, and `recoveries` may declare many resources failed, up to what API Gateway lets an
+ * integration take; an authoriser may take 10, and
  * ends before that, so that its own error is the one that is seen.
  */
 const TIMEOUTS_S: Partial<Record<FunctionName, number>> = {
   authorise: 8,
   assignments: 29,
   recovery: 30,
+  recoveries: 29,
   sweep: 30,
 };
 const TIMEOUT_S = 10;

@@ -4,6 +4,7 @@ import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import { acknowledgeLabscape, acknowledgeResource } from '../../lib/services/acknowledge.ts';
 import { approve } from '../../lib/services/approval.ts';
 import { answerable, getCapsule } from '../../lib/services/capsule-view.ts';
+import { failTogether } from '../../lib/services/fail-together.ts';
 import {
   confirmOverride,
   listOverrides,
@@ -69,6 +70,13 @@ export const serve = (control: Runtime): ApiHandler =>
         request.permit({});
         await request.cleared();
         return { status: 200, body: await quote(control, request.body) };
+      },
+      failTogether: async (request) => {
+        const { params, body } = request;
+        request.permit({ labscape: params.labscape });
+        await request.cleared();
+        const failed = await failTogether(control, params.labscape, body, requesterOf(request));
+        return { status: 202, body: failed };
       },
       proposeOverride: async (request) => {
         const { params, body } = request;

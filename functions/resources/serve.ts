@@ -75,7 +75,9 @@ export const serve = (control: Runtime): ApiHandler =>
       drainResource: async (request) => {
         request.permit({ resource: request.params.resource });
         await request.cleared();
-        return { status: 202, body: await drainResource(control, request.params.resource) };
+        const { params, body } = request;
+        const started = await drainResource(control, params.resource, body, requesterOf(request));
+        return { status: 202, body: started };
       },
       activateResource: async (request) => {
         request.permit({ resource: request.params.resource });

@@ -3,7 +3,7 @@ import { add, dominantShare, ZERO } from '../vector.ts';
 
 /** Pause after the first failed try, doubled by each further one up to the most, ms; a sweep looks once a minute. */
 const BACKOFF_FIRST_MS = 15_000;
-const BACKOFF_MOST_MS = 120_000;
+export const BACKOFF_MOST_MS = 120_000;
 
 /** When a group that found no home is tried next: the doubled pause, of which `chance` in [0, 1) takes up to a half. */
 export const nextTryAt = (tries: number, now: number, chance: number): number => {

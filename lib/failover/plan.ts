@@ -43,6 +43,12 @@ export interface Unplaced {
   readonly group: MovableGroup;
   readonly reason: string;
 }
+/** Where a plan made for several recoveries at once wants a group, or why it lets it wait. */
+export type Wish = { readonly to: string } | { readonly waits: string };
+/** By group. */
+export type Wishes = ReadonlyMap<string, Wish>;
+const NO_WISHES: Wishes = new Map();
+
 export interface FailoverPlan {
   readonly moves: readonly PlannedMove[];
   readonly unplaced: readonly Unplaced[];
@@ -72,7 +78,7 @@ export type Crowded<T extends Target = Target> = (
 /** How many of the emptiest targets are tried before the whole fleet is searched. */
 const SHORTLIST_SIZE = 64;
 
-const byUrgencyThenSize =
+export const byUrgencyThenSize =
   (limit: Vector) =>
   (a: MovableGroup, b: MovableGroup): number =>
     CLASSES.indexOf(a.class) - CLASSES.indexOf(b.class) ||
@@ -104,13 +110,14 @@ const emptiest = <T extends Target>(fleet: readonly T[], most: number): T[] => {
   return kept.map((k) => k.target);
 };
 
-interface Load {
-  used: Vector;
-  held: number;
-  brought: readonly MovableGroup[];
+/** What a target would hold by what is planned so far. */
+export interface Load {
+  readonly used: Vector;
+  readonly held: number;
+  readonly brought: readonly MovableGroup[];
 }
 
-const NOTHING: readonly MovableGroup[] = [];
+export const NOTHING: readonly MovableGroup[] = [];
 
 /**
  * Plans where every group of one failed resource goes: first-fit decreasing, most urgent class first, into as few
@@ -121,6 +128,7 @@ const NOTHING: readonly MovableGroup[] = [];
  * @param fleet  all other resources, as last seen
  * @param admits the rule a target must pass; `undefined` admits
  * @param crowded asked for groups with a spread key: a target where it is not goes before all where it is
+ * @param wishes where a joint plan wants groups: they go there if they may, and wait where it lets them wait
  */
 export const planFailover = <T extends Target>(
   groups: readonly MovableGroup[],
@@ -128,7 +136,9 @@ export const planFailover = <T extends Target>(
   capacity: Vector,
   admits: Admits<T>,
   crowded: Crowded<T> = () => false,
+  wishes: Wishes = NO_WISHES,
 ): FailoverPlan => {
+  const wished = wishedTargets(fleet, wishes);
   const shortlist = emptiest(fleet, SHORTLIST_SIZE);
   const loads = new Map<string, Load>();
   const opened: T[] = [];
@@ -137,6 +147,11 @@ export const planFailover = <T extends Target>(
   const loadOf = (target: T): Load =>
     loads.get(target.id) ?? { used: target.used, held: target.groups.length, brought: NOTHING };
   for (const group of [...groups].sort(byUrgencyThenSize(capacity))) {
+    const wish = wishes.get(group.id);
+    if (wish !== undefined && 'waits' in wish) {
+      unplaced.push({ group, reason: wish.waits });
+      continue;
+    }
     const refusal = (target: T): string | undefined => {
       const load = loads.get(target.id);
       return load === undefined
@@ -146,11 +161,13 @@ export const planFailover = <T extends Target>(
     const takes = (target: T): boolean => refusal(target) === undefined;
     const find = (suits: (target: T) => boolean): T | undefined =>
       opened.find(suits) ?? shortlist.find(suits) ?? fleet.find(suits);
+    const asked = wish === undefined ? undefined : wished.get(wish.to);
+    const own = asked !== undefined && takes(asked) ? asked : undefined;
     const apart =
-      group.constraints.spread === undefined
+      own !== undefined || group.constraints.spread === undefined
         ? undefined
         : find((one) => !crowded(one, group, loadOf(one).brought) && takes(one));
-    const target = apart ?? find(takes);
+    const target = own ?? apart ?? find(takes);
     if (target === undefined) {
       unplaced.push({ group, reason: mostFrequent(fleet, refusal) });
       continue;
@@ -167,11 +184,17 @@ export const planFailover = <T extends Target>(
   return { moves, unplaced, targets: opened };
 };
 
+const wishedTargets = <T extends Target>(fleet: readonly T[], wishes: Wishes): ReadonlyMap<string, T> => {
+  if (wishes.size === 0) return new Map();
+  const asked = new Set([...wishes.values()].flatMap((wish) => ('to' in wish ? [wish.to] : [])));
+  return new Map(fleet.filter(({ id }) => asked.has(id)).map((target) => [target.id, target]));
+};
+
 /** What the group itself rules out, or is down: counted only where no resource came closer. */
 const ASIDE: ReadonlySet<string> = new Set(['labscape-excluded', 'label-missing', 'not-healthy']);
 
 /** The reason that most of the fleet gives, the first met at a tie. */
-const mostFrequent = <T>(fleet: readonly T[], refusal: (target: T) => string | undefined): string => {
+export const mostFrequent = <T>(fleet: readonly T[], refusal: (target: T) => string | undefined): string => {
   const counts = new Map<string, number>();
   for (const target of fleet) {
     const reason = refusal(target);

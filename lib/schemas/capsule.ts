@@ -172,6 +172,10 @@ export const FailoverStep = z.object({
   source: z.object({ id: Id, capacity: Vector }),
   groups: z.array(CapsuleGroup),
   resources: z.array(CapsuleResource),
+  wishes: z
+    .array(z.tuple([Id, z.union([z.object({ to: Id }), z.object({ waits: z.string() })])]))
+    .optional()
+    .meta({ description: 'by group, of a plan for several recoveries at once' }),
   decision: Planned,
 });
 export type FailoverStep = z.infer<typeof FailoverStep>;

@@ -72,6 +72,15 @@ export const QuotedOutcome = Outcome.partial({ fenceWaitMs: true }).extend({
 });
 export type QuotedOutcome = z.infer<typeof QuotedOutcome>;
 
+/** What a graceful drain did before the recovery began. Past its budget, what was left is moved behind the fence. */
+export const Grace = z.object({
+  budgetMs: z.int(),
+  tookMs: z.int(),
+  moved: z.int().meta({ description: 'groups moved while the resource still ran' }),
+  left: z.int().meta({ description: 'groups left for the recovery; 0: all was graceful' }),
+});
+export type Grace = z.infer<typeof Grace>;
+
 export const Recovery = z.object({
   id: RecoveryId,
   resource: Id,
@@ -92,6 +101,8 @@ export const Recovery = z.object({
     .meta({ description: 'what it waits for, and what an approval would be given to' }),
   cancel: z.string().optional().meta({ description: 'who called it off, and why' }),
   parkedAt: Phase.optional().meta({ description: 'where a parked recovery would go on' }),
+  joint: Id.optional().meta({ description: 'the plan for several recoveries at once that it followed' }),
+  grace: Grace.optional(),
   phases: z.array(PhaseResult),
   moves: z.array(Move),
   pending: z.array(PendingGroup),
@@ -117,3 +128,39 @@ export const ApprovalInput = z
   });
 export type ApprovalInput = z.infer<typeof ApprovalInput>;
 export const RecoveryStarted = z.object({ recovery: RecoveryId, resource: Id });
+
+/** Longest that a graceful drain looks for room while its resource still runs, ms. */
+export const GRACE_MS_MAX = 6_000;
+export const DrainInput = z.strictObject({
+  reason: Reason,
+  graceMs: z
+    .int()
+    .min(1)
+    .max(GRACE_MS_MAX)
+    .optional()
+    .meta({ description: 'move what fits below fill while the resource still runs, for so long at most' }),
+});
+
+/** Resources that one call declares failed: what is over is left for the next call. */
+export const FAILED_AT_ONCE_MAX = 1_000;
+export const FailTogetherInput = z.strictObject({
+  reason: Reason,
+  resources: z
+    .array(Id)
+    .min(1)
+    .max(FAILED_AT_ONCE_MAX)
+    .optional()
+    .meta({ description: 'only these of the labscape; all that are in service unless given' }),
+});
+export type FailTogetherInput = z.infer<typeof FailTogetherInput>;
+
+export const FailedTogether = z.object({
+  joint: Id.optional().meta({ description: 'the plan for all of them that their recoveries follow' }),
+  recoveries: z
+    .array(RecoveryStarted)
+    .meta({ description: 'started, most urgent first; or so lately that they have not begun yet' }),
+  adopted: z.array(RecoveryStarted).meta({ description: 'ran already' }),
+  skipped: z.array(z.object({ resource: Id, why: z.string() })),
+  left: z.int().meta({ description: 'not done in the time of one call: call again to go on' }),
+});
+export type FailedTogether = z.infer<typeof FailedTogether>;

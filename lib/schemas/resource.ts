@@ -31,7 +31,7 @@ export const ResourcePatch = z
   .strictObject({ capacity: Capacity.optional(), labels: Labels.optional(), reason: Reason.optional() })
   .refine((patch) => patch.capacity !== undefined || patch.labels !== undefined, 'names nothing to change');
 
-/** Body of fail, drain, activate and retire: why. */
+/** Body of fail, activate and retire: why. */
 export const ReasonInput = z.strictObject({ reason: Reason });
 
 export const Resource = z.object({

@@ -1,5 +1,5 @@
 import { weigh } from '../failover/evidence.ts';
-import type { FailoverPlan, MovableGroup } from '../failover/plan.ts';
+import type { FailoverPlan, MovableGroup, Wishes } from '../failover/plan.ts';
 import { rulesOf } from '../failover/rule-versions.ts';
 import type { Decision, DecisionFacts, Overrides } from '../failover/rules.ts';
 import type { DetectorPolicy, Judged, Pulse } from '../health/detector.ts';
@@ -43,6 +43,7 @@ export interface SeenByFailover {
   readonly source: { readonly id: string; readonly capacity: Vector };
   readonly groups: readonly MovableGroup[];
   readonly fleet: readonly Considered[];
+  readonly wishes: Wishes | undefined;
   readonly plan: FailoverPlan;
 }
 
@@ -87,6 +88,7 @@ export const failoverStep = (seen: SeenByFailover): FailoverStep => ({
   source: { id: seen.source.id, capacity: seen.source.capacity },
   groups: seen.groups.map(slimGroup),
   resources: seen.fleet.filter(({ id }) => id !== seen.source.id).map(slimResource),
+  ...(seen.wishes === undefined ? {} : { wishes: [...seen.wishes] }),
   decision: slimPlan(seen.plan),
 });
 

@@ -1,10 +1,16 @@
 import { arriving, groupDevices, heldAfter, seat } from '../allocation/extras.ts';
-import { nextTryAt, offerFairly, type TenantUse, type Waiting } from '../allocation/pending.ts';
+import {
+  BACKOFF_MOST_MS,
+  nextTryAt,
+  offerFairly,
+  type TenantUse,
+  type Waiting,
+} from '../allocation/pending.ts';
 import { planReservations, RESERVATIONS_MAX } from '../allocation/reservations.ts';
 import { STRATEGY_DEFAULT } from '../allocation/strategy-rule.ts';
 import type { Vector } from '../schemas/common.ts';
 import { type GroupRecord, pendingGroups } from '../store/groups.ts';
-import { backOff, duePending, reserve, unreserve } from '../store/pending-writes.ts';
+import { backOff, duePending, putOffBeyond, reserve, unreserve } from '../store/pending-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { readSlices, readTenant } from '../store/tenants.ts';
 import { add, mapVector, subtract, sum } from '../vector.ts';
@@ -139,7 +145,8 @@ const carryOut = async (
 /** The backstop: every group whose next try is due is offered what there is, and what starves gets room held for it. */
 export const placeWaiting = async (runtime: Runtime, request: string): Promise<number> => {
   const now = runtime.clock.now();
-  const due = await duePending(runtime.store, now, DUE_MAX);
+  const late = await putOffBeyond(runtime.store, now + BACKOFF_MOST_MS, DUE_MAX);
+  const due = [...(await duePending(runtime.store, now, DUE_MAX)), ...late];
   const { resources } = await runtime.fleet.snapshot();
   if (due.length === 0 && resources.every(({ reserved }) => reserved === undefined)) return 0;
   const waiting = due.map(queued);

@@ -10,13 +10,17 @@ import {
   seat,
 } from '../allocation/extras.ts';
 import { isCrowded } from '../allocation/spread.ts';
+import { planJointly, type Source } from '../failover/joint-plan.ts';
 import {
+  type Admits,
+  type Crowded,
   type FailoverPlan,
   gainsOf,
   type MovableGroup,
   type PlannedMove,
   planFailover,
   type Target,
+  type Wishes,
 } from '../failover/plan.ts';
 import type { FlipMove, Gain } from '../store/flip-writes.ts';
 
@@ -44,23 +48,36 @@ const withBrought = (resource: Considered, brought: readonly MovableGroup[]): Co
   return held;
 };
 
-/** Pure: where each group of `source` goes, and onto which devices, given the fleet as last seen, the source among it. */
+const admits: Admits<Considered> = (target, group, used, held, brought) => {
+  const seen = isPlain(group) ? target : withBrought(target, brought);
+  return refusesGroup(seen, group.demand, group.constraints, used, held, groupDevices(group));
+};
+const crowds: Crowded<Considered> = (target, group, brought) =>
+  isCrowded(withBrought(target, brought), group.constraints);
+
+/**
+ * Pure: where each group of `source` goes, and onto which devices, given the fleet as last seen, the source among it.
+ * `wishes`: what a plan for several recoveries at once wants of these groups.
+ */
 export const planMoves = <T extends Considered>(
   source: Pick<Candidate, 'id' | 'capacity'>,
   groups: readonly MovableGroup[],
   fleet: readonly T[],
+  wishes?: Wishes,
 ): FailoverPlan => {
   const others = fleet.filter(({ id }) => id !== source.id);
-  const plan = planFailover(
-    groups,
-    others,
-    source.capacity,
-    (target, group, used, held, brought) => {
-      const seen = isPlain(group) ? target : withBrought(target, brought);
-      return refusesGroup(seen, group.demand, group.constraints, used, held, groupDevices(group));
-    },
-    (target, group, brought) => isCrowded(withBrought(target, brought), group.constraints),
-  );
+  const plan = planFailover(groups, others, source.capacity, admits, crowds, wishes);
+  return { ...plan, moves: withDevices(plan.moves, others) };
+};
+
+/** The same for several sources at once, of which none takes anything. */
+export const planMovesTogether = <T extends Candidate & Target>(
+  sources: readonly Source[],
+  fleet: readonly T[],
+): FailoverPlan => {
+  const lost = new Set(sources.map(({ id }) => id));
+  const others = fleet.filter(({ id }) => !lost.has(id));
+  const plan = planJointly(sources, others, admits, crowds);
   return { ...plan, moves: withDevices(plan.moves, others) };
 };
 

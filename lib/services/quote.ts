@@ -1,5 +1,5 @@
 import { ProblemError } from '../errors.ts';
-import type { MovableGroup } from '../failover/plan.ts';
+import type { Source } from '../failover/joint-plan.ts';
 import { type QuotedSource, quoteOf } from '../failover/quote.ts';
 import { objectionsTo } from '../failover/rules.ts';
 import { QUOTED_MAX, type Quote, type QuoteInput } from '../schemas/quote.ts';
@@ -10,7 +10,7 @@ import { factsOf } from './decision-facts.ts';
 import { fenceWaitMs } from './fence-wait.ts';
 import type { FleetSnapshot } from './fleet.ts';
 import { overridesFor } from './overrides.ts';
-import { planMoves } from './plan-moves.ts';
+import { planMoves, planMovesTogether } from './plan-moves.ts';
 import { getResource } from './resources.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -52,6 +52,10 @@ const isOwnedBy =
   (group: GroupRecord): boolean =>
     group.resource === id && group.status === 'placed';
 
+export const asSource = ({ resource, groups }: Held): Source => ({
+  ...{ id: resource.id, capacity: resource.capacity, groups },
+});
+
 /** What one recovery would meet: what the rules say to it, and how long its fence would wait. */
 const sourceOf = async (
   runtime: Runtime,
@@ -90,10 +94,9 @@ export const quoteHeld = async (
   const now = runtime.clock.now();
   const [first] = held;
   if (first === undefined) return quoteOf([], { moves: [], unplaced: [], targets: [] }, now);
-  const lost = new Set(held.map(({ resource }) => resource.id));
-  const groups: readonly MovableGroup[] = held.flatMap((one) => one.groups);
-  const others = snapshot.resources.filter(({ id }) => !lost.has(id));
-  return quoteOf(sources, planMoves(first.resource, groups, others), now);
+  if (held.length === 1)
+    return quoteOf(sources, planMoves(first.resource, first.groups, snapshot.resources), now);
+  return quoteOf(sources, planMovesTogether(held.map(asSource), snapshot.resources), now);
 };
 
 /** What recovering these resources now would do, and what the rules say to it. Changes nothing. */

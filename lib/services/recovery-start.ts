@@ -1,18 +1,23 @@
+import type * as z from 'zod';
 import { ProblemError } from '../errors.ts';
+import type { DrainInput } from '../schemas/recovery.ts';
+import { writeBriefs } from '../store/recovery-briefs.ts';
 import { retireAttempt } from '../store/recovery-writes.ts';
 import type { ResourceRecord } from '../store/resources.ts';
+import { moveGracefully } from './graceful.ts';
 import type { Requester } from './origin.ts';
 import { changeStatus, getResource } from './resources.ts';
 import { type ExecutionInput, executionName, type Runtime } from './runtime.ts';
 
-const inputFor = (resource: ResourceRecord, trigger: ExecutionInput['trigger']): ExecutionInput => ({
+export const inputFor = (resource: ResourceRecord, trigger: ExecutionInput['trigger']): ExecutionInput => ({
   resource: resource.id,
   epoch: resource.epoch,
   attempt: resource.attempt,
   trigger,
 });
 
-const start = async (
+/** Starts the execution; where one of its name has died before it wrote anything, the next attempt. */
+export const start = async (
   runtime: Runtime,
   input: ExecutionInput,
 ): Promise<{ recovery: string; resource: string }> => {
@@ -27,7 +32,7 @@ const start = async (
   return startedAs(next);
 };
 
-const startedAs = (input: ExecutionInput): { recovery: string; resource: string } => ({
+export const startedAs = (input: ExecutionInput): { recovery: string; resource: string } => ({
   recovery: executionName(input),
   resource: input.resource,
 });
@@ -62,18 +67,31 @@ export const failResource = async (
   return start(runtime, inputFor(failed, 'api'));
 };
 
-/** Moves everything away and keeps the resource empty. Raises not-found, not-in-this-state. */
+const refuseUnlessRuns = ({ id, status }: ResourceRecord): void => {
+  if (status !== 'healthy' && status !== 'suspect')
+    throw new ProblemError('not-in-this-state', `resource ${id} is ${status}: there is nothing to drain`);
+};
+
+/**
+ * Moves everything away and keeps the resource empty. With `graceMs` what fits below fill moves while the resource
+ * still runs; what is left when that is over moves behind the fence, as without. Raises not-found, not-in-this-state.
+ */
 export const drainResource = async (
   runtime: Runtime,
   id: string,
+  { reason, graceMs }: z.infer<typeof DrainInput>,
+  requester: Requester,
 ): Promise<{ recovery: string; resource: string }> => {
-  const seen = await getResource(runtime, id);
-  refuseIfOwned(seen);
-  if (seen.status !== 'healthy' && seen.status !== 'suspect') {
-    throw new ProblemError(
-      'not-in-this-state',
-      `resource ${id} is ${seen.status}: there is nothing to drain`,
-    );
-  }
-  return start(runtime, inputFor(seen, 'drain'));
+  const check = async (): Promise<ResourceRecord> => {
+    const seen = await getResource(runtime, id);
+    refuseIfOwned(seen);
+    refuseUnlessRuns(seen);
+    return seen;
+  };
+  const seen = await check();
+  if (graceMs === undefined) return start(runtime, inputFor(seen, 'drain'));
+  const grace = await moveGracefully(runtime, id, { reason, budgetMs: graceMs }, requester);
+  const now = await check();
+  await writeBriefs(runtime.store, [{ resource: id, epoch: now.epoch, at: runtime.clock.now(), grace }]);
+  return start(runtime, inputFor(now, 'drain'));
 };

@@ -40,6 +40,8 @@ export const recoveryView = (recovery: RecoveryRecord): Recovery => ({
   ...waitingOf(recovery),
   ...(recovery.cancel === undefined ? {} : { cancel: recovery.cancel }),
   ...(recovery.parkedAt === undefined ? {} : { parkedAt: recovery.parkedAt }),
+  ...(recovery.joint === undefined ? {} : { joint: recovery.joint }),
+  ...(recovery.grace === undefined ? {} : { grace: recovery.grace }),
   phases: [...recovery.phases],
   moves: [...recovery.moves],
   pending: [...recovery.pending],

@@ -136,20 +136,29 @@ const smallestThatFits = (
       (group) => group.resource === source.id && group.status === 'placed' && group.demand[dimension] > 0,
     )
     .sort((a, b) => a.demand[dimension] - b.demand[dimension] || (a.id < b.id ? -1 : 1));
-  const except = new Set([source.id]);
   for (const group of movable) {
-    const { demand, constraints, kind, strategy, id, hashKey = id } = group;
-    const devices = groupDevices(group);
-    const request: PlacementRequest = {
-      ...{ demand, constraints, kind, purpose: 'placement', most: CHOICES_MAX, except, hashKey },
-      ...(devices === undefined ? {} : { devices }),
-    };
-    const target = runtime.fleet
-      .strategyFor(strategy, constraints)
-      .choose(request, () => runtime.chance.uniform())
-      .map(({ candidate }) => candidate)
-      .find((one) => one.groups.length < GROUPS_HELD_MAX && !isCrowded(one, constraints));
+    const target = placeUnderFill(runtime, group, source.id);
     if (target !== undefined) return { group, target };
   }
   return undefined;
+};
+
+/** Where its strategy, else that of the labscapes, places a group under fill, apart from its spread key; never on `source`. */
+export const placeUnderFill = (
+  runtime: Runtime,
+  group: GroupRecord,
+  source: string,
+): Candidate | undefined => {
+  const { demand, constraints, kind, strategy, id, hashKey = id } = group;
+  const devices = groupDevices(group);
+  const request: PlacementRequest = {
+    ...{ demand, constraints, kind, purpose: 'placement', most: CHOICES_MAX, hashKey },
+    except: new Set([source]),
+    ...(devices === undefined ? {} : { devices }),
+  };
+  return runtime.fleet
+    .strategyFor(strategy, constraints)
+    .choose(request, () => runtime.chance.uniform())
+    .map(({ candidate }) => candidate)
+    .find((one) => one.groups.length < GROUPS_HELD_MAX && !isCrowded(one, constraints));
 };

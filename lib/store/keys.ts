@@ -33,6 +33,8 @@ export const keys = {
   /** What the decisions of a recovery were made of: parts, each in chunks. */
   capsule: (recovery: string, part: string, chunk: number): Key =>
     key(`CAP#${recovery}`, `${part}#${String(chunk).padStart(2, '0')}`),
+  /** What whoever starts its recovery leaves for it. */
+  recoveryBrief: (resource: string): Key => key(`BRIEF#${resource}`),
   override: (labscape: string, id: string): Key => key(overridePartition(labscape), `OVR#${id}`),
   tenant: (id: string): Key => key(`TENANT#${id}`),
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),

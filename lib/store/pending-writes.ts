@@ -6,11 +6,11 @@ import type { ResourceRecord } from './resources.ts';
 import type { Store } from './store.ts';
 import { absent, attributeEquals, updateInput } from './update.ts';
 
-/** Pending groups of one class whose next try is due, the longest overdue first; eventually consistent. */
-const dueOfClass = async (
+/** Pending groups of one class whose next try falls into that time, the earliest first; eventually consistent. */
+const triedWithin = async (
   store: Store,
   cls: Class,
-  now: number,
+  [from, to]: readonly [number, number],
   most: number,
 ): Promise<readonly GroupRecord[]> => {
   const rank = CLASSES.indexOf(cls);
@@ -18,17 +18,24 @@ const dueOfClass = async (
     KeyConditionExpression: 'findPk = :pk AND findSk BETWEEN :from AND :to',
     ExpressionAttributeValues: {
       ':pk': S(find.pending),
-      ':from': S(`${rank}#`),
-      ':to': S(`${rank}#${timeKey(now)}~`),
+      ':from': S(`${rank}#${timeKey(from)}`),
+      ':to': S(`${rank}#${timeKey(to)}~`),
     },
     Limit: most,
   });
   return page.items.map(decodeGroup).filter((group) => group.status === 'pending');
 };
 
-/** The same of every class, so that none hides another; at most `most` of each. */
+/** Those of every class that are due, so that none hides another; at most `most` of each. */
 export const duePending = async (store: Store, now: number, most: number): Promise<readonly GroupRecord[]> =>
-  (await Promise.all(CLASSES.map((cls) => dueOfClass(store, cls, now, most)))).flat();
+  (await Promise.all(CLASSES.map((cls) => triedWithin(store, cls, [0, now], most)))).flat();
+
+/** Any later would need another digit in the index. */
+const LATEST_MS = 9_999_999_999_999;
+
+/** Those whose next try lies further ahead than that: put off under a clock that was set back since. */
+export const putOffBeyond = async (store: Store, at: number, most: number): Promise<readonly GroupRecord[]> =>
+  (await Promise.all(CLASSES.map((cls) => triedWithin(store, cls, [at, LATEST_MS], most)))).flat();
 
 /** It found no home: how often by now, and when it is due again, which is its place in the index. */
 export const backOff = (store: Store, group: GroupRecord, tries: number, tryAt: number): Promise<boolean> =>

@@ -2,6 +2,7 @@ import type { ChainHead } from '../audit/event.ts';
 import type { Vector } from '../schemas/common.ts';
 import type { QuoteSummary } from '../schemas/quote.ts';
 import {
+  type Grace,
   type Move,
   type PendingGroup,
   PHASES,
@@ -62,6 +63,10 @@ export interface RecoveryRecord {
   readonly demand: Vector;
   readonly rehomed: Vector;
   readonly waiting: Waiting | undefined;
+  /** The plan for several recoveries at once that its flip followed. */
+  readonly joint?: string | undefined;
+  /** What was moved off the resource while it still ran. */
+  readonly grace?: Grace | undefined;
   /** Why a person called it off: nothing is moved any more. */
   readonly cancel?: string | undefined;
   /** The phase at which it was parked. */
@@ -119,6 +124,8 @@ export const decodeRecovery = versioned((item: Item): RecoveryRecord => {
     demand: parsed<Vector>(item, 'demand'),
     rehomed: parsed<Vector>(item, 'rehomed'),
     waiting: waiting === undefined ? undefined : (JSON.parse(waiting) as Waiting),
+    joint: optStr(item, 'joint'),
+    grace: item['grace'] === undefined ? undefined : parsed<Grace>(item, 'grace'),
     cancel: optStr(item, 'cancel'),
     parkedAt: parkedAt === undefined ? undefined : oneOf(item, 'parkedAt', PHASES),
     chain: { rev: num(item, 'rev'), head: str(item, 'head') },
@@ -141,6 +148,8 @@ export const recoveryProgress = (recovery: RecoveryRecord): Item =>
     rehomed: J(recovery.rehomed),
     waiting: recovery.waiting === undefined ? undefined : J(recovery.waiting),
     parkedAt: recovery.parkedAt === undefined ? undefined : S(recovery.parkedAt),
+    joint: recovery.joint === undefined ? undefined : S(recovery.joint),
+    grace: recovery.grace === undefined ? undefined : J(recovery.grace),
     rev: N(recovery.chain.rev),
     head: S(recovery.chain.head),
   });

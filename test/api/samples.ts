@@ -47,6 +47,7 @@ const bodies = (names: Names): Readonly<Record<string, object>> => ({
   quote: { resources: [names.resource] },
   acknowledgeResource: reason,
   acknowledgeLabscape: reason,
+  failTogether: reason,
   proposeOverride: { rule: 'cool-down', ...reason },
   confirmOverride: reason,
   withdrawOverride: reason,

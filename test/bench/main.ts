@@ -19,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   detect: async () => (await import('./detect/detect.ts')).detect,
   distribute: async () => (await import('./distribute.ts')).distribute,
   'failover-scale': async () => (await import('./failover-scale.ts')).failoverScale,
+  'labscape-failover': async () => (await import('./labscape-failover.ts')).labscapeFailover,
   openb: async () => (await import('./openb/openb.ts')).openb,
   phases: async () => (await import('./phases-bench.ts')).phases,
   rebalance: async () => (await import('./rebalance/rebalance.ts')).rebalance,

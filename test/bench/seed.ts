@@ -25,6 +25,8 @@ export interface Seed {
   readonly allocations: number;
   readonly demand: Vector;
   readonly constraints?: Constraints;
+  /** Of the ids of groups and allocations; `seed` unless several resources are filled. */
+  readonly prefix?: string;
 }
 
 /**
@@ -60,6 +62,7 @@ export const seedAllocations = async (bench: Bench, seed: Seed): Promise<readonl
     assignRev: { N: '1' },
   });
   await add(client, tables.state, keys.quota(TENANT, 0), vectorDelta('used', total));
+  client.destroy();
   return ids;
 };
 
@@ -68,7 +71,7 @@ const groupOf = (seed: Seed, index: number): GroupRecord => {
   const constraints = seed.constraints ?? {};
   return {
     ...emptyGroup,
-    id: `seed-group-${index}`,
+    id: `${seed.prefix ?? 'seed'}-group-${index}`,
     resource: seed.resource,
     labscape: seed.labscape,
     kind: kindOf('normal', profileOf({ constraints })),
@@ -92,7 +95,7 @@ const allocationOf = (
   index: number,
   store: Store,
 ): { allocation: AllocationRecord; event: Item } => {
-  const id = `seed-${String(index).padStart(7, '0')}`;
+  const id = `${seed.prefix ?? 'seed'}-${String(index).padStart(7, '0')}`;
   const at = Date.now();
   const event = nextEvent(
     entityOf.allocation(TENANT, id),

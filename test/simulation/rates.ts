@@ -64,6 +64,8 @@ export const STANDARD_RATES = {
   operatorDrains: (12 * HOSTS) / YEAR_S,
   // Per second, one host of the fleet. Assumed: each year somebody fails a host by hand.
   operatorFails: 1 / YEAR_S,
+  // Per second, a whole labscape of the fleet. Assumed: each year somebody gives one up, with its hosts or without.
+  operatorFailsLabscape: 1 / YEAR_S,
   // Per approval. Assumed.
   operatorRejects: 5e-2,
   // Per second, one labscape of the fleet. Assumed: maintenance is switched each week.
@@ -134,6 +136,7 @@ export const STRESS_RATES: Rates = {
   alarmStorm: 0.02,
   operatorDrains: 0.02,
   operatorFails: 0.01,
+  operatorFailsLabscape: 0.006,
   operatorRejects: 0.4,
   operatorMaintains: 0.01,
   operatorReturns: 0.15,

@@ -210,6 +210,21 @@ export class Troubles {
       void this.world.operator('rebalance', {}, { goal: TIDY_GROUPS, dryRun: false, movesMax });
   }
 
+  /** Given up as a whole, its hosts dead or not; in half of the cases somebody else says so, too. */
+  #failLabscape(): void {
+    const { hosts, scheduler } = this.world;
+    const { labscape } = this.#chance.pick(hosts);
+    const dies = this.#chance.happens(0.5);
+    for (const host of hosts) if (dies && host.alive && host.labscape === labscape) this.#kill(host);
+    const say = (): void => {
+      const body = { reason: 'the site has no power' };
+      void this.world.operator('failTogether', { labscape }, body);
+    };
+    say();
+    if (this.#chance.happens(0.5))
+      scheduler.after(this.#chance.below(3_000), `${labscape} is failed again`, say);
+  }
+
   #outage(): void {
     const { world } = this;
     const ms = OUTAGE_MIN_MS + this.#chance.below(OUTAGE_MAX_MS - OUTAGE_MIN_MS);
@@ -235,8 +250,13 @@ export class Troubles {
     const { faults, hosts, state } = this.world;
     const resource = this.#chance.pick(hosts).id;
     const reason = { reason: 'simulated' };
-    if (faults.strikes('operatorDrains')) void this.world.operator('drainResource', { resource }, reason);
+    if (faults.strikes('operatorDrains')) {
+      const graceMs = 1 + this.#chance.below(4_000);
+      const grace = this.#chance.happens(0.5) ? { graceMs } : {};
+      void this.world.operator('drainResource', { resource }, { ...reason, ...grace });
+    }
     if (faults.strikes('operatorFails')) void this.world.operator('failResource', { resource }, reason);
+    if (faults.strikes('operatorFailsLabscape')) this.#failLabscape();
     if (faults.strikes('operatorRebalances')) this.#balance();
     if (faults.strikes('operatorTidies')) this.#tidy();
     if (faults.strikes('operatorMaintains')) {

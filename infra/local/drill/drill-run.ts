@@ -53,6 +53,20 @@ export interface RunLine {
   readonly rebalance?: RebalanceLine;
   /** Over an API: what it keeps of the drill, one sentence each. */
   readonly left?: readonly string[];
+  /** With --no-effect: what would have been done; all else tells that nothing was. */
+  readonly quoted?: Quoted;
+}
+
+export interface Quoted {
+  readonly fail: string;
+  readonly victims: readonly string[];
+  /** Of the request, by the drill's own clock. */
+  readonly quoteMs: number;
+  readonly allocations: number;
+  readonly groups: number;
+  readonly pending: number;
+  readonly targets: number;
+  readonly rehomedShare: number;
 }
 
 /** What people want to know besides. */
@@ -90,4 +104,5 @@ export const lineOf = (run: DrillRun): RunLine => ({
   ...(run.strategy === undefined ? {} : { strategy: run.strategy }),
   ...(run.rebalance === undefined ? {} : { rebalance: run.rebalance }),
   ...(run.left === undefined ? {} : { left: run.left }),
+  ...(run.quoted === undefined ? {} : { quoted: run.quoted }),
 });

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { STRATEGY_NAMES, type StrategyName } from '../../../lib/schemas/strategy.ts';
 import { asError } from '../errors.ts';
 import { type ApiTarget, readTarget, TOKEN_VARIABLE } from './api-target.ts';
+import { type Failure, readFailure } from './failure.ts';
 import { UsageError } from './usage-error.ts';
 
 /** What the rehearsed fleet looks like. Times in ms. */
@@ -63,6 +64,8 @@ Without --api the drill starts a host of its own. In brackets: the default, and 
   --trigger T       detector, alarm, or both, one run after the other (both; detector)
   --strategy NAME   places the allocations: ${STRATEGY_NAMES.join(', ')}
   --rebalance       afterwards balances the fleet, as a dry run and then in earnest, and judges that as well
+  --fail WHAT       resource, resources:N, labscape or labscapes:N (resource); all but resource with --no-effect only
+  --no-effect       only ask what the failure would do, and check that nothing has changed; starts no agents
   --json            end with one line of JSON on standard output, and say everything else on standard error
   --help            this text
 
@@ -79,6 +82,8 @@ export interface DrillArguments extends Omit<DrillSize, 'leaseMs'> {
   readonly rebalance: boolean;
   readonly json: boolean;
   readonly help: boolean;
+  /** Present with --no-effect: what would fail. */
+  readonly quoteOf?: Failure;
   /** Absent: the drill hosts what it drills. */
   readonly api?: ApiTarget;
 }
@@ -104,6 +109,8 @@ const given = (resourcesMin: number, size: DrillSize, trigger: 'both' | 'detecto
       .enum(STRATEGY_NAMES, `--strategy must be one of ${STRATEGY_NAMES.join(', ')}`)
       .exactOptional(),
     rebalance: z.boolean().default(false),
+    fail: z.string().default('resource'),
+    'no-effect': z.boolean().default(false),
     json: z.boolean().default(false),
     help: z.boolean().default(false),
     api: z.string().exactOptional(),
@@ -121,7 +128,12 @@ export function readArguments(
   const overApi = 'api' in words;
   const parsed = (overApi ? OverApi : Local).safeParse(words);
   if (!parsed.success) throw new UsageError(parsed.error.issues.map(({ message }) => message).join('; '));
-  const { 'beat-ms': beatMs, 'lease-ms': leaseMs, trigger, api: url, token, ...rest } = parsed.data;
+  const { 'beat-ms': beatMs, 'lease-ms': leaseMs, trigger, api: url, token, ...others } = parsed.data;
+  const { fail, 'no-effect': noEffect, ...rest } = others;
+  const failure = readFailure(fail);
+  if (!noEffect && (failure.of !== 'resource' || failure.count !== 1))
+    throw new UsageError(`--fail ${fail} is for --no-effect only: with effect one resource fails`);
+  if (noEffect && overApi) throw new UsageError('--no-effect is not for --api: ask labscape quote');
   if (token !== undefined && url === undefined) throw new UsageError('--token is for --api only');
   if (overApi && trigger !== 'detector') {
     throw new UsageError(
@@ -133,6 +145,7 @@ export function readArguments(
   return {
     ...{ ...rest, beatMs, triggers },
     ...(leaseMs === undefined ? {} : { leaseMs }),
+    ...(noEffect ? { quoteOf: failure } : {}),
     // Whoever only wants to read how it is used needs no token for it.
     ...(url === undefined || rest.help ? {} : { api: readTarget(url, token ?? environment[TOKEN_VARIABLE]) }),
   };
@@ -146,8 +159,8 @@ function parse(argv: readonly string[]): Record<string, unknown> {
       args: [...argv],
       options: {
         ...{ allocations: text, groups: text, resources: text, 'beat-ms': text, 'lease-ms': text },
-        ...{ trigger: text, strategy: text, api: text, token: text },
-        ...{ rebalance: flag, json: flag, help: flag },
+        ...{ trigger: text, strategy: text, api: text, token: text, fail: text },
+        ...{ rebalance: flag, json: flag, help: flag, 'no-effect': flag },
       },
     }).values;
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { Paint } from '../../../lib/cli/paint.ts';
 import { type Column, table } from '../../../lib/cli/table.ts';
-import type { DrillPhase, DrillRun, RebalanceLine } from './drill-run.ts';
+import type { DrillPhase, DrillRun, Quoted, RebalanceLine } from './drill-run.ts';
 
 /** Faults shown; the rest are counted: a broken counter is broken two thousand times. */
 const FAULTS_SHOWN = 20;
@@ -44,6 +44,7 @@ function timeline(phases: readonly DrillPhase[], paint: Paint): string {
 export function render(run: DrillRun, paint: Paint): string {
   const { setup, victim, targets } = run;
   const good = (held: boolean, text: string) => paint(held ? 'green' : 'red', text);
+  if (run.quoted !== undefined) return renderQuoted(run, run.quoted, paint);
   const lines = [
     '',
     `${paint('bold', 'Failover drill')}  ${run.allocations} allocations made in ${seconds(setup.allocateMs)} (p50 ${setup.p50Ms.toFixed(1)} ms, p99 ${setup.p99Ms.toFixed(1)} ms)`,
@@ -72,6 +73,22 @@ const balanced = ({ planned, moved, before, after, longestStopMs, holdMs }: Reba
   const shares = ({ max, mean }: RebalanceLine['before']) => `${max.toFixed(3)} / ${mean.toFixed(3)}`;
   return `balanced    ${moved} of ${planned} planned moves, max / mean share ${shares(before)}, then ${shares(after)}; longest stop ${seconds(longestStopMs)}, hold ${seconds(holdMs)}`;
 };
+
+/** What would have happened, and that nothing has. */
+function renderQuoted(run: DrillRun, quoted: Quoted, paint: Paint): string {
+  const share = Math.round(quoted.rehomedShare * 1_000) / 10;
+  return [
+    '',
+    `${paint('bold', 'Failover drill without effect')}  of ${quoted.fail}: ${quoted.victims.join(', ')}`,
+    `would move  ${quoted.allocations} allocations in ${quoted.groups} groups to ${quoted.targets} resources, ${share} % of the demand`,
+    `would wait  ${quoted.pending} groups`,
+    `ledger      ${run.allocations} allocations, ${run.lost} lost, ${run.pending} pending`,
+    `audit       ${run.events} events, ${run.auditVerified ? paint('green', 'verified, and they rebuild the state') : paint('red', 'NOT verified')}`,
+    '',
+    run.faults.length === 0 ? paint('green', 'Nothing has changed.') : faults(run.faults, paint),
+    '',
+  ].join('\n');
+}
 
 const flips = ({ failoverTransactions, writes }: DrillRun): string =>
   failoverTransactions === undefined ? '' : `: ${failoverTransactions} transaction, ${writes} items`;

@@ -5,7 +5,6 @@ import { defineCommand, EXIT, flag, positional } from '../command.ts';
 import { demand, deviceState, duration } from '../format.ts';
 import { paintStatus } from '../paint.ts';
 import { table } from '../table.ts';
-import { followRecovery } from './recovery-watch.ts';
 
 export const labscapes = defineCommand({
   name: 'labscapes',
@@ -109,36 +108,6 @@ export const register = defineCommand({
 });
 
 const why = { reason: flag.text };
-
-/** fail and drain start a recovery, which can be followed at once. */
-function starter(name: 'fail' | 'drain', operation: 'failResource' | 'drainResource', summary: string) {
-  return defineCommand({
-    name,
-    summary,
-    usage: 'RESOURCE --reason WHY [--watch]',
-    positionals: { min: 1, max: 1 },
-    flags: z.strictObject({ ...why, watch: flag.on.optional() }),
-    run: async (context, invocation) => {
-      const { reason, watch } = invocation.flags;
-      const params = { resource: positional(invocation, 0) };
-      const started = await context.client.call(operation, { params, body: { reason } });
-      if (watch) return followRecovery(context, started.recovery);
-      context.show(
-        started,
-        () =>
-          `recovery ${started.recovery} of ${started.resource} has started; follow it with\n  labscape recoveries ${started.recovery} --watch`,
-      );
-      return EXIT.done;
-    },
-  });
-}
-
-export const fail = starter('fail', 'failResource', 'declare a resource failed and recover it');
-export const drain = starter(
-  'drain',
-  'drainResource',
-  'move everything away from a resource and keep it empty',
-);
 
 export const activate = defineCommand({
   name: 'activate',

@@ -3,7 +3,7 @@ import { Capsule } from '../../schemas/capsule.ts';
 import { Id, Page, pageOf, RecoveryId } from '../../schemas/common.ts';
 import { Override, OverrideInput } from '../../schemas/override.ts';
 import { Quote, QuoteInput } from '../../schemas/quote.ts';
-import { ApprovalInput, Recovery } from '../../schemas/recovery.ts';
+import { ApprovalInput, FailedTogether, FailTogetherInput, Recovery } from '../../schemas/recovery.ts';
 import { ReasonInput, Resource } from '../../schemas/resource.ts';
 import type { Route } from './route.ts';
 
@@ -108,6 +108,17 @@ export const RECOVERIES_ROUTES = [
     params: labscape,
     body: ReasonInput,
     answers: { 200: z.object({ resources: z.array(Id) }) },
+  },
+  {
+    method: 'POST',
+    path: '/labscapes/{labscape}/fail',
+    operation: 'failTogether',
+    summary: 'Declare all resources of a labscape failed, or several of them, and recover them together',
+    function: 'recoveries',
+    action: 'operateResources',
+    params: labscape,
+    body: FailTogetherInput,
+    answers: { 202: FailedTogether },
   },
   {
     method: 'POST',

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { AssignmentQuery, Assignments, ReportAnswer, ReportInput } from '../../schemas/assignment.ts';
 import { Id, Page, pageOf } from '../../schemas/common.ts';
 import { RebalanceAnswer, RebalanceInput } from '../../schemas/rebalance.ts';
-import { RecoveryStarted } from '../../schemas/recovery.ts';
+import { DrainInput, RecoveryStarted } from '../../schemas/recovery.ts';
 import { ReasonInput, Resource, ResourceInput, ResourcePatch } from '../../schemas/resource.ts';
 import type { Route } from './route.ts';
 
@@ -67,11 +67,11 @@ export const RESOURCES_ROUTES = [
     method: 'POST',
     path: '/resources/{resource}/drain',
     operation: 'drainResource',
-    summary: 'Move everything away and keep it empty',
+    summary: 'Move everything away and keep it empty; with graceMs first what can move while it runs',
     function: 'resources',
     action: 'operateResources',
     params: resource,
-    body: ReasonInput,
+    body: DrainInput,
     answers: { 202: RecoveryStarted },
   },
   {

@@ -16,6 +16,7 @@ import { type Held, quoteHeld } from '../../services/quote.ts';
 import { executionName } from '../../services/runtime.ts';
 import { readGroups } from '../../store/groups.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
+import { readBrief } from '../../store/recovery-briefs.ts';
 import { claimWrites, endingWrites } from '../../store/recovery-writes.ts';
 import type { ResourceRecord } from '../../store/resources.ts';
 import { ZERO } from '../../vector.ts';
@@ -53,14 +54,15 @@ export const decide = async (context: PhaseContext): Promise<PhaseAnswer> => {
     throw new Superseded(`resource ${resource.id} has moved on`);
   }
   // Maintenance and the breaker guard automation from itself: they see the fleet as it is now.
-  const [facts, groups] = await Promise.all([
+  const [facts, groups, brief] = await Promise.all([
     gatherFacts(context, resource, isByPerson(task.input.trigger) ? FLEET_AGE_MAX_MS : 0),
     readGroups(
       context.runtime.store,
       resource.groups.map((ref) => ref.group),
     ),
+    readBrief(context.runtime.store, resource.id, resource.epoch),
   ]);
-  remember(context.runtime, executionName(task.input), { groups });
+  remember(context.runtime, executionName(task.input), { groups, brief: brief ?? null });
   let decision = decideByRules(facts);
   const looks: Look[] = [{ facts, decision }];
   // An objection is only believed on a fresh picture of the fleet, and unless somebody has set it aside.

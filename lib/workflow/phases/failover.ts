@@ -1,6 +1,6 @@
 import { heldAfter } from '../../allocation/extras.ts';
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import type { FailoverPlan, MovableGroup } from '../../failover/plan.ts';
+import type { FailoverPlan, MovableGroup, Wish, Wishes } from '../../failover/plan.ts';
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
 import type { FleetResource } from '../../services/fleet.ts';
 import { originOf } from '../../services/origin.ts';
@@ -10,6 +10,7 @@ import { executionName } from '../../services/runtime.ts';
 import { type FlipInput, flipWrites, movingWrite } from '../../store/flip-writes.ts';
 import { type GroupRecord, readGroups } from '../../store/groups.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
+import { type RecoveryBrief, readBrief } from '../../store/recovery-briefs.ts';
 import { decodeResource, type ResourceRecord } from '../../store/resources.ts';
 import type { Outcome } from '../../store/store.ts';
 import { sum } from '../../vector.ts';
@@ -43,6 +44,7 @@ interface Picture {
   readonly recovery: RecoveryRecord;
   readonly source: ResourceRecord;
   readonly groups: readonly GroupRecord[];
+  readonly brief: RecoveryBrief | undefined;
 }
 
 /** The flip: one transaction per failed resource, whatever the number of allocations. */
@@ -86,18 +88,24 @@ export const failover = async (context: PhaseContext): Promise<PhaseAnswer> => {
 const remembered = ({ runtime, task }: PhaseContext): Picture | undefined => {
   const memory = recall(runtime, executionName(task.input));
   if (memory === undefined) return undefined;
-  const { recovery, source, groups } = memory;
-  if (recovery === undefined || source === undefined || groups === undefined) return undefined;
-  return recovery.waiting === undefined ? { recovery, source, groups } : undefined;
+  const { recovery, source, groups, brief } = memory;
+  if (recovery === undefined || source === undefined || groups === undefined || brief === undefined)
+    return undefined;
+  return recovery.waiting === undefined ? { recovery, source, groups, brief: brief ?? undefined } : undefined;
 };
 
 const read = async (context: PhaseContext): Promise<Picture> => {
   const [recovery, source] = await Promise.all([ownRecovery(context), readOwnResource(context)]);
-  const groups = await readGroups(
-    context.runtime.store,
-    source.groups.map((ref) => ref.group),
-  );
-  return { recovery, source, groups };
+  const { store } = context.runtime;
+  const [groups, brief] = await Promise.all([
+    readGroups(
+      store,
+      source.groups.map((ref) => ref.group),
+    ),
+    // It was written for the epoch before the fence.
+    readBrief(store, source.id, recovery.epoch - 1),
+  ]);
+  return { recovery, source, groups, brief };
 };
 
 interface FlipAttempt {
@@ -111,6 +119,7 @@ interface Planned {
   readonly groups: readonly GroupRecord[];
   /** As it was then: the fleet learns in place. */
   readonly fleet: readonly FleetResource[];
+  readonly wishes: Wishes | undefined;
   readonly plan: FailoverPlan;
   readonly gains: FlipInput['gains'];
 }
@@ -118,14 +127,17 @@ interface Planned {
 /** A plan that leaves something behind is only believed on a fresh picture of the fleet. */
 const planAfresh = async ({ runtime }: PhaseContext, picture: Picture): Promise<Planned> => {
   const owned = picture.groups.filter((g) => g.resource === picture.source.id && g.status === 'placed');
+  const wishes = picture.brief?.joint?.wishes;
   const plan = async (ageMaxMs: number): Promise<Planned> => {
     const { resources } = await runtime.fleet.snapshot(ageMaxMs);
-    const planned = planMoves(picture.source, owned, resources);
-    const seen = { now: runtime.clock.now(), groups: owned, fleet: resources.slice() };
+    const planned = planMoves(picture.source, owned, resources, wishes);
+    const seen = { now: runtime.clock.now(), groups: owned, fleet: resources.slice(), wishes };
     return { ...seen, plan: planned, gains: gainsWithTargets(planned, resources) };
   };
   const first = await plan(FLEET_AGE_MAX_MS);
-  return first.plan.unplaced.length === 0 ? first : plan(0);
+  // What the joint plan lets wait was looked at with all that is lost in view.
+  const isTold = (group: string): boolean => 'waits' in (wishes?.get(group) ?? {});
+  return first.plan.unplaced.every(({ group }) => isTold(group.id)) ? first : plan(0);
 };
 
 const flipOnce = async (
@@ -138,7 +150,11 @@ const flipOnce = async (
   const { settled: recovery, source } = picture;
   const planned = await planAfresh(context, picture);
   const { plan, gains } = planned;
-  const detail = detailOf(plan, overtaken);
+  const { joint, grace } = picture.brief ?? {};
+  const detail = {
+    ...detailOf(plan, overtaken),
+    ...(joint === undefined ? {} : { asJointlyPlanned: followed(plan, joint.wishes) }),
+  };
   const written = recordAfter(recovery, plan, source);
   const event = nextEvent(
     entityOf.resource(source.id),
@@ -158,6 +174,8 @@ const flipOnce = async (
   const after: RecoveryRecord = {
     ...recovery,
     nextPhase: 'Reassign',
+    joint: joint?.id,
+    grace,
     moves: written.moves,
     pending: written.pending,
     demand: leaving,
@@ -183,6 +201,16 @@ const flipOnce = async (
     observe(context, { failover: { ...planned, source, overtaken } });
   } else forget(runtime, executionName(task.input));
   return { outcome, detail };
+};
+
+/** Groups that went where the joint plan wanted them, or wait as it said. */
+const followed = ({ moves, unplaced }: FailoverPlan, wishes: Wishes): number => {
+  const wishOf = (group: MovableGroup): Wish | undefined => wishes.get(group.id);
+  const went = moves.filter(({ group, to }) => {
+    const wish = wishOf(group);
+    return wish !== undefined && 'to' in wish && wish.to === to;
+  });
+  return went.length + unplaced.filter(({ group }) => 'waits' in (wishOf(group) ?? {})).length;
 };
 
 /** In the event of a move: the devices that the group has from now on. */

@@ -75,8 +75,12 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
       chain: headOf(event),
       assignmentRevision: resource.assignmentRevision + 1,
     };
-    const groups = recall(runtime, id)?.groups;
-    remember(runtime, id, { recovery, source, ...(groups === undefined ? {} : { groups }) });
+    const { groups, brief } = recall(runtime, id) ?? {};
+    remember(runtime, id, {
+      ...{ recovery, source },
+      ...(groups === undefined ? {} : { groups }),
+      ...(brief === undefined ? {} : { brief }),
+    });
     observe(context, { initiate: { question, labscape, beats, fenceWaitMs: ms } });
     runtime.fleet.learn(source);
     return {

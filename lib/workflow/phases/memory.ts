@@ -1,6 +1,7 @@
 import type { Runtime } from '../../services/runtime.ts';
 import type { GroupRecord } from '../../store/groups.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
+import type { RecoveryBrief } from '../../store/recovery-briefs.ts';
 import type { ResourceRecord } from '../../store/resources.ts';
 
 /** What a warm function knows of a recovery from the phase before: saves reads, never decides. */
@@ -8,6 +9,8 @@ export interface Memory {
   readonly recovery?: RecoveryRecord;
   /** The resource's groups as read while the rules were asked; the flip's conditions tell if one has changed since. */
   readonly groups?: readonly GroupRecord[];
+  /** What whoever started it left for it; null: nothing. */
+  readonly brief?: RecoveryBrief | null;
   /** The failed resource as the fence left it. */
   readonly source?: ResourceRecord;
 }

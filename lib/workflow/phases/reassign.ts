@@ -1,7 +1,10 @@
+import { classOfKind } from '../../allocation/groups.ts';
+import { mustWaitItsTurn } from '../../failover/joint-turn.ts';
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
 import { placePending } from '../../services/place-pending.ts';
 import { homeByPreemption } from '../../services/preempt.ts';
 import { splitPending } from '../../services/regroup.ts';
+import { readGroups } from '../../store/groups.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
 import { advance, type PhaseWork } from './advance.ts';
 import { type PhaseAnswer, type PhaseContext, requesterOf } from './context.ts';
@@ -27,7 +30,12 @@ const placeRest = async (context: PhaseContext, recovery: RecoveryRecord): Promi
   let preempted = 0;
   let split = 0;
   const queue = [...recovery.pending];
+  const behind = await waitingItsTurn(context, recovery);
   for (let waiting = queue.shift(); waiting !== undefined; waiting = queue.shift()) {
+    if (behind.has(waiting.group)) {
+      pending.push(waiting);
+      continue;
+    }
     const home = await homeFor(context, waiting.group, recovery.id, split < SPLITS_MAX);
     if (home.kind === 'nowhere') pending.push(waiting);
     if (home.kind === 'split') {
@@ -58,6 +66,31 @@ const placeRest = async (context: PhaseContext, recovery: RecoveryRecord): Promi
     detail: { placed: moves.length, pending: pending.length, preempted, ...(split === 0 ? {} : { split }) },
     patch: { pending, moves: [...recovery.moves, ...moves] },
   };
+};
+
+/**
+ * Groups that a joint plan lets wait while more urgent work is still to be moved off other resources: nothing is placed,
+ * split or pre-empted for them now. The pending queue places them, in the reserve, too.
+ */
+const waitingItsTurn = async (
+  { runtime }: PhaseContext,
+  { joint, pending, resource }: RecoveryRecord,
+): Promise<ReadonlySet<string>> => {
+  if (joint === undefined || pending.length === 0) return new Set();
+  const [groups, { resources }] = await Promise.all([
+    readGroups(
+      runtime.store,
+      pending.map(({ group }) => group),
+    ),
+    runtime.fleet.snapshot(0),
+  ]);
+  const fleet = resources
+    .filter(({ groups: held }) => held.length > 0)
+    .map(({ id, status, groups: held }) => ({
+      ...{ id, status },
+      classes: held.map(({ kind }) => classOfKind(kind)),
+    }));
+  return new Set(groups.filter((group) => mustWaitItsTurn(group.class, resource, fleet)).map(({ id }) => id));
 };
 
 /**

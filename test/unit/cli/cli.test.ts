@@ -85,6 +85,20 @@ const COMMANDS: [string, string[], Record<string, Reply>][] = [
     { 'POST /resources/north-2/fail': ok({ recovery: 'north-2-4-1', resource: 'north-2' }, 202) },
   ],
   [
+    'fail a labscape',
+    ['fail', '--labscape', 'north', '--reason', 'no power'],
+    {
+      'POST /labscapes/north/fail': ok(
+        {
+          ...{ joint: 'plan-1', left: 0, skipped: [{ resource: 'north-3', why: 'is offline' }] },
+          recoveries: [{ recovery: 'north-1-3-1', resource: 'north-1' }],
+          adopted: [{ recovery: 'north-2-4-1', resource: 'north-2' }],
+        },
+        202,
+      ),
+    },
+  ],
+  [
     'drain',
     ['drain', 'north-2', '--reason', 'disk'],
     { 'POST /resources/north-2/drain': ok({ recovery: 'north-2-4-1', resource: 'north-2' }, 202) },
@@ -153,6 +167,7 @@ describe('a command line that is not understood exits with 2, says why, and asks
     ['an unknown flag', ['status', '--colour'], "Unknown option '--colour'"],
     ['a flag without its value', ['fail', 'r1', '--reason'], '--reason'],
     ['a missing flag', ['fail', 'r1'], '--reason is missing'],
+    ['neither a resource nor a labscape', ['fail', '--reason', 'why'], 'name one resource'],
     ['a missing word', ['release'], 'something to act on is missing'],
     ['a word too many', ['release', 'a', 'b'], 'does not understand b'],
     ['a number that is none', ['allocate', '--memory', 'much'], '--memory must be a whole number'],

@@ -87,7 +87,7 @@ const capsule = (): Capsule => {
     ]),
     initiateStep({ question, labscape, beats, fenceWaitMs: fenceWaitMs(labscape, beats, question) }),
     failoverStep({
-      ...{ now: NOW, overtaken: 0, source: SOURCE, groups: GROUPS, fleet: FLEET },
+      ...{ now: NOW, wishes: undefined, overtaken: 0, source: SOURCE, groups: GROUPS, fleet: FLEET },
       plan: planMoves(SOURCE, GROUPS, FLEET),
     }),
   ];

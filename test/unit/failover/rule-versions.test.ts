@@ -32,7 +32,7 @@ const KNOWN: Readonly<Record<RuleSet, readonly [version: number, code: string]>>
   detector: [1, 'd72f14cca7325f3d'],
   safety: [1, '26428eabd44ea22d'],
   fencing: [1, 'bdd22764272214b3'],
-  plan: [1, '9811ed1f88867da8'],
+  plan: [1, '863c58f287e40a1d'],
 };
 
 /** Comments and blanks decide nothing. */
