@@ -31,7 +31,7 @@ export const serve = (control: Runtime): ApiHandler =>
         request.permit({});
         const { after, from, limit = PAGE_SIZE_DEFAULT } = request.query;
         const begin = feedFrom(from ?? control.clock.now() - DAY_MS);
-        const position = decodeCursor(FeedPosition, after) ?? begin;
+        const position = decodeCursor(FeedPosition, after, 'after') ?? begin;
         return { status: 200, body: await eventFeed(control, position, limit, encodeCursor) };
       },
       verifyChain: async (request) => {

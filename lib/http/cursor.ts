@@ -4,8 +4,8 @@ import type { ProblemError } from '../errors.ts';
 import { invalidField } from './field-errors.ts';
 
 /** What is said about a cursor that we did not make, or not for this list. */
-export const badCursor = (): ProblemError =>
-  invalidField('cursor', 'must be the `next` of the page before, unchanged');
+export const badCursor = (field = 'cursor'): ProblemError =>
+  invalidField(field, 'must be the `next` of the page before, unchanged');
 
 const CURSOR = /^[A-Za-z0-9_-]{1,1024}$/;
 
@@ -17,13 +17,14 @@ export function encodeCursor(position: unknown): string {
   return Buffer.from(JSON.stringify(position), 'utf8').toString('base64url');
 }
 
-/** The position, undefined for the first page. Throws `invalid-input` for what `encodeCursor` did not make. */
+/** The position, undefined for the first page. Throws `invalid-input`, which names `field`, for what `encodeCursor` did not make. */
 export function decodeCursor<S extends z.ZodType>(
   position: S,
   cursor: string | undefined,
+  field = 'cursor',
 ): z.infer<S> | undefined {
   if (cursor === undefined) return undefined;
-  const refusal = badCursor();
+  const refusal = badCursor(field);
   if (!CURSOR.test(cursor)) throw refusal;
   const bytes = Buffer.from(cursor, 'base64url');
   // Decoding forgives trailing bits; the same position must not have two spellings.
