@@ -1,7 +1,7 @@
 import { v7 } from 'uuid';
 import type { Chance, Clock } from '../lib/clock.ts';
 import { Fleet } from '../lib/services/fleet.ts';
-import { QuotaBook } from '../lib/services/quota-book.ts';
+import { QuotaBook } from '../lib/services/placement/quota-book.ts';
 import type { Executions, Runtime } from '../lib/services/runtime.ts';
 import { dynamodbClient } from '../lib/store/dynamodb-client.ts';
 import { isRevoked } from '../lib/store/principals.ts';

@@ -1,9 +1,9 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { Id } from '../../lib/schemas/common.ts';
-import { assignmentsOf } from '../../lib/services/assignments.ts';
-import { takeReport } from '../../lib/services/report.ts';
-import { getResource } from '../../lib/services/resources.ts';
+import { assignmentsOf } from '../../lib/services/agents/assignments.ts';
+import { takeReport } from '../../lib/services/agents/report.ts';
+import { getResource } from '../../lib/services/registry/resources.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { apiDeps } from '../runtime.ts';
 

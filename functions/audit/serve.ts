@@ -1,9 +1,9 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
-import { EventPosition, entityEvents, eventsBetween, verifyEntity } from '../../lib/services/audit.ts';
-import { eventFeed, FeedPosition, feedFrom } from '../../lib/services/event-feed.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
+import { EventPosition, entityEvents, eventsBetween, verifyEntity } from '../../lib/services/trail/audit.ts';
+import { eventFeed, FeedPosition, feedFrom } from '../../lib/services/trail/event-feed.ts';
 import { apiDeps } from '../runtime.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,5 +1,5 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
-import { beat } from '../../lib/services/heartbeat.ts';
+import { beat } from '../../lib/services/health/heartbeat.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { apiDeps } from '../runtime.ts';
 

@@ -2,7 +2,12 @@ import { etag } from '../../lib/http/answer.ts';
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { Id, PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
-import { editLabscape, getLabscape, joinLabscape, labscapeView } from '../../lib/services/labscapes.ts';
+import {
+  editLabscape,
+  getLabscape,
+  joinLabscape,
+  labscapeView,
+} from '../../lib/services/registry/labscapes.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { allLabscapes } from '../../lib/store/labscapes.ts';
 import { requesterOf } from '../requester.ts';

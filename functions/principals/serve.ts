@@ -1,5 +1,5 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
-import { getPrincipal, setPrincipal } from '../../lib/services/principals.ts';
+import { getPrincipal, setPrincipal } from '../../lib/services/registry/principals.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
 import { apiDeps } from '../runtime.ts';

@@ -1,25 +1,25 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
-import { acknowledgeLabscape, acknowledgeResource } from '../../lib/services/acknowledge.ts';
-import { approve } from '../../lib/services/approval.ts';
-import { answerable, getCapsule } from '../../lib/services/capsule-view.ts';
-import { failTogether } from '../../lib/services/fail-together.ts';
+import { acknowledgeLabscape, acknowledgeResource } from '../../lib/services/recovery/acknowledge.ts';
+import { approve } from '../../lib/services/recovery/approval.ts';
+import { answerable, getCapsule } from '../../lib/services/recovery/capsule-view.ts';
+import { failTogether } from '../../lib/services/recovery/fail-together.ts';
 import {
   confirmOverride,
   listOverrides,
   proposeOverride,
   withdrawOverride,
-} from '../../lib/services/overrides.ts';
-import { quote } from '../../lib/services/quote.ts';
+} from '../../lib/services/recovery/overrides.ts';
+import { quote } from '../../lib/services/recovery/quote.ts';
 import {
   getRecovery,
   listRecoveries,
   RecoveryPosition,
   recoveryView,
-} from '../../lib/services/recovery-view.ts';
-import { cancelRecovery, resumeRecovery } from '../../lib/services/recovery-words.ts';
-import { resourceView } from '../../lib/services/resources.ts';
+} from '../../lib/services/recovery/recovery-view.ts';
+import { cancelRecovery, resumeRecovery } from '../../lib/services/recovery/recovery-words.ts';
+import { resourceView } from '../../lib/services/registry/resources.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
 import { apiDeps } from '../runtime.ts';

@@ -1,7 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
 import { AlarmMessage, SnsEvent } from '../../lib/schemas/alarm.ts';
-import { type AlarmOutcome, type AlarmPolicy, takeAlarm } from '../../lib/services/alarm.ts';
+import { type AlarmOutcome, type AlarmPolicy, takeAlarm } from '../../lib/services/recovery/alarm.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 
 /**

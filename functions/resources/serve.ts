@@ -1,10 +1,9 @@
 import { etag } from '../../lib/http/answer.ts';
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
-import { listResources, ResourcePosition } from '../../lib/services/list-resources.ts';
-import { wakeFor } from '../../lib/services/pending-queue.ts';
-import { improve } from '../../lib/services/rebalance.ts';
-import { drainResource, failResource } from '../../lib/services/recovery-start.ts';
+import { improve } from '../../lib/services/rebalancing/rebalance.ts';
+import { drainResource, failResource } from '../../lib/services/recovery/recovery-start.ts';
+import { listResources, ResourcePosition } from '../../lib/services/registry/list-resources.ts';
 import {
   changeStatus,
   editResource,
@@ -12,8 +11,9 @@ import {
   registerResource,
   resourceView,
   retireResource,
-} from '../../lib/services/resources.ts';
+} from '../../lib/services/registry/resources.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
+import { wakeFor } from '../../lib/services/waiting/pending-queue.ts';
 import { requesterOf } from '../requester.ts';
 import { apiDeps } from '../runtime.ts';
 

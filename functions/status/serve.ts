@@ -1,7 +1,7 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { openApiDocument } from '../../lib/http/openapi.ts';
+import { fleetStatus } from '../../lib/services/health/status.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
-import { fleetStatus } from '../../lib/services/status.ts';
 import { VERSION } from '../../lib/version.ts';
 import { apiDeps } from '../runtime.ts';
 

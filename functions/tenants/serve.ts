@@ -1,6 +1,6 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { getTenant, putTenant } from '../../lib/services/registry/tenants.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
-import { getTenant, putTenant } from '../../lib/services/tenants.ts';
 import { requesterOf } from '../requester.ts';
 import { apiDeps } from '../runtime.ts';
 

@@ -6,14 +6,14 @@ import { readManyBeats } from '../store/heartbeats.ts';
 import { decodeRecovery, type RecoveryRecord, recoveriesPage } from '../store/recoveries.ts';
 import { retireAttempt, takeoverWrites } from '../store/recovery-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
-import { followFills, isFilled } from './fills.ts';
+import { type Heard, hear, judgeLabscape, sightOf } from './health/verdicts.ts';
 import { system } from './origin.ts';
-import { placeWaiting } from './pending-queue.ts';
-import { rebalanceByItself } from './rebalance-sweep.ts';
-import { release } from './release.ts';
+import { release } from './placement/release.ts';
+import { rebalanceByItself } from './rebalancing/rebalance-sweep.ts';
+import { tidyByItself } from './rebalancing/tidy-sweep.ts';
+import { followFills, isFilled } from './reserve/fills.ts';
 import type { Runtime } from './runtime.ts';
-import { tidyByItself } from './tidy-sweep.ts';
-import { type Heard, hear, judgeLabscape, sightOf } from './verdicts.ts';
+import { placeWaiting } from './waiting/pending-queue.ts';
 
 /** Bounds of one sweep: what is left over is the next one's. */
 const LEASES_MAX = 200;

@@ -2,7 +2,7 @@ import type { Chance, Clock } from '../clock.ts';
 import type { Trigger } from '../schemas/recovery.ts';
 import type { Store } from '../store/store.ts';
 import type { Fleet } from './fleet.ts';
-import type { QuotaBook } from './quota-book.ts';
+import type { QuotaBook } from './placement/quota-book.ts';
 
 /** Input of a recovery's execution; its name is `resource-epoch-attempt`, so that a duplicate collapses. */
 export interface ExecutionInput {

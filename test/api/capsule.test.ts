@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ROOT } from '../../infra/bundle.ts';
 import type { Capsule, StepOf } from '../../lib/schemas/capsule.ts';
-import { replayCapsule } from '../../lib/services/replay.ts';
+import { replayCapsule } from '../../lib/services/recovery/replay.ts';
 import { type Rig, refusalOf, startRig, until } from './rig.ts';
 import { newSite, type Site } from './site.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TransactionRecord } from '../../infra/local/dynamodb-endpoint.ts';
 import { ApiProblem } from '../../lib/client/api-error.ts';
-import { inLanes } from '../../lib/services/lanes.ts';
+import { inLanes } from '../../lib/services/recovery/lanes.ts';
 import { leastShare, sum } from '../../lib/vector.ts';
 import { type Figure, figureOf } from './figures.ts';
 import { type Bench, startBench, TENANT, vector } from './rig.ts';

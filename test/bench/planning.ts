@@ -1,7 +1,7 @@
 import type { Candidate } from '../../lib/allocation/candidate.ts';
 import type { MovableGroup } from '../../lib/failover/plan.ts';
 import { CLASSES } from '../../lib/schemas/common.ts';
-import { planMoves } from '../../lib/services/plan-moves.ts';
+import { planMoves } from '../../lib/services/recovery/plan-moves.ts';
 import { type Figure, figureOf } from './figures.ts';
 import { fleetOf, KIND, pick, type Random, seeded, wish } from './fleet-model.ts';
 import { loadNow, timed } from './timed.ts';

@@ -3,7 +3,7 @@ import { encodeGroupRef, kindOf } from '../../lib/allocation/groups.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../lib/audit/event.ts';
 import type { Constraints } from '../../lib/schemas/allocation.ts';
 import type { Vector } from '../../lib/schemas/common.ts';
-import { profileOf } from '../../lib/services/allocate.ts';
+import { profileOf } from '../../lib/services/placement/allocate.ts';
 import { type AllocationRecord, encodeAllocation } from '../../lib/store/allocations.ts';
 import type { Item } from '../../lib/store/attributes.ts';
 import { putEvent } from '../../lib/store/events.ts';

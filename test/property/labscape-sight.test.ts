@@ -7,7 +7,7 @@ import {
   OBSERVERS_MIN,
 } from '../../lib/health/labscape-sight.ts';
 import { Policy } from '../../lib/schemas/labscape.ts';
-import { type Heard, sightOf, stepsOf } from '../../lib/services/verdicts.ts';
+import { type Heard, sightOf, stepsOf } from '../../lib/services/health/verdicts.ts';
 import { decodeBeats } from '../../lib/store/heartbeats.ts';
 import { RUNS } from './arbitraries.ts';
 

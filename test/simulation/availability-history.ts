@@ -1,6 +1,6 @@
 import { ensureTables } from '../../infra/local/tables.ts';
 import type { LocalTemplate } from '../../infra/local/template.ts';
-import { allocationIdOf } from '../../lib/services/allocation-draft.ts';
+import { allocationIdOf } from '../../lib/services/placement/allocation-draft.ts';
 import { ServiceMeter } from './availability-meter.ts';
 import type { EngineLine } from './engine-line.ts';
 import type { FaultKind } from './faults.ts';

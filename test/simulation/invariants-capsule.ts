@@ -1,7 +1,7 @@
 import { differencesOf } from '../../lib/failover/replay.ts';
 import type { Capsule } from '../../lib/schemas/capsule.ts';
-import { capsuleOf } from '../../lib/services/capsule-view.ts';
-import { replayCapsule } from '../../lib/services/replay.ts';
+import { capsuleOf } from '../../lib/services/recovery/capsule-view.ts';
+import { replayCapsule } from '../../lib/services/recovery/replay.ts';
 import type { Item } from '../../lib/store/attributes.ts';
 import { decodeParts } from '../../lib/store/capsules.ts';
 import type { RecoveryRecord } from '../../lib/store/recoveries.ts';

@@ -12,7 +12,7 @@ import { serve as sweep } from '../../functions/sweep/serve.ts';
 import { serve as tenants } from '../../functions/tenants/serve.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { Fleet } from '../../lib/services/fleet.ts';
-import { QuotaBook } from '../../lib/services/quota-book.ts';
+import { QuotaBook } from '../../lib/services/placement/quota-book.ts';
 import type { Executions, Runtime } from '../../lib/services/runtime.ts';
 import type { Streams } from './chance.ts';
 import type { Faults } from './faults.ts';

@@ -3,7 +3,7 @@ import type { LocalTemplate } from '../../infra/local/template.ts';
 import { refusesGroup } from '../../lib/allocation/eligibility.ts';
 import { groupDevices } from '../../lib/allocation/extras.ts';
 import { isEnded } from '../../lib/failover/recovery-status.ts';
-import { allocationIdOf } from '../../lib/services/allocation-draft.ts';
+import { allocationIdOf } from '../../lib/services/placement/allocation-draft.ts';
 import type { GroupRecord } from '../../lib/store/groups.ts';
 import { compareTables } from './compare-tables.ts';
 import type { EngineLine } from './engine-line.ts';

@@ -1,4 +1,4 @@
-import { allocationIdOf } from '../../lib/services/allocation-draft.ts';
+import { allocationIdOf } from '../../lib/services/placement/allocation-draft.ts';
 import type { Stream } from './chance.ts';
 import type { TenancyWatch } from './invariants-tenancy.ts';
 import type { ApiCall, Network } from './network.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { reserveShare } from '../../lib/allocation/reserve.ts';
 import { sweep } from '../../lib/services/reconcile.ts';
-import { editResource, retireResource } from '../../lib/services/resources.ts';
+import { editResource, retireResource } from '../../lib/services/registry/resources.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { StoreUnavailable } from '../../lib/store/errors.ts';
 import { resourcesOf } from '../../lib/store/resources.ts';

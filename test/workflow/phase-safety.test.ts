@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LEASE_MARGIN_MS } from '../../lib/failover/fencing.ts';
-import { approve } from '../../lib/services/approval.ts';
-import { beat } from '../../lib/services/heartbeat.ts';
-import { editLabscape } from '../../lib/services/labscapes.ts';
-import { failResource } from '../../lib/services/recovery-start.ts';
-import { changeStatus } from '../../lib/services/resources.ts';
+import { beat } from '../../lib/services/health/heartbeat.ts';
+import { approve } from '../../lib/services/recovery/approval.ts';
+import { failResource } from '../../lib/services/recovery/recovery-start.ts';
+import { editLabscape } from '../../lib/services/registry/labscapes.ts';
+import { changeStatus } from '../../lib/services/registry/resources.ts';
 import { type ExecutionInput, executionName } from '../../lib/services/runtime.ts';
 import { type PhasesRig, REQUESTER, startPhases } from './phases-rig.ts';
 

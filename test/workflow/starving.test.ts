@@ -2,10 +2,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { STARVING_AFTER_MS } from '../../lib/allocation/pending.ts';
 import { ProblemError } from '../../lib/errors.ts';
 import { AllocationInput } from '../../lib/schemas/allocation.ts';
-import { allocate } from '../../lib/services/allocate.ts';
-import { placeWaiting } from '../../lib/services/pending-queue.ts';
-import { getAllocation, release } from '../../lib/services/release.ts';
-import { putTenant } from '../../lib/services/tenants.ts';
+import { allocate } from '../../lib/services/placement/allocate.ts';
+import { getAllocation, release } from '../../lib/services/placement/release.ts';
+import { putTenant } from '../../lib/services/registry/tenants.ts';
+import { placeWaiting } from '../../lib/services/waiting/pending-queue.ts';
 import { even, vector } from '../api/rig.ts';
 import { type PhasesRig, REQUESTER, startPhases } from './phases-rig.ts';
 

@@ -1,5 +1,5 @@
 import { paintFor } from '../../../lib/cli/paint.ts';
-import { replayCapsule } from '../../../lib/services/replay.ts';
+import { replayCapsule } from '../../../lib/services/recovery/replay.ts';
 import { HostError } from '../errors.ts';
 import { type Arguments, readArguments, USAGE } from './options.ts';
 import { render } from './render.ts';

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { DescribeTableCommand, type DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { createClient } from '../../../lib/client/client.ts';
 import { Capsule } from '../../../lib/schemas/capsule.ts';
-import { capsuleOf } from '../../../lib/services/capsule-view.ts';
+import { capsuleOf } from '../../../lib/services/recovery/capsule-view.ts';
 import { readCapsuleParts } from '../../../lib/store/capsules.ts';
 import { dynamodbClient } from '../../../lib/store/dynamodb-client.ts';
 import { readRecovery } from '../../../lib/store/recoveries.ts';

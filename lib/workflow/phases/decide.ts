@@ -8,11 +8,11 @@ import {
   isByPerson,
 } from '../../failover/rules.ts';
 import { APPROVAL_WAIT_MS } from '../../failover/wait-bounds.ts';
-import type { Look } from '../../services/capsule-steps.ts';
-import { factsOf } from '../../services/decision-facts.ts';
 import { originOf } from '../../services/origin.ts';
-import { overridesFor } from '../../services/overrides.ts';
-import { type Held, quoteHeld } from '../../services/quote.ts';
+import type { Look } from '../../services/recovery/capsule-steps.ts';
+import { factsOf } from '../../services/recovery/decision-facts.ts';
+import { overridesFor } from '../../services/recovery/overrides.ts';
+import { type Held, quoteHeld } from '../../services/recovery/quote.ts';
 import { executionName } from '../../services/runtime.ts';
 import { readGroups } from '../../store/groups.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';

@@ -1,8 +1,8 @@
 import { weigh } from '../../failover/evidence.ts';
 import { judge } from '../../health/detector.ts';
-import { changeStatus } from '../../services/resources.ts';
+import { leaseEndMs } from '../../services/health/verdicts.ts';
+import { changeStatus } from '../../services/registry/resources.ts';
 import { executionName } from '../../services/runtime.ts';
-import { leaseEndMs } from '../../services/verdicts.ts';
 import { readBeats } from '../../store/heartbeats.ts';
 import { readRecovery } from '../../store/recoveries.ts';
 import type { ResourceRecord } from '../../store/resources.ts';

@@ -4,7 +4,7 @@ import type { FailoverPlan, MovableGroup, Wish, Wishes } from '../../failover/pl
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
 import type { FleetResource } from '../../services/fleet.ts';
 import { originOf } from '../../services/origin.ts';
-import { gainsWithTargets, movesWithTargets, planMoves } from '../../services/plan-moves.ts';
+import { gainsWithTargets, movesWithTargets, planMoves } from '../../services/recovery/plan-moves.ts';
 import { pauseAfterRace } from '../../services/retry.ts';
 import { executionName } from '../../services/runtime.ts';
 import { type FlipInput, flipWrites, movingWrite } from '../../store/flip-writes.ts';

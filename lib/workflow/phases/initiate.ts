@@ -1,6 +1,6 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { fenceWaitMs } from '../../services/fence-wait.ts';
 import { originOf } from '../../services/origin.ts';
+import { fenceWaitMs } from '../../services/recovery/fence-wait.ts';
 import { executionName } from '../../services/runtime.ts';
 import { readBeats } from '../../store/heartbeats.ts';
 import { type RecoveryRecord, readRecovery } from '../../store/recoveries.ts';

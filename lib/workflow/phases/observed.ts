@@ -8,7 +8,7 @@ import {
   type SeenByDetect,
   type SeenByFailover,
   type SeenByInitiate,
-} from '../../services/capsule-steps.ts';
+} from '../../services/recovery/capsule-steps.ts';
 import { executionName, type Runtime } from '../../services/runtime.ts';
 import { writeCapsulePart } from '../../store/capsules.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';

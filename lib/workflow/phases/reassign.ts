@@ -1,9 +1,9 @@
 import { classOfKind } from '../../allocation/groups.ts';
 import { mustWaitItsTurn } from '../../failover/joint-turn.ts';
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
-import { placePending } from '../../services/place-pending.ts';
-import { homeByPreemption } from '../../services/preempt.ts';
-import { splitPending } from '../../services/regroup.ts';
+import { homeByPreemption } from '../../services/placement/preempt.ts';
+import { splitPending } from '../../services/rebalancing/regroup.ts';
+import { placePending } from '../../services/waiting/place-pending.ts';
 import { readGroups } from '../../store/groups.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
 import { advance, type PhaseWork } from './advance.ts';

@@ -1,4 +1,4 @@
-import { relocate } from '../../services/relocate.ts';
+import { relocate } from '../../services/rebalancing/relocate.ts';
 import { dominantShare, firstOver } from '../../vector.ts';
 import { advance } from './advance.ts';
 import { type PhaseAnswer, type PhaseContext, requesterOf } from './context.ts';

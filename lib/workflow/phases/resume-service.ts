@@ -1,4 +1,4 @@
-import { runningState } from '../../services/running.ts';
+import { runningState } from '../../services/recovery/running.ts';
 import { advance } from './advance.ts';
 import { newWait, type PhaseAnswer, type PhaseContext } from './context.ts';
 

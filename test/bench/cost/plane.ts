@@ -14,7 +14,7 @@ import { ensureTables } from '../../../infra/local/tables.ts';
 import { type LocalTemplate, readTemplate } from '../../../infra/local/template.ts';
 import { ROUTES } from '../../../lib/http/routes.ts';
 import { Fleet } from '../../../lib/services/fleet.ts';
-import { QuotaBook } from '../../../lib/services/quota-book.ts';
+import { QuotaBook } from '../../../lib/services/placement/quota-book.ts';
 import { type ExecutionInput, executionName, type Runtime } from '../../../lib/services/runtime.ts';
 import { type RecoveryRecord, readRecovery } from '../../../lib/store/recoveries.ts';
 import { Store } from '../../../lib/store/store.ts';

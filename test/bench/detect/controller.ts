@@ -1,6 +1,6 @@
 import { type Judged, learn, type Pulse } from '../../../lib/health/detector.ts';
 import type { Policy } from '../../../lib/schemas/labscape.ts';
-import { isLookDue, type Look, lookOf } from '../../../lib/services/look-around.ts';
+import { isLookDue, type Look, lookOf } from '../../../lib/services/health/look-around.ts';
 import {
   type Heard,
   hear,
@@ -11,7 +11,7 @@ import {
   type Sight,
   sightOf,
   stepsOf,
-} from '../../../lib/services/verdicts.ts';
+} from '../../../lib/services/health/verdicts.ts';
 import { type BeatRecord, decodeBeats } from '../../../lib/store/heartbeats.ts';
 
 export interface Watched extends Judgeable {

@@ -3,12 +3,17 @@ import type { MovableGroup } from '../../../lib/failover/plan.ts';
 import { type DecisionFacts, decide } from '../../../lib/failover/rules.ts';
 import { judge, type Pulse } from '../../../lib/health/detector.ts';
 import { Capsule, type CapsuleStep, type DecidingPhase, type StepOf } from '../../../lib/schemas/capsule.ts';
-import { decideStep, detectStep, failoverStep, initiateStep } from '../../../lib/services/capsule-steps.ts';
-import { answerable, capsuleOf } from '../../../lib/services/capsule-view.ts';
-import { fenceWaitMs } from '../../../lib/services/fence-wait.ts';
-import type { Considered } from '../../../lib/services/plan-moves.ts';
-import { planMoves } from '../../../lib/services/plan-moves.ts';
-import { replayCapsule } from '../../../lib/services/replay.ts';
+import {
+  decideStep,
+  detectStep,
+  failoverStep,
+  initiateStep,
+} from '../../../lib/services/recovery/capsule-steps.ts';
+import { answerable, capsuleOf } from '../../../lib/services/recovery/capsule-view.ts';
+import { fenceWaitMs } from '../../../lib/services/recovery/fence-wait.ts';
+import type { Considered } from '../../../lib/services/recovery/plan-moves.ts';
+import { planMoves } from '../../../lib/services/recovery/plan-moves.ts';
+import { replayCapsule } from '../../../lib/services/recovery/replay.ts';
 import { CorruptItem } from '../../../lib/store/attributes.ts';
 import { decodeParts, encodePart, PART_BYTES_MAX } from '../../../lib/store/capsules.ts';
 import type { RecoveryRecord } from '../../../lib/store/recoveries.ts';

@@ -11,10 +11,10 @@ const ROOT = resolve(import.meta.dirname, '../../..');
 const FILES: Readonly<Record<RuleSet, readonly string[]>> = {
   detector: ['lib/health/detector.ts', 'lib/failover/evidence.ts'],
   safety: ['lib/failover/rules.ts'],
-  fencing: ['lib/failover/fencing.ts', 'lib/services/fence-wait.ts'],
+  fencing: ['lib/failover/fencing.ts', 'lib/services/recovery/fence-wait.ts'],
   plan: [
     'lib/failover/plan.ts',
-    'lib/services/plan-moves.ts',
+    'lib/services/recovery/plan-moves.ts',
     'lib/allocation/eligibility.ts',
     'lib/allocation/devices.ts',
     'lib/allocation/extras.ts',
@@ -31,8 +31,8 @@ const FILES: Readonly<Record<RuleSet, readonly string[]>> = {
 const KNOWN: Readonly<Record<RuleSet, readonly [version: number, code: string]>> = {
   detector: [1, 'd72f14cca7325f3d'],
   safety: [1, '26428eabd44ea22d'],
-  fencing: [1, 'bdd22764272214b3'],
-  plan: [1, '863c58f287e40a1d'],
+  fencing: [1, 'b732c80d21cce52b'],
+  plan: [1, 'cc1377b6d98aa282'],
 };
 
 /** Comments and blanks decide nothing. */

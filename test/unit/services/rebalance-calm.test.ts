@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Policy } from '../../../lib/schemas/labscape.ts';
-import { isCalm } from '../../../lib/services/rebalance-sweep.ts';
+import { isCalm } from '../../../lib/services/rebalancing/rebalance-sweep.ts';
 
 const NOW = 1_000_000;
 const policy = Policy.parse({ mode: 'ask', coolDownMs: 10_000, rebalance: { mode: 'automatic' } });

@@ -1,0 +1,127 @@
+import { holdEndsAt, isSettling } from '../../failover/fencing.ts';
+import { mayRun } from '../../health/resource-status.ts';
+import type { Assignment, Assignments } from '../../schemas/assignment.ts';
+import { type AllocationRecord, membersOf } from '../../store/allocations.ts';
+import { type GroupRecord, readGroups } from '../../store/groups.ts';
+import { readLabscape } from '../../store/labscapes.ts';
+import { type ResourceRecord, readResource } from '../../store/resources.ts';
+import { getResource } from '../registry/resources.ts';
+import type { Runtime } from '../runtime.ts';
+
+/** How often a long poll looks whether the revision has moved on, ms: it bounds how late an agent hears of new work. */
+const POLL_MS = 150;
+/** Most assignments in one answer; the groups of a resource go on in the next page. */
+const ITEMS_MAX = 1_000;
+
+export interface AssignmentsQuery {
+  readonly after: number | undefined;
+  readonly waitS: number;
+  /** Group after which the next page begins. */
+  readonly from: string | undefined;
+}
+
+/** All a resource shall run now; undefined when its revision is not past `after` within the wait. */
+export const assignmentsOf = async (
+  runtime: Runtime,
+  resourceId: string,
+  query: AssignmentsQuery,
+): Promise<(Omit<Assignments, 'next'> & { next?: string }) | undefined> => {
+  const until = runtime.clock.monotonicMs() + query.waitS * 1000;
+  let resource = await getResource(runtime, resourceId);
+  while (query.after !== undefined && resource.assignmentRevision <= query.after) {
+    if (runtime.clock.monotonicMs() + POLL_MS > until) return undefined;
+    await runtime.sleep(POLL_MS);
+    resource = await getResource(runtime, resourceId);
+  }
+  return pageOf(runtime, resource, query.from);
+};
+
+const pageOf = async (
+  runtime: Runtime,
+  resource: ResourceRecord,
+  from: string | undefined,
+): Promise<Omit<Assignments, 'next'> & { next?: string }> => {
+  const head = {
+    resource: resource.id,
+    labscape: resource.labscape,
+    status: resource.status,
+    epoch: resource.epoch,
+    revision: resource.assignmentRevision,
+  };
+  // A fenced resource owns nothing it may run, whatever the records still say.
+  if (!mayRun(resource.status)) return { ...head, complete: true, items: [] };
+  const ids = resource.groups
+    .map((ref) => ref.group)
+    .filter((id) => from === undefined || id > from)
+    .sort();
+  const groups = new Map((await readGroups(runtime.store, ids)).map((group) => [group.id, group]));
+  const items: Assignment[] = [];
+  let complete = true;
+  const now = runtime.clock.now();
+  for (const [index, id] of ids.entries()) {
+    const group = groups.get(id);
+    if (group === undefined || group.resource !== resource.id || group.status !== 'placed') {
+      complete = false;
+      continue;
+    }
+    const members = await membersOf(runtime.store, id);
+    // The index may lag behind the counter: then something may be missing, and nothing may be stopped for it.
+    if (members.length !== group.count) complete = false;
+    const startInMs = await startInMsOf(runtime, group, now);
+    items.push(...members.map((member) => assignmentOf(member, group, startInMs)));
+    const last = index === ids.length - 1;
+    if (last || items.length < ITEMS_MAX) continue;
+    return { ...head, complete: complete && (await isSettled(runtime, resource)), items, next: id };
+  }
+  return { ...head, complete: complete && (await isSettled(runtime, resource)), items };
+};
+
+/**
+ * Whether each member was listed, once the groups' counts agree: not if members went from group to group while their
+ * lists were read, or shortly before, when others that came or left may make the counts agree by chance.
+ */
+const isSettled = async (
+  runtime: Runtime,
+  { id, labscape: home, tidiedAt }: ResourceRecord,
+): Promise<boolean> => {
+  const after = await readResource(runtime.store, home, id);
+  if (after?.tidiedAt === undefined) return true;
+  if (after.tidiedAt !== tidiedAt) return false;
+  const labscape = await readLabscape(runtime.store, home);
+  return !isSettling(after.tidiedAt, labscape?.policy.leaseMs ?? 0, runtime.clock.now());
+};
+
+/** A member's slots are those of its group. */
+const devicesOf = ({ devices }: AllocationRecord, { deviceMap }: GroupRecord): Pick<Assignment, 'devices'> =>
+  devices === undefined || deviceMap === undefined
+    ? {}
+    : { devices: { indexes: [...deviceMap], milli: devices.milli } };
+
+/**
+ * How long an owner before may still run the group. If the clock was set back since the hold was written, nobody need
+ * wait longer than a hold lasts that begins now. If it was over long ago, and nobody has started the group yet, the clock
+ * may have been set forward: then a hold begins now.
+ */
+const startInMsOf = async (runtime: Runtime, group: GroupRecord, now: number): Promise<number> => {
+  if (group.heldUntil === undefined) return 0;
+  const leftMs = group.heldUntil - now;
+  if (leftMs <= 0 && group.runningEpoch >= group.epoch) return 0;
+  const home = group.heldBy === undefined ? group.labscape : await runtime.fleet.labscapeOf(group.heldBy);
+  const labscape = home === undefined ? undefined : await readLabscape(runtime.store, home);
+  if (labscape === undefined) return Math.max(0, leftMs);
+  const holdMs = holdEndsAt(0, labscape.policy.leaseMs);
+  return leftMs < -holdMs ? holdMs : Math.max(0, Math.min(leftMs, holdMs));
+};
+
+const assignmentOf = (member: AllocationRecord, group: GroupRecord, startInMs: number): Assignment => ({
+  tenant: member.tenant,
+  allocation: member.id,
+  group: group.id,
+  groupEpoch: group.epoch,
+  class: member.class,
+  demand: member.demand,
+  ...devicesOf(member, group),
+  ...(member.spec === undefined ? {} : { spec: member.spec }),
+  ...(member.adoptedOn !== undefined && member.adoptedOn === group.resource ? { adopted: true } : {}),
+  startInMs,
+});

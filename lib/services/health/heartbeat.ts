@@ -1,0 +1,171 @@
+import type * as z from 'zod';
+import { ProblemError } from '../../errors.ts';
+import { isBehind } from '../../failover/fencing.ts';
+import { learn, type Pulse } from '../../health/detector.ts';
+import { mayRun } from '../../health/resource-status.ts';
+import type { HeartbeatAnswer, HeartbeatInput } from '../../schemas/heartbeat.ts';
+import { type BeatRecord, readBeats, readManyBeats, writeBeats } from '../../store/heartbeats.ts';
+import { RESOURCE_SHARDS } from '../../store/keys.ts';
+import type { LabscapeRecord } from '../../store/labscapes.ts';
+import { type ResourceRecord, readResources, resourcesOf } from '../../store/resources.ts';
+import { SNAPSHOT_AGE_MAX_MS } from '../fleet.ts';
+import { notePaces, pacesOf } from '../rebalancing/paces.ts';
+import type { Runtime } from '../runtime.ts';
+import { isLookDue, type Look, lookOf } from './look-around.ts';
+import { type Heard, hear, heardNow, judgeLabscape, leaseEndMs, OWN_SIGHT, sightOf } from './verdicts.ts';
+
+/** A list of the whole labscape costs as much as reading this share of it one by one, and a read per shard. */
+const LIST_SHARE = 1 / 4;
+
+const lastLooks = new WeakMap<Runtime, Look>();
+
+/** Takes a batch in, answers with leases and orders, and judges everybody whose evidence is at hand. */
+export const beat = async (
+  runtime: Runtime,
+  labscapeId: string,
+  input: z.infer<typeof HeartbeatInput>,
+  requestId: string,
+): Promise<HeartbeatAnswer> => {
+  const labscape = await runtime.fleet.labscape(labscapeId);
+  if (labscape === undefined) throw new ProblemError('not-found', `no labscape ${labscapeId} has joined`);
+  await refuseStrangers(runtime, labscapeId, input);
+  const before = await readBeats(runtime.store, labscapeId);
+  const now = runtime.clock.now();
+  // Most never say anything of others: then nothing is to be taken back.
+  const unreachable = input.unreachable ?? (before.unreachable.has(input.agent) ? [] : undefined);
+  const pulses = pulsesOf(input, before, labscape, now);
+  const beats = await writeBeats(
+    runtime.store,
+    labscapeId,
+    { agent: input.agent, seq: input.seq, pulses, unreachable },
+    heardNow(before, labscape.policy, now),
+  );
+  if (beats === undefined) {
+    throw new ProblemError(
+      'replayed-heartbeat',
+      `agent ${input.agent} has sent seq ${input.seq} or a greater one before`,
+      {
+        errors: [{ field: 'seq', reason: 'must be greater than the last one of this agent' }],
+      },
+    );
+  }
+  // Read after the beat was written: a fence that is not seen here will see the beat, and wait for its lease.
+  const own = await readOwn(runtime, labscapeId, input);
+  await Promise.all([
+    judgeEverybody(runtime, labscape, own, beats, now, requestId),
+    notePaces(runtime, labscape, own, pulses),
+  ]);
+  const { leaseMs } = labscape.policy;
+  const revisions = new Map(input.resources.map((entry) => [entry.resource, entry.assignmentRevision]));
+  const carriedOut = (id: string): number => revisions.get(id) ?? 0;
+  return {
+    receivedAt: now,
+    beatMs: labscape.policy.beatMs,
+    leaseMs,
+    resources: own.map((resource) => ({
+      resource: resource.id,
+      status: resource.status,
+      epoch: resource.epoch,
+      assignmentRevision: resource.assignmentRevision,
+      leased: mayRun(resource.status) && !isBehind(resource.left, carriedOut(resource.id), leaseMs, now),
+    })),
+    orders: [...beats.orders],
+  };
+};
+
+/**
+ * The batch's resources as they stand. Asked for one by one each costs a read of its own; where a batch speaks for much
+ * of its labscape, lists that hold six or so to a read are the cheaper way to the same.
+ */
+const readOwn = async (
+  runtime: Runtime,
+  labscape: string,
+  { resources }: z.infer<typeof HeartbeatInput>,
+): Promise<readonly ResourceRecord[]> => {
+  const { store } = runtime;
+  const all = runtime.fleet.countOf(labscape);
+  if (resources.length <= LIST_SHARE * all + RESOURCE_SHARDS)
+    return readResources(
+      store,
+      resources.map(({ resource: id }) => ({ labscape, id })),
+    );
+  const named = new Set(resources.map(({ resource }) => resource));
+  return (await resourcesOf(store, labscape, true)).filter(({ id }) => named.has(id));
+};
+
+/** Only registered resources of this labscape may beat, or the packed item would grow with anybody's inventions. */
+const refuseStrangers = async (
+  runtime: Runtime,
+  labscape: string,
+  input: z.infer<typeof HeartbeatInput>,
+): Promise<void> => {
+  const homes = await Promise.all(input.resources.map((entry) => runtime.fleet.labscapeOf(entry.resource)));
+  const index = homes.findIndex((home) => home !== labscape);
+  const stranger = input.resources[index];
+  if (stranger !== undefined) {
+    throw new ProblemError('not-found', `labscape ${labscape} has no resource ${stranger.resource}`, {
+      errors: [
+        { field: `resources[${index}].resource`, reason: `is not a resource of labscape ${labscape}` },
+      ],
+    });
+  }
+};
+
+const pulsesOf = (
+  input: z.infer<typeof HeartbeatInput>,
+  before: BeatRecord,
+  labscape: LabscapeRecord,
+  now: number,
+): ReadonlyMap<string, Pulse> => {
+  const paces = pacesOf(input, before, labscape, now);
+  return new Map(
+    input.resources.map((entry) => [
+      entry.resource,
+      learn(
+        before.pulses.get(entry.resource),
+        {
+          ...{ lastAt: now, status: entry.status, epoch: entry.epoch },
+          ...{ leaseEndMs: leaseEndMs(labscape.policy), latencyMs: entry.latencyMs, errors: entry.errors },
+          pace: paces.get(entry.resource),
+        },
+        labscape.policy.beatMs,
+      ),
+    ]),
+  );
+};
+
+/** The labscape at hand always; all others as look-around.ts says: any batch checks the others' leases. */
+const judgeEverybody = async (
+  runtime: Runtime,
+  labscape: LabscapeRecord,
+  read: readonly ResourceRecord[],
+  beats: BeatRecord,
+  receivedAt: number,
+  requestId: string,
+): Promise<void> => {
+  // Others are looked at once a beat: no younger picture of them is worth its reads.
+  const snapshot = await runtime.fleet.snapshot(Math.max(SNAPSHOT_AGE_MAX_MS, labscape.policy.beatMs));
+  for (const resource of read) runtime.fleet.learn(resource);
+  const of = (id: string): readonly ResourceRecord[] => snapshot.resources.filter((r) => r.labscape === id);
+  const own = hear(runtime, beats, labscape.policy, receivedAt);
+  // What was read for this batch is newer than any picture, which may not know it yet.
+  const known = new Map([...of(labscape.id), ...read].map((resource) => [resource.id, resource]));
+  await judgeLabscape(runtime, [...known.values()], own, requestId, OWN_SIGHT);
+  const at = runtime.clock.monotonicMs();
+  if (!isLookDue(lastLooks.get(runtime), at, labscape.policy.beatMs)) return;
+  const others = [...snapshot.labscapes.values()].filter((other) => other.id !== labscape.id);
+  const readAt = runtime.clock.now();
+  const records = await readManyBeats(
+    runtime.store,
+    others.map((other) => other.id),
+  );
+  const heard = records.flatMap((record, index): Heard[] => {
+    const policy = others[index]?.policy;
+    return policy === undefined ? [] : [hear(runtime, record, policy, readAt)];
+  });
+  lastLooks.set(runtime, lookOf([own, ...heard], of, at));
+  const sight = sightOf([own, ...heard], readAt);
+  await Promise.all(
+    heard.map((other) => judgeLabscape(runtime, of(other.beats.labscape), other, requestId, sight)),
+  );
+};

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { canonicalConstraints, canonicalDevices, kindOf } from '../../allocation/groups.ts';
+import type { AllocationInput } from '../../schemas/allocation.ts';
+import { allocationIdOf } from '../../schemas/allocation-key.ts';
+import { withinTenant } from '../../spread.ts';
+import type { AllocationRecord } from '../../store/allocations.ts';
+import type { Requester } from '../origin.ts';
+import type { Runtime } from '../runtime.ts';
+
+export { allocationIdOf };
+
+const PROFILE_LENGTH = 8;
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Constraints, and the shape of the devices: members of a group share theirs. */
+export const profileOf = ({
+  constraints,
+  devices,
+}: Pick<AllocationInput, 'constraints'> & Partial<Pick<AllocationInput, 'devices'>>): string =>
+  sha256(canonicalConstraints(constraints) + (devices === undefined ? '' : canonicalDevices(devices))).slice(
+    0,
+    PROFILE_LENGTH,
+  );
+
+export interface AllocateRequest {
+  readonly tenant: string;
+  readonly input: AllocationInput;
+  readonly idempotencyKey: string;
+  readonly requester: Requester;
+  /** Awaited before the first write. */
+  readonly cleared: () => Promise<void>;
+}
+
+/** What is asked for, before it is known where it goes. */
+export type Draft = Omit<AllocationRecord, 'group' | 'slice' | 'chain'> &
+  Pick<AllocationInput, 'strategy' | 'hashKey'>;
+
+/** What its group carries: class, profile and protection as one word, and the constraints as they bind. */
+export const natureOf = (
+  tenant: string,
+  input: Pick<AllocationInput, 'class' | 'constraints' | 'devices' | 'protected'>,
+) => {
+  const constraints = withinTenant(tenant, input.constraints);
+  const profile = profileOf({ constraints, devices: input.devices });
+  return { kind: kindOf(input.class, profile, input.protected), constraints };
+};
+
+export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
+  const now = runtime.clock.now();
+  const { input } = request;
+  return {
+    tenant: request.tenant,
+    id: allocationIdOf(request.idempotencyKey),
+    state: 'active',
+    class: input.class,
+    demand: input.demand,
+    devices: input.devices,
+    constraints: input.constraints,
+    leaseUntil: input.leaseMs === undefined ? undefined : now + input.leaseMs,
+    spec: input.spec,
+    adoptedOn: input.adopt?.resource,
+    requestHash: sha256(
+      JSON.stringify([
+        input.demand,
+        input.class,
+        canonicalConstraints(input.constraints),
+        input.leaseMs,
+        input.spec,
+        input.onFull,
+        ...(input.devices === undefined ? [] : [canonicalDevices(input.devices)]),
+        // Left out where it is not asked for: such requests hash as they always did.
+        ...(input.protected === true ? ['protected'] : []),
+        ...(input.preempt === true ? ['preempt'] : []),
+        ...(input.strategy === undefined ? [] : [`strategy ${input.strategy}`]),
+        ...(input.hashKey === undefined ? [] : [`hashKey ${input.hashKey}`]),
+        ...(input.adopt === undefined ? [] : [`adopt ${input.adopt.resource}`]),
+      ]),
+    ),
+    createdAt: now,
+    endedAt: undefined,
+    strategy: input.strategy,
+    hashKey: input.hashKey,
+  };
+};

@@ -1,0 +1,286 @@
+import { createHash } from 'node:crypto';
+import { smallestChanges } from '../../allocation/explain.ts';
+import { arriving, type Extras, heldAfter, NO_EXTRAS } from '../../allocation/extras.ts';
+import {
+  GANG_ITEMS_MAX,
+  type GangMember,
+  type GangPlan,
+  type GangRules,
+  gangPossible,
+  planGang,
+} from '../../allocation/gang.ts';
+import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { ProblemError } from '../../errors.ts';
+import { type AllocationRecord, readAllocation } from '../../store/allocations.ts';
+import type { Item } from '../../store/attributes.ts';
+import { gangWrites, type PlacedGroup } from '../../store/gang-writes.ts';
+import { readGroup } from '../../store/groups.ts';
+import { decodeResource, type ResourceRecord } from '../../store/resources.ts';
+import type { QuotaSlice } from '../../store/tenants.ts';
+import { add, sum } from '../../vector.ts';
+import { originOf } from '../origin.ts';
+import { pauseAfterRace } from '../retry.ts';
+import type { Runtime } from '../runtime.ts';
+import type { Allocated } from './allocate.ts';
+import { type AllocateRequest, type Draft, draftOf } from './allocation-draft.ts';
+import { allocationView } from './allocation-view.ts';
+import { placementRequestOf } from './explain.ts';
+import { reserveWarning } from './gang-reserve.ts';
+import { devicesIn, newGroup } from './membership.ts';
+
+/** Plans that others may overtake before the caller hears that the fleet is too busy. */
+const PLANS_MAX = 6;
+
+type Planned = Extract<GangPlan<ResourceRecord>, { kind: 'planned' }>;
+
+interface Gang {
+  readonly tenant: string;
+  readonly requests: readonly AllocateRequest[];
+  readonly drafts: readonly Draft[];
+  readonly members: readonly GangMember[];
+}
+
+/** Each member's hash is of the whole gang, so that a key never stands for two different ones. */
+const hashesOf = (drafts: readonly Draft[]): readonly string[] => {
+  const whole = drafts.map(({ requestHash }) => requestHash).join();
+  return drafts.map((_, index) => createHash('sha256').update(`gang ${index} ${whole}`).digest('hex'));
+};
+
+const gangOf = (runtime: Runtime, requests: readonly AllocateRequest[]): Gang => {
+  const tenant = requests[0]?.tenant ?? '';
+  const plain = requests.map((request) => draftOf(runtime, request));
+  const hashes = hashesOf(plain);
+  return {
+    tenant,
+    requests,
+    drafts: plain.map((draft, index) => ({ ...draft, requestHash: hashes[index] ?? draft.requestHash })),
+    members: requests.map(({ input, idempotencyKey }, index) => ({
+      index,
+      request: { ...placementRequestOf(tenant, input, 1), hashKey: input.hashKey ?? idempotencyKey },
+    })),
+  };
+};
+
+const refuseOptions = (requests: readonly AllocateRequest[]): void => {
+  const errors = requests.flatMap(({ input }, index) => [
+    ...(input.onFull === 'wait' ? [{ field: `items.${index}.onFull`, reason: 'a gang does not wait' }] : []),
+    ...(input.preempt === true ? [{ field: `items.${index}.preempt`, reason: 'is not for a gang' }] : []),
+  ]);
+  if (errors.length > 0)
+    throw new ProblemError('invalid-input', 'all or nothing is placed now, where there is room', { errors });
+};
+
+/** All members or none, in one transaction. Raises quota-exceeded, no-capacity, invalid-input (too many), … */
+export const allocateGang = async (
+  runtime: Runtime,
+  requests: readonly AllocateRequest[],
+): Promise<readonly Allocated[]> => {
+  refuseOptions(requests);
+  const gang = gangOf(runtime, requests);
+  const startedMs = runtime.clock.monotonicMs();
+  const total = sum(gang.drafts.map((draft) => draft.demand));
+  for (let attempt = 0; attempt < PLANS_MAX; attempt += 1) {
+    const [snapshot, slice] = await Promise.all([
+      runtime.fleet.snapshot(),
+      runtime.quotas.choose(gang.tenant, total, runtime.chance.uniform()).catch(problemOnly),
+      requests[0]?.cleared(),
+    ]);
+    const rules = rulesOf(runtime, gang);
+    const plan = slice instanceof ProblemError ? slice : planGang(gang.members, snapshot.resources, rules);
+    if (plan instanceof ProblemError || plan.kind === 'stuck' || plan.items > GANG_ITEMS_MAX) {
+      // A refusal stands only on a picture begun after the request.
+      if (snapshot.at < startedMs) {
+        await runtime.fleet.snapshot(0);
+        continue;
+      }
+      const existing = await existingGang(runtime, gang);
+      if (existing !== undefined) return existing;
+      throw plan instanceof ProblemError ? plan : refusalOf(plan, gang, snapshot.resources, rules);
+    }
+    if (slice instanceof ProblemError) throw slice;
+    const placed = await commit(runtime, gang, plan, slice, total);
+    if (placed !== undefined) return placed;
+    await pauseAfterRace(runtime, attempt);
+  }
+  throw new ProblemError('unavailable', 'too many others are allocating at the same time: try again', {
+    retryAfterS: 1,
+  });
+};
+
+const problemOnly = (error: unknown): ProblemError => {
+  if (error instanceof ProblemError) return error;
+  throw error;
+};
+
+const rulesOf = (runtime: Runtime, { requests }: Gang): GangRules => ({
+  choose: ({ index, request }, except) => {
+    const strategy = runtime.fleet.strategyFor(requests[index]?.input.strategy, request.constraints);
+    return strategy.choose({ ...request, except }, () => runtime.chance.uniform())[0]?.candidate.id;
+  },
+  isFull: (group) => runtime.fleet.isFull(group),
+});
+
+const refusalOf = (
+  plan: GangPlan<ResourceRecord>,
+  gang: Gang,
+  fleet: readonly ResourceRecord[],
+  rules: GangRules,
+): ProblemError => {
+  if (plan.kind === 'stuck') {
+    const { member, placed } = plan;
+    return new ProblemError(
+      'no-capacity',
+      `there is room for ${placed} of ${gang.members.length} at once, and none for item ${member.index}: ask for less, or for best effort`,
+      { reasons: { item: member.index, placed, changes: smallestChanges(plan.fleet, member.request) } },
+    );
+  }
+  const possible = gangPossible(gang.members, fleet, rules);
+  return new ProblemError('invalid-input', `one transaction holds a gang of ${possible} of these at most`, {
+    errors: [{ field: 'items', reason: `must be at most ${possible} for a gang` }],
+    reasons: { possible, items: plan.items, itemsMax: GANG_ITEMS_MAX },
+  });
+};
+
+/** Undefined: somebody was faster, and what was learned of it is in the picture. */
+const commit = async (
+  runtime: Runtime,
+  gang: Gang,
+  plan: Planned,
+  slice: QuotaSlice,
+  total: AllocationRecord['demand'],
+): Promise<readonly Allocated[] | undefined> => {
+  const groups = plan.groups.map((group): PlacedGroup => {
+    const draft = gang.drafts[group.members[0] ?? 0];
+    if (group.joins !== undefined || draft === undefined) return { plan: group, born: undefined };
+    const { members, demand, deviceMap } = group;
+    const born = newGroup(runtime, draft, group.kind, group.target);
+    return { plan: group, born: { ...born, deviceMap, demand, count: members.length, load: members.length } };
+  });
+  const extras = extrasOf(groups);
+  if (extras === undefined) return undefined;
+  const warning = await reserveWarning(runtime, groups);
+  const members = gang.drafts.map((draft, index) => {
+    const home = groups.find(({ plan: own }) => own.members.includes(index));
+    if (home === undefined) throw new Error(`member ${index} of a gang was planned nowhere`);
+    return memberOf(runtime, gang, draft, slice, home, index);
+  });
+  const { tenant } = gang;
+  const outcome = await runtime.store.transact(
+    gangWrites(runtime.store, {
+      ...{ members, groups, extras, tenant, total, slice: slice.index, sliceCap: slice.cap },
+    }),
+  );
+  if (outcome.kind === 'raced') return undefined;
+  if (outcome.kind === 'refused') return learnFrom(runtime, gang, outcome.failed);
+  runtime.quotas.took(tenant, slice.index, total);
+  for (const { plan: own, born } of groups) learnGroup(runtime, own.target.id, own.demand, born);
+  for (const [id, brought] of extras) learnExtras(runtime, id, brought);
+  return members.map(({ allocation, home }) => ({
+    kind: 'created',
+    allocation: {
+      ...allocationView(allocation, home.born),
+      ...{ status: 'placed', group: allocation.group, running: false },
+      ...{ resource: home.plan.target.id, labscape: home.plan.target.labscape },
+      ...(warning === undefined ? {} : { warning }),
+    },
+  }));
+};
+
+/** By resource, what the newborn bring beside their demands; undefined when a device would pass its sub-slots. */
+const extrasOf = (groups: readonly PlacedGroup[]): ReadonlyMap<string, Extras> | undefined => {
+  const byTarget = new Map<string, Extras>();
+  for (const [id, own] of Map.groupBy(groups, ({ plan }) => plan.target.id)) {
+    const target = own[0]?.plan.target;
+    const births = own.flatMap(({ born }) => (born === undefined ? [] : [born]));
+    const extras = target && arriving(target, births);
+    if (extras === undefined) return undefined;
+    byTarget.set(id, extras);
+  }
+  return byTarget;
+};
+
+const memberOf = (
+  runtime: Runtime,
+  gang: Gang,
+  draft: Draft,
+  slice: QuotaSlice,
+  home: PlacedGroup,
+  index: number,
+) => {
+  const group = home.born?.id ?? home.plan.joins ?? '';
+  const requester = gang.requests[index]?.requester ?? { actor: '', request: '' };
+  const event = nextEvent(
+    entityOf.allocation(draft.tenant, draft.id),
+    EMPTY_CHAIN,
+    originOf(requester, runtime.clock),
+    'allocation.placed',
+    {
+      ...{ class: draft.class, demand: draft.demand, constraints: draft.constraints, group },
+      ...(home.born === undefined ? {} : devicesIn(draft, { kind: 'birth', group: home.born })),
+      // Only the first of a newborn group's members tells of the birth.
+      born: home.born !== undefined && home.plan.members[0] === index,
+      resource: home.plan.target.id,
+      leaseUntil: draft.leaseUntil ?? null,
+      requestHash: draft.requestHash,
+      gang: { index, of: gang.drafts.length },
+    },
+  );
+  const allocation: AllocationRecord = { ...draft, group, slice: slice.index, chain: headOf(event) };
+  return { allocation, event, home };
+};
+
+const learnGroup = (
+  runtime: Runtime,
+  target: string,
+  demand: AllocationRecord['demand'],
+  born: PlacedGroup['born'],
+): void => {
+  const resource = runtime.fleet.seen(target);
+  if (resource === undefined) return;
+  runtime.fleet.learn({
+    ...resource,
+    used: add(resource.used, demand),
+    assignmentRevision: resource.assignmentRevision + 1,
+    groups: born === undefined ? resource.groups : [...resource.groups, { kind: born.kind, group: born.id }],
+  });
+};
+
+const learnExtras = (runtime: Runtime, target: string, extras: Extras): void => {
+  const resource = runtime.fleet.seen(target);
+  if (resource !== undefined && extras !== NO_EXTRAS)
+    runtime.fleet.learn({ ...resource, ...heldAfter(resource, extras, 'came') });
+};
+
+const learnFrom = async (
+  runtime: Runtime,
+  gang: Gang,
+  failed: ReadonlyMap<string, Item | undefined>,
+): Promise<readonly Allocated[] | undefined> => {
+  for (const [as, item] of failed) {
+    const [what = '', id = ''] = as.split(':');
+    if (what === 'allocation' && item !== undefined) return existingGang(runtime, gang);
+    if (what === 'group') runtime.fleet.markFull(id);
+    if (what === 'quota') runtime.quotas.learn(gang.tenant, item);
+    if (what === 'resource' && item !== undefined) runtime.fleet.learn(decodeResource(item));
+  }
+  return undefined;
+};
+
+/** The gang as it was placed with this key before; undefined when none of it is there. Raises idempotency-mismatch. */
+const existingGang = async (runtime: Runtime, gang: Gang): Promise<readonly Allocated[] | undefined> => {
+  const found = await Promise.all(
+    gang.drafts.map(({ tenant, id }) => readAllocation(runtime.store, tenant, id)),
+  );
+  if (found.every((one) => one === undefined)) return undefined;
+  return Promise.all(
+    found.map(async (one, index): Promise<Allocated> => {
+      if (one === undefined || one.requestHash !== gang.drafts[index]?.requestHash)
+        throw new ProblemError(
+          'idempotency-mismatch',
+          'this Idempotency-Key was used before with another batch: use a new key',
+        );
+      const group = one.state === 'active' ? await readGroup(runtime.store, one.group) : undefined;
+      return { kind: 'existing', allocation: allocationView(one, group) };
+    }),
+  );
+};

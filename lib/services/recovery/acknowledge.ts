@@ -1,0 +1,60 @@
+import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { ProblemError } from '../../errors.ts';
+import { acknowledgeWrites } from '../../store/recovery-word-writes.ts';
+import { type ResourceRecord, resourcesOf } from '../../store/resources.ts';
+import { originOf, type Requester } from '../origin.ts';
+import { getResource } from '../registry/resources.ts';
+import { pauseAfterRace } from '../retry.ts';
+import type { Runtime } from '../runtime.ts';
+
+const TRIES_MAX = 5;
+
+const isDamped = ({ lastRecoveryEndedAt, retryAt, flaps }: ResourceRecord): boolean =>
+  lastRecoveryEndedAt !== undefined || retryAt !== undefined || flaps > 0;
+
+/**
+ * A person has seen what happened to a resource: its cool-down is over, its recoveries no longer count for the breaker,
+ * and what was put off is due. Nothing to forget is no error. Raises not-found, unavailable.
+ */
+export const acknowledgeResource = async (
+  runtime: Runtime,
+  id: string,
+  reason: string,
+  requester: Requester,
+): Promise<ResourceRecord> => {
+  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+    const before = await getResource(runtime, id);
+    if (!isDamped(before)) return before;
+    const origin = originOf(requester, runtime.clock);
+    const body = { reason, flaps: before.flaps };
+    const event = nextEvent(entityOf.resource(id), before.chain, origin, 'resource.acknowledged', body);
+    // What failed and was put off is due now: the next sweep starts it.
+    const owed = before.status === 'failed' && before.recovery === undefined;
+    const after = {
+      ...before,
+      ...{ lastRecoveryEndedAt: undefined, flaps: 0, chain: headOf(event) },
+      retryAt: owed ? event.at : undefined,
+    };
+    const outcome = await runtime.store.transact(acknowledgeWrites(runtime.store, before, after, event));
+    if (outcome.kind === 'done') {
+      runtime.fleet.learn(after);
+      return after;
+    }
+    await pauseAfterRace(runtime, attempt);
+  }
+  throw new ProblemError('unavailable', `resource ${id} is changing too fast: try again`, { retryAfterS: 1 });
+};
+
+/** The same for all resources of a labscape: re-arms its breaker. Answers which there were. Raises not-found, unavailable. */
+export const acknowledgeLabscape = async (
+  runtime: Runtime,
+  labscape: string,
+  reason: string,
+  requester: Requester,
+): Promise<string[]> => {
+  if ((await runtime.fleet.labscape(labscape)) === undefined)
+    throw new ProblemError('not-found', `no labscape ${labscape} has joined`);
+  const damped = (await resourcesOf(runtime.store, labscape, true)).filter(isDamped);
+  for (const { id } of damped) await acknowledgeResource(runtime, id, reason, requester);
+  return damped.map(({ id }) => id);
+};

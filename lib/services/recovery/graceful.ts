@@ -1,0 +1,77 @@
+import { CLASSES } from '../../schemas/common.ts';
+import type { Grace } from '../../schemas/recovery.ts';
+import { type GroupRecord, readGroups } from '../../store/groups.ts';
+import { type ResourceRecord, readResource } from '../../store/resources.ts';
+import type { Requester } from '../origin.ts';
+import { placeUnderFill, relocateGroup } from '../rebalancing/relocate.ts';
+import { getResource } from '../registry/resources.ts';
+import type { Runtime } from '../runtime.ts';
+
+/** Between two looks for room that came meanwhile, ms. */
+const LOOK_EVERY_MS = 200;
+
+const byUrgency = (a: GroupRecord, b: GroupRecord): number =>
+  CLASSES.indexOf(a.class) - CLASSES.indexOf(b.class) || (a.id < b.id ? -1 : 1);
+
+const groupsOn = async (runtime: Runtime, source: ResourceRecord): Promise<readonly GroupRecord[]> => {
+  const groups = await readGroups(
+    runtime.store,
+    source.groups.map(({ group }) => group),
+  );
+  return groups
+    .filter(({ resource, status }) => resource === source.id && status === 'placed')
+    .sort(byUrgency);
+};
+
+/** Moves one group to where placement would put it; the source afterwards, or undefined: not now. */
+const moveOne = async (
+  runtime: Runtime,
+  source: ResourceRecord,
+  group: GroupRecord,
+  reason: string,
+  requester: Requester,
+): Promise<ResourceRecord | undefined> => {
+  const choice = placeUnderFill(runtime, group, source.id);
+  if (choice === undefined) return undefined;
+  const [target, labscape] = await Promise.all([
+    readResource(runtime.store, choice.labscape, choice.id),
+    runtime.fleet.labscape(source.labscape),
+  ]);
+  if (target === undefined || labscape === undefined) return undefined;
+  const { leaseMs } = labscape.policy;
+  const move = { source, target, group, leaseMs, about: { drain: reason } };
+  const relocated = await relocateGroup(runtime, move, requester);
+  return relocated.kind === 'moved' ? relocated.source : undefined;
+};
+
+/**
+ * Moves groups off a resource that still runs, most urgent first, each in a transaction of its own: the new owner holds
+ * back until the old one has stopped it. Only below fill: the reserve is for what must move. What comes to the resource
+ * meanwhile moves, too. Ends when nothing is left, when the budget is over, or when a recovery owns the resource.
+ * Raises not-found.
+ */
+export const moveGracefully = async (
+  runtime: Runtime,
+  id: string,
+  { reason, budgetMs }: { readonly reason: string; readonly budgetMs: number },
+  requester: Requester,
+): Promise<Grace> => {
+  const startedMs = runtime.clock.monotonicMs();
+  const tookMs = (): number => Math.round(runtime.clock.monotonicMs() - startedMs);
+  let moved = 0;
+  for (;;) {
+    let source = await getResource(runtime, id);
+    const groups = await groupsOn(runtime, source);
+    const over = tookMs() >= budgetMs || source.recovery !== undefined || source.status === 'failed';
+    if (groups.length === 0 || over) return { budgetMs, tookMs: tookMs(), moved, left: groups.length };
+    await runtime.fleet.snapshot();
+    for (const group of groups) {
+      if (tookMs() >= budgetMs) break;
+      const after = await moveOne(runtime, source, group, reason, requester);
+      if (after !== undefined) moved += 1;
+      source = after ?? (await getResource(runtime, id));
+    }
+    if (source.groups.length > 0 && tookMs() < budgetMs)
+      await runtime.sleep(Math.min(LOOK_EVERY_MS, Math.max(1, budgetMs - tookMs())));
+  }
+};

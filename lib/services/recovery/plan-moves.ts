@@ -1,0 +1,129 @@
+import type { Candidate } from '../../allocation/candidate.ts';
+import { refusesGroup } from '../../allocation/eligibility.ts';
+import {
+  arriving,
+  type Extras,
+  groupDevices,
+  heldAfter,
+  NO_EXTRAS,
+  type Seated,
+  seat,
+} from '../../allocation/extras.ts';
+import { isCrowded } from '../../allocation/spread.ts';
+import { planJointly, type Source } from '../../failover/joint-plan.ts';
+import {
+  type Admits,
+  type Crowded,
+  type FailoverPlan,
+  gainsOf,
+  type MovableGroup,
+  type PlannedMove,
+  planFailover,
+  type Target,
+  type Wishes,
+} from '../../failover/plan.ts';
+import type { FlipMove, Gain } from '../../store/flip-writes.ts';
+
+/** What a plan looks at of a resource. */
+export type Considered = Target & Pick<Candidate, 'labels' | 'residency' | 'spread' | 'devices'>;
+
+/** The rules have let these groups in, one after the other. */
+const brings = (resource: Considered, groups: readonly Seated[]): Extras => {
+  const extras = arriving(resource, groups);
+  if (extras === undefined) throw new Error(`plan gives away devices that ${resource.id} has not`);
+  return extras;
+};
+
+const isPlain = ({ constraints, devices }: MovableGroup): boolean =>
+  constraints.spread === undefined && devices === undefined;
+
+/** The resource with the spread keys and devices that the plan gave away already. Devices go in the order of the moves. */
+const withBrought = (resource: Considered, brought: readonly MovableGroup[]): Considered => {
+  let held = resource;
+  for (const group of brought) {
+    if (isPlain(group)) continue;
+    const seated = seat(held, group);
+    held = { ...held, ...heldAfter(held, brings(held, seated === undefined ? [] : [seated]), 'came') };
+  }
+  return held;
+};
+
+const admits: Admits<Considered> = (target, group, used, held, brought) => {
+  const seen = isPlain(group) ? target : withBrought(target, brought);
+  return refusesGroup(seen, group.demand, group.constraints, used, held, groupDevices(group));
+};
+const crowds: Crowded<Considered> = (target, group, brought) =>
+  isCrowded(withBrought(target, brought), group.constraints);
+
+/**
+ * Pure: where each group of `source` goes, and onto which devices, given the fleet as last seen, the source among it.
+ * `wishes`: what a plan for several recoveries at once wants of these groups.
+ */
+export const planMoves = <T extends Considered>(
+  source: Pick<Candidate, 'id' | 'capacity'>,
+  groups: readonly MovableGroup[],
+  fleet: readonly T[],
+  wishes?: Wishes,
+): FailoverPlan => {
+  const others = fleet.filter(({ id }) => id !== source.id);
+  const plan = planFailover(groups, others, source.capacity, admits, crowds, wishes);
+  return { ...plan, moves: withDevices(plan.moves, others) };
+};
+
+/** The same for several sources at once, of which none takes anything. */
+export const planMovesTogether = <T extends Candidate & Target>(
+  sources: readonly Source[],
+  fleet: readonly T[],
+): FailoverPlan => {
+  const lost = new Set(sources.map(({ id }) => id));
+  const others = fleet.filter(({ id }) => !lost.has(id));
+  const plan = planJointly(sources, others, admits, crowds);
+  return { ...plan, moves: withDevices(plan.moves, others) };
+};
+
+/** Names the devices that each group gets: those that the plan counted on. */
+const withDevices = (moves: readonly PlannedMove[], fleet: readonly Considered[]): readonly PlannedMove[] => {
+  if (moves.every(({ group }) => group.devices === undefined)) return moves;
+  const byId = new Map(fleet.map((resource) => [resource.id, resource]));
+  const brought = new Map<string, MovableGroup[]>();
+  return moves.map((move) => {
+    const before = brought.get(move.to) ?? [];
+    brought.set(move.to, [...before, move.group]);
+    const target = byId.get(move.to);
+    if (move.group.devices === undefined || target === undefined) return move;
+    return { ...move, deviceMap: seat(withBrought(target, before), move.group)?.deviceMap };
+  });
+};
+
+const targetOf = (plan: FailoverPlan, id: string): Target => {
+  const target = plan.targets.find((t) => t.id === id);
+  if (target === undefined) throw new Error(`plan moves to ${id}, which is none of its targets`);
+  return target;
+};
+
+export const movesWithTargets = (plan: FailoverPlan): readonly FlipMove[] =>
+  plan.moves.map(({ group, to, deviceMap }) => ({ group, to: targetOf(plan, to), deviceMap }));
+
+/** What each target gains, as the plan saw it. */
+export const gainsWithTargets = (
+  plan: FailoverPlan,
+  fleet: readonly Considered[],
+): ReadonlyMap<string, Gain & { readonly target: Target }> => {
+  const maps = new Map(plan.moves.map(({ group, deviceMap }) => [group.id, deviceMap]));
+  return new Map(
+    [...gainsOf(plan.moves)].map(([id, gain]) => {
+      const special = gain.groups.filter((group) => !isPlain(group));
+      const resource = special.length === 0 ? undefined : fleet.find((one) => one.id === id);
+      const seated = special.map((group) => ({ ...group, deviceMap: maps.get(group.id) }));
+      return [
+        id,
+        {
+          target: targetOf(plan, id),
+          demand: gain.demand,
+          refs: gain.groups.map((g) => ({ kind: g.kind, group: g.id })),
+          extras: resource === undefined ? NO_EXTRAS : brings(resource, seated),
+        },
+      ];
+    }),
+  );
+};

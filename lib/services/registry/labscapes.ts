@@ -1,0 +1,155 @@
+import type * as z from 'zod';
+import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { ProblemError } from '../../errors.ts';
+import { negotiate, OWN_VERSIONS } from '../../protocol/negotiate.ts';
+import { type Labscape, type LabscapeInput, type LabscapePatch, Policy } from '../../schemas/labscape.ts';
+import { editLabscapeWrites, joinWrites } from '../../store/fleet-writes.ts';
+import { type FillState, type LabscapeRecord, readLabscape } from '../../store/labscapes.ts';
+import { originOf, type Requester } from '../origin.ts';
+import { followFills } from '../reserve/fills.ts';
+import type { Runtime } from '../runtime.ts';
+
+export const labscapeView = (labscape: LabscapeRecord): Labscape => ({
+  id: labscape.id,
+  name: labscape.name,
+  protocolVersion: labscape.protocolVersion,
+  protocolVersions: [...labscape.protocolVersions],
+  ...(labscape.publicKey === undefined ? {} : { publicKey: labscape.publicKey }),
+  ...(labscape.endpoint === undefined ? {} : { endpoint: labscape.endpoint }),
+  weight: labscape.weight,
+  ...(labscape.residency === undefined ? {} : { residency: labscape.residency }),
+  policy: labscape.policy,
+  maintenance: labscape.maintenance,
+  cfg: labscape.cfg,
+  joinedAt: labscape.joinedAt,
+});
+
+/** Fills that come from elsewhere to n+1 are lowered before any is raised: from a share of one. */
+const fillStateOf = ({ fill }: Policy, before: FillState | undefined): FillState | undefined =>
+  fill === 'n+1' ? (before ?? { rev: 1, share: 1 }) : undefined;
+
+/** Raises already-exists, version-incompatible. */
+export const joinLabscape = async (
+  runtime: Runtime,
+  input: z.infer<typeof LabscapeInput>,
+  requester: Requester,
+): Promise<Labscape> => {
+  const protocolVersion = negotiate(input.protocolVersions);
+  if (protocolVersion === undefined) {
+    throw new ProblemError(
+      'version-incompatible',
+      `labscape ${input.id} speaks ${input.protocolVersions.join(', ')}, this control plane ${OWN_VERSIONS.join(', ')}: no major version meets`,
+      { errors: [{ field: 'protocolVersions', reason: `none meets ${OWN_VERSIONS.join(', ')}` }] },
+    );
+  }
+  const event = nextEvent(
+    entityOf.labscape(input.id),
+    EMPTY_CHAIN,
+    originOf(requester, runtime.clock),
+    'labscape.joined',
+    {
+      ...input,
+      protocolVersion,
+    },
+  );
+  const record: LabscapeRecord = {
+    id: input.id,
+    name: input.name ?? input.id,
+    protocolVersion,
+    protocolVersions: input.protocolVersions,
+    publicKey: input.publicKey,
+    endpoint: input.endpoint,
+    weight: input.weight,
+    residency: input.residency,
+    policy: input.policy,
+    fills: fillStateOf(input.policy, undefined),
+    maintenance: false,
+    cfg: 1,
+    chain: headOf(event),
+    joinedAt: event.at,
+  };
+  const outcome = await runtime.store.transact(joinWrites(runtime.store, record, event));
+  if (outcome.kind !== 'done') {
+    throw new ProblemError(
+      'already-exists',
+      `labscape ${input.id} has joined already: change it with PATCH /labscapes/${input.id}`,
+    );
+  }
+  return labscapeView(record);
+};
+
+export const getLabscape = async (runtime: Runtime, id: string): Promise<LabscapeRecord> => {
+  const labscape = await readLabscape(runtime.store, id);
+  if (labscape === undefined) throw new ProblemError('not-found', `no labscape ${id} has joined`);
+  return labscape;
+};
+
+export const staleConfiguration = (what: string, cfg: number): ProblemError =>
+  new ProblemError(
+    'stale-precondition',
+    `${what} has changed since: read it again, it is at ETag "${cfg}" now`,
+    {
+      errors: [{ field: 'If-Match', reason: `is not "${cfg}"` }],
+    },
+  );
+
+/** Drops keys that are present but undefined, which a spread would write over what stands. */
+const given = <T extends object>(patch: T): Partial<T> =>
+  Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Partial<T>;
+
+const residencyStands = (id: string, residency: string): ProblemError =>
+  new ProblemError(
+    'conflict',
+    `labscape ${id} keeps its data in ${residency}, and work was placed for that: join what keeps it elsewhere under another id`,
+    { errors: [{ field: 'residency', reason: `is ${residency} and cannot be changed` }] },
+  );
+
+/** Raises not-found, stale-precondition, invalid-input, conflict (another residency). */
+export const editLabscape = async (
+  runtime: Runtime,
+  id: string,
+  patch: z.infer<typeof LabscapePatch>,
+  ifMatch: number | undefined,
+  requester: Requester,
+): Promise<Labscape> => {
+  const before = await getLabscape(runtime, id);
+  if (ifMatch !== undefined && ifMatch !== before.cfg) throw staleConfiguration(`labscape ${id}`, before.cfg);
+  const residency = patch.residency ?? before.residency;
+  if (before.residency !== undefined && residency !== before.residency)
+    throw residencyStands(id, before.residency);
+  const policy = Policy.safeParse({
+    ...before.policy,
+    ...given(patch.policy ?? {}),
+    rebalance: { ...before.policy.rebalance, ...given(patch.policy?.rebalance ?? {}) },
+  });
+  if (!policy.success) {
+    throw new ProblemError('invalid-input', 'the policy would not hold together', {
+      errors: policy.error.issues.map((issue) => ({
+        field: ['policy', ...issue.path].join('.'),
+        reason: issue.message,
+      })),
+    });
+  }
+  const after: LabscapeRecord = {
+    ...before,
+    name: patch.name ?? before.name,
+    weight: patch.weight ?? before.weight,
+    residency,
+    maintenance: patch.maintenance ?? before.maintenance,
+    policy: policy.data,
+    fills: fillStateOf(policy.data, before.fills),
+    cfg: before.cfg + 1,
+  };
+  const event = nextEvent(
+    entityOf.labscape(id),
+    before.chain,
+    originOf(requester, runtime.clock),
+    'labscape.edited',
+    given(patch),
+  );
+  const outcome = await runtime.store.transact(editLabscapeWrites(runtime.store, before, after, event));
+  if (outcome.kind !== 'done')
+    throw staleConfiguration(`labscape ${id}`, (await getLabscape(runtime, id)).cfg);
+  if (after.policy.fill !== before.policy.fill) await followFills(runtime, id, requester);
+  return labscapeView(after);
+};

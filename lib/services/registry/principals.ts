@@ -1,0 +1,52 @@
+import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { ProblemError } from '../../errors.ts';
+import { type PrincipalRecord, readPrincipal } from '../../store/principals.ts';
+import { principalWrites } from '../../store/tenant-writes.ts';
+import { originOf, type Requester } from '../origin.ts';
+import { pauseAfterRace } from '../retry.ts';
+import type { Runtime } from '../runtime.ts';
+
+const TRIES_MAX = 5;
+
+/** A principal without an item is one nobody ever revoked. */
+export const getPrincipal = async (
+  runtime: Runtime,
+  id: string,
+): Promise<Pick<PrincipalRecord, 'id' | 'status' | 'reason' | 'changedAt'>> =>
+  (await readPrincipal(runtime.store, id)) ?? {
+    id,
+    status: 'active',
+    reason: undefined,
+    changedAt: undefined,
+  };
+
+/** Revokes or reinstates; doing it twice changes nothing the second time. Raises conflict (oneself), unavailable. */
+export const setPrincipal = async (
+  runtime: Runtime,
+  id: string,
+  status: 'active' | 'revoked',
+  reason: string,
+  requester: Requester,
+): Promise<Pick<PrincipalRecord, 'id' | 'status' | 'reason' | 'changedAt'>> => {
+  if (status === 'revoked' && requester.actor === id) {
+    throw new ProblemError('conflict', 'nobody revokes themselves: let another administrator do it');
+  }
+  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+    const before = await readPrincipal(runtime.store, id);
+    if ((before?.status ?? 'active') === status) return before ?? (await getPrincipal(runtime, id));
+    const event = nextEvent(
+      entityOf.principal(id),
+      before?.chain ?? EMPTY_CHAIN,
+      originOf(requester, runtime.clock),
+      status === 'revoked' ? 'principal.revoked' : 'principal.reinstated',
+      { reason },
+    );
+    const after: PrincipalRecord = { id, status, reason, changedAt: event.at, chain: headOf(event) };
+    const outcome = await runtime.store.transact(principalWrites(runtime.store, before, after, event));
+    if (outcome.kind === 'done') return after;
+    await pauseAfterRace(runtime, attempt);
+  }
+  throw new ProblemError('unavailable', `principal ${id} is changing too fast: try again`, {
+    retryAfterS: 1,
+  });
+};

@@ -1,0 +1,291 @@
+import type * as z from 'zod';
+import type { DeviceBank } from '../../allocation/devices.ts';
+import { limitOf } from '../../allocation/limits.ts';
+import { type ChainHead, EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { ProblemError } from '../../errors.ts';
+import { mayBecome } from '../../health/resource-status.ts';
+import type { Vector } from '../../schemas/common.ts';
+import type { Resource, ResourceInput, ResourcePatch, ResourceStatus } from '../../schemas/resource.ts';
+import {
+  editResourceWrites,
+  registerWrites,
+  type StatusChange,
+  statusWrites,
+} from '../../store/fleet-writes.ts';
+import type { LabscapeRecord } from '../../store/labscapes.ts';
+import { type ResourceRecord, readResource } from '../../store/resources.ts';
+import { firstOver, mapVector, ZERO } from '../../vector.ts';
+import { originOf, type Requester } from '../origin.ts';
+import { fillUnder, followFills, lowerFills } from '../reserve/fills.ts';
+import { pauseAfterRace } from '../retry.ts';
+import type { Runtime } from '../runtime.ts';
+import { staleConfiguration } from './labscapes.ts';
+
+const STATUS_TRIES_MAX = 5;
+
+const devicesView = ({ model, used }: DeviceBank): NonNullable<Resource['devices']> => ({
+  model,
+  count: used.length,
+  used: [...used],
+});
+
+export const resourceView = (resource: ResourceRecord, lastBeatAt?: number): Resource => ({
+  id: resource.id,
+  labscape: resource.labscape,
+  status: resource.status,
+  since: resource.since,
+  statusReason: resource.statusReason,
+  capacity: resource.capacity,
+  limit: resource.limit,
+  fill: resource.fill,
+  used: resource.used,
+  ...(resource.devices === undefined ? {} : { devices: devicesView(resource.devices) }),
+  groups: resource.groups.length,
+  labels: resource.labels,
+  epoch: resource.epoch,
+  cfg: resource.cfg,
+  assignmentRevision: resource.assignmentRevision,
+  ...(resource.recovery === undefined ? {} : { recovery: resource.recovery }),
+  ...(lastBeatAt === undefined ? {} : { lastBeatAt }),
+});
+
+const unknownLabscape = (id: string): ProblemError =>
+  new ProblemError('not-found', `no labscape ${id} has joined: join it with POST /labscapes`, {
+    errors: [{ field: 'labscape', reason: 'is not a joined labscape' }],
+  });
+
+/** Raises not-found, already-exists. */
+export const registerResource = async (
+  runtime: Runtime,
+  input: z.infer<typeof ResourceInput>,
+  requester: Requester,
+): Promise<ResourceRecord> => {
+  for (let attempt = 0; attempt < STATUS_TRIES_MAX; attempt += 1) {
+    // A newer policy than the picture's refuses the first try.
+    if (attempt > 0) await runtime.fleet.snapshot(0);
+    const labscape = await runtime.fleet.labscape(input.labscape);
+    if (labscape === undefined) throw unknownLabscape(input.labscape);
+    const registered = await tryRegister(runtime, labscape, input, requester);
+    if (registered === undefined) continue;
+    if (labscape.fills === undefined) return registered;
+    await followFills(runtime, labscape.id, requester);
+    return (await readResource(runtime.store, labscape.id, registered.id)) ?? registered;
+  }
+  throw new ProblemError('unavailable', `labscape ${input.labscape} is changing too fast: try again`, {
+    retryAfterS: 1,
+  });
+};
+
+/** Under n+1 it takes nothing before all fills have followed. Undefined: the labscape is not as it was seen. */
+const tryRegister = async (
+  runtime: Runtime,
+  labscape: LabscapeRecord,
+  input: z.infer<typeof ResourceInput>,
+  requester: Requester,
+): Promise<ResourceRecord | undefined> => {
+  const limit = limitOf(input.capacity, labscape.policy.limits);
+  const event = nextEvent(
+    entityOf.resource(input.id),
+    EMPTY_CHAIN,
+    originOf(requester, runtime.clock),
+    'resource.registered',
+    {
+      ...input,
+    },
+  );
+  const record: ResourceRecord = {
+    id: input.id,
+    labscape: input.labscape,
+    status: 'healthy',
+    since: event.at,
+    statusReason: 'registered',
+    capacity: input.capacity,
+    limit,
+    fill: labscape.policy.fill === 'n+1' ? ZERO : fillUnder(labscape, limit),
+    used: ZERO,
+    devices: input.devices && { model: input.devices.model, used: Array(input.devices.count).fill(0) },
+    labels: input.labels,
+    epoch: 1,
+    cfg: 1,
+    chain: headOf(event),
+    groups: [],
+    assignmentRevision: 1,
+    recovery: undefined,
+    attempt: 1,
+    lastRecoveryEndedAt: undefined,
+    flaps: 0,
+    failedBy: undefined,
+    retryAt: undefined,
+    acknowledgedEpoch: 0,
+    moving: false,
+  };
+  const outcome = await runtime.store.transact(registerWrites(runtime.store, labscape, record, event));
+  if (outcome.kind === 'raced') return undefined;
+  if (outcome.kind === 'refused' && outcome.failed.has('labscape') && outcome.failed.size === 1)
+    return undefined;
+  if (outcome.kind !== 'done')
+    throw new ProblemError(
+      'already-exists',
+      `a resource ${input.id} is registered already: ids are unique over all labscapes`,
+    );
+  return record;
+};
+
+/** As it stands now, consistently read. Raises not-found. */
+export const getResource = async (runtime: Runtime, id: string): Promise<ResourceRecord> => {
+  const labscape = await runtime.fleet.labscapeOf(id);
+  const resource = labscape === undefined ? undefined : await readResource(runtime.store, labscape, id);
+  if (resource === undefined) throw new ProblemError('not-found', `no resource ${id} is registered`);
+  return resource;
+};
+
+const lesserFill = (a: Vector, b: Vector): Vector => mapVector((d) => Math.min(a[d], b[d]));
+
+/** Raises not-found, stale-precondition, conflict (used would pass the new limit), unavailable. */
+export const editResource = async (
+  runtime: Runtime,
+  id: string,
+  patch: z.infer<typeof ResourcePatch>,
+  ifMatch: number | undefined,
+  requester: Requester,
+): Promise<ResourceRecord> => {
+  const before = await getResource(runtime, id);
+  if (ifMatch !== undefined && ifMatch !== before.cfg) throw staleConfiguration(`resource ${id}`, before.cfg);
+  const labscape = await runtime.fleet.labscape(before.labscape);
+  if (labscape === undefined) throw unknownLabscape(before.labscape);
+  const capacity = patch.capacity ?? before.capacity;
+  const limit = limitOf(capacity, labscape.policy.limits);
+  const n1 = labscape.policy.fill === 'n+1';
+  const after: ResourceRecord = {
+    ...before,
+    capacity,
+    limit,
+    // Under n+1 it may only get less here: more comes with all the others'.
+    fill: n1 ? lesserFill(before.fill, limit) : fillUnder(labscape, limit),
+    labels: patch.labels ?? before.labels,
+    cfg: before.cfg + 1,
+  };
+  const over = firstOver(before.used, limit);
+  if (over !== undefined) {
+    throw new ProblemError(
+      'conflict',
+      `${before.used[over]} of ${over} is in use, the new limit would be ${limit[over]}: drain it first`,
+      {
+        errors: [
+          {
+            field: `capacity.${over}`,
+            reason: `its limit ${limit[over]} would be below what is used, ${before.used[over]}`,
+          },
+        ],
+      },
+    );
+  }
+  const prepared =
+    n1 && patch.capacity !== undefined
+      ? await lowerFills(runtime, before.labscape, requester, {
+          id,
+          of: (all) => all.map((one) => (one.id === id ? { id, limit } : one)),
+        })
+      : undefined;
+  const event = nextEvent(
+    entityOf.resource(id),
+    before.chain,
+    originOf(requester, runtime.clock),
+    'resource.edited',
+    {
+      capacity,
+      labels: after.labels,
+      reason: patch.reason ?? '',
+    },
+  );
+  const fill = prepared === undefined ? after.fill : lesserFill(after.fill, fillUnder(prepared, limit));
+  const outcome = await runtime.store.transact(
+    editResourceWrites(runtime.store, before, { ...after, fill }, event, prepared),
+  );
+  if (prepared !== undefined) await followFills(runtime, before.labscape, requester);
+  if (outcome.kind === 'refused' && outcome.failed.has('resource'))
+    throw staleConfiguration(`resource ${id}`, (await getResource(runtime, id)).cfg);
+  if (outcome.kind !== 'done')
+    throw new ProblemError('unavailable', `labscape ${before.labscape} is changing too fast: try again`, {
+      retryAfterS: 1,
+    });
+  return prepared === undefined ? after : getResource(runtime, id);
+};
+
+/** Takes a status that the table of transitions allows. Raises not-found, not-in-this-state, unavailable. */
+export const changeStatus = async (
+  runtime: Runtime,
+  id: string,
+  change: StatusChange & { readonly type: string },
+  requester: Requester,
+  /** The picture that the change was decided on; a newer one refuses it. */
+  seen?: ChainHead,
+): Promise<ResourceRecord> => {
+  for (let attempt = 0; attempt < STATUS_TRIES_MAX; attempt += 1) {
+    const before = await getResource(runtime, id);
+    if (!mayBecome(before.status, change.to)) throw notInState(before, change.to);
+    if (seen !== undefined && before.chain.rev !== seen.rev) throw notInState(before, change.to);
+    if (change.unlocked === true && before.recovery !== undefined) throw notInState(before, change.to);
+    if (change.empty === true && before.groups.length > 0) {
+      throw new ProblemError(
+        'not-in-this-state',
+        `resource ${id} still holds ${before.groups.length} groups: drain it first`,
+      );
+    }
+    const event = nextEvent(
+      entityOf.resource(id),
+      before.chain,
+      originOf(requester, runtime.clock),
+      change.type,
+      {
+        from: before.status,
+        to: change.to,
+        reason: change.reason,
+      },
+    );
+    const outcome = await runtime.store.transact(statusWrites(runtime.store, before, change, event));
+    if (outcome.kind === 'done') {
+      const after = {
+        ...before,
+        status: change.to,
+        statusReason: change.reason,
+        since: event.at,
+        chain: headOf(event),
+      };
+      runtime.fleet.learn(after);
+      return after;
+    }
+    await pauseAfterRace(runtime, attempt);
+  }
+  throw new ProblemError('unavailable', `resource ${id} is changing too fast: try again`, { retryAfterS: 1 });
+};
+
+/** Out of service for good, once it is empty. Under n+1 the others' fills are lowered before. Raises as changeStatus. */
+export const retireResource = async (
+  runtime: Runtime,
+  id: string,
+  reason: string,
+  requester: Requester,
+): Promise<ResourceRecord> => {
+  const change = { type: 'resource.retired', to: 'retired', reason, unlocked: true, empty: true } as const;
+  const before = await getResource(runtime, id);
+  const labscape = await runtime.fleet.labscape(before.labscape);
+  const may = mayBecome(before.status, 'retired') && before.groups.length === 0;
+  if (labscape?.policy.fill !== 'n+1' || !may) return changeStatus(runtime, id, change, requester);
+  const of = (all: readonly { readonly id: string; readonly limit: Vector }[]) =>
+    all.filter((one) => one.id !== id);
+  const prepared = await lowerFills(runtime, labscape.id, requester, { id, of });
+  try {
+    return await changeStatus(runtime, id, { ...change, prepared }, requester);
+  } finally {
+    await followFills(runtime, labscape.id, requester);
+  }
+};
+
+const notInState = (resource: ResourceRecord, to: ResourceStatus): ProblemError =>
+  new ProblemError(
+    'not-in-this-state',
+    resource.recovery === undefined
+      ? `resource ${resource.id} is ${resource.status} and cannot become ${to}`
+      : `recovery ${resource.recovery} owns resource ${resource.id}: wait for its end`,
+  );

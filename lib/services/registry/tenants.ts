@@ -1,0 +1,115 @@
+import type * as z from 'zod';
+import { cutQuota, recutQuota } from '../../allocation/quota.ts';
+import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { ProblemError } from '../../errors.ts';
+import type { Tenant, TenantInput } from '../../schemas/tenant.ts';
+import { newTenantWrites, requotaWrites } from '../../store/tenant-writes.ts';
+import { type QuotaSlice, readSlices, readTenant, type TenantRecord } from '../../store/tenants.ts';
+import { sum, ZERO } from '../../vector.ts';
+import { originOf, type Requester } from '../origin.ts';
+import { pauseAfterRace } from '../retry.ts';
+import type { Runtime } from '../runtime.ts';
+
+const TRIES_MAX = 6;
+
+const view = (tenant: TenantRecord, slices: readonly QuotaSlice[]): Tenant => ({
+  id: tenant.id,
+  quota: tenant.quota,
+  used: sum(slices.map((slice) => slice.used)),
+  slices: tenant.slices,
+  weight: tenant.weight,
+  cfg: tenant.cfg,
+});
+
+/** Raises not-found. */
+export const getTenant = async (runtime: Runtime, id: string): Promise<Tenant> => {
+  const tenant = await readTenant(runtime.store, id);
+  if (tenant === undefined)
+    throw new ProblemError('not-found', `tenant ${id} has no quota: set one with PUT /tenants/${id}`);
+  return view(tenant, await readSlices(runtime.store, tenant));
+};
+
+/** Sets a quota, the first time or anew. Raises conflict when more than that is used already. */
+export const putTenant = async (
+  runtime: Runtime,
+  id: string,
+  input: z.infer<typeof TenantInput>,
+  requester: Requester,
+): Promise<{ created: boolean; tenant: Tenant }> => {
+  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+    const before = await readTenant(runtime.store, id);
+    const done =
+      before === undefined
+        ? await create(runtime, id, input, requester)
+        : await requota(runtime, before, input, requester);
+    if (done !== undefined) return done;
+    await pauseAfterRace(runtime, attempt);
+  }
+  throw new ProblemError('unavailable', `the quota of tenant ${id} is changing too fast: try again`, {
+    retryAfterS: 1,
+  });
+};
+
+const create = async (
+  runtime: Runtime,
+  id: string,
+  input: z.infer<typeof TenantInput>,
+  requester: Requester,
+): Promise<{ created: boolean; tenant: Tenant } | undefined> => {
+  const event = nextEvent(
+    entityOf.tenant(id),
+    EMPTY_CHAIN,
+    originOf(requester, runtime.clock),
+    'tenant.quota-set',
+    { ...input },
+  );
+  const tenant: TenantRecord = {
+    id,
+    quota: input.quota,
+    slices: input.slices,
+    weight: input.weight ?? 1,
+    cfg: 1,
+    chain: headOf(event),
+  };
+  const slices = cutQuota(input.quota, input.slices).map((cap, index) => ({ index, cap, used: ZERO }));
+  const outcome = await runtime.store.transact(newTenantWrites(runtime.store, tenant, slices, event));
+  return outcome.kind === 'done' ? { created: true, tenant: view(tenant, slices) } : undefined;
+};
+
+const requota = async (
+  runtime: Runtime,
+  before: TenantRecord,
+  input: z.infer<typeof TenantInput>,
+  requester: Requester,
+): Promise<{ created: boolean; tenant: Tenant } | undefined> => {
+  const slices = await readSlices(runtime.store, before);
+  const caps = recutQuota(slices, input.quota);
+  if (caps === undefined) {
+    throw new ProblemError('conflict', `tenant ${before.id} uses more than that already: release first`, {
+      errors: [{ field: 'quota', reason: 'is less than what is used' }],
+      reasons: { used: sum(slices.map((slice) => slice.used)) },
+    });
+  }
+  const weight = input.weight ?? before.weight;
+  // The number of slices stays: allocations remember theirs.
+  const event = nextEvent(
+    entityOf.tenant(before.id),
+    before.chain,
+    originOf(requester, runtime.clock),
+    'tenant.quota-set',
+    {
+      quota: input.quota,
+      slices: before.slices,
+      weight,
+    },
+  );
+  const outcome = await runtime.store.transact(
+    requotaWrites(runtime.store, before, input.quota, weight, slices, caps, event),
+  );
+  return outcome.kind === 'done'
+    ? {
+        created: false,
+        tenant: view({ ...before, quota: input.quota, weight, cfg: before.cfg + 1 }, slices),
+      }
+    : undefined;
+};
