@@ -64,6 +64,7 @@ export class Troubles {
     this.#active = false;
     world.faults.active = false;
     world.network.cut.clear();
+    if (world.jumpMs !== 0) world.rules.jumpedAt = world.scheduler.now;
     world.jumpMs = 0;
     // Nobody can tell an outage that is shorter than the shortest from a lost message.
     world.outUntil = Math.min(world.outUntil, Math.max(world.scheduler.now, this.#outFrom + OUTAGE_MIN_MS));
