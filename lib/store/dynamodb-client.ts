@@ -1,4 +1,5 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { speakPlainly } from './wire.ts';
 
 /**
  * How long a client of AWS tries, ms. All attempts that get no answer must end within the shortest timeout of a
@@ -23,8 +24,10 @@ const withoutInfo = (): NonNullable<DynamoDBClientConfig['logger']> => {
 
 /** One connection pool; the SDK retries throttling itself with jitter. */
 export const dynamodbClient = (config: DynamoDBClientConfig = {}): DynamoDBClient =>
-  new DynamoDBClient({
-    ...CLIENT_BOUNDS,
-    logger: withoutInfo(),
-    ...config,
-  });
+  speakPlainly(
+    new DynamoDBClient({
+      ...CLIENT_BOUNDS,
+      logger: withoutInfo(),
+      ...config,
+    }),
+  );
