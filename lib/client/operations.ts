@@ -8,7 +8,7 @@ type Nothing = Record<never, never>;
 type OptionalIfEmpty<K extends string, T> = Nothing extends T ? { [P in K]?: T } : { [P in K]: T };
 
 type ParamsOf<R> = R extends { params: infer P extends z.ZodType } ? { params: z.output<P> } : Nothing;
-/** `output`, because the coerced input of a number is `unknown`; the client writes the text form itself. */
+/** `output`, because the input of a number in a query is `unknown`; the client writes the text form itself. */
 type QueryOf<R> = R extends { query: infer Q extends z.ZodType }
   ? OptionalIfEmpty<'query', z.output<Q>>
   : Nothing;

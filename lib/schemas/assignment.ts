@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { Spec } from './allocation.ts';
-import { Class, Id, Vector } from './common.ts';
+import { Class, Id, Vector, wholeNumber } from './common.ts';
 import { DeviceIndexes } from './devices.ts';
 import { ResourceStatus } from './resource.ts';
 
@@ -8,17 +8,8 @@ import { ResourceStatus } from './resource.ts';
 export const ASSIGNMENT_WAIT_S_MAX = 20;
 
 export const AssignmentQuery = z.strictObject({
-  after: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .optional()
-    .meta({ description: 'answer 204 unless the revision is greater' }),
-  wait: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(ASSIGNMENT_WAIT_S_MAX)
+  after: wholeNumber(0).optional().meta({ description: 'answer 204 unless the revision is greater' }),
+  wait: wholeNumber(0, ASSIGNMENT_WAIT_S_MAX)
     .optional()
     .meta({ description: 'seconds to wait for a greater revision' }),
   cursor: z.string().max(1024).optional(),

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Instant } from './common.ts';
+import { Instant, wholeNumber } from './common.ts';
 
 /** An entity's key in its chain: `resource#id`, `labscape#id`, `tenant#id`, `principal#id`, `recovery#id`, `allocation#tenant#key`, `override#labscape#id`. */
 export const EntityRef = z
@@ -27,10 +27,10 @@ const TIME_MAX = 9_999_999_999_999;
 
 export const AuditQuery = z.strictObject({
   entity: EntityRef.optional(),
-  from: z.coerce.number().int().min(0).max(TIME_MAX).optional(),
-  to: z.coerce.number().int().min(0).max(TIME_MAX).optional(),
+  from: wholeNumber(0, TIME_MAX).optional(),
+  to: wholeNumber(0, TIME_MAX).optional(),
   cursor: z.string().max(1024).optional(),
-  limit: z.coerce.number().int().min(1).max(500).optional(),
+  limit: wholeNumber(1, 500).optional(),
 });
 
 export const VerifyQuery = z.strictObject({ entity: EntityRef });

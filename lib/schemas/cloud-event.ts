@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { wholeNumber } from './common.ts';
 
 /** Of the data of every type below; a change that readers would not understand makes `v2` beside it. */
 export const EVENT_VERSION = 1;
@@ -65,12 +66,8 @@ export const FeedQuery = z.strictObject({
     .max(1024)
     .optional()
     .meta({ description: '`cursor` of the last event that was taken in' }),
-  from: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(9_999_999_999_999)
+  from: wholeNumber(0, 9_999_999_999_999)
     .optional()
     .meta({ description: 'where to begin without `after`, epoch ms; a day ago unless given' }),
-  limit: z.coerce.number().int().min(1).max(100).optional().meta({ description: 'audited changes' }),
+  limit: wholeNumber(1, 100).optional().meta({ description: 'audited changes' }),
 });

@@ -68,11 +68,20 @@ export const Reason = z.string().trim().min(1).max(500);
 /** Epoch milliseconds, UTC. */
 export const Instant = z.int().min(0).max(8_640_000_000_000_000);
 
+const DECIMAL = /^-?\d{1,16}(\.\d+)?$/;
+
+/** A whole number in a query string, in decimal digits: `1e2`, `0x10` and blanks are what nobody means to send. */
+export const wholeNumber = (min: number, max: number = Number.MAX_SAFE_INTEGER) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' ? (DECIMAL.test(value) ? Number(value) : Number.NaN) : value),
+    z.int().min(min).max(max),
+  );
+
 export const PAGE_SIZE_DEFAULT = 100;
 export const PAGE_SIZE_MAX = 500;
 export const Page = z.strictObject({
   cursor: z.string().max(1024).optional(),
-  limit: z.coerce.number().int().min(1).max(PAGE_SIZE_MAX).optional(),
+  limit: wholeNumber(1, PAGE_SIZE_MAX).optional(),
 });
 
 /** A page of results; `next` is absent on the last one. */

@@ -159,6 +159,9 @@ describe('a wrong field', () => {
       problemOf(await send(resources, 'GET /resources', { caller: ADMIN, query })).errors;
     expect(await list({ limit: '0' })).toEqual([{ field: 'limit', reason: 'must be at least 1' }]);
     expect(await list({ limit: '1.5' })).toEqual([{ field: 'limit', reason: 'must be a whole number' }]);
+    expect(await list({ limit: '9999' })).toEqual([{ field: 'limit', reason: 'must be at most 500' }]);
+    for (const limit of ['0x10', '1e2', ' 7', '+7', 'NaN', '7n'])
+      expect(await list({ limit })).toEqual([{ field: 'limit', reason: 'must be a number' }]);
     expect(await list({ limit: 'ten' })).toEqual([{ field: 'limit', reason: 'must be a number' }]);
     expect(await list({ limit: '1,2' })).toEqual([{ field: 'limit', reason: 'must be a number' }]);
     expect(await list({ colour: 'red', size: '1' })).toEqual([
