@@ -23,7 +23,7 @@ describe('heartbeats', () => {
     await site.place(10);
     const answer = await agent?.beat();
     const resource = await site.resource(site.resources[0] ?? '');
-    expect(answer).toMatchObject({ beatMs: 1_000, leaseMs: 600_000, orders: [] });
+    expect(answer).toMatchObject({ beatMs: 60_000, leaseMs: 600_000, orders: [] });
     expect(answer?.resources).toEqual([
       {
         ...{ resource: resource.id, status: 'healthy', epoch: 1, leased: true },

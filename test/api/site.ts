@@ -205,10 +205,17 @@ function notFound(error: unknown): undefined {
   throw error;
 }
 
-/** Nobody fails by silence unless the test is about that. */
 const POLICY = { mode: 'automatic', leaseMs: 600_000, restoreWaitMs: 1_000, coolDownMs: 0 } as const;
+/** Nobody fails by silence, or is suspected of it, unless the test is about that. */
+const UNHURRIED = { beatMs: 60_000 } as const;
 const COMMON = 'common';
 const withCommon = new WeakSet<Rig>();
+
+const policyOf = (own: SiteOptions['policy']) => ({
+  ...(own?.leaseMs === undefined ? UNHURRIED : {}),
+  ...POLICY,
+  ...own,
+});
 
 /** Resources of CAPACITY in a labscape that acts on its own, and a tenant with room enough. */
 export async function newSite(rig: Rig, options: SiteOptions = {}): Promise<Site> {
@@ -216,10 +223,10 @@ export async function newSite(rig: Rig, options: SiteOptions = {}): Promise<Site
   const id = `site${sites}`;
   const shared = options.shared === true;
   if (!shared)
-    await rig.admin.call('joinLabscape', { body: { id, policy: { ...POLICY, ...options.policy } } });
+    await rig.admin.call('joinLabscape', { body: { id, policy: policyOf(options.policy) } });
   else if (!withCommon.has(rig)) {
     withCommon.add(rig);
-    await rig.admin.call('joinLabscape', { body: { id: COMMON, policy: POLICY } });
+    await rig.admin.call('joinLabscape', { body: { id: COMMON, policy: policyOf({}) } });
   }
   const site = new Site(rig, id, shared ? COMMON : id);
   for (let i = 0; i < (options.resources ?? 1); i += 1) await site.register(options.capacity);
