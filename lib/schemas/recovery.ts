@@ -143,14 +143,22 @@ export const DrainInput = z.strictObject({
 
 /** Resources that one call declares failed: what is over is left for the next call. */
 export const FAILED_AT_ONCE_MAX = 1_000;
+/** Labscapes that one call declares lost besides the one it names. */
+const LOST_BESIDES_MAX = 9;
 export const FailTogetherInput = z.strictObject({
   reason: Reason,
+  besides: z
+    .array(Id)
+    .min(1)
+    .max(LOST_BESIDES_MAX)
+    .optional()
+    .meta({ description: 'labscapes lost with it: one plan for all, and none takes the work of another' }),
   resources: z
     .array(Id)
     .min(1)
     .max(FAILED_AT_ONCE_MAX)
     .optional()
-    .meta({ description: 'only these of the labscape; all that are in service unless given' }),
+    .meta({ description: 'only these of the labscapes; all that are in service unless given' }),
 });
 export type FailTogetherInput = z.infer<typeof FailTogetherInput>;
 

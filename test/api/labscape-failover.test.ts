@@ -16,10 +16,13 @@ afterAll(() => rig.stop());
 const POLICY = { fencing: 'immediate', restoreWaitMs: 1_000 } as const;
 const reason = 'the site has no power';
 
-const failAll = (labscape: string, resources?: string[]) =>
+const failAll = (labscape: string, resources?: string[], besides?: string[]) =>
   rig.admin.call('failTogether', {
     params: { labscape },
-    body: { reason, ...(resources !== undefined && { resources }) },
+    body: {
+      ...{ reason, ...(resources !== undefined && { resources }) },
+      ...(besides !== undefined && { besides }),
+    },
   });
 
 const endedAll = (site: Site, started: readonly { readonly recovery: string }[]): Promise<Recovery[]> =>
@@ -96,7 +99,7 @@ describe('a whole labscape', () => {
   });
 
   test('adopts what is being recovered, and a repeat starts nothing', async () => {
-    const lost = await newSite(rig, { resources: 3, policy: { ...POLICY, restoreWaitMs: 3_000 } });
+    const lost = await newSite(rig, { resources: 3, policy: { ...POLICY, restoreWaitMs: 8_000 } });
     const spare = await newSite(rig, { resources: 0, policy: POLICY });
     const placed = await groupsOf(lost, [lost, spare], 9, 'normal');
     await spare.register();
@@ -140,25 +143,53 @@ describe('a whole labscape', () => {
   });
 });
 
-test('two of five labscapes at once lose nothing, and the other three hold it all', async () => {
-  const sites: Site[] = [];
-  for (let i = 0; i < 5; i += 1) sites.push(await newSite(rig, { resources: 2, policy: POLICY }));
-  const [one, two] = sites;
-  if (one === undefined || two === undefined) throw new Error('five sites');
-  await one.quota(even(1_000_000));
-  const placed = [
-    ...(await groupsOf(one, sites, 20, 'normal')),
-    ...(await groupsOf(one, sites, 20, 'critical')),
-  ];
-  const answers = await Promise.all([failAll(one.labscape), failAll(two.labscape)]);
-  const reports = await endedAll(
-    one,
-    answers.flatMap(({ recoveries }) => recoveries),
-  );
-  expect(reports).toHaveLength(4);
-  expect(reports.flatMap(({ pending }) => pending)).toEqual([]);
-  const now = await expectWhole(one, sites, placed);
-  const left = sites.slice(2).flatMap(({ resources }) => resources);
-  expect(now.filter(({ resource = '' }) => !left.includes(resource))).toEqual([]);
-  await expectFoldAgrees(rig);
+describe('two of five labscapes at once lose nothing, and the other three hold it all', () => {
+  const loseTwo = async (
+    lose: (one: Site, two: Site) => Promise<Awaited<ReturnType<typeof failAll>>[]>,
+  ): Promise<{ reports: readonly Recovery[]; left: readonly string[] }> => {
+    const sites: Site[] = [];
+    for (let i = 0; i < 5; i += 1) sites.push(await newSite(rig, { resources: 2, policy: POLICY }));
+    const [one, two] = sites;
+    if (one === undefined || two === undefined) throw new Error('five sites');
+    await one.quota(even(1_000_000));
+    const placed = [
+      ...(await groupsOf(one, sites, 20, 'normal')),
+      ...(await groupsOf(one, sites, 20, 'critical')),
+    ];
+    const answers = await lose(one, two);
+    const reports = await endedAll(
+      one,
+      answers.flatMap(({ recoveries }) => recoveries),
+    );
+    expect(reports).toHaveLength(4);
+    expect(reports.flatMap(({ pending }) => pending)).toEqual([]);
+    const now = await expectWhole(one, sites, placed);
+    const left = sites.slice(2).flatMap(({ resources }) => resources);
+    expect(now.filter(({ resource = '' }) => !left.includes(resource))).toEqual([]);
+    await expectFoldAgrees(rig);
+    return { reports, left };
+  };
+
+  test('by two calls', async () => {
+    await loseTwo((one, two) => Promise.all([failAll(one.labscape), failAll(two.labscape)]));
+  });
+
+  test('by one, with one plan, and nothing moves twice', async () => {
+    const { reports, left } = await loseTwo(async (one, two) => [
+      await failAll(one.labscape, undefined, [two.labscape]),
+    ]);
+    const [first] = reports;
+    expect(first?.joint).toBeDefined();
+    expect(new Set(reports.map(({ joint }) => joint))).toEqual(new Set([first?.joint]));
+    const moves = reports.flatMap((report) => report.moves);
+    expect(moves.filter(({ to }) => !left.includes(to))).toEqual([]);
+    expect(new Set(moves.map(({ group }) => group)).size).toBe(moves.length);
+  });
+
+  test('and one that nobody knows is refused before anything is written', async () => {
+    const site = await newSite(rig, { resources: 2, policy: POLICY });
+    const before = await rig.state();
+    expect((await refusalOf(failAll(site.labscape, undefined, ['nowhere']))).code).toBe('not-found');
+    expect(await rig.state()).toEqual(before);
+  });
 });

@@ -33,11 +33,14 @@ function showStarted(
 /** One call after the other until nothing is left; what each of them started or found running. */
 async function failAll(
   { client }: Context,
-  labscape: string,
+  [labscape = '', ...besides]: readonly string[],
   resources: readonly string[],
   reason: string,
 ): Promise<FailedTogether> {
-  const body = { reason, ...(resources.length > 0 && { resources: [...resources] }) };
+  const body = {
+    ...{ reason, ...(resources.length > 0 && { resources: [...resources] }) },
+    ...(besides.length > 0 && { besides }),
+  };
   const recoveries = new Map<string, Started>();
   for (;;) {
     const answer = await client.call('failTogether', { params: { labscape }, body });
@@ -62,10 +65,10 @@ function renderFailed({ joint, recoveries, adopted, skipped, left }: FailedToget
 
 export const fail = defineCommand({
   name: 'fail',
-  usage: 'RESOURCE --reason WHY [--watch] | --labscape L [RESOURCE…] --reason WHY [--watch]',
-  summary: 'declare a resource failed and recover it, or a whole labscape, or several resources of one',
+  usage: 'RESOURCE --reason WHY [--watch] | --labscape L[,L…] [RESOURCE…] --reason WHY [--watch]',
+  summary: 'declare a resource failed and recover it, or whole labscapes, or several resources of them',
   positionals: { min: 0, max: 1_000 },
-  flags: z.strictObject({ ...why, labscape: flag.text.optional() }),
+  flags: z.strictObject({ ...why, labscape: flag.list.optional() }),
   run: async (context, invocation) => {
     const { reason, watch, labscape } = invocation.flags;
     const { positionals } = invocation;

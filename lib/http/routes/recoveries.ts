@@ -113,7 +113,8 @@ export const RECOVERIES_ROUTES = [
     method: 'POST',
     path: '/labscapes/{labscape}/fail',
     operation: 'failTogether',
-    summary: 'Declare all resources of a labscape failed, or several of them, and recover them together',
+    summary:
+      'Declare all resources of a labscape failed, or several, or several labscapes, and recover them together',
     function: 'recoveries',
     action: 'operateResources',
     params: labscape,

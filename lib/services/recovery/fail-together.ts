@@ -134,15 +134,18 @@ const planTogether = async (
   return id;
 };
 
-/** The resources of the labscape that are meant, and those that are named and are none of it. */
+/** The resources of the labscapes that are meant, and those that are named and are none of them. */
 const meant = async (
   runtime: Runtime,
-  labscape: string,
+  labscapes: ReadonlySet<string>,
   named: readonly string[] | undefined,
 ): Promise<{ readonly resources: readonly ResourceRecord[]; readonly strangers: readonly string[] }> => {
-  if ((await runtime.fleet.labscape(labscape)) === undefined)
-    throw new ProblemError('not-found', `no labscape ${labscape} has joined`);
-  const own = await resourcesOf(runtime.store, labscape, true);
+  for (const labscape of labscapes)
+    if ((await runtime.fleet.labscape(labscape)) === undefined)
+      throw new ProblemError('not-found', `no labscape ${labscape} has joined`);
+  const own = (
+    await Promise.all([...labscapes].map((labscape) => resourcesOf(runtime.store, labscape, true)))
+  ).flat();
   if (named === undefined)
     return { resources: own.filter(({ status }) => status !== 'retired'), strangers: [] };
   const wanted = new Set(named);
@@ -154,7 +157,7 @@ const meant = async (
 };
 
 /**
- * A person's verdict on several resources of a labscape, or on all that are in service. All are declared failed before
+ * A person's verdict on several resources of one or several labscapes, or on all that are in service there. All are declared failed before
  * the first recovery starts, so that none is a target of another, and so are those that hold nothing: a labscape that
  * is lost takes no work. Recoveries that run are adopted. A repeat changes nothing that was done, and goes on with what
  * was left. Raises not-found.
@@ -162,12 +165,13 @@ const meant = async (
 export const failTogether = async (
   runtime: Runtime,
   labscape: string,
-  { reason, resources: named }: FailTogetherInput,
+  { reason, resources: named, besides = [] }: FailTogetherInput,
   requester: Requester,
 ): Promise<FailedTogether> => {
   const untilMs = runtime.clock.monotonicMs() + WORK_MS_MAX;
   const inTime = (): boolean => runtime.clock.monotonicMs() < untilMs;
-  const { resources, strangers } = await meant(runtime, labscape, named);
+  const labscapes = new Set([labscape, ...besides]);
+  const { resources, strangers } = await meant(runtime, labscapes, named);
   const outlooks = [...resources].sort(byUrgency).map(outlook);
   const candidates = outlooks.flatMap((one) => (one.kind === 'failed' ? [one.resource] : []));
   const taken = candidates.slice(0, FAILED_AT_ONCE_MAX);
@@ -200,7 +204,7 @@ export const failTogether = async (
     adopted: recoveriesOf('adopted'),
     skipped: [
       ...all.flatMap((one) => (one.kind === 'skipped' ? [{ resource: one.resource, why: one.why }] : [])),
-      ...strangers.map((resource) => ({ resource, why: `is none of labscape ${labscape}` })),
+      ...strangers.map((resource) => ({ resource, why: `is none of labscape ${[...labscapes].join(', ')}` })),
     ],
     left: all.filter(({ kind }) => kind === 'left').length + candidates.length - taken.length,
   };
