@@ -12,6 +12,8 @@ const CHUNK_BYTES = 350_000;
 export const PART_BYTES_MAX = 10 * CHUNK_BYTES;
 /** Speed counts: the last fifth of the size costs three times the time. */
 const GZIP_LEVEL = 1;
+/** A capsule explains; what must be proven is in the audit, which stays. */
+const KEPT_S = 366 * 24 * 3_600;
 
 /** What one function has kept of a recovery's decisions; a capsule is all of its parts. */
 export const CapsulePart = Capsule.pick({ steps: true, missing: true });
@@ -29,8 +31,8 @@ const fitting = (part: CapsulePart): Buffer => {
   return compressed({ steps, missing: [...part.missing, { phase: 'Failover', why }] });
 };
 
-/** The items of a part: named after its first phase, in chunks. */
-export const encodePart = (recovery: string, part: CapsulePart): readonly Item[] => {
+/** The items of a part: named after its first phase, in chunks. `at`: clock, epoch ms. */
+export const encodePart = (recovery: string, part: CapsulePart, at: number): readonly Item[] => {
   const data = fitting(part);
   const of = Math.max(1, Math.ceil(data.length / CHUNK_BYTES));
   const name = part.steps[0]?.phase ?? 'none';
@@ -39,6 +41,7 @@ export const encodePart = (recovery: string, part: CapsulePart): readonly Item[]
     v: N(ITEM_VERSION),
     part: S(name),
     of: N(of),
+    ttl: N(Math.ceil(at / 1000) + KEPT_S),
     data: { B: data.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES) },
   }));
 };
@@ -48,8 +51,9 @@ export const writeCapsulePart = async (
   store: Store,
   recovery: string,
   part: CapsulePart,
+  at: number,
 ): Promise<boolean> => {
-  const writes = encodePart(recovery, part).map((item, index) =>
+  const writes = encodePart(recovery, part, at).map((item, index) =>
     putNew(`chunk${index}`, store.tables.state, item),
   );
   return (await store.transact(writes)).kind === 'done';

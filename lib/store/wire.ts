@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Item } from './attributes.ts';
 
 /** Operations whose input and output have the same shape in memory as on the wire, as long as no attribute is binary. */
 const PLAIN = new Set(
@@ -44,11 +45,21 @@ const withToken = (schema: unknown, value: unknown): unknown =>
 
 const isPlain = (schema: unknown): boolean => PLAIN.has(String(nameOf(schema)));
 
+interface Puts {
+  readonly TransactItems?: readonly { readonly Put?: { readonly Item?: Item } }[];
+}
+
+/** Large binary attributes come in puts alone: seen before they are written out as lists of numbers. */
+const putsBinary = (value: unknown): boolean =>
+  ((value as Puts).TransactItems ?? []).some(({ Put }) =>
+    Object.values(Put?.Item ?? {}).some((attribute) => attribute.B !== undefined),
+  );
+
 const plainSerializer = (own: Serializer): Serializer => {
   let text: string | undefined;
   return {
     write: (schema, value) => {
-      text = isPlain(schema) ? JSON.stringify(withToken(schema, value)) : undefined;
+      text = isPlain(schema) && !putsBinary(value) ? JSON.stringify(withToken(schema, value)) : undefined;
       if (text !== undefined && BINARY_SENT.test(text)) text = undefined;
       if (text === undefined) own.write(schema, value);
     },

@@ -79,7 +79,10 @@ export const keepCapsule = async (
   if (all === undefined || observed === undefined) return;
   try {
     const steps = stepsOf(observed, recovery);
-    if (steps.length > 0) await writeCapsulePart(runtime.store, recovery.id, { steps, missing: [] });
+    if (steps.length > 0) {
+      const part = { steps, missing: [] };
+      await writeCapsulePart(runtime.store, recovery.id, part, runtime.clock.now());
+    }
     // What was seen meanwhile, by a task that overlaps with this one, is kept for the next time.
     if (all.get(execution) === observed) all.delete(execution);
   } catch {

@@ -187,7 +187,7 @@ describe('a capsule', () => {
 
   test('comes back from its items, in chunks', () => {
     const { steps, missing } = capsule();
-    const items = encodePart('source-1-1', { steps, missing });
+    const items = encodePart('source-1-1', { steps, missing }, 0);
     expect(items).toHaveLength(1);
     expect(decodeParts(items)).toEqual([{ steps, missing }]);
   });
@@ -195,7 +195,7 @@ describe('a capsule', () => {
   test('of a large fleet takes several items, all of which are needed', () => {
     const { steps } = capsule();
     for (const step of steps) if (step.phase === 'Failover') step.resources = noise(12_000);
-    const items = encodePart('source-1-1', { steps, missing: [] });
+    const items = encodePart('source-1-1', { steps, missing: [] }, 0);
     expect(items.length).toBeGreaterThan(1);
     for (const { data } of items) expect(data?.B?.length).toBeLessThan(390_000);
     expect(decodeParts(items)).toEqual([{ steps, missing: [] }]);
@@ -205,7 +205,7 @@ describe('a capsule', () => {
   test('of a fleet that is too large leaves the plan out and says so', () => {
     const { steps } = capsule();
     for (const step of steps) if (step.phase === 'Failover') step.resources = noise(90_000);
-    const items = encodePart('source-1-1', { steps, missing: [] });
+    const items = encodePart('source-1-1', { steps, missing: [] }, 0);
     expect(items).toHaveLength(1);
     const [part] = decodeParts(items);
     expect(part?.steps.map(({ phase }) => phase)).toEqual(['Detect', 'Decide', 'Initiate']);
