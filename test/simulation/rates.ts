@@ -122,7 +122,7 @@ export const STRESS_RATES: Rates = {
   lateWrite: 0.03,
   startFails: 0.03,
   duplicateTask: 0.03,
-  redrive: 0.02,
+  redrive: 0.08,
   lostMessage: 0.01,
   lateMessage: 0.02,
   doubledMessage: 0.02,
