@@ -4,6 +4,7 @@ import type { Client } from '../client/client.ts';
 import { jitteredMs, RETRY_NEVER } from '../client/retry.ts';
 import type { Chance, Clock } from '../clock.ts';
 import type { Assignments } from '../schemas/assignment.ts';
+import { heldAgainMs } from './held-start.ts';
 import { type Log, reasonOf } from './log.ts';
 import { type Desired, type DueWork, keyOf } from './work.ts';
 
@@ -53,6 +54,8 @@ export class AssignmentFeed {
   #poll: AbortController | undefined;
   #wake: (() => void) | undefined;
   #stale = true;
+  /** When each start that was delivered last is due. */
+  #dueMs: readonly number[] = [];
 
   constructor(deps: FeedDeps) {
     this.#deps = deps;
@@ -99,6 +102,7 @@ export class AssignmentFeed {
         if (fetched !== undefined) {
           const taken = this.#deps.deliver(fetched);
           if (taken) revision = fetched.desired.revision;
+          this.#dueMs = [...fetched.desired.items.values()].map(({ dueMs }) => dueMs);
           if (!taken || !fetched.desired.complete) await this.#againSoon(signal);
         }
         const nowMs = clock.monotonicMs();
@@ -129,9 +133,7 @@ export class AssignmentFeed {
 
   async #longPoll(after: number, signal: AbortSignal): Promise<Fetched | undefined> {
     if (this.#deps.longPollS === 0) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await this.#wokenOrHeld();
       return undefined;
     }
     const poll = new AbortController();
@@ -152,6 +154,21 @@ export class AssignmentFeed {
       if (poll.signal.aborted) return undefined;
       throw error;
     }
+  }
+
+  /** Until a refresh, or until what is held back is asked for again. */
+  async #wokenOrHeld(): Promise<void> {
+    const againMs = heldAgainMs(this.#dueMs, this.#deps.clock.monotonicMs());
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (againMs === undefined) return;
+      timer = setTimeout(() => {
+        this.#stale = true;
+        resolve();
+      }, againMs);
+    });
+    clearTimeout(timer);
   }
 
   async #rest(first: Page, signal: AbortSignal): Promise<Fetched> {

@@ -1,4 +1,5 @@
 import { afterAnswer, afterResend, FRESH_PACE, resendAfterMs } from '../../lib/agent/beat-pace.ts';
+import { heldAgainMs } from '../../lib/agent/held-start.ts';
 import type { Assignments } from '../../lib/schemas/assignment.ts';
 import type { HeartbeatAnswer } from '../../lib/schemas/heartbeat.ts';
 import type { Faults } from './faults.ts';
@@ -33,6 +34,8 @@ export class SimulatedAgent {
   #heardSeq = 0;
   #pace = FRESH_PACE;
   #asking = new Set<string>();
+  /** Hosts that will ask again for what is held back. */
+  readonly #holding = new Set<string>();
 
   constructor(labscape: string, hosts: readonly SimulatedHost[], deps: AgentDeps) {
     this.labscape = labscape;
@@ -75,9 +78,11 @@ export class SimulatedAgent {
     this.#seq += 1;
     const seq = this.#seq;
     const sentAt = this.#deps.scheduler.now;
+    const unreachable = this.#deps.network.unreachableFrom(this.labscape);
     const body = {
       agent: `agent-${this.labscape}`,
       seq,
+      ...(unreachable.length > 0 && { unreachable }),
       resources: hosts.map((host) => ({
         resource: host.id,
         status: 'ok',
@@ -162,6 +167,18 @@ export class SimulatedAgent {
       const ms = host.running.has(group) ? 1 : startInMs + host.startDelayMs;
       if (Number.isFinite(ms))
         this.#later(Math.max(1, ms), `${host.id} starts ${group}`, () => this.#begin(host, group));
+    }
+    const { now } = this.#deps.scheduler;
+    const againMs = heldAgainMs(
+      assignments.items.map(({ startInMs }) => now + startInMs),
+      now,
+    );
+    if (againMs !== undefined && !this.#holding.has(host.id)) {
+      this.#holding.add(host.id);
+      this.#later(againMs, `${host.id} asks for what is held`, () => {
+        this.#holding.delete(host.id);
+        if (host.mayRun(this.#deps.scheduler.now)) void this.#ask(host);
+      });
     }
     this.#deps.onRunning();
     const stopped = gone.map(([group, { epoch }]) => ({ group, epoch }));

@@ -70,7 +70,7 @@ export const watch = async (options: WatchOptions): Promise<WatchResult> => {
   const world = new World({
     ...{ seed: options.seed, template: options.template, engine: options.engine },
     ...{ tables: { state: named('state'), audit: named('audit') }, faultFactor: 1, leftOut: new Set() },
-    mutate: {},
+    ...{ mutate: {}, sdk: false },
   });
   try {
     return await watched(world, options);

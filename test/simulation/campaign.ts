@@ -6,26 +6,30 @@ import { Tally } from './tally.ts';
 export interface Campaign {
   readonly tally: Tally;
   readonly failed: readonly SeedResult[];
+  /** Of each history's trace, by seed. */
+  readonly hashes: ReadonlyMap<number, string>;
 }
 
 /** Runs the seeds, as many at a time as the pool has workers. A history that cannot be run is an error, not a breach. */
 export const runSeeds = async (
   pool: Pool,
   seeds: readonly number[],
-  factor: number,
+  how: { readonly factor: number; readonly sdk?: boolean },
   onDone: (done: number, violations: number) => void = () => {},
 ): Promise<Campaign> => {
   const tally = new Tally();
   const failed: SeedResult[] = [];
+  const hashes = new Map<number, string>();
   await Promise.all(
     seeds.map(async (seed) => {
-      const result = await pool.run({ kind: 'seed', seed, factor });
+      const result = await pool.run({ kind: 'seed', seed, ...how });
       tally.add(result);
+      hashes.set(seed, result.hash);
       if (result.breaches.length > 0) failed.push(result);
       onDone(tally.seeds, tally.violations);
     }),
   );
-  return { tally, failed: failed.sort((a, b) => a.seed - b.seed) };
+  return { tally, failed: failed.sort((a, b) => a.seed - b.seed), hashes };
 };
 
 /** Looks for every mutation, or for the one of that name, several at a time. */

@@ -12,6 +12,8 @@ interface Waiting {
 
 const HEAD_END = '\r\n\r\n';
 const LENGTH = /\r\ncontent-length: *(\d+)/i;
+const WRITES: ReadonlySet<string> = new Set(['TransactWriteItems', 'UpdateItem', 'PutItem']);
+const TABLE = /"TableName":"([^"]+)"/g;
 /** The engine reads the header and checks no signature. */
 const AUTHORIZATION =
   'AWS4-HMAC-SHA256 Credential=simulation/20260101/local/dynamodb/aws4_request, SignedHeaders=host, Signature=0';
@@ -28,6 +30,7 @@ export class EngineLine {
   /** Bytes of the answer that arrives, and where its body begins; -1 until its head is complete. */
   #expected = -1;
   #bodyAt = -1;
+  readonly #writes = new Map<string, number>();
 
   constructor(url: string) {
     this.#socket = connect(Number(new URL(url).port), '127.0.0.1').setNoDelay(true);
@@ -36,16 +39,23 @@ export class EngineLine {
     this.#socket.on('close', () => this.#fail(new Error('the engine closed the line')));
   }
 
-  /** Of the headers only `x-amz-target` counts. */
-  call(headers: Readonly<Record<string, string>>, body: string): Promise<EngineAnswer> {
+  /** `body`: DynamoDB's JSON. */
+  call(operation: string, body: string): Promise<EngineAnswer> {
+    if (WRITES.has(operation))
+      for (const [, table = ''] of body.matchAll(TABLE)) this.#writes.set(table, this.writesTo(table) + 1);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
       this.#socket.write(
-        `POST / HTTP/1.1\r\nhost: 127.0.0.1\r\nx-amz-target: ${headers['x-amz-target']}\r\n` +
+        `POST / HTTP/1.1\r\nhost: 127.0.0.1\r\nx-amz-target: DynamoDB_20120810.${operation}\r\n` +
           `content-type: application/x-amz-json-1.0\r\nx-amz-date: 20260101T000000Z\r\nauthorization: ${AUTHORIZATION}\r\n` +
           `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       );
     });
+  }
+
+  /** How often a write of this table was sent, whatever became of it. */
+  writesTo(table: string): number {
+    return this.#writes.get(table) ?? 0;
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import type { Streams } from './chance.ts';
+import type { Stream, Streams } from './chance.ts';
 import { CURES, type FaultKind, type Rates, STANDARD_RATES, STRESS_RATES } from './rates.ts';
 
 export type { FaultKind };
@@ -24,6 +24,7 @@ export class Faults {
   active = true;
   onStrike: (strike: Strike) => void = () => {};
   readonly #streams: Streams;
+  readonly #own = new Map<FaultKind, Stream>();
   readonly #left: ReadonlySet<number>;
   #factor: number;
   #rates: Rates = STRESS_RATES;
@@ -43,7 +44,7 @@ export class Faults {
 
   strikes(kind: FaultKind): boolean {
     const factor = CURES.has(kind) ? 1 : this.#factor;
-    const drawn = this.#streams(`fault ${kind}`).happens(Math.min(RATE_MAX, this.#rates[kind] * factor));
+    const drawn = this.#streamOf(kind).happens(Math.min(RATE_MAX, this.#rates[kind] * factor));
     if (!this.active) return false;
     this.chances.set(kind, (this.chances.get(kind) ?? 0) + 1);
     if (!drawn) return false;
@@ -54,6 +55,12 @@ export class Faults {
     this.struck.push(strike);
     this.onStrike(strike);
     return true;
+  }
+
+  #streamOf(kind: FaultKind): Stream {
+    const known = this.#own.get(kind) ?? this.#streams(`fault ${kind}`);
+    this.#own.set(kind, known);
+    return known;
   }
 
   get total(): number {

@@ -3,6 +3,5 @@ import type { EngineLine } from './engine-line.ts';
 
 /** A history leaves nothing behind in the engine. */
 export const dropTables = async (engine: EngineLine, tables: readonly LocalTable[]): Promise<void> => {
-  const headers = { 'x-amz-target': 'DynamoDB_20120810.DeleteTable' };
-  for (const { name: TableName } of tables) await engine.call(headers, JSON.stringify({ TableName }));
+  for (const { name: TableName } of tables) await engine.call('DeleteTable', JSON.stringify({ TableName }));
 };

@@ -23,6 +23,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     availability: { type: 'boolean', default: false },
     mutations: { type: 'boolean', default: false },
+    sdk: { type: 'boolean', default: false },
     mutation: { type: 'string' },
     workers: { type: 'string', default: String(WORKERS) },
   },
@@ -45,6 +46,7 @@ const replay = async (pool: Pool, seed: number): Promise<boolean> => {
     leftOut: values['left-out'],
     factor: whole('factor', values.factor, 1),
     trace: true,
+    sdk: values.sdk,
     ...mutation,
   });
   const failed = result.breaches.length > 0;
@@ -86,11 +88,11 @@ const campaign = async (pool: Pool, from: number, count: number): Promise<boolea
   const seeds = Array.from({ length: count }, (_, index) => from + index);
   const factor = whole('factor', values.factor, 1);
   const began = performance.now();
-  const { tally, failed } = await runSeeds(pool, seeds, factor, progress(count));
+  const { tally, failed } = await runSeeds(pool, seeds, { factor, sdk: values.sdk }, progress(count));
   const seconds = (performance.now() - began) / 1_000;
   for (const one of failed.slice(0, SHRUNK_MAX)) {
     const rerun = (leftOut: string) =>
-      pool.run({ kind: 'seed', seed: one.seed, factor, leftOut, trace: true });
+      pool.run({ kind: 'seed', seed: one.seed, factor, sdk: values.sdk, leftOut, trace: true });
     say(failureText(one, await shrinkSeed(one, rerun)));
   }
   if (failed.length > 0) say(`failed: ${failed.map(({ seed }) => seed).join(' ')}`);

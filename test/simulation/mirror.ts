@@ -28,6 +28,7 @@ export interface Commit {
 /** Both tables as the committed requests must have left them, kept by rules of its own. */
 export class Mirror {
   readonly tables = new Map<string, Map<string, Item>>();
+  readonly #writes = new Map<string, number>();
 
   /** Takes in a request that the engine has committed; undefined for a read. */
   commit(operation: string, body: string): Commit | undefined {
@@ -36,6 +37,7 @@ export class Mirror {
     return {
       writes: writes.map((write) => {
         const table = this.#table(write.TableName);
+        this.#writes.set(write.TableName, this.writesTo(write.TableName) + 1);
         const key = keyOf(write.Item ?? write.Key ?? {});
         const before = table.get(key);
         const after = write.Item ?? updated(before ?? { ...write.Key }, write);
@@ -43,6 +45,11 @@ export class Mirror {
         return { table: write.TableName, before, after };
       }),
     };
+  }
+
+  /** How many writes of this table it took in. */
+  writesTo(table: string): number {
+    return this.#writes.get(table) ?? 0;
   }
 
   items(table: string): readonly Item[] {
@@ -108,3 +115,18 @@ export const canonical = (item: Item): string =>
       .sort()
       .map((name) => [name, item[name]?.SS === undefined ? item[name] : [...item[name].SS].sort()]),
   );
+
+/** Whether both have the same canonical text, without making it: the engine answers in another order each time. */
+export const isSame = (one: Item, other: Item): boolean => {
+  const names = Object.keys(one);
+  return (
+    names.length === Object.keys(other).length && names.every((name) => isSameValue(one[name], other[name]))
+  );
+};
+
+const isSameValue = (one: Item[string] | undefined, other: Item[string] | undefined): boolean => {
+  if (one === undefined || other === undefined) return false;
+  if (one.S !== undefined) return one.S === other.S;
+  if (one.N !== undefined) return one.N === other.N;
+  return canonical({ one }) === canonical({ one: other });
+};

@@ -44,11 +44,32 @@ export class Network {
   readonly #faults: Faults;
   readonly #lambda: Lambda;
   readonly cut = new Set<string>();
+  /** Pairs of labscapes whose line to each other is cut. */
+  readonly #apart = new Set<readonly [string, string]>();
 
   constructor(scheduler: Scheduler, faults: Faults, lambda: Lambda) {
     this.#scheduler = scheduler;
     this.#faults = faults;
     this.#lambda = lambda;
+  }
+
+  /** Cuts the line between two labscapes; returns how to mend it. */
+  part(one: string, other: string): () => void {
+    const pair = [one, other] as const;
+    this.#apart.add(pair);
+    return () => void this.#apart.delete(pair);
+  }
+
+  /** All labscapes reach each other and the controller. */
+  mend(): void {
+    this.cut.clear();
+    this.#apart.clear();
+  }
+
+  /** Labscapes that this one cannot reach. */
+  unreachableFrom(labscape: string): readonly string[] {
+    const apart = [...this.#apart].filter((pair) => pair.includes(labscape)).flat();
+    return [...new Set(apart)].filter((id) => id !== labscape).sort();
   }
 
   /** `from`: the labscape whose line it takes, if any. */

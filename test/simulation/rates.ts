@@ -42,6 +42,8 @@ export const STANDARD_RATES = {
   doubledMessage: 1e-4,
   // Per second, one of the labscapes. Assumed: each site loses its line once a month.
   partition: (12 * LABSCAPES) / YEAR_S,
+  // Per second, two of the labscapes do not reach each other, and both still reach the controller. As a lost line.
+  labscapesApart: (12 * LABSCAPES) / YEAR_S,
   // Per host and second. J. Dean, Google I/O 2008: 1,000 machine failures, 20 racks (40 to 80 machines) and a PDU
   // (500 to 1,000) in the first year of 1,800 servers: 1.6 a machine and year; here 2, half of which come back.
   hostDies: 1 / YEAR_S,
@@ -120,11 +122,12 @@ export const STRESS_RATES: Rates = {
   lateWrite: 0.03,
   startFails: 0.03,
   duplicateTask: 0.03,
-  redrive: 0.02,
+  redrive: 0.08,
   lostMessage: 0.01,
   lateMessage: 0.02,
   doubledMessage: 0.02,
   partition: 0.004,
+  labscapesApart: 0.03,
   hostDies: 0.004,
   hostDiesAndReturns: 0.006,
   targetDies: 0.05,

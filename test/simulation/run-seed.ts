@@ -5,9 +5,10 @@ import { groupDevices } from '../../lib/allocation/extras.ts';
 import { isEnded } from '../../lib/failover/recovery-status.ts';
 import { allocationIdOf } from '../../lib/services/placement/allocation-draft.ts';
 import type { GroupRecord } from '../../lib/store/groups.ts';
-import { compareTables } from './compare-tables.ts';
+import { TableComparison } from './compare-tables.ts';
 import type { EngineLine } from './engine-line.ts';
 import type { FaultKind } from './faults.ts';
+import { dropTables } from './history-tables.ts';
 import type { Breach } from './invariants.ts';
 import { type Capsules, judgeCapsules } from './invariants-capsule.ts';
 import { auditFaults } from './invariants-end.ts';
@@ -31,6 +32,8 @@ export interface SeedOptions {
   readonly faultFactor?: number;
   readonly leftOut?: ReadonlySet<number>;
   readonly mutate?: Mutate;
+  /** Every store call takes all layers of the SDK: slower by a third, the same history. */
+  readonly sdk?: boolean;
 }
 
 export interface SeedResult {
@@ -61,18 +64,19 @@ export const runSeed = async (options: SeedOptions): Promise<SeedResult> => {
   const world = new World({
     ...{ seed: options.seed, template: options.template, engine: options.engine, tables: names },
     ...{ faultFactor: options.faultFactor ?? 1, leftOut: options.leftOut ?? new Set<number>() },
-    mutate: options.mutate ?? {},
+    ...{ mutate: options.mutate ?? {}, sdk: options.sdk ?? false },
   });
   try {
     return await history(world, options);
   } finally {
-    await Promise.all(Object.values(names).map((name) => drop(options.engine, name)));
+    await dropTables(options.engine, tables);
   }
 };
 
 const history = async (world: World, options: SeedOptions): Promise<SeedResult> => {
   const { scheduler, faults } = world;
   const meter = new Meter(world);
+  const comparison = new TableComparison(world.mirror, options.engine);
   let convergedMs = 0;
   let capsules: SeedResult['capsules'] = { recoveries: 0, replayed: 0, whole: 0 };
   try {
@@ -81,13 +85,13 @@ const history = async (world: World, options: SeedOptions): Promise<SeedResult> 
     const troubles = new Troubles(world);
     troubles.start();
     const until = scheduler.now + TROUBLED_MS;
-    await go(world, options, meter, () => scheduler.now >= until);
+    await go(world, comparison, meter, () => scheduler.now >= until);
     troubles.stop();
     const from = scheduler.now;
-    await go(world, options, meter, () => converged(world) || scheduler.now - from > CONVERGE_MAX_MS);
+    await go(world, comparison, meter, () => converged(world) || scheduler.now - from > CONVERGE_MAX_MS);
     convergedMs = scheduler.now - from;
     if (world.breaches.length === 0) {
-      await judgeEnd(world, options);
+      await judgeEnd(world, comparison);
       const { faults: wrong, ...counts } = judgeCapsules(
         world.state,
         world.mirror.items(world.options.tables.state),
@@ -106,7 +110,12 @@ const history = async (world: World, options: SeedOptions): Promise<SeedResult> 
 };
 
 /** Steps until `done`, or until an invariant is broken. */
-const go = async (world: World, options: SeedOptions, meter: Meter, done: () => boolean): Promise<void> => {
+const go = async (
+  world: World,
+  comparison: TableComparison,
+  meter: Meter,
+  done: () => boolean,
+): Promise<void> => {
   const { scheduler } = world;
   while (!done() && world.breaches.length === 0) {
     if (scheduler.steps > STEPS_MAX)
@@ -114,7 +123,7 @@ const go = async (world: World, options: SeedOptions, meter: Meter, done: () => 
     await scheduler.step();
     meter.tick();
     if (scheduler.steps % COMPARE_EVERY === 0)
-      for (const what of await compareTables(world.mirror, options.engine)) world.breach(0, what);
+      for (const what of await comparison.faults()) world.breach(0, what);
   }
 };
 
@@ -145,10 +154,10 @@ const fits = ({ state }: World, group: GroupRecord): boolean =>
     return refusesGroup(bounded, demand, constraints, used, groups.length, groupDevices(group)) === undefined;
   });
 
-const judgeEnd = async (world: World, options: SeedOptions): Promise<void> => {
+const judgeEnd = async (world: World, comparison: TableComparison): Promise<void> => {
   const { state } = world;
   if (!converged(world)) world.breach(6, `not converged: ${whatIsOpen(world)}`);
-  for (const what of await compareTables(world.mirror, options.engine)) world.breach(0, what);
+  for (const what of await comparison.faults(true)) world.breach(0, what);
   for (const { id, ledger } of world.tenants)
     for (const [key, known] of ledger) {
       const found = state.allocations.get(`${id}#${allocationIdOf(key)}`)?.state;
@@ -218,18 +227,3 @@ class Meter {
     }
   }
 }
-
-const drop = (engine: EngineLine, TableName: string): Promise<unknown> => {
-  const body = JSON.stringify({ TableName });
-  return engine.call(
-    {
-      'x-amz-target': 'DynamoDB_20120810.DeleteTable',
-      'content-type': 'application/x-amz-json-1.0',
-      'content-length': String(body.length),
-      'x-amz-date': '20260101T000000Z',
-      authorization:
-        'AWS4-HMAC-SHA256 Credential=simulation/20260101/local/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
-    },
-    body,
-  );
-};

@@ -60,7 +60,6 @@ export class Scheduler {
   pace = UNLUCKY;
   readonly trace: string[] = [];
   readonly #chance: Stream;
-  readonly #hash = createHash('sha256');
   readonly #activities = new Set<Activity>();
   #ready: Choice[] = [];
   #timers: Timer[] = [];
@@ -113,13 +112,13 @@ export class Scheduler {
 
   /** What happened, for the trace and its hash. */
   note(line: string): void {
-    const text = `${Math.round(this.now)} ${line}`;
-    this.#hash.update(`${text}\n`);
-    this.trace.push(text);
+    this.trace.push(`${Math.round(this.now)} ${line}`);
   }
 
   hash(): string {
-    return this.#hash.copy().digest('hex');
+    return createHash('sha256')
+      .update(this.trace.map((line) => `${line}\n`).join(''))
+      .digest('hex');
   }
 
   get idle(): boolean {

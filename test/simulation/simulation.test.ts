@@ -16,7 +16,7 @@ describe('the simulator', () => {
   test(`holds every invariant in the histories of ${SEEDS} seeds, and puts them to the test`, async () => {
     const seeds = Array.from({ length: SEEDS }, (_, index) => index + 1);
 
-    const { tally, failed } = await runSeeds(pool, seeds, 1);
+    const { tally, failed } = await runSeeds(pool, seeds, { factor: 1 });
 
     expect(failed.map((one) => `seed ${one.seed}: ${breachesText(one)}`)).toEqual([]);
     expect(tally.seeds).toBe(SEEDS);
@@ -40,6 +40,16 @@ describe('the simulator', () => {
     expect(same?.hash).toBe(one?.hash);
     expect(other?.hash).not.toBe(one?.hash);
   });
+
+  test('tells the same history when every store call takes all layers of the SDK', async () => {
+    const seeds = [7, 8, 31];
+    const bare = await runSeeds(pool, seeds, { factor: 1 });
+
+    const whole = await runSeeds(pool, seeds, { factor: 1, sdk: true });
+
+    expect(bare.hashes.size).toBe(seeds.length);
+    expect(whole.hashes).toEqual(bare.hashes);
+  }, 60_000);
 
   test('strikes with none of the faults that are left out', async () => {
     const all = await pool.run({ kind: 'seed', seed: 7 });

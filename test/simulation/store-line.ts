@@ -1,5 +1,7 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { dynamodbClient } from '../../lib/store/dynamodb-client.ts';
 import { Store, type Tables } from '../../lib/store/store.ts';
+import { bareClient } from './bare-client.ts';
 import type { EngineAnswer, EngineLine } from './engine-line.ts';
 import type { Faults } from './faults.ts';
 import type { Activity, Scheduler } from './scheduler.ts';
@@ -45,6 +47,8 @@ export interface StoreLineDeps {
   /** Whether the store answers nobody now. */
   readonly isOut: () => boolean;
   readonly mutate: Mutate;
+  /** Through all layers of the SDK. */
+  readonly sdk: boolean;
   /** Idempotency tokens of the transactions that were committed. */
   readonly tokens: Set<string>;
   /** Kills the sandbox that makes the call. */
@@ -69,14 +73,21 @@ const conflictOf = ({ operation, body }: WireRequest): EngineAnswer => {
   });
 };
 
-/** A store whose every call waits for the scheduler, on its way through the real SDK to the real engine. */
-export const storeFor = (deps: StoreLineDeps, activity: () => Activity): Store => {
-  const client = dynamodbClient({
+/** A store whose every call waits for the scheduler, on its way to the real engine. */
+export const storeFor = (deps: StoreLineDeps, activity: () => Activity): Store =>
+  new Store((deps.sdk ? sdkClientFor : bareClientFor)(deps, activity), deps.tables);
+
+const bareClientFor = (deps: StoreLineDeps, activity: () => Activity): DynamoDBClient =>
+  bareClient((operation, body) => send(deps, activity(), { operation, body }));
+
+/** With all layers of the SDK in between. */
+const sdkClientFor = (deps: StoreLineDeps, activity: () => Activity): DynamoDBClient =>
+  dynamodbClient({
     region: 'local',
     endpoint: 'http://127.0.0.1:1',
     credentials: { accessKeyId: 'simulation', secretAccessKey: 'simulation' },
     maxAttempts: 1,
-    // The engine checks none, and they take a tenth of a history's time.
+    // The engine checks none.
     signer: { sign: async (request) => request },
     requestHandler: {
       handle: async (request: { headers: Record<string, string>; body?: unknown }) => {
@@ -85,7 +96,7 @@ export const storeFor = (deps: StoreLineDeps, activity: () => Activity): Store =
           typeof request.body === 'string'
             ? request.body
             : new TextDecoder().decode(request.body as Uint8Array);
-        const answer = await send(deps, activity(), { operation, body }, request.headers);
+        const answer = await send(deps, activity(), { operation, body });
         return {
           response: {
             statusCode: answer.status,
@@ -97,15 +108,8 @@ export const storeFor = (deps: StoreLineDeps, activity: () => Activity): Store =
       destroy: () => {},
     },
   });
-  return new Store(client, deps.tables);
-};
 
-const send = async (
-  deps: StoreLineDeps,
-  activity: Activity,
-  request: WireRequest,
-  headers: Record<string, string>,
-): Promise<EngineAnswer> => {
+const send = async (deps: StoreLineDeps, activity: Activity, request: WireRequest): Promise<EngineAnswer> => {
   const madeAt = deps.scheduler.now;
   for (let attempt = 1; ; attempt += 1) {
     const delayMs =
@@ -116,7 +120,7 @@ const send = async (
     const answer = await deps.scheduler.park(
       activity,
       label,
-      () => once(deps, { activity, request, madeAt }, headers),
+      () => once(deps, { activity, request, madeAt }),
       delayMs,
     );
     if (attempt === TRIES_MAX || !RETRIED.test(answer.body)) return answer;
@@ -127,11 +131,7 @@ const MOVES = /"(resource\.flipped|allocation\.released)"/;
 const isSlow = (faults: Faults, { body }: WireRequest): boolean =>
   faults.strikes('slowCall') || (MOVES.test(body) && faults.strikes('slowMove'));
 
-const once = async (
-  deps: StoreLineDeps,
-  { activity, request, madeAt }: Committed,
-  headers: Record<string, string>,
-): Promise<EngineAnswer> => {
+const once = async (deps: StoreLineDeps, { activity, request, madeAt }: Committed): Promise<EngineAnswer> => {
   const { faults, scheduler, mutate } = deps;
   const writes = request.operation === 'TransactWriteItems' || request.operation === 'UpdateItem';
   if (deps.isOut()) return UNAVAILABLE;
@@ -149,7 +149,7 @@ const once = async (
     return UNAVAILABLE;
   }
   const sent = mutate.request?.(request, activity.label) ?? request;
-  const given = await deps.engine.call(headers, sent.body);
+  const given = await deps.engine.call(sent.operation, sent.body);
   const answer = mutate.answer?.(request, given, activity.label) ?? given;
   if (answer.status !== 200) scheduler.note(`  ${answer.status} ${answer.body.slice(0, 90)}`);
   if (given.status === 200 && writes && isFirst(deps.tokens, sent)) {
@@ -179,7 +179,7 @@ const once = async (
 /** A write by itself, with which nothing goes wrong. */
 const alone = async (deps: StoreLineDeps, committed: Committed): Promise<void> => {
   const { operation, body } = committed.request;
-  const { status } = await deps.engine.call({ 'x-amz-target': `DynamoDB_20120810.${operation}` }, body);
+  const { status } = await deps.engine.call(operation, body);
   if (status === 200) deps.onCommit(committed);
 };
 

@@ -63,7 +63,7 @@ export class Troubles {
     const { world } = this;
     this.#active = false;
     world.faults.active = false;
-    world.network.cut.clear();
+    world.network.mend();
     if (world.jumpMs !== 0) world.rules.jumpedAt = world.scheduler.now;
     world.jumpMs = 0;
     // Nobody can tell an outage that is shorter than the shortest from a lost message.
@@ -103,11 +103,24 @@ export class Troubles {
         () => void network.cut.delete(labscape),
       );
     }
+    if (faults.strikes('labscapesApart')) this.#part();
     if (faults.strikes('clockJump')) this.#jump();
     if (faults.strikes('outage')) this.#outage();
     if (faults.strikes('alarmStorm'))
       for (let i = 0; i < 3; i += 1) this.world.alarm(this.#chance.pick(hosts).labscape);
     this.#operate();
+  }
+
+  /** Both say so with every beat. Its choices are its own, so that other faults stay as they were. */
+  #part(): void {
+    const { network, scheduler, agents } = this.world;
+    const chance = this.world.chance('labscapes apart');
+    const labscapes = agents.map(({ labscape }) => labscape);
+    const one = chance.pick(labscapes);
+    const other = chance.pick(labscapes.filter((id) => id !== one));
+    const mend = network.part(one, other);
+    scheduler.note(`  ${one} and ${other} do not reach each other`);
+    scheduler.after(2_000 + chance.below(13_000), `${one} and ${other} reach each other`, mend);
   }
 
   #age(host: SimulatedHost): void {

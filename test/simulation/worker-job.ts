@@ -10,6 +10,8 @@ export interface SeedJob {
   readonly trace?: boolean;
   /** Times the faults of the standard history; a mutation brings its own. */
   readonly factor?: number | undefined;
+  /** Through all layers of the SDK. */
+  readonly sdk?: boolean;
   /** Name of a bug to put in. */
   readonly mutation?: string;
 }

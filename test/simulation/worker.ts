@@ -20,7 +20,15 @@ const resultOf = async (job: Job): Promise<SeedResult | WatchResult> => {
   if (job.kind === 'watch') return watch({ ...job, ...place });
   const leftOut = parseOrdinals(job.leftOut ?? '');
   const faultFactor = job.factor ?? 1;
-  const result = await runSeed({ seed: job.seed, leftOut, faultFactor, ...mutated(job.mutation), ...place });
+  const sdk = job.sdk ?? false;
+  const result = await runSeed({
+    seed: job.seed,
+    leftOut,
+    faultFactor,
+    sdk,
+    ...mutated(job.mutation),
+    ...place,
+  });
   return job.trace === true || result.breaches.length > 0 ? result : { ...result, trace: [] };
 };
 

@@ -41,6 +41,7 @@ export interface WorldOptions {
   readonly faultFactor: number;
   readonly leftOut: ReadonlySet<number>;
   readonly mutate: Mutate;
+  readonly sdk: boolean;
   readonly template: LocalTemplate;
   readonly engine: EngineLine;
   readonly tables: { readonly state: string; readonly audit: string };
@@ -94,6 +95,7 @@ export class World {
           engine: options.engine,
           tables: options.tables,
           mutate: options.mutate,
+          sdk: options.sdk,
           tokens: new Set(),
         },
         onCommit: (committed) => this.#commit(committed),

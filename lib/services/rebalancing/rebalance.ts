@@ -118,11 +118,13 @@ const tidy = async (
   { goal, labscapes, dryRun, movesMax }: RebalanceInput,
   requester: Requester,
 ): Promise<RebalanceAnswer> => {
-  const named = chosen((await runtime.fleet.snapshot(0)).labscapes, labscapes);
+  const snapshot = await runtime.fleet.snapshot(0);
+  const named = chosen(snapshot.labscapes, labscapes);
   const taking = named
     .filter(({ policy }) => policy.rebalance.mode !== 'off')
     .map(({ id, policy }) => ({ id, leaseMs: policy.leaseMs }));
-  const request = { labscapes: taking, dryRun, stepsMax: movesMax, onlyNeeded: false };
+  const { resources } = snapshot;
+  const request = { labscapes: taking, resources, dryRun, stepsMax: movesMax, onlyNeeded: false };
   const { before, after, tidied, stopped, leftAlone } = await tidyGroups(runtime, request, requester);
   const written = tidied.reduce((sum, { members }) => sum + members, 0);
   return {

@@ -56,10 +56,12 @@ export const tidyByItself = async (runtime: Runtime, request: string): Promise<n
     const own = resources.filter((resource) => resource.labscape === id);
     const looking = own.filter((resource) => needsLook(resource, looked.get(resource.id), nowMs));
     if (looking.length === 0 || !isQuiet(labscape, own, runtime.clock.now())) continue;
+    const fresh = await runtime.fleet.snapshot(0);
     const answer = await tidyGroups(
       runtime,
       {
         labscapes: [{ id, leaseMs: policy.leaseMs }],
+        resources: fresh.resources,
         only: new Set(looking.map((resource) => resource.id)),
         ...{ dryRun: false, stepsMax: TRANSACTIONS_PER_SWEEP_MAX, onlyNeeded: true },
       },

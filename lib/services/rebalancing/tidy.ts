@@ -1,6 +1,7 @@
 import { GROUPS_BORN_MAX, GROUPS_HELD_MAX } from '../../allocation/groups.ts';
 import { planTidy, type TidyBounds, type TidyStep, untidyOf } from '../../optimisation/tidy.ts';
 import type { RebalanceAnswer } from '../../schemas/rebalance.ts';
+import type { ResourceRecord } from '../../store/resources.ts';
 import type { Requester } from '../origin.ts';
 import type { Runtime } from '../runtime.ts';
 import { wakeFor } from '../waiting/pending-queue.ts';
@@ -10,6 +11,8 @@ import { readTidy, type Tidy, type TidyView } from './tidy-view.ts';
 export interface TidyRequest {
   /** Whose resources take part. */
   readonly labscapes: readonly { readonly id: string; readonly leaseMs: number }[];
+  /** The fleet as it was just read. */
+  readonly resources: readonly ResourceRecord[];
   /** Of those, the ones that are looked at; all unless given. */
   readonly only?: ReadonlySet<string>;
   readonly dryRun: boolean;
@@ -120,9 +123,8 @@ export const tidyGroups = async (
   request: TidyRequest,
   requester: Requester,
 ): Promise<TidyAnswer> => {
-  const { resources } = await runtime.fleet.snapshot(0);
   const leases = new Map(request.labscapes.map(({ id, leaseMs }) => [id, leaseMs]));
-  const own = resources.filter(
+  const own = request.resources.filter(
     ({ id, labscape, groups }) =>
       leases.has(labscape) && groups.length > 0 && request.only?.has(id) !== false,
   );

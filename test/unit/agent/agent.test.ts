@@ -87,6 +87,19 @@ describe('an agent', () => {
     await until('revision carried out', () => bench.lastBeat()?.assignmentRevision === 1);
   });
 
+  test('hears between two beats that a start need not be held back any longer', async () => {
+    Object.assign(api, { beatMs: 60_000, leaseMs: 180_000 });
+    const r1 = api.add('r1', [{ ...work('a'), startInMs: 60_000 }]);
+    const agent = await bench.start({ longPollS: 0 });
+    await until('told to wait', () => api.fetches.length > 0);
+    const { length } = api.beats;
+
+    Object.assign(r1, { revision: 2, items: [work('a')] });
+
+    await runs(agent, 1);
+    expect(api.beats.length).toBe(length);
+  });
+
   test('lets what is still its own run on under a new epoch', async () => {
     const r1 = api.add('r1', [work('a')]);
     const agent = await bench.start();
