@@ -21,11 +21,10 @@ const marksOf = ({ marks }: Extras): Item =>
   marks.length === 0 ? {} : { spread: SS(marks.map(({ entry }) => entry)) };
 
 /** No other group of that key has a hard rule here. Holds where the set is absent, too. */
-const keyIsFree = (entry: string, index: number): Condition => ({
-  text: `NOT contains(#spread, :spread${index})`,
-  names: { '#spread': 'spread' },
-  values: { [`:spread${index}`]: S(entry) },
-});
+const keyIsFree =
+  (entry: string): Condition =>
+  (p) =>
+    `NOT contains(${p.name('spread')}, ${p.value(S(entry))})`;
 
 export const comingPart = (extras: Extras): Part & { readonly add: Item } => {
   const { set, conditions } = bankPart(extras);
@@ -33,7 +32,7 @@ export const comingPart = (extras: Extras): Part & { readonly add: Item } => {
   return {
     set,
     add: marksOf(extras),
-    conditions: [...conditions, ...hard.map(({ entry }, index) => keyIsFree(entry, index))],
+    conditions: [...conditions, ...hard.map(({ entry }) => keyIsFree(entry))],
   };
 };
 

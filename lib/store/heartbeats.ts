@@ -148,11 +148,12 @@ export const readManyBeats = async (
 };
 
 /** The agent's sequence number must have grown: its replay guard. */
-const isNewer = (agent: string, seq: number): Condition => ({
-  text: 'attribute_not_exists(#seq) OR #seq < :seq',
-  names: { '#seq': `${AGENT}${agent}` },
-  values: { ':seq': N(seq) },
-});
+const isNewer =
+  (agent: string, seq: number): Condition =>
+  (p) => {
+    const last = p.name(`${AGENT}${agent}`);
+    return `attribute_not_exists(${last}) OR ${last} < ${p.value(N(seq))}`;
+  };
 
 /** What an agent tells of its hosts in one batch. */
 export interface Batch {
@@ -215,13 +216,7 @@ export const dropOrder = async (
   const ofRecovery: Condition[] =
     recovery === undefined
       ? []
-      : [
-          {
-            text: 'contains(#order, :recovery)',
-            names: { '#order': name },
-            values: { ':recovery': S(`"recovery":${JSON.stringify(recovery)}`) },
-          },
-        ];
+      : [(p) => `contains(${p.name(name)}, ${p.value(S(`"recovery":${JSON.stringify(recovery)}`))})`];
   await store.write(
     updateInput({
       table: store.tables.state,

@@ -97,11 +97,7 @@ const targetWrite = (store: Store, eviction: Eviction): Write => {
   const atMost = mapVector((d) => (holds ? bound[d] - net[d] : Math.min(bound[d] - net[d], beside[d])));
   const gone = new Set(victims.map((victim) => victim.id));
   const stay = target.groups.filter(({ group }) => !gone.has(group));
-  const before: Condition = {
-    text: '#groups = :groups',
-    names: { '#groups': 'groupIds' },
-    values: { ':groups': SS(target.groups.map(encodeGroupRef)) },
-  };
+  const before = attributeEquals('groupIds', SS(target.groups.map(encodeGroupRef)));
   const extras = swapPart(eviction.swap);
   return tellingOld(
     updateItem('resource', {

@@ -63,11 +63,8 @@ export const acknowledgeFence = async (
       key: keys.resource(resource.labscape, resource.id),
       set: { ackEpoch: N(epoch) },
       conditions: [
-        {
-          text: '#ack < :ack AND #epoch >= :ack',
-          names: { '#ack': 'ackEpoch', '#epoch': 'epoch' },
-          values: { ':ack': N(epoch) },
-        },
+        (p) => `${p.name('ackEpoch')} < ${p.value(N(epoch))}`,
+        (p) => `${p.name('epoch')} >= ${p.value(N(epoch))}`,
       ],
     }),
   );

@@ -1,3 +1,4 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { Vector } from '../schemas/common.ts';
 import { type Item, N } from './attributes.ts';
 import type { Key } from './keys.ts';
@@ -11,49 +12,47 @@ export interface Update {
   readonly add?: Item;
   readonly deleteFromSet?: Item;
   readonly remove?: readonly string[];
-  /** Named clauses, joined by AND. Each implies that the item exists. `#x` and `:x` are filled in from `names`/`values`. */
+  /** Clauses, joined by AND. Each implies that the item exists. */
   readonly conditions: readonly Condition[];
 }
 
-/** One clause of a condition expression with what it needs; the text uses `#name` and `:name`. */
-export interface Condition {
-  readonly text: string;
-  readonly names?: Readonly<Record<string, string>>;
-  readonly values?: Item;
+/** Placeholders of one request: an attribute has one, however often it is named, since the engine pays for each. */
+export interface Placeholders {
+  name(attribute: string): string;
+  value(value: AttributeValue): string;
 }
 
-/** Placeholders take letters, digits and _ only; attribute names may hold more. */
-const tagOf = (name: string): string => name.replaceAll(/[^A-Za-z0-9_]/g, '_');
+/** One clause of a condition expression, written with the placeholders that it asks for. */
+export type Condition = (placeholders: Placeholders) => string;
 
-export const attributeEquals = (name: string, value: Item[string]): Condition => ({
-  text: `#c_${tagOf(name)} = :c_${tagOf(name)}`,
-  names: { [`#c_${tagOf(name)}`]: name },
-  values: { [`:c_${tagOf(name)}`]: value },
-});
+export const attributeEquals =
+  (name: string, value: AttributeValue): Condition =>
+  (p) =>
+    `${p.name(name)} = ${p.value(value)}`;
 
-export const absent = (name: string): Condition => ({
-  text: `attribute_not_exists(#c_${tagOf(name)})`,
-  names: { [`#c_${tagOf(name)}`]: name },
-});
+export const absent =
+  (name: string): Condition =>
+  (p) =>
+    `attribute_not_exists(${p.name(name)})`;
 
-export const exists = (name: string): Condition => ({
-  text: `attribute_exists(#c_${tagOf(name)})`,
-  names: { [`#c_${tagOf(name)}`]: name },
-});
+export const exists =
+  (name: string): Condition =>
+  (p) =>
+    `attribute_exists(${p.name(name)})`;
 
 /**
  * name ≤ value in each dimension: what keeps `used` under its bound. With `gain`, only in those that it adds to: what
  * stands over the bound already is not made worse.
  */
 export const vectorAtMost = (prefix: string, bound: Vector, gain?: Vector): Condition =>
-  vectorCompare(prefix, '<=', bound, 'max', gain);
+  vectorCompare(prefix, '<=', bound, gain);
 
-export const vectorAtLeast = (prefix: string, bound: Vector): Condition =>
-  vectorCompare(prefix, '>=', bound, 'min');
+export const vectorAtLeast = (prefix: string, bound: Vector): Condition => vectorCompare(prefix, '>=', bound);
 
 /** Strictly below in each dimension: a group that still takes members. */
-export const vectorBelow = (prefix: string, bound: Vector): Condition =>
-  vectorCompare(prefix, '<', bound, 'below');
+export const vectorBelow = (prefix: string, bound: Vector): Condition => vectorCompare(prefix, '<', bound);
+
+export const vectorEquals = (prefix: string, value: Vector): Condition => vectorCompare(prefix, '=', value);
 
 const LETTERS: readonly (readonly [keyof Vector, string])[] = [
   ['processing', 'P'],
@@ -62,36 +61,17 @@ const LETTERS: readonly (readonly [keyof Vector, string])[] = [
   ['network', 'N'],
 ];
 
-const vectorCompare = (
-  prefix: string,
-  operator: string,
-  bound: Vector,
-  tag: string,
-  gain?: Vector,
-): Condition => {
-  const names: Record<string, string> = {};
-  const values: Item = {};
-  const texts = LETTERS.filter(([dimension]) => gain === undefined || gain[dimension] > 0).map(
-    ([dimension, letter]) => {
-      names[`#${tag}${letter}`] = `${prefix}${letter}`;
-      values[`:${tag}${letter}`] = N(bound[dimension]);
-      return `#${tag}${letter} ${operator} :${tag}${letter}`;
-    },
-  );
-  return { text: texts.join(' AND '), names, values };
-};
+const vectorCompare =
+  (prefix: string, operator: string, bound: Vector, gain?: Vector): Condition =>
+  (p) =>
+    LETTERS.filter(([dimension]) => gain === undefined || gain[dimension] > 0)
+      .map(([dimension, letter]) => `${p.name(prefix + letter)} ${operator} ${p.value(N(bound[dimension]))}`)
+      .join(' AND ');
 
-export const isOneOf = (name: string, allowed: readonly Item[string][]): Condition => {
-  const values: Item = {};
-  allowed.forEach((value, index) => {
-    values[`:in_${tagOf(name)}${index}`] = value;
-  });
-  return {
-    text: `#c_${tagOf(name)} IN (${Object.keys(values).join(', ')})`,
-    names: { [`#c_${tagOf(name)}`]: name },
-    values,
-  };
-};
+export const isOneOf =
+  (name: string, allowed: readonly AttributeValue[]): Condition =>
+  (p) =>
+    `${p.name(name)} IN (${allowed.map((value) => p.value(value)).join(', ')})`;
 
 /** The amounts to ADD for a vector; `sign` −1 takes away. */
 export const vectorDelta = (prefix: string, delta: Vector, sign: 1 | -1 = 1): Item => {
@@ -104,59 +84,59 @@ export const vectorDelta = (prefix: string, delta: Vector, sign: 1 | -1 = 1): It
 
 const bracketed = (text: string): string => (text.includes(' OR ') ? `(${text})` : text);
 
-const joined = (
-  conditions: readonly Condition[],
-): { text: string; names: Record<string, string>; values: Item } => {
+const joined = (conditions: readonly Condition[], placeholders: Placeholders): string =>
+  conditions.map((condition) => bracketed(condition(placeholders))).join(' AND ');
+
+const newPlaceholders = () => {
+  const aliases = new Map<string, string>();
   const names: Record<string, string> = {};
   const values: Item = {};
-  for (const condition of conditions) {
-    Object.assign(names, condition.names);
-    Object.assign(values, condition.values);
-  }
-  return { text: conditions.map(({ text }) => bracketed(text)).join(' AND '), names, values };
-};
-
-/** Placeholders of one request: an attribute has one, however often it is named, since the engine pays for each. */
-const placeholders = () => {
-  const byName = new Map<string, string>();
-  const alias = (name: string): string => {
-    const known = byName.get(name) ?? `#${byName.size}`;
-    byName.set(name, known);
-    return known;
+  let valueCount = 0;
+  return {
+    name: (attribute: string): string => {
+      const known = aliases.get(attribute);
+      if (known !== undefined) return known;
+      const alias = `#${aliases.size}`;
+      aliases.set(attribute, alias);
+      names[alias] = attribute;
+      return alias;
+    },
+    value: (value: AttributeValue): string => {
+      const tag = `:${valueCount}`;
+      valueCount += 1;
+      values[tag] = value;
+      return tag;
+    },
+    /** What the request carries of them: an empty map of values is refused, and every clause names an attribute. */
+    attributes: () => ({
+      ExpressionAttributeNames: names,
+      ...(valueCount === 0 ? {} : { ExpressionAttributeValues: values }),
+    }),
   };
-  return { alias, names: () => Object.fromEntries([...byName].map(([name, as]) => [as, name])) };
 };
 
 /** Builds the request apart from sending it, so that it can be tested offline. */
 export const updateInput = (update: Update): UpdateInput => {
-  const { alias, names } = placeholders();
-  const condition = joined(update.conditions.length > 0 ? update.conditions : [exists('pk')]);
-  const text = condition.text.replaceAll(/#\w+/g, (own) => alias(condition.names[own] ?? own));
-  const values: Item = { ...condition.values };
+  const p = newPlaceholders();
+  const condition = joined(update.conditions.length > 0 ? update.conditions : [exists('pk')], p);
   const clauses: string[] = [];
   const clause = (verb: string, attributes: Item | undefined, separator: string): void => {
-    const entries = Object.entries(attributes ?? {});
-    if (entries.length === 0) return;
-    const parts = entries.map(([name, value], index) => {
-      const tag = `:${verb[0]}${index}`;
-      values[tag] = value;
-      return `${alias(name)}${separator}${tag}`;
-    });
-    clauses.push(`${verb} ${parts.join(', ')}`);
+    const parts = Object.entries(attributes ?? {}).map(
+      ([name, value]) => `${p.name(name)}${separator}${p.value(value)}`,
+    );
+    if (parts.length > 0) clauses.push(`${verb} ${parts.join(', ')}`);
   };
   clause('SET', update.set, ' = ');
   clause('ADD', update.add, ' ');
   clause('DELETE', update.deleteFromSet, ' ');
-  if (update.remove !== undefined && update.remove.length > 0) {
-    clauses.push(`REMOVE ${update.remove.map(alias).join(', ')}`);
-  }
+  if (update.remove !== undefined && update.remove.length > 0)
+    clauses.push(`REMOVE ${update.remove.map((name) => p.name(name)).join(', ')}`);
   return {
     TableName: update.table,
     Key: { ...update.key },
     UpdateExpression: clauses.join(' '),
-    ConditionExpression: text,
-    ExpressionAttributeNames: names(),
-    ...(Object.keys(values).length === 0 ? {} : { ExpressionAttributeValues: values }),
+    ConditionExpression: condition,
+    ...p.attributes(),
   };
 };
 
@@ -166,18 +146,16 @@ export const updateItem = (as: string, update: Update): Write => ({
 });
 
 export const checkItem = (as: string, table: string, key: Key, conditions: readonly Condition[]): Write => {
-  const condition = joined(conditions);
+  const p = newPlaceholders();
+  const condition = joined(conditions, p);
   return {
     as,
     item: {
       ConditionCheck: {
         TableName: table,
         Key: { ...key },
-        ConditionExpression: condition.text,
-        ExpressionAttributeNames: condition.names,
-        ...(Object.keys(condition.values).length === 0
-          ? {}
-          : { ExpressionAttributeValues: condition.values }),
+        ConditionExpression: condition,
+        ...p.attributes(),
       },
     },
   };
