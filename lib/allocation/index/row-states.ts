@@ -1,21 +1,9 @@
-import { DEVICE_MILLI } from '../../schemas/devices.ts';
 import type { Purpose } from '../candidate.ts';
-import type { DeviceBank } from '../devices.ts';
 import type { FleetIndex } from '../fleet-index.ts';
 import type { States } from '../packing/class-scorer.ts';
+import { type Bank, NO_BANK } from './banks.ts';
 import { Changes } from './changes.ts';
 import { type Bounds, STRIDE } from './rows.ts';
-
-/** Different gaps of devices remembered; beyond, all are taken anew. */
-const BANKS_HELD_MAX = 2 ** 14;
-
-interface Bank {
-  readonly model: string;
-  /** Free sub-slots of each device, ascending. */
-  readonly gaps: readonly number[];
-}
-
-const NO_BANK: Bank = { model: '', gaps: [] };
 
 /**
  * What a packing score may depend on, row by row: what is free under one bound, the model and the gaps of the devices. A
@@ -28,8 +16,6 @@ export class RowStates implements States {
   readonly #changes: Changes;
   #stamps = new Float64Array(64);
   #births = 0;
-  readonly #banks = new Map<string, Bank>();
-  #bankOf = new WeakMap<DeviceBank, Bank>();
 
   constructor(index: FleetIndex, purpose: Purpose) {
     this.#index = index;
@@ -71,24 +57,7 @@ export class RowStates implements States {
   }
 
   #bank(row: number): Bank {
-    const { devices } = this.#index.rows.at(row);
-    if (devices === undefined) return NO_BANK;
-    const known = this.#bankOf.get(devices) ?? this.#intern(devices);
-    this.#bankOf.set(devices, known);
-    return known;
-  }
-
-  #intern({ model, used }: DeviceBank): Bank {
-    const gaps = used.map((taken) => DEVICE_MILLI - taken).sort((a, b) => a - b);
-    const key = `${model}/${gaps.join()}`;
-    const known = this.#banks.get(key);
-    if (known !== undefined) return known;
-    if (this.#banks.size >= BANKS_HELD_MAX) {
-      this.#banks.clear();
-      this.#bankOf = new WeakMap();
-    }
-    const bank: Bank = { model, gaps };
-    this.#banks.set(key, bank);
-    return bank;
+    const { bank, banks } = this.#index.rows;
+    return banks.get(bank[row] ?? NO_BANK);
   }
 }

@@ -2,6 +2,7 @@ import { DIMENSIONS } from '../../schemas/common.ts';
 import { DEVICE_MILLI } from '../../schemas/devices.ts';
 import type { Purpose } from '../candidate.ts';
 import type { FleetIndex } from '../fleet-index.ts';
+import { NO_BANK } from '../index/banks.ts';
 import { BestFew } from '../index/best-few.ts';
 import { Changes } from '../index/changes.ts';
 import type { Query } from '../index/query.ts';
@@ -50,7 +51,7 @@ class PackedFleet {
     this.#states = new RowStates(index, purpose);
     this.#packer = new RowPacker(this.#states);
     this.#all = new SlackLadder(index, purpose);
-    this.#devised = new SlackLadder(index, purpose, (row) => index.rows.at(row).devices !== undefined);
+    this.#devised = new SlackLadder(index, purpose, (row) => index.rows.bank[row] !== NO_BANK);
     this.#changes = new Changes(index);
   }
 
