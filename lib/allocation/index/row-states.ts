@@ -1,6 +1,6 @@
 import type { Purpose } from '../candidate.ts';
 import type { FleetIndex } from '../fleet-index.ts';
-import type { States } from '../packing/class-scorer.ts';
+import { CHANGED, type States } from '../packing/class-scorer.ts';
 import { type Bank, NO_BANK } from './banks.ts';
 import { Changes } from './changes.ts';
 import { type Bounds, STRIDE } from './rows.ts';
@@ -11,11 +11,10 @@ import { type Bounds, STRIDE } from './rows.ts';
  */
 export class RowStates implements States {
   readonly dimensions = STRIDE;
+  ages = new Uint8Array(64);
   readonly #index: FleetIndex;
   readonly #bounds: Bounds;
   readonly #changes: Changes;
-  #stamps = new Float64Array(64);
-  #births = 0;
 
   constructor(index: FleetIndex, purpose: Purpose) {
     this.#index = index;
@@ -27,37 +26,24 @@ export class RowStates implements States {
     return this.#bounds.room;
   }
 
-  gaps(row: number): readonly number[] {
-    return this.#bank(row).gaps;
-  }
-
-  model(row: number): string {
-    return this.#bank(row).model;
+  bank(row: number): Bank {
+    const { bank, banks } = this.#index.rows;
+    return banks.get(bank[row] ?? NO_BANK);
   }
 
   /** Takes in what has changed since; once before each decision. Returns how many rows that was. */
   sync(): number {
-    const before = this.#births;
     const { end } = this.#index.rows;
-    if (end > this.#stamps.length) {
-      const grown = new Float64Array(2 * end);
-      grown.set(this.#stamps);
-      this.#stamps = grown;
+    if (end > this.ages.length) {
+      const grown = new Uint8Array(2 * end);
+      grown.set(this.ages);
+      this.ages = grown;
     }
+    let changed = 0;
     this.#changes.drain((row) => {
-      this.#births += 1;
-      this.#stamps[row] = this.#births;
+      changed += 1;
+      this.ages[row] = CHANGED;
     });
-    return this.#births - before;
-  }
-
-  /** Of the state that the row is in; never 0. */
-  stamp(row: number): number {
-    return this.#stamps[row] ?? 0;
-  }
-
-  #bank(row: number): Bank {
-    const { bank, banks } = this.#index.rows;
-    return banks.get(bank[row] ?? NO_BANK);
+    return changed;
   }
 }

@@ -3,24 +3,24 @@ import type { Mix } from './demand-mix.ts';
 import type { PackDemand } from './shape.ts';
 import { type Totals, UsableValue } from './usable-value.ts';
 
+/** How a state stands to what is known of it: looked at as it is; before the mix changed; not since it changed itself. */
+export const FRESH = 0;
+export const OLD = 1;
+export const CHANGED = 2;
+
+/** Devices of one model by their free sub-slots, ascending. */
+export interface Gaps {
+  readonly model: string;
+  readonly gaps: readonly number[];
+}
+
 /** States that can be scored, by slot: what is free at `slot * dimensions` and after, and the devices. */
 export interface States {
   readonly dimensions: number;
   readonly free: Float64Array;
-  /** Free sub-slots of each device, ascending. */
-  gaps(slot: number): readonly number[];
-  model(slot: number): string;
-  /** Another one when the state in the slot is another. */
-  stamp(slot: number): number;
-}
-
-/** What a state is worth before anything is placed on it, and what a little less of it would be (`slopesOf`). */
-interface Base {
-  value: UsableValue;
-  copies: Int32Array;
-  slots: number;
-  usable: number;
-  slopes: Float64Array;
+  /** By slot: CHANGED by whoever keeps the states, the rest by the scorer. */
+  readonly ages: Uint8Array;
+  bank(slot: number): Gaps;
 }
 
 const grown = (from: Float64Array, length: number): Float64Array<ArrayBuffer> => {
@@ -28,6 +28,15 @@ const grown = (from: Float64Array, length: number): Float64Array<ArrayBuffer> =>
   to.set(from);
   return to;
 };
+
+/** What a state is worth before anything is placed on it, and what a little less of it would be (`slopesOf`). */
+interface Base {
+  value: UsableValue;
+  readonly copies: Int32Array;
+  slots: number;
+  usable: number;
+  readonly slopes: Float64Array;
+}
 
 /**
  * Scores a demand on a state under one mix: the milli-devices of gap worth that are lost, and the usable value. An
@@ -43,25 +52,22 @@ export class ClassScorer {
   #value: UsableValue;
   #worth: GapWorth;
   readonly #bases: (Base | undefined)[] = [];
-  /** By slot: the stamp of the state that was looked at, under which mix, and its slopes by dimension. */
-  #stamps = new Float64Array(64);
-  #versions = new Float64Array(64);
+  /** By slot: its slopes by dimension. */
   #slopes = new Float64Array(0);
-  #version = 1;
   readonly #after: Float64Array;
   #copies = new Int32Array(0);
 
   constructor(states: States, mix: Mix, totals: Totals) {
     this.#states = states;
     this.#after = new Float64Array(states.dimensions);
-    this.#slopes = new Float64Array(64 * states.dimensions);
     this.#value = new UsableValue(mix, totals);
     this.#worth = mix.worth;
   }
 
   /** What was known of states stays as an estimate until they are looked at again. */
   learn(mix: Mix, totals: Totals): void {
-    this.#version += 1;
+    const { ages } = this.#states;
+    for (let slot = 0; slot < ages.length; slot++) if (ages[slot] === FRESH) ages[slot] = OLD;
     this.#value = new UsableValue(mix, totals);
     this.#worth = mix.worth;
   }
@@ -71,42 +77,40 @@ export class ClassScorer {
     return this.#value.slotPrice;
   }
 
-  /** Whether the state was looked at as it is. */
-  knows(slot: number): boolean {
-    return this.#stamps[slot] === this.#states.stamp(slot);
-  }
-
-  /** Whether it was looked at under the present mix. */
-  isNew(slot: number): boolean {
-    return this.#versions[slot] === this.#version;
-  }
-
   /** Takes in the state as it is now. About a microsecond. */
   look(slot: number): void {
-    this.#note(slot);
-    const gaps = this.#states.gaps(slot);
-    const value = this.#value;
-    const copies = value.copiesIn(gaps);
-    let slots = 0;
-    for (const gap of gaps) slots += gap;
-    const { free, dimensions } = this.#states;
-    const known = this.#bases[slot];
-    const slopes = known?.value === value ? known.slopes : new Float64Array(value.slopes);
-    const model = this.#states.model(slot);
-    const usable = value.slopesOf(free, slot * dimensions, copies, slots, model, slopes);
-    for (let d = 0; d < dimensions; d++) this.#slopes[slot * dimensions + d] = slopes[d] ?? 0;
-    if (known === undefined) this.#bases[slot] = { value, copies, slots, usable, slopes };
-    else Object.assign(known, { value, copies, slots, usable, slopes });
+    const { free, dimensions, ages } = this.#states;
+    const { gaps, model } = this.#states.bank(slot);
+    const base = this.#roomFor(slot);
+    const { value, copies, slopes } = base;
+    copies.fill(0);
+    base.slots = 0;
+    for (const gap of gaps) {
+      value.shift(copies, 0, gap);
+      base.slots += gap;
+    }
+    base.usable = value.slopesOf(free, slot * dimensions, copies, base.slots, model, slopes);
+    for (let d = 0, at = slot * dimensions; d < dimensions; d++, at++) this.#slopes[at] = slopes[d] ?? 0;
+    ages[slot] = FRESH;
   }
 
-  #note(slot: number): void {
-    if (slot >= this.#stamps.length) {
-      this.#stamps = grown(this.#stamps, 2 * slot);
-      this.#versions = grown(this.#versions, 2 * slot);
-      this.#slopes = grown(this.#slopes, 2 * slot * this.#states.dimensions);
-    }
-    this.#stamps[slot] = this.#states.stamp(slot);
-    this.#versions[slot] = this.#version;
+  /** The base of a slot under the present mix, to be filled in. */
+  #roomFor(slot: number): Base {
+    const { dimensions, ages } = this.#states;
+    const value = this.#value;
+    if (this.#slopes.length < ages.length * dimensions)
+      this.#slopes = grown(this.#slopes, ages.length * dimensions);
+    const known = this.#bases[slot];
+    if (known?.value === value) return known;
+    const same = known?.slopes.length === value.slopes && known.copies.length === value.sizes;
+    const base = same
+      ? Object.assign(known, { value })
+      : {
+          ...{ value, slots: 0, usable: 0 },
+          ...{ copies: new Int32Array(value.sizes), slopes: new Float64Array(value.slopes) },
+        };
+    this.#bases[slot] = base;
+    return base;
   }
 
   /** What `score` would say, roughly; sets the same fields. The state must have been looked at, and have room. */
@@ -116,7 +120,7 @@ export class ClassScorer {
     const base = devices && this.#bases[slot];
     if (devices === undefined || base === undefined) return;
     const { count, slots } = devices;
-    const gaps = this.#states.gaps(slot);
+    const { gaps } = this.#states.bank(slot);
     if (count > 1) {
       for (const gap of this.#cheapest(gaps, count, slots)) this.#takeGap(base, gap, slots);
       return;
@@ -154,7 +158,7 @@ export class ClassScorer {
     const { free, dimensions } = this.#states;
     for (let d = 0; d < dimensions; d++)
       this.#after[d] = (free[slot * dimensions + d] ?? 0) - (amounts[d] ?? 0);
-    const gaps = this.#states.gaps(slot);
+    const { gaps } = this.#states.bank(slot);
     if (devices === undefined) {
       this.loss = 0;
       this.valueLost = base.usable - this.#usableAfter(slot, base.copies, base.slots);
@@ -208,7 +212,7 @@ export class ClassScorer {
   }
 
   #usableAfter(slot: number, copies: Int32Array, slots: number): number {
-    return this.#value.of(this.#after, 0, copies, slots, this.#states.model(slot));
+    return this.#value.of(this.#after, 0, copies, slots, this.#states.bank(slot).model);
   }
 
   #copiesFrom(base: Base): void {
@@ -217,7 +221,7 @@ export class ClassScorer {
   }
 
   #baseOf(slot: number): Base {
-    if (!this.knows(slot) || !this.isNew(slot)) this.look(slot);
+    if (this.#states.ages[slot] !== FRESH) this.look(slot);
     const base = this.#bases[slot];
     if (base === undefined) throw new Error(`State ${slot} was not looked at`);
     return base;

@@ -1,4 +1,4 @@
-import { ClassScorer, type States } from './class-scorer.ts';
+import { CHANGED, ClassScorer, FRESH, OLD, type States } from './class-scorer.ts';
 import { DemandMix } from './demand-mix.ts';
 import type { PackDemand } from './shape.ts';
 import { type Totals, totalsDrifted } from './usable-value.ts';
@@ -11,6 +11,11 @@ const CHANGED_MAX = 16;
 const RENEWED_MAX = 4;
 
 export interface Weighing {
+  /**
+   * False where the state is known as it is, and not among those with an estimate of `bar` at most, whatever devices it
+   * has. Cheaper than to ask whether the demand fits, and asked before.
+   */
+  readonly promises: (slot: number, bar: number) => boolean;
   /** Roughly; NaN once as many as one decision may have been taken in and the state is not among them. */
   readonly estimate: (slot: number) => number;
   readonly figure: (slot: number) => number;
@@ -40,17 +45,20 @@ export class RowPacker {
   /** What a demand loses on the states where it fits, less being better. Holds until the next call. */
   weigh(demand: PackDemand, totals: Totals): Weighing {
     const scorer = this.#learned(totals);
+    const { ages } = this.#states;
     this.#gaps.clear();
     const weight = LOSS_WEIGHT * scorer.slotPrice;
     let changed = 0;
     let renewed = 0;
     return {
+      promises: (slot, bar) => ages[slot] !== FRESH || scorer.amountsLost(slot, demand.amounts) <= bar,
       estimate: (slot) => {
-        if (!scorer.knows(slot)) {
+        const age = ages[slot];
+        if (age === CHANGED) {
           if (changed >= CHANGED_MAX) return Number.NaN;
           changed += 1;
           scorer.look(slot);
-        } else if (renewed < RENEWED_MAX && !scorer.isNew(slot)) {
+        } else if (age === OLD && renewed < RENEWED_MAX) {
           renewed += 1;
           scorer.look(slot);
         }

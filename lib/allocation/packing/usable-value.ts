@@ -33,6 +33,21 @@ export const totalsDrifted = (now: Totals, then: Totals): boolean => {
   return off(now.slots, then.slots) || now.amounts.some((amount, d) => off(amount, then.amounts[d] ?? 0));
 };
 
+/** What a division may be off by, so that a whole number of copies is not taken for less. */
+const ROUNDING = 1e-12;
+/** How often something fits in a unit of room; without bound where nothing is asked for. */
+const perUnit = (need: number): number => (1 + ROUNDING) / need;
+
+/** The kinds that may stand on devices of one model, in flat arrays. */
+interface Served {
+  readonly weights: Float64Array;
+  /** Copies per unit of each dimension: at `kind * dimensions` and after. */
+  readonly perRoom: Float64Array;
+  /** Number of the size among the sizes; −1 where no devices are asked for. */
+  readonly sizeOf: Int16Array;
+  readonly perCopy: Float64Array;
+}
+
 interface Prices {
   readonly amounts: readonly number[];
   readonly slot: number;
@@ -78,32 +93,19 @@ export class UsableValue {
   /** Sizes asked for, and for each the copies that a gap holds: `#copies[size × (DEVICE_SLOTS + 1) + gap]`. */
   readonly #sizes: readonly number[];
   readonly #copies: Uint16Array;
-  readonly #needs: Float64Array;
-  readonly #sizeOf: Int16Array;
-  readonly #countOf: Int32Array;
-  readonly #weights: Float64Array;
   readonly #kinds: readonly MixKind[];
-  readonly #allowed = new Map<string, Uint8Array>();
+  readonly #served = new Map<string, Served>();
 
   constructor(mix: Mix, totals: Totals) {
     this.#dimensions = totals.amounts.length;
     this.#prices = pricesOf(mix.kinds, totals);
-    const worthOf = ({ demand }: MixKind): number =>
-      this.value(demand.amounts, 0, (demand.devices?.count ?? 0) * (demand.devices?.slots ?? 0));
-    this.#kinds = mix.kinds.filter((kind) => worthOf(kind) > 0);
+    this.#kinds = mix.kinds.filter((kind) => this.#worthOf(kind) > 0);
     const sizes = this.#kinds.map(({ demand }) => demand.devices?.slots ?? 0).filter((slots) => slots > 0);
     this.#sizes = [...new Set(sizes)].sort((a, b) => b - a);
     this.#copies = new Uint16Array(this.#sizes.length * (DEVICE_SLOTS + 1));
     for (const [size, slots] of this.#sizes.entries())
       for (let gap = slots, at = size * (DEVICE_SLOTS + 1) + slots; gap <= DEVICE_SLOTS; gap++, at++)
         this.#copies[at] = Math.floor(gap / slots);
-    const needs = this.#kinds.flatMap(({ demand }) => totals.amounts.map((_, d) => demand.amounts[d] ?? 0));
-    this.#needs = Float64Array.from(needs);
-    this.#sizeOf = Int16Array.from(this.#kinds, ({ demand }) =>
-      this.#sizes.indexOf(demand.devices?.slots ?? 0),
-    );
-    this.#countOf = Int32Array.from(this.#kinds, ({ demand }) => demand.devices?.count ?? 0);
-    this.#weights = Float64Array.from(this.#kinds, (kind) => kind.share * eighthRoot(worthOf(kind)));
   }
 
   /** Worth of one free sub-slot. */
@@ -118,11 +120,9 @@ export class UsableValue {
     return value;
   }
 
-  /** Copies of each size that devices with these gaps hold together. */
-  copiesIn(gaps: readonly number[]): Int32Array {
-    const copies = new Int32Array(this.#sizes.length);
-    for (const gap of gaps) this.shift(copies, 0, gap);
-    return copies;
+  /** How many sizes of device shares are told apart. */
+  get sizes(): number {
+    return this.#sizes.length;
   }
 
   /** Adjusts copies for one device whose gap changes. */
@@ -138,19 +138,15 @@ export class UsableValue {
   of(free: ArrayLike<number>, at: number, copies: Int32Array, slots: number, model: string): number {
     const value = this.value(free, at, slots);
     if (value <= 0) return 0;
-    const allowed = this.#allowedOn(model);
+    const { weights, perRoom, sizeOf, perCopy } = this.#servedBy(model);
     const dimensions = this.#dimensions;
-    const weights = this.#weights;
-    const needs = this.#needs;
     let sum = 0;
-    for (let t = 0; t < weights.length; t++) {
-      if (allowed[t] === 0) continue;
-      const count = this.#countOf[t] ?? 0;
-      let most = count === 0 ? Number.MAX_SAFE_INTEGER : (copies[this.#sizeOf[t] ?? 0] ?? 0) / count;
-      for (let d = 0, n = t * dimensions; d < dimensions && most >= 1; d++, n++) {
-        const need = needs[n] ?? 0;
-        const room = free[at + d] ?? 0;
-        if (room < most * need) most = room / need;
+    for (let t = 0, n = 0; t < weights.length; t++, n += dimensions) {
+      const size = sizeOf[t] ?? -1;
+      let most = size < 0 ? Number.MAX_SAFE_INTEGER : (copies[size] ?? 0) * (perCopy[t] ?? 0);
+      for (let d = 0; d < dimensions; d++) {
+        const fitting = (free[at + d] ?? 0) * (perRoom[n + d] ?? 0);
+        if (fitting < most) most = fitting;
       }
       if (most >= 1) sum += (weights[t] ?? 0) * rootOf(Math.floor(most));
     }
@@ -177,27 +173,27 @@ export class UsableValue {
     slopes.fill(0);
     const value = this.value(free, at, slots);
     if (value <= 0) return 0;
-    const allowed = this.#allowedOn(model);
+    const { weights, perRoom, sizeOf, perCopy } = this.#servedBy(model);
     const dimensions = this.#dimensions;
     let sum = 0;
-    for (let t = 0; t < this.#weights.length; t++) {
-      if (allowed[t] === 0) continue;
-      const count = this.#countOf[t] ?? 0;
-      const size = this.#sizeOf[t] ?? 0;
-      let most = count === 0 ? Number.MAX_SAFE_INTEGER : (copies[size] ?? 0) / count;
+    for (let t = 0, n = 0; t < weights.length; t++, n += dimensions) {
+      const size = sizeOf[t] ?? -1;
+      let most = size < 0 ? Number.MAX_SAFE_INTEGER : (copies[size] ?? 0) * (perCopy[t] ?? 0);
       let scarce = dimensions + 1 + size;
-      let need = count;
-      for (let d = 0, n = t * dimensions; d < dimensions && most >= 1; d++, n++) {
-        const needed = this.#needs[n] ?? 0;
-        if (needed <= 0 || (free[at + d] ?? 0) >= most * needed) continue;
-        most = (free[at + d] ?? 0) / needed;
+      let per = perCopy[t] ?? 0;
+      for (let d = 0; d < dimensions; d++) {
+        const perUnitHere = perRoom[n + d] ?? 0;
+        const fitting = (free[at + d] ?? 0) * perUnitHere;
+        if (!(fitting < most)) continue;
+        most = fitting;
         scarce = d;
-        need = needed;
+        per = perUnitHere;
       }
-      if (most < 1) continue;
-      const weight = this.#weights[t] ?? 0;
-      sum += weight * rootOf(Math.floor(most));
-      slopes[scarce] = (slopes[scarce] ?? 0) + (weight * stepOf(Math.floor(most))) / need;
+      if (!(most >= 1)) continue;
+      const whole = Math.floor(most);
+      const weight = weights[t] ?? 0;
+      sum += weight * rootOf(whole);
+      slopes[scarce] = (slopes[scarce] ?? 0) + weight * stepOf(whole) * per;
     }
     const scale = value / sixteenthRoot(value);
     for (let i = 0; i < slopes.length; i++) slopes[i] = scale * (slopes[i] ?? 0);
@@ -218,13 +214,26 @@ export class UsableValue {
     return lost;
   }
 
-  #allowedOn(model: string): Uint8Array {
-    const known = this.#allowed.get(model);
+  #servedBy(model: string): Served {
+    const known = this.#served.get(model);
     if (known !== undefined) return known;
-    const allowed = Uint8Array.from(this.#kinds, ({ demand }) =>
-      demand.devices?.models === undefined || demand.devices.models.includes(model) ? 1 : 0,
+    const kinds = this.#kinds.filter(({ demand: { devices } }) =>
+      model === '' ? devices === undefined : (devices?.models?.includes(model) ?? true),
     );
-    this.#allowed.set(model, allowed);
-    return allowed;
+    const dimensions = Array.from({ length: this.#dimensions }, (_, d) => d);
+    const served: Served = {
+      weights: Float64Array.from(kinds, (kind) => kind.share * eighthRoot(this.#worthOf(kind))),
+      perRoom: Float64Array.from(
+        kinds.flatMap(({ demand }) => dimensions.map((d) => perUnit(demand.amounts[d] ?? 0))),
+      ),
+      sizeOf: Int16Array.from(kinds, ({ demand }) => this.#sizes.indexOf(demand.devices?.slots ?? 0)),
+      perCopy: Float64Array.from(kinds, ({ demand }) => perUnit(demand.devices?.count ?? 0)),
+    };
+    this.#served.set(model, served);
+    return served;
+  }
+
+  #worthOf({ demand: { amounts, devices } }: MixKind): number {
+    return this.value(amounts, 0, (devices?.count ?? 0) * (devices?.slots ?? 0));
   }
 }

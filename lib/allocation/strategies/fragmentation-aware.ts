@@ -63,20 +63,21 @@ class PackedFleet {
     if (changed > UNKNOWN_MAX) this.#behind = true;
     if (!query.beside) this.#packer.observe(demand);
     const totals = { amounts: [...this.#bounds.total], slots: this.#slotsTotal };
-    const { estimate, figure } = this.#packer.weigh(demand, totals);
+    const { promises, estimate, figure } = this.#packer.weigh(demand, totals);
     const few = new BestFew(
       rows,
       Math.max(most, demand.devices === undefined ? VALUED_MAX : VALUED_MAX_DEVICES),
     );
     const unknown: number[] = [];
     let looked = 0;
-    this.#each(query, (row) => {
+    const visit = (row: number): boolean => {
       looked += 1;
       const about = estimate(row);
       if (Number.isNaN(about)) unknown.push(row);
       else if (about <= few.bar) few.offer(row, about);
       return looked >= LOOKED_AT_MAX || (unknown.length >= UNKNOWN_MAX && few.full);
-    });
+    };
+    this.#each(query, (row) => promises(row, few.bar), visit);
     this.#behind = unknown.length > 0;
     const best = new BestFew(rows, most);
     for (const row of few.rows()) best.offer(row, figure(row));
@@ -85,13 +86,13 @@ class PackedFleet {
     return demand.devices === undefined ? choices : choices.map((one) => this.#withDevices(one));
   }
 
-  /** Rows that can take the demand until `visit` says true: the tightest first, unless that makes no difference. */
-  #each(query: Query, visit: (row: number) => boolean): void {
-    if (query.request.devices !== undefined) this.#devised.each(query, visit);
+  /** Rows that may and can take the demand until `visit` says true: the tightest first, unless that makes no difference. */
+  #each(query: Query, may: (row: number) => boolean, visit: (row: number) => boolean): void {
+    if (query.request.devices !== undefined) this.#devised.each(query, visit, may);
     else if (this.#behind || query.population() > LOOKED_AT_MAX) this.#all.each(query, visit);
     else
       for (const { members } of query.cells())
-        for (const row of members) if (query.accepts(row) && visit(row)) return;
+        for (const row of members) if (may(row) && query.accepts(row) && visit(row)) return;
   }
 
   #withDevices(choice: Choice): Choice {
