@@ -3,14 +3,13 @@ import type { FleetIndex } from '../fleet-index.ts';
 import { CHANGED, type States } from '../packing/class-scorer.ts';
 import { type Bank, NO_BANK } from './banks.ts';
 import { Changes } from './changes.ts';
-import { type Bounds, STRIDE } from './rows.ts';
+import type { Bounds } from './rows.ts';
 
 /**
  * What a packing score may depend on, row by row: what is free under one bound, the model and the gaps of the devices. A
  * change costs next to nothing until the row is looked at.
  */
 export class RowStates implements States {
-  readonly dimensions = STRIDE;
   ages = new Uint8Array(64);
   readonly #index: FleetIndex;
   readonly #bounds: Bounds;

@@ -2,7 +2,7 @@ import type { Purpose } from '../candidate.ts';
 import type { FleetIndex } from '../fleet-index.ts';
 import type { BestFew } from './best-few.ts';
 import { Ladder } from './ladder.ts';
-import type { Query } from './query.ts';
+import type { Next, Query } from './query.ts';
 import { type Bounds, STRIDE } from './rows.ts';
 
 /** Of a 32-bit float, exponent and 6 bits of the fraction: whole numbers that keep the order of what is not negative. */
@@ -49,15 +49,9 @@ export class SlackLadder {
     });
   }
 
-  /**
-   * Visits rows that can take the demand and of which `may` does not say otherwise, those of little slack first, until
-   * `visit` says true. No exact order.
-   */
-  each(query: Query, visit: (row: number) => boolean, may: (row: number) => boolean = () => true): void {
-    this.#walk(query, (rows) => {
-      for (const row of rows) if (may(row) && query.accepts(row) && visit(row)) return true;
-      return false;
-    });
+  /** As `query.each` does, those of little slack first. No exact order. */
+  each(query: Query, visit: (row: number) => boolean, next?: Next): void {
+    this.#walk(query, (rows) => query.each(rows, visit, next));
   }
 
   /** Visits the buckets from the first that may hold the demand until `visit` says true. */

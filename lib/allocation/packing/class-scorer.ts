@@ -1,6 +1,6 @@
 import type { GapWorth } from './cutting-stock.ts';
 import type { Mix } from './demand-mix.ts';
-import type { PackDemand } from './shape.ts';
+import { type PackDemand, STRIDE } from './shape.ts';
 import { type Totals, UsableValue } from './usable-value.ts';
 
 /** How a state stands to what is known of it: looked at as it is; before the mix changed; not since it changed itself. */
@@ -14,9 +14,8 @@ export interface Gaps {
   readonly gaps: readonly number[];
 }
 
-/** States that can be scored, by slot: what is free at `slot * dimensions` and after, and the devices. */
+/** States that can be scored, by slot: what is free at `slot * STRIDE` and after, and the devices. */
 export interface States {
-  readonly dimensions: number;
   readonly free: Float64Array;
   /** By slot: CHANGED by whoever keeps the states, the rest by the scorer. */
   readonly ages: Uint8Array;
@@ -54,12 +53,11 @@ export class ClassScorer {
   readonly #bases: (Base | undefined)[] = [];
   /** By slot: its slopes by dimension. */
   #slopes = new Float64Array(0);
-  readonly #after: Float64Array;
+  readonly #after = new Float64Array(STRIDE);
   #copies = new Int32Array(0);
 
   constructor(states: States, mix: Mix, totals: Totals) {
     this.#states = states;
-    this.#after = new Float64Array(states.dimensions);
     this.#value = new UsableValue(mix, totals);
     this.#worth = mix.worth;
   }
@@ -79,7 +77,7 @@ export class ClassScorer {
 
   /** Takes in the state as it is now. About a microsecond. */
   look(slot: number): void {
-    const { free, dimensions, ages } = this.#states;
+    const { free, ages } = this.#states;
     const { gaps, model } = this.#states.bank(slot);
     const base = this.#roomFor(slot);
     const { value, copies, slopes } = base;
@@ -89,17 +87,16 @@ export class ClassScorer {
       value.shift(copies, 0, gap);
       base.slots += gap;
     }
-    base.usable = value.slopesOf(free, slot * dimensions, copies, base.slots, model, slopes);
-    for (let d = 0, at = slot * dimensions; d < dimensions; d++, at++) this.#slopes[at] = slopes[d] ?? 0;
+    base.usable = value.slopesOf(free, slot * STRIDE, copies, base.slots, model, slopes);
+    for (let d = 0, at = slot * STRIDE; d < STRIDE; d++, at++) this.#slopes[at] = slopes[d] ?? 0;
     ages[slot] = FRESH;
   }
 
   /** The base of a slot under the present mix, to be filled in. */
   #roomFor(slot: number): Base {
-    const { dimensions, ages } = this.#states;
+    const { ages } = this.#states;
     const value = this.#value;
-    if (this.#slopes.length < ages.length * dimensions)
-      this.#slopes = grown(this.#slopes, ages.length * dimensions);
+    if (this.#slopes.length < ages.length * STRIDE) this.#slopes = grown(this.#slopes, ages.length * STRIDE);
     const known = this.#bases[slot];
     if (known?.value === value) return known;
     const same = known?.slopes.length === value.slopes && known.copies.length === value.sizes;
@@ -137,13 +134,33 @@ export class ClassScorer {
     if (cheapest >= 0) this.#takeGap(base, cheapest, slots);
   }
 
+  /**
+   * The first place from `from` on of a slot that is not fresh, or may have an estimate of `bar` at most whatever devices it
+   * has; the length of `slots` when there is none. Dimensions by name and not in a loop: this is asked of every state.
+   */
+  nextPromising(slots: readonly number[], from: number, { amounts }: PackDemand, bar: number): number {
+    const [a = 0, b = 0, c = 0, d = 0] = amounts;
+    const slopes = this.#slopes;
+    const { ages } = this.#states;
+    for (let i = from; i < slots.length; i++) {
+      const slot = slots[i] ?? 0;
+      if (ages[slot] !== FRESH) return i;
+      const at = slot * STRIDE;
+      const lost =
+        (slopes[at] ?? 0) * a +
+        (slopes[at + 1] ?? 0) * b +
+        (slopes[at + 2] ?? 0) * c +
+        (slopes[at + 3] ?? 0) * d;
+      if (lost <= bar) return i;
+    }
+    return slots.length;
+  }
+
   /** The part of an estimate that does not come from devices. */
   amountsLost(slot: number, amounts: readonly number[]): number {
     const slopes = this.#slopes;
-    const dimensions = amounts.length;
     let lost = 0;
-    for (let d = 0, at = slot * dimensions; d < dimensions; d++, at++)
-      lost += (slopes[at] ?? 0) * (amounts[d] ?? 0);
+    for (let d = 0, at = slot * STRIDE; d < STRIDE; d++, at++) lost += (slopes[at] ?? 0) * (amounts[d] ?? 0);
     return lost;
   }
 
@@ -155,9 +172,8 @@ export class ClassScorer {
   /** The state must have room. Returns the gaps to take from, one for each device asked for. */
   score(slot: number, { amounts, devices }: PackDemand): readonly number[] {
     const base = this.#baseOf(slot);
-    const { free, dimensions } = this.#states;
-    for (let d = 0; d < dimensions; d++)
-      this.#after[d] = (free[slot * dimensions + d] ?? 0) - (amounts[d] ?? 0);
+    const { free } = this.#states;
+    for (let d = 0; d < STRIDE; d++) this.#after[d] = (free[slot * STRIDE + d] ?? 0) - (amounts[d] ?? 0);
     const { gaps } = this.#states.bank(slot);
     if (devices === undefined) {
       this.loss = 0;

@@ -1,4 +1,4 @@
-import { CHANGED, ClassScorer, FRESH, OLD, type States } from './class-scorer.ts';
+import { CHANGED, ClassScorer, OLD, type States } from './class-scorer.ts';
 import { DemandMix } from './demand-mix.ts';
 import type { PackDemand } from './shape.ts';
 import { type Totals, totalsDrifted } from './usable-value.ts';
@@ -11,11 +11,8 @@ const CHANGED_MAX = 16;
 const RENEWED_MAX = 4;
 
 export interface Weighing {
-  /**
-   * False where the state is known as it is, and not among those with an estimate of `bar` at most, whatever devices it
-   * has. Cheaper than to ask whether the demand fits, and asked before.
-   */
-  readonly promises: (slot: number, bar: number) => boolean;
+  /** ClassScorer's, for this demand: cheaper than to ask whether the demand fits, and asked before. */
+  readonly nextPromising: (slots: readonly number[], from: number, bar: number) => number;
   /** Roughly; NaN once as many as one decision may have been taken in and the state is not among them. */
   readonly estimate: (slot: number) => number;
   readonly figure: (slot: number) => number;
@@ -51,7 +48,7 @@ export class RowPacker {
     let changed = 0;
     let renewed = 0;
     return {
-      promises: (slot, bar) => ages[slot] !== FRESH || scorer.amountsLost(slot, demand.amounts) <= bar,
+      nextPromising: (slots, from, bar) => scorer.nextPromising(slots, from, demand, bar),
       estimate: (slot) => {
         const age = ages[slot];
         if (age === CHANGED) {

@@ -1,5 +1,5 @@
 import type { Mix, MixKind } from './demand-mix.ts';
-import { DEVICE_SLOTS } from './shape.ts';
+import { DEVICE_SLOTS, STRIDE } from './shape.ts';
 
 /** Steepness of the scarcity price: a dimension asked for half as much as the scarcest counts a sixteenth. */
 const scarcity = (relativeLoad: number): number => relativeLoad ** 4;
@@ -15,9 +15,11 @@ const VALUE_POWER = 15 / 16;
 
 /** Copies whose root is looked up, not computed. */
 const ROOTS = Float64Array.from({ length: 256 }, (_, copies) => eighthRoot(copies));
-const rootOf = (copies: number): number => ROOTS[copies] ?? eighthRoot(copies);
-/** What the root loses with one copy. */
-const stepOf = (copies: number): number => rootOf(copies) - rootOf(Math.max(0, copies - 1));
+/** Of the whole ones among them. */
+const rootOf = (copies: number): number =>
+  copies < ROOTS.length ? (ROOTS[Math.trunc(copies)] ?? 0) : eighthRoot(Math.floor(copies));
+/** What the root loses with one copy, of one at least. */
+const stepOf = (copies: number): number => rootOf(copies) - rootOf(copies - 1);
 
 /** Capacity of the whole fleet: one total per dimension and the sub-slots of all devices. */
 export interface Totals {
@@ -41,7 +43,7 @@ const perUnit = (need: number): number => (1 + ROUNDING) / need;
 /** The kinds that may stand on devices of one model, in flat arrays. */
 interface Served {
   readonly weights: Float64Array;
-  /** Copies per unit of each dimension: at `kind * dimensions` and after. */
+  /** Copies per unit of each dimension: at `kind * STRIDE` and after. */
   readonly perRoom: Float64Array;
   /** Number of the size among the sizes; −1 where no devices are asked for. */
   readonly sizeOf: Int16Array;
@@ -88,7 +90,6 @@ const pricesOf = (kinds: readonly MixKind[], totals: Totals): Prices => {
  * divides all rooms evenly is as good on an empty node as on a full one, and demands that come and go spread out.
  */
 export class UsableValue {
-  readonly #dimensions: number;
   readonly #prices: Prices;
   /** Sizes asked for, and for each the copies that a gap holds: `#copies[size × (DEVICE_SLOTS + 1) + gap]`. */
   readonly #sizes: readonly number[];
@@ -97,7 +98,6 @@ export class UsableValue {
   readonly #served = new Map<string, Served>();
 
   constructor(mix: Mix, totals: Totals) {
-    this.#dimensions = totals.amounts.length;
     this.#prices = pricesOf(mix.kinds, totals);
     this.#kinds = mix.kinds.filter((kind) => this.#worthOf(kind) > 0);
     const sizes = this.#kinds.map(({ demand }) => demand.devices?.slots ?? 0).filter((slots) => slots > 0);
@@ -116,7 +116,7 @@ export class UsableValue {
   /** Worth of a free vector and free sub-slots at scarcity prices. */
   value(free: ArrayLike<number>, at: number, slots: number): number {
     let value = this.#prices.slot * slots;
-    for (let d = 0; d < this.#dimensions; d++) value += (this.#prices.amounts[d] ?? 0) * (free[at + d] ?? 0);
+    for (let d = 0; d < STRIDE; d++) value += (this.#prices.amounts[d] ?? 0) * (free[at + d] ?? 0);
     return value;
   }
 
@@ -139,23 +139,30 @@ export class UsableValue {
     const value = this.value(free, at, slots);
     if (value <= 0) return 0;
     const { weights, perRoom, sizeOf, perCopy } = this.#servedBy(model);
-    const dimensions = this.#dimensions;
     let sum = 0;
-    for (let t = 0, n = 0; t < weights.length; t++, n += dimensions) {
+    const a = free[at] ?? 0;
+    const b = free[at + 1] ?? 0;
+    const c = free[at + 2] ?? 0;
+    const d = free[at + 3] ?? 0;
+    for (let t = 0, n = 0; t < weights.length; t++, n += STRIDE) {
       const size = sizeOf[t] ?? -1;
       let most = size < 0 ? Number.MAX_SAFE_INTEGER : (copies[size] ?? 0) * (perCopy[t] ?? 0);
-      for (let d = 0; d < dimensions; d++) {
-        const fitting = (free[at + d] ?? 0) * (perRoom[n + d] ?? 0);
-        if (fitting < most) most = fitting;
-      }
-      if (most >= 1) sum += (weights[t] ?? 0) * rootOf(Math.floor(most));
+      let fitting = a * (perRoom[n] ?? 0);
+      if (fitting < most) most = fitting;
+      fitting = b * (perRoom[n + 1] ?? 0);
+      if (fitting < most) most = fitting;
+      fitting = c * (perRoom[n + 2] ?? 0);
+      if (fitting < most) most = fitting;
+      fitting = d * (perRoom[n + 3] ?? 0);
+      if (fitting < most) most = fitting;
+      if (most >= 1) sum += (weights[t] ?? 0) * rootOf(most);
     }
     return (sum * value) / sixteenthRoot(value);
   }
 
   /** Numbers that `slopesOf` writes: one per dimension, one for sub-slots, one per size. */
   get slopes(): number {
-    return this.#dimensions + 1 + this.#sizes.length;
+    return STRIDE + 1 + this.#sizes.length;
   }
 
   /**
@@ -174,14 +181,13 @@ export class UsableValue {
     const value = this.value(free, at, slots);
     if (value <= 0) return 0;
     const { weights, perRoom, sizeOf, perCopy } = this.#servedBy(model);
-    const dimensions = this.#dimensions;
     let sum = 0;
-    for (let t = 0, n = 0; t < weights.length; t++, n += dimensions) {
+    for (let t = 0, n = 0; t < weights.length; t++, n += STRIDE) {
       const size = sizeOf[t] ?? -1;
       let most = size < 0 ? Number.MAX_SAFE_INTEGER : (copies[size] ?? 0) * (perCopy[t] ?? 0);
-      let scarce = dimensions + 1 + size;
+      let scarce = STRIDE + 1 + size;
       let per = perCopy[t] ?? 0;
-      for (let d = 0; d < dimensions; d++) {
+      for (let d = 0; d < STRIDE; d++) {
         const perUnitHere = perRoom[n + d] ?? 0;
         const fitting = (free[at + d] ?? 0) * perUnitHere;
         if (!(fitting < most)) continue;
@@ -190,27 +196,24 @@ export class UsableValue {
         per = perUnitHere;
       }
       if (!(most >= 1)) continue;
-      const whole = Math.floor(most);
       const weight = weights[t] ?? 0;
-      sum += weight * rootOf(whole);
-      slopes[scarce] = (slopes[scarce] ?? 0) + weight * stepOf(whole) * per;
+      sum += weight * rootOf(most);
+      slopes[scarce] = (slopes[scarce] ?? 0) + weight * stepOf(most) * per;
     }
     const scale = value / sixteenthRoot(value);
     for (let i = 0; i < slopes.length; i++) slopes[i] = scale * (slopes[i] ?? 0);
     const perValue = (VALUE_POWER * sum * scale) / value;
-    for (let d = 0; d < dimensions; d++)
-      slopes[d] = (slopes[d] ?? 0) + perValue * (this.#prices.amounts[d] ?? 0);
-    slopes[dimensions] = perValue * this.#prices.slot;
+    for (let d = 0; d < STRIDE; d++) slopes[d] = (slopes[d] ?? 0) + perValue * (this.#prices.amounts[d] ?? 0);
+    slopes[STRIDE] = perValue * this.#prices.slot;
     return sum * scale;
   }
 
   /** What the slopes say is lost with one device whose gap shrinks so. */
   gapLossBy(slopes: Float64Array, from: number, to: number): number {
-    let lost = (slopes[this.#dimensions] ?? 0) * (from - to);
+    let lost = (slopes[STRIDE] ?? 0) * (from - to);
     for (let size = 0, at = 0; size < this.#sizes.length; size++, at += DEVICE_SLOTS + 1)
       lost +=
-        (slopes[this.#dimensions + 1 + size] ?? 0) *
-        ((this.#copies[at + from] ?? 0) - (this.#copies[at + to] ?? 0));
+        (slopes[STRIDE + 1 + size] ?? 0) * ((this.#copies[at + from] ?? 0) - (this.#copies[at + to] ?? 0));
     return lost;
   }
 
@@ -220,7 +223,7 @@ export class UsableValue {
     const kinds = this.#kinds.filter(({ demand: { devices } }) =>
       model === '' ? devices === undefined : (devices?.models?.includes(model) ?? true),
     );
-    const dimensions = Array.from({ length: this.#dimensions }, (_, d) => d);
+    const dimensions = Array.from({ length: STRIDE }, (_, d) => d);
     const served: Served = {
       weights: Float64Array.from(kinds, (kind) => kind.share * eighthRoot(this.#worthOf(kind))),
       perRoom: Float64Array.from(

@@ -5,7 +5,7 @@ import type { FleetIndex } from '../fleet-index.ts';
 import { NO_BANK } from '../index/banks.ts';
 import { BestFew } from '../index/best-few.ts';
 import { Changes } from '../index/changes.ts';
-import type { Query } from '../index/query.ts';
+import type { Next, Query } from '../index/query.ts';
 import { RowStates } from '../index/row-states.ts';
 import type { Bounds } from '../index/rows.ts';
 import { SlackLadder } from '../index/slack-ladder.ts';
@@ -63,7 +63,7 @@ class PackedFleet {
     if (changed > UNKNOWN_MAX) this.#behind = true;
     if (!query.beside) this.#packer.observe(demand);
     const totals = { amounts: [...this.#bounds.total], slots: this.#slotsTotal };
-    const { promises, estimate, figure } = this.#packer.weigh(demand, totals);
+    const { nextPromising, estimate, figure } = this.#packer.weigh(demand, totals);
     const few = new BestFew(
       rows,
       Math.max(most, demand.devices === undefined ? VALUED_MAX : VALUED_MAX_DEVICES),
@@ -77,7 +77,7 @@ class PackedFleet {
       else if (about <= few.bar) few.offer(row, about);
       return looked >= LOOKED_AT_MAX || (unknown.length >= UNKNOWN_MAX && few.full);
     };
-    this.#each(query, (row) => promises(row, few.bar), visit);
+    this.#each(query, (rows, from) => nextPromising(rows, from, few.bar), visit);
     this.#behind = unknown.length > 0;
     const best = new BestFew(rows, most);
     for (const row of few.rows()) best.offer(row, figure(row));
@@ -87,12 +87,10 @@ class PackedFleet {
   }
 
   /** Rows that may and can take the demand until `visit` says true: the tightest first, unless that makes no difference. */
-  #each(query: Query, may: (row: number) => boolean, visit: (row: number) => boolean): void {
-    if (query.request.devices !== undefined) this.#devised.each(query, visit, may);
+  #each(query: Query, next: Next, visit: (row: number) => boolean): void {
+    if (query.request.devices !== undefined) this.#devised.each(query, visit, next);
     else if (this.#behind || query.population() > LOOKED_AT_MAX) this.#all.each(query, visit);
-    else
-      for (const { members } of query.cells())
-        for (const row of members) if (may(row) && query.accepts(row) && visit(row)) return;
+    else for (const { members } of query.cells()) if (query.each(members, visit, next)) return;
   }
 
   #withDevices(choice: Choice): Choice {
