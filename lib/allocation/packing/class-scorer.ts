@@ -135,16 +135,25 @@ export class ClassScorer {
   }
 
   /**
-   * The first place from `from` on of a slot that is not fresh, or may have an estimate of `bar` at most whatever devices it
+   * The first place from `from` on of a slot that is past `age`, or may have an estimate of `bar` at most whatever devices it
    * has; the length of `slots` when there is none. Dimensions by name and not in a loop: this is asked of every state.
    */
-  nextPromising(slots: readonly number[], from: number, { amounts }: PackDemand, bar: number): number {
-    const [a = 0, b = 0, c = 0, d = 0] = amounts;
+  nextPromising(
+    slots: readonly number[],
+    from: number,
+    { amounts }: PackDemand,
+    bar: number,
+    age: number,
+  ): number {
+    const a = amounts[0] ?? 0;
+    const b = amounts[1] ?? 0;
+    const c = amounts[2] ?? 0;
+    const d = amounts[3] ?? 0;
     const slopes = this.#slopes;
     const { ages } = this.#states;
     for (let i = from; i < slots.length; i++) {
       const slot = slots[i] ?? 0;
-      if (ages[slot] !== FRESH) return i;
+      if ((ages[slot] ?? CHANGED) > age) return i;
       const at = slot * STRIDE;
       const lost =
         (slopes[at] ?? 0) * a +

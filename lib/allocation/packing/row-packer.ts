@@ -1,4 +1,4 @@
-import { CHANGED, ClassScorer, OLD, type States } from './class-scorer.ts';
+import { CHANGED, ClassScorer, FRESH, OLD, type States } from './class-scorer.ts';
 import { DemandMix } from './demand-mix.ts';
 import type { PackDemand } from './shape.ts';
 import { type Totals, totalsDrifted } from './usable-value.ts';
@@ -48,7 +48,8 @@ export class RowPacker {
     let changed = 0;
     let renewed = 0;
     return {
-      nextPromising: (slots, from, bar) => scorer.nextPromising(slots, from, demand, bar),
+      nextPromising: (slots, from, bar) =>
+        scorer.nextPromising(slots, from, demand, bar, renewed < RENEWED_MAX ? FRESH : OLD),
       estimate: (slot) => {
         const age = ages[slot];
         if (age === CHANGED) {

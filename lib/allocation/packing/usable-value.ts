@@ -17,7 +17,7 @@ const VALUE_POWER = 15 / 16;
 const ROOTS = Float64Array.from({ length: 256 }, (_, copies) => eighthRoot(copies));
 /** Of the whole ones among them. */
 const rootOf = (copies: number): number =>
-  copies < ROOTS.length ? (ROOTS[Math.trunc(copies)] ?? 0) : eighthRoot(Math.floor(copies));
+  copies < ROOTS.length ? (ROOTS[copies | 0] ?? 0) : eighthRoot(Math.floor(copies));
 /** What the root loses with one copy, of one at least. */
 const stepOf = (copies: number): number => rootOf(copies) - rootOf(copies - 1);
 
@@ -42,6 +42,7 @@ const perUnit = (need: number): number => (1 + ROUNDING) / need;
 
 /** The kinds that may stand on devices of one model, in flat arrays. */
 interface Served {
+  readonly model: string;
   readonly weights: Float64Array;
   /** Copies per unit of each dimension: at `kind * STRIDE` and after. */
   readonly perRoom: Float64Array;
@@ -51,7 +52,7 @@ interface Served {
 }
 
 interface Prices {
-  readonly amounts: readonly number[];
+  readonly amounts: Float64Array;
   readonly slot: number;
 }
 
@@ -72,7 +73,7 @@ const pricesOf = (kinds: readonly MixKind[], totals: Totals): Prices => {
   const price = (load: number, total: number): number =>
     most > 0 && total > 0 ? scarcity(load / most) / total : 0;
   return {
-    amounts: loads.map((load, d) => price(load, totals.amounts[d] ?? 0)),
+    amounts: Float64Array.from(loads, (load, d) => price(load, totals.amounts[d] ?? 0)),
     slot: price(slotLoad, totals.slots),
   };
 };
@@ -96,6 +97,8 @@ export class UsableValue {
   readonly #copies: Uint16Array;
   readonly #kinds: readonly MixKind[];
   readonly #served = new Map<string, Served>();
+  /** Asked for last: most resources in a row have none, or the same. */
+  #last: Served | undefined;
 
   constructor(mix: Mix, totals: Totals) {
     this.#prices = pricesOf(mix.kinds, totals);
@@ -114,7 +117,7 @@ export class UsableValue {
   }
 
   /** Worth of a free vector and free sub-slots at scarcity prices. */
-  value(free: ArrayLike<number>, at: number, slots: number): number {
+  value(free: Float64Array, at: number, slots: number): number {
     let value = this.#prices.slot * slots;
     for (let d = 0; d < STRIDE; d++) value += (this.#prices.amounts[d] ?? 0) * (free[at + d] ?? 0);
     return value;
@@ -135,7 +138,7 @@ export class UsableValue {
    * U of a state. Copies of a demand for several shares count as if its shares could stand on one device: this is a
    * score, fitting is judged elsewhere.
    */
-  of(free: ArrayLike<number>, at: number, copies: Int32Array, slots: number, model: string): number {
+  of(free: Float64Array, at: number, copies: Int32Array, slots: number, model: string): number {
     const value = this.value(free, at, slots);
     if (value <= 0) return 0;
     const { weights, perRoom, sizeOf, perCopy } = this.#servedBy(model);
@@ -170,7 +173,7 @@ export class UsableValue {
    * one copy of each size. The line goes through the loss of the next whole copy, so that it knows of the last one.
    */
   slopesOf(
-    free: ArrayLike<number>,
+    free: Float64Array,
     at: number,
     copies: Int32Array,
     slots: number,
@@ -218,13 +221,19 @@ export class UsableValue {
   }
 
   #servedBy(model: string): Served {
-    const known = this.#served.get(model);
-    if (known !== undefined) return known;
+    if (this.#last?.model === model) return this.#last;
+    const served = this.#served.get(model) ?? this.#serve(model);
+    this.#last = served;
+    return served;
+  }
+
+  #serve(model: string): Served {
     const kinds = this.#kinds.filter(({ demand: { devices } }) =>
       model === '' ? devices === undefined : (devices?.models?.includes(model) ?? true),
     );
     const dimensions = Array.from({ length: STRIDE }, (_, d) => d);
     const served: Served = {
+      model,
       weights: Float64Array.from(kinds, (kind) => kind.share * eighthRoot(this.#worthOf(kind))),
       perRoom: Float64Array.from(
         kinds.flatMap(({ demand }) => dimensions.map((d) => perUnit(demand.amounts[d] ?? 0))),
@@ -237,6 +246,7 @@ export class UsableValue {
   }
 
   #worthOf({ demand: { amounts, devices } }: MixKind): number {
-    return this.value(amounts, 0, (devices?.count ?? 0) * (devices?.slots ?? 0));
+    const room = Float64Array.from({ length: STRIDE }, (_, d) => amounts[d] ?? 0);
+    return this.value(room, 0, (devices?.count ?? 0) * (devices?.slots ?? 0));
   }
 }
