@@ -28,9 +28,12 @@ const grown = (from: Float64Array, length: number): Float64Array<ArrayBuffer> =>
   return to;
 };
 
+const NO_GAPS: readonly number[] = [];
+
 /** What a state is worth before anything is placed on it, and what a little less of it would be (`slopesOf`). */
 interface Base {
   value: UsableValue;
+  model: string;
   readonly copies: Int32Array;
   slots: number;
   usable: number;
@@ -83,6 +86,7 @@ export class ClassScorer {
     const { value, copies, slopes } = base;
     copies.fill(0);
     base.slots = 0;
+    base.model = model;
     for (const gap of gaps) {
       value.shift(copies, 0, gap);
       base.slots += gap;
@@ -103,7 +107,7 @@ export class ClassScorer {
     const base = same
       ? Object.assign(known, { value })
       : {
-          ...{ value, slots: 0, usable: 0 },
+          ...{ value, model: '', slots: 0, usable: 0 },
           ...{ copies: new Int32Array(value.sizes), slopes: new Float64Array(value.slopes) },
         };
     this.#bases[slot] = base;
@@ -182,28 +186,28 @@ export class ClassScorer {
   score(slot: number, { amounts, devices }: PackDemand): readonly number[] {
     const base = this.#baseOf(slot);
     const { free } = this.#states;
-    for (let d = 0; d < STRIDE; d++) this.#after[d] = (free[slot * STRIDE + d] ?? 0) - (amounts[d] ?? 0);
-    const { gaps } = this.#states.bank(slot);
+    const after = this.#after;
+    for (let d = 0, at = slot * STRIDE; d < STRIDE; d++, at++) after[d] = (free[at] ?? 0) - (amounts[d] ?? 0);
+    this.loss = 0;
     if (devices === undefined) {
-      this.loss = 0;
-      this.valueLost = base.usable - this.#usableAfter(slot, base.copies, base.slots);
-      return [];
+      this.valueLost = base.usable - base.value.of(after, base.copies, base.slots, base.model);
+      return NO_GAPS;
     }
+    const { gaps } = this.#states.bank(slot);
     const { count, slots } = devices;
-    if (count === 1) return this.#scoreOne(slot, base, gaps, slots);
+    if (count === 1) return this.#scoreOne(base, gaps, slots);
     const taken = this.#cheapest(gaps, count, slots);
     this.#copiesFrom(base);
-    this.loss = 0;
     for (const gap of taken) {
       this.loss += this.#lossOf(gap, slots);
-      this.#value.shift(this.#copies, gap, gap - slots);
+      base.value.shift(this.#copies, gap, gap - slots);
     }
-    this.valueLost = base.usable - this.#usableAfter(slot, this.#copies, base.slots - count * slots);
+    this.valueLost = base.usable - this.#usableAfter(base, base.slots - count * slots);
     return taken;
   }
 
   /** Each different gap that loses least is tried; of those the one that keeps most usable value, then the smaller. */
-  #scoreOne(slot: number, base: Base, gaps: readonly number[], asked: number): readonly number[] {
+  #scoreOne(base: Base, gaps: readonly number[], asked: number): readonly number[] {
     let least = Number.POSITIVE_INFINITY;
     for (const gap of gaps) if (gap >= asked) least = Math.min(least, this.#lossOf(gap, asked));
     let bestLost = Number.POSITIVE_INFINITY;
@@ -214,7 +218,7 @@ export class ClassScorer {
       before = gap;
       this.#copiesFrom(base);
       this.#value.shift(this.#copies, gap, gap - asked);
-      const lost = base.usable - this.#usableAfter(slot, this.#copies, base.slots - asked);
+      const lost = base.usable - this.#usableAfter(base, base.slots - asked);
       if (lost >= bestLost) continue;
       bestLost = lost;
       bestGap = gap;
@@ -236,8 +240,8 @@ export class ClassScorer {
     return (this.#worth[gap] ?? 0) - (this.#worth[gap - asked] ?? 0);
   }
 
-  #usableAfter(slot: number, copies: Int32Array, slots: number): number {
-    return this.#value.of(this.#after, 0, copies, slots, this.#states.bank(slot).model);
+  #usableAfter({ value, model }: Base, slots: number): number {
+    return value.of(this.#after, this.#copies, slots, model);
   }
 
   #copiesFrom(base: Base): void {

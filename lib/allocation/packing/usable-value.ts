@@ -138,15 +138,15 @@ export class UsableValue {
    * U of a state. Copies of a demand for several shares count as if its shares could stand on one device: this is a
    * score, fitting is judged elsewhere.
    */
-  of(free: Float64Array, at: number, copies: Int32Array, slots: number, model: string): number {
-    const value = this.value(free, at, slots);
+  of(free: Float64Array, copies: Int32Array, slots: number, model: string): number {
+    const value = this.value(free, 0, slots);
     if (value <= 0) return 0;
     const { weights, perRoom, sizeOf, perCopy } = this.#servedBy(model);
     let sum = 0;
-    const a = free[at] ?? 0;
-    const b = free[at + 1] ?? 0;
-    const c = free[at + 2] ?? 0;
-    const d = free[at + 3] ?? 0;
+    const a = free[0] ?? 0;
+    const b = free[1] ?? 0;
+    const c = free[2] ?? 0;
+    const d = free[3] ?? 0;
     for (let t = 0, n = 0; t < weights.length; t++, n += STRIDE) {
       const size = sizeOf[t] ?? -1;
       let most = size < 0 ? Number.MAX_SAFE_INTEGER : (copies[size] ?? 0) * (perCopy[t] ?? 0);
