@@ -1,4 +1,3 @@
-import { DIMENSIONS } from '../../schemas/common.ts';
 import type { DeviceDemand } from '../../schemas/devices.ts';
 import { GROUPS_BORN_MAX, GROUPS_HELD_MAX } from '../groups.ts';
 import type { PlacementRequest } from '../request.ts';
@@ -42,7 +41,13 @@ export class Query {
     this.#bounds = rows.under(request.purpose);
     this.#profile = profile;
     this.#admitted = profile.admitted;
-    this.amounts = Float64Array.from(DIMENSIONS, (d) => request.demand[d]);
+    const { demand } = request;
+    // By name and not in a loop, as in rows.ts.
+    this.amounts = new Float64Array(STRIDE);
+    this.amounts[0] = demand.processing;
+    this.amounts[1] = demand.memory;
+    this.amounts[2] = demand.storage;
+    this.amounts[3] = demand.network;
     const { spread } = request.constraints;
     const holders = spread === undefined ? undefined : book.holders(spread.key);
     this.#holders = holders === undefined || holders.size === 0 ? undefined : holders;

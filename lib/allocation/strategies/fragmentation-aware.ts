@@ -20,7 +20,7 @@ const UNKNOWN_MAX = 64;
  * Resources that are valued exactly, those with the best estimates; more where more runners-up are asked for. A straight
  * line knows less of devices, whose gaps come in steps.
  */
-const VALUED_MAX = 8;
+const VALUED_MAX = 4;
 const VALUED_MAX_DEVICES = 16;
 /** Resources that can take the demand which one decision looks at, the tightest first. */
 const LOOKED_AT_MAX = 2_048;
@@ -88,9 +88,11 @@ class PackedFleet {
 
   /** Rows that may and can take the demand until `visit` says true: the tightest first, unless that makes no difference. */
   #each(query: Query, next: Next, visit: (row: number) => boolean): void {
-    if (query.request.devices !== undefined) this.#devised.each(query, visit, next);
-    else if (this.#behind || query.population() > LOOKED_AT_MAX) this.#all.each(query, visit);
-    else for (const { members } of query.cells()) if (query.each(members, visit, next)) return;
+    if (query.request.devices !== undefined) return this.#devised.each(query, visit, next);
+    // Where not all are looked at, those passed by count as well.
+    if (query.population() > LOOKED_AT_MAX) return this.#all.each(query, visit);
+    if (this.#behind) return this.#all.each(query, visit, next);
+    for (const { members } of query.cells()) if (query.each(members, visit, next)) return;
   }
 
   #withDevices(choice: Choice): Choice {
