@@ -88,11 +88,11 @@ class PackedFleet {
 
   /** Rows that may and can take the demand until `visit` says true: the tightest first, unless that makes no difference. */
   #each(query: Query, next: Next, visit: (row: number) => boolean): void {
-    if (query.request.devices !== undefined) return this.#devised.each(query, visit, next);
+    const all = query.population() <= LOOKED_AT_MAX;
+    if (query.request.devices !== undefined) this.#devised.each(query, visit, next);
     // Where not all are looked at, those passed by count as well.
-    if (query.population() > LOOKED_AT_MAX) return this.#all.each(query, visit);
-    if (this.#behind) return this.#all.each(query, visit, next);
-    for (const { members } of query.cells()) if (query.each(members, visit, next)) return;
+    else if (this.#behind || !all) this.#all.each(query, visit, all ? next : undefined);
+    else for (const { members } of query.cells()) if (query.each(members, visit, next)) return;
   }
 
   #withDevices(choice: Choice): Choice {
