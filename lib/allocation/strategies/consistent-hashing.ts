@@ -22,7 +22,7 @@ const WALK_SHORT = 256;
 /** Shares are summed as whole numbers of this, so that sums are exact in whatever order. */
 const SHARE_UNIT = 2 ** 20;
 /** Salt of keys, apart from those of a resource's points. */
-const KEY_SALT = 0x5bd1e995;
+export const KEY_SALT = 0x5bd1e995;
 
 interface Standing {
   readonly id: string;
