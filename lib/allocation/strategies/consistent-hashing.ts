@@ -148,8 +148,8 @@ class LoadedRing {
  * `kind`) clockwise, the first resource that can take the demand and is at no more than 1 + ε times the mean dominant
  * share of the resources that the constraints admit; then those further on. Where all that can take it are over, the
  * first of them. Since one is always at or under the mean, no resource passes (1 + ε) × mean by more than one demand.
- * `why`: the share before the placement. Ties: none, points with one hash stand by id; beyond WALK_MAX points the least
- * loaded, the smaller id at a tie. State: the ring, which follows from the fleet. A resource's points are in proportion to
+ * `why`: the share before the placement. Ties: none, points with one hash stand by id; where more than COMPARED_MAX
+ * are admitted, beyond WALK_MAX points the least loaded, the smaller id at a tie. State: the ring, which follows from the fleet. A resource's points are in proportion to
  * its weight.
  */
 export const consistentHashing: StrategyMaker = (index) => {
