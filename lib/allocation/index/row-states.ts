@@ -1,6 +1,6 @@
 import type { Purpose } from '../candidate.ts';
 import type { FleetIndex } from '../fleet-index.ts';
-import { CHANGED, type States } from '../packing/class-scorer.ts';
+import { CHANGED, type States } from '../packing/states.ts';
 import { type Bank, NO_BANK } from './banks.ts';
 import { Changes } from './changes.ts';
 import type { Bounds } from './rows.ts';

@@ -1,7 +1,8 @@
-import { CHANGED, ClassScorer, FRESH, OLD, type States } from './class-scorer.ts';
+import { ClassScorer } from './class-scorer.ts';
 import { DemandMix } from './demand-mix.ts';
+import { type Totals, totalsDrifted } from './prices.ts';
 import type { PackDemand } from './shape.ts';
-import { type Totals, totalsDrifted } from './usable-value.ts';
+import { CHANGED, FRESH, OLD, type States } from './states.ts';
 
 /** Of a lost milli-device of gap worth, in free sub-slots at the price of scarcity: where devices bind it decides. */
 const LOSS_WEIGHT = 30;

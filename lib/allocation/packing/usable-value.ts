@@ -1,8 +1,6 @@
 import type { Mix, MixKind } from './demand-mix.ts';
+import { type Prices, pricesOf, type Totals } from './prices.ts';
 import { DEVICE_SLOTS, STRIDE } from './shape.ts';
-
-/** Steepness of the scarcity price: a dimension asked for half as much as the scarcest counts a sixteenth. */
-const scarcity = (relativeLoad: number): number => relativeLoad ** 4;
 
 /** x^(1/8) by square roots alone, which IEEE 754 rounds alike everywhere; `**` is not so bound. */
 const eighthRoot = (x: number): number => Math.sqrt(Math.sqrt(Math.sqrt(x)));
@@ -21,20 +19,6 @@ const rootOf = (copies: number): number =>
 /** What the root loses with one copy, of one at least. */
 const stepOf = (copies: number): number => rootOf(copies) - rootOf(copies - 1);
 
-/** Capacity of the whole fleet: one total per dimension and the sub-slots of all devices. */
-export interface Totals {
-  readonly amounts: readonly number[];
-  readonly slots: number;
-}
-
-/** Growth or loss of the fleet, in any dimension, from which on scarcity is priced anew. */
-const TOTALS_DRIFT_MAX = 0.1;
-
-export const totalsDrifted = (now: Totals, then: Totals): boolean => {
-  const off = (is: number, was: number): boolean => Math.abs(is - was) > TOTALS_DRIFT_MAX * was;
-  return off(now.slots, then.slots) || now.amounts.some((amount, d) => off(amount, then.amounts[d] ?? 0));
-};
-
 /** What a division may be off by, so that a whole number of copies is not taken for less. */
 const ROUNDING = 1e-12;
 /** How often something fits in a unit of room; without bound where nothing is asked for. */
@@ -50,33 +34,6 @@ interface Served {
   readonly sizeOf: Int16Array;
   readonly perCopy: Float64Array;
 }
-
-interface Prices {
-  readonly amounts: Float64Array;
-  readonly slot: number;
-}
-
-/** Load relative to the fleet, steepened, per unit: what nobody asks for is free, what binds costs most. */
-const pricesOf = (kinds: readonly MixKind[], totals: Totals): Prices => {
-  const share = (asked: number, total: number): number => (total > 0 ? asked / total : 0);
-  const loads = totals.amounts.map((total, d) =>
-    share(
-      kinds.reduce((sum, kind) => sum + kind.share * (kind.demand.amounts[d] ?? 0), 0),
-      total,
-    ),
-  );
-  const slotsAsked = kinds.reduce((sum, { share: part, demand: { devices } }) => {
-    return sum + (devices === undefined ? 0 : part * devices.count * devices.slots);
-  }, 0);
-  const slotLoad = share(slotsAsked, totals.slots);
-  const most = Math.max(slotLoad, ...loads);
-  const price = (load: number, total: number): number =>
-    most > 0 && total > 0 ? scarcity(load / most) / total : 0;
-  return {
-    amounts: Float64Array.from(loads, (load, d) => price(load, totals.amounts[d] ?? 0)),
-    slot: price(slotLoad, totals.slots),
-  };
-};
 
 /**
  * How much of what a node has free the learnt mix can still use:
