@@ -7,12 +7,12 @@ import {
   type FailoverPlan,
   type Load,
   type MovableGroup,
-  mostFrequent,
   NOTHING,
   type PlannedMove,
   type Target,
   type Unplaced,
 } from './plan.ts';
+import { mostFrequent } from './reason-tally.ts';
 
 /** A failed resource with what it holds. */
 export interface Source {

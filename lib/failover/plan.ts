@@ -3,6 +3,7 @@ import { CLASSES, type Class, type Vector } from '../schemas/common.ts';
 import type { DeviceDemand } from '../schemas/devices.ts';
 import type { ResourceStatus } from '../schemas/resource.ts';
 import { add, dominantShare, subtract } from '../vector.ts';
+import { Tally } from './reason-tally.ts';
 
 /** A group that must leave its resource. */
 export interface MovableGroup {
@@ -158,18 +159,28 @@ export const planFailover = <T extends Target>(
         ? admits(target, group, target.used, target.groups.length, NOTHING)
         : admits(target, group, load.used, load.held, load.brought);
     };
-    const takes = (target: T): boolean => refusal(target) === undefined;
-    const find = (suits: (target: T) => boolean): T | undefined =>
-      opened.find(suits) ?? shortlist.find(suits) ?? fleet.find(suits);
+    const reasons = new Tally();
+    let crowdedOne: T | undefined;
+    const suits = (target: T): boolean => {
+      const reason = refusal(target);
+      if (reason !== undefined) {
+        reasons.count(reason);
+        return false;
+      }
+      if (group.constraints.spread === undefined || !crowded(target, group, loadOf(target).brought))
+        return true;
+      crowdedOne ??= target;
+      return false;
+    };
+    const inFleet = (): T | undefined => {
+      reasons.clear();
+      return fleet.find(suits);
+    };
     const asked = wish === undefined ? undefined : wished.get(wish.to);
-    const own = asked !== undefined && takes(asked) ? asked : undefined;
-    const apart =
-      own !== undefined || group.constraints.spread === undefined
-        ? undefined
-        : find((one) => !crowded(one, group, loadOf(one).brought) && takes(one));
-    const target = own ?? apart ?? find(takes);
+    const own = asked !== undefined && refusal(asked) === undefined ? asked : undefined;
+    const target = own ?? opened.find(suits) ?? shortlist.find(suits) ?? inFleet() ?? crowdedOne;
     if (target === undefined) {
-      unplaced.push({ group, reason: mostFrequent(fleet, refusal) });
+      unplaced.push({ group, reason: reasons.telling() });
       continue;
     }
     const load = loadOf(target);
@@ -188,25 +199,6 @@ const wishedTargets = <T extends Target>(fleet: readonly T[], wishes: Wishes): R
   if (wishes.size === 0) return new Map();
   const asked = new Set([...wishes.values()].flatMap((wish) => ('to' in wish ? [wish.to] : [])));
   return new Map(fleet.filter(({ id }) => asked.has(id)).map((target) => [target.id, target]));
-};
-
-/** What the group itself rules out, or is down: counted only where no resource came closer. */
-const ASIDE: ReadonlySet<string> = new Set(['labscape-excluded', 'label-missing', 'not-healthy']);
-
-/** The reason that most of the fleet gives, the first met at a tie. */
-export const mostFrequent = <T>(fleet: readonly T[], refusal: (target: T) => string | undefined): string => {
-  const counts = new Map<string, number>();
-  for (const target of fleet) {
-    const reason = refusal(target);
-    if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  }
-  let best = 'no-resource';
-  let most = 0;
-  const telling = [...counts].filter(([reason]) => !ASIDE.has(reason));
-  for (const [reason, count] of telling.length > 0 ? telling : counts) {
-    if (count > most) [best, most] = [reason, count];
-  }
-  return best;
 };
 
 /** What each target gains: the amounts of the transaction's target updates. */

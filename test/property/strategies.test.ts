@@ -5,8 +5,9 @@ import { boundFor, holdsSpread } from '../../lib/allocation/candidate.ts';
 import { fitDevices, shiftDevices } from '../../lib/allocation/devices.ts';
 import { ineligible } from '../../lib/allocation/eligibility.ts';
 import { FleetIndex } from '../../lib/allocation/fleet-index.ts';
+import { hashOf, pointsOf } from '../../lib/allocation/index/hash-ring.ts';
 import type { PlacementRequest } from '../../lib/allocation/request.ts';
-import { LOAD_EPSILON } from '../../lib/allocation/strategies/consistent-hashing.ts';
+import { KEY_SALT, LOAD_EPSILON } from '../../lib/allocation/strategies/consistent-hashing.ts';
 import { STRATEGIES } from '../../lib/allocation/strategies/registry.ts';
 import { DIMENSIONS } from '../../lib/schemas/common.ts';
 import { STRATEGY_NAMES, type StrategyName } from '../../lib/schemas/strategy.ts';
@@ -427,6 +428,34 @@ describe('what each strategy is for', () => {
         const got = [...served('consistent-hashing', evenFleet(count), demands).values()];
         expect(Math.max(...got)).toBeLessThanOrEqual(((1 + LOAD_EPSILON) * demands) / count + 1);
       }),
+      FEWER,
+    );
+  });
+
+  test('consistent-hashing goes by the order of the ring, however long the way to those that can take it', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 300 }),
+        fc.string(),
+        fc.integer({ min: 1, max: 9 }),
+        fc.constantFrom(1, 2, 40),
+        (count, key, most, apart) => {
+          const all = evenFleet(count, (i) => 50 * (1 + (i % 3))).map((one, i) => ({
+            ...one,
+            labels: { few: String(i % apart === 0) },
+          }));
+          const wish = { ...plain(1, key), constraints: { labels: { few: 'true' } }, most };
+          const from = hashOf(key, KEY_SALT);
+          const distance = ({ id, weight = 100 }: Candidate): number =>
+            Math.min(...[...pointsOf(id, (16 * weight) / 100)].map((point) => (point - from) >>> 0));
+          const expected = all
+            .filter(({ labels }) => labels.few === 'true')
+            .sort((a, b) => distance(a) - distance(b))
+            .slice(0, most);
+          const choices = STRATEGIES['consistent-hashing'](indexOf(all)).choose(wish, () => 0);
+          expect(choices.map(({ candidate }) => candidate.id)).toEqual(expected.map(({ id }) => id));
+        },
+      ),
       FEWER,
     );
   });

@@ -1,6 +1,6 @@
 /** Buckets of the ring; a power of two. Points stay few in each up to a million. */
 const BUCKETS = 2 ** 14;
-const HASH_SPACE = 2 ** 32;
+export const HASH_SPACE = 2 ** 32;
 const BUCKET_WIDTH = HASH_SPACE / BUCKETS;
 
 interface Point {
@@ -18,6 +18,10 @@ export const hashOf = (text: string, salt: number): number => {
   return (hash ^ (hash >>> 16)) >>> 0;
 };
 
+/** Where a resource stands on the ring. */
+export const pointsOf = (id: string, count: number): Uint32Array =>
+  Uint32Array.from({ length: count }, (_, salt) => hashOf(id, salt));
+
 /** A ring of points, several for each row (Karger et al., STOC 1997). Points with one hash stand by id. */
 export class HashRing {
   readonly #buckets: Point[][] = Array.from({ length: BUCKETS }, () => []);
@@ -27,9 +31,9 @@ export class HashRing {
     return this.#points;
   }
 
-  add(row: number, id: string, count: number): void {
-    for (let salt = 0; salt < count; salt++) {
-      const point = { hash: hashOf(id, salt), id, row };
+  add(row: number, id: string, points: Uint32Array): void {
+    for (const hash of points) {
+      const point = { hash, id, row };
       const bucket = this.#bucketOf(point.hash);
       const at = bucket.findIndex(
         (other) => other.hash > point.hash || (other.hash === point.hash && other.id > id),
@@ -39,9 +43,8 @@ export class HashRing {
     }
   }
 
-  remove(id: string, count: number): void {
-    for (let salt = 0; salt < count; salt++) {
-      const hash = hashOf(id, salt);
+  remove(id: string, points: Uint32Array): void {
+    for (const hash of points) {
       const bucket = this.#bucketOf(hash);
       const at = bucket.findIndex((point) => point.hash === hash && point.id === id);
       if (at < 0) continue;

@@ -6,23 +6,28 @@ import { Changes, type Watched } from './changes.ts';
  */
 export class Ladder {
   /** A bucket that never held a row is undefined: most never do. */
-  readonly buckets: (number[] | undefined)[] = [];
+  readonly buckets: (number[] | undefined)[];
+  /** No bucket from here on ever held a row. */
+  end = 0;
   #lowest = 0;
   readonly #bucketOf: (row: number) => number;
   readonly #at: number[] = [];
   readonly #places: number[] = [];
   readonly #changes: Changes;
 
-  /** `bucketOf`: the bucket of a healthy row, a whole number from 0, or −1 for none; pure but for the row's numbers. */
-  constructor(index: Watched, bucketOf: (row: number) => number) {
+  /**
+   * `count`: of the buckets. `bucketOf`: that of a healthy row, a whole number from 0 and below `count`, or −1 for none;
+   * pure but for the row's numbers. The buckets are laid out at once: a list with large gaps becomes a slow look-up.
+   */
+  constructor(index: Watched, count: number, bucketOf: (row: number) => number) {
+    this.buckets = new Array<number[] | undefined>(count).fill(undefined);
     this.#bucketOf = bucketOf;
     this.#changes = new Changes(index);
   }
 
   /** No bucket below holds a row. */
   get lowest(): number {
-    while (this.#lowest < this.buckets.length && (this.buckets[this.#lowest]?.length ?? 0) === 0)
-      this.#lowest += 1;
+    while (this.#lowest < this.end && (this.buckets[this.#lowest]?.length ?? 0) === 0) this.#lowest += 1;
     return this.#lowest;
   }
 
@@ -43,6 +48,7 @@ export class Ladder {
     this.#at[row] = to;
     if (to < 0) return;
     if (to < this.#lowest) this.#lowest = to;
+    if (to >= this.end) this.end = to + 1;
     const bucket = this.buckets[to];
     if (bucket === undefined) this.buckets[to] = [row];
     this.#places[row] = bucket === undefined ? 0 : bucket.push(row) - 1;

@@ -25,7 +25,7 @@ export class LoadLadder {
 
   constructor(index: FleetIndex, purpose: Purpose) {
     this.#bounds = index.rows.under(purpose);
-    this.#ladder = new Ladder(index, (row) => this.#bucketOf(row));
+    this.#ladder = new Ladder(index, LEVELS * STRIDE, (row) => this.#bucketOf(row));
   }
 
   /** Offers every row that may be among the emptiest after the demand, with its dominant share by then. */

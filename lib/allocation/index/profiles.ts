@@ -1,6 +1,5 @@
 import type { Constraints } from '../../schemas/allocation.ts';
 import { excludedBy } from '../eligibility.ts';
-import { canonicalConstraints } from '../groups.ts';
 import type { Cell, Cells } from './cells.ts';
 
 /** Profiles remembered; the one not asked for longest goes first. */
@@ -63,12 +62,13 @@ export class Profiles {
   }
 
   of(constraints: Constraints): Profile {
-    const { spread: _apart, ...fixed } = constraints;
-    const key = canonicalConstraints(fixed);
+    const { labscapes, notLabscapes, labels, residency } = constraints;
+    // Not canonical: the same in another order is judged a second time, which costs less than to sort at every request.
+    const key = JSON.stringify([labscapes, notLabscapes, labels, residency]);
     // A Map keeps the order of insertion: what is asked for moves to its end.
     const known = this.#held.get(key);
     if (known !== undefined) this.#held.delete(key);
-    const profile = known ?? new Profile(fixed, this.#cells);
+    const profile = known ?? new Profile({ labscapes, notLabscapes, labels, residency }, this.#cells);
     this.#held.set(key, profile);
     if (this.#held.size > PROFILES_HELD_MAX)
       for (const oldest of this.#held.keys()) {

@@ -1,20 +1,19 @@
-import { DIMENSIONS } from '../../schemas/common.ts';
-import { DEVICE_MILLI, type DeviceDemand } from '../../schemas/devices.ts';
-import type { Candidate } from '../candidate.ts';
+import type { DeviceDemand } from '../../schemas/devices.ts';
 import { GROUPS_BORN_MAX, GROUPS_HELD_MAX } from '../groups.ts';
 import type { PlacementRequest } from '../request.ts';
+import { type Bank, NO_BANK } from './banks.ts';
 import type { Cell } from './cells.ts';
 import type { Profile } from './profiles.ts';
 import { type Bounds, type Rows, STRIDE } from './rows.ts';
 import type { SpreadBook } from './spread-book.ts';
 
 /** As `fitDevices`, but only whether. */
-const devicesFit = ({ devices: bank }: Candidate, { count, milli, models }: DeviceDemand): boolean => {
-  if (bank === undefined || (models !== undefined && !models.includes(bank.model))) return false;
-  let able = 0;
-  for (const used of bank.used) if (used + milli <= DEVICE_MILLI) able += 1;
-  return able >= count;
-};
+const fitsIn = ({ model, gaps }: Bank, { count, milli, models }: DeviceDemand): boolean =>
+  (models === undefined || models.includes(model)) && (gaps[gaps.length - count] ?? 0) >= milli;
+
+/** The first place from `from` on of a row that is worth a look; the length of `rows` when there is none. */
+export type Next = (rows: readonly number[], from: number) => number;
+const EVERY: Next = (_, from) => from;
 
 /** One request put to the index: which rows can take the demand now, and what their share would be. */
 export class Query {
@@ -32,8 +31,8 @@ export class Query {
   readonly #holders: ReadonlyMap<number, number> | undefined;
   readonly #keepers: ReadonlyMap<number, number> | undefined;
   readonly #groupsMax: number;
-  /** Neither devices nor exceptions: most rows are judged by numbers alone. */
-  readonly #plain: boolean;
+  /** By the id of a bank: 0 not judged yet, 1 the devices fit, 2 they do not. */
+  readonly #fits: Uint8Array | undefined;
   #cells: readonly Cell[] | undefined;
 
   constructor(rows: Rows, book: SpreadBook, profile: Profile, request: PlacementRequest) {
@@ -42,13 +41,19 @@ export class Query {
     this.#bounds = rows.under(request.purpose);
     this.#profile = profile;
     this.#admitted = profile.admitted;
-    this.amounts = Float64Array.from(DIMENSIONS, (d) => request.demand[d]);
+    const { demand } = request;
+    // By name and not in a loop, as in rows.ts.
+    this.amounts = new Float64Array(STRIDE);
+    this.amounts[0] = demand.processing;
+    this.amounts[1] = demand.memory;
+    this.amounts[2] = demand.storage;
+    this.amounts[3] = demand.network;
     const { spread } = request.constraints;
     const holders = spread === undefined ? undefined : book.holders(spread.key);
     this.#holders = holders === undefined || holders.size === 0 ? undefined : holders;
     // Hard rules bind each other; towards a soft one of the same key being apart is a preference.
     this.#keepers = spread?.hard === true ? book.keepers(spread.key) : undefined;
-    this.#plain = request.devices === undefined && request.except === undefined;
+    this.#fits = request.devices && new Uint8Array(rows.banks.end);
     this.#groupsMax = request.purpose === 'failover' ? GROUPS_HELD_MAX : GROUPS_BORN_MAX;
   }
 
@@ -85,20 +90,43 @@ export class Query {
     }
     if (this.#holders !== undefined && this.#holders.has(row) !== this.beside) return false;
     if (this.#keepers?.has(row) === true) return false;
-    if (this.#plain && this.within === undefined && (this.#rows.groups[row] ?? 0) < this.#groupsMax)
+    if (this.#fits !== undefined && !this.#devicesFit(this.#fits, row)) return false;
+    if (
+      this.within === undefined &&
+      this.request.except === undefined &&
+      (this.#rows.groups[row] ?? 0) < this.#groupsMax
+    )
       return true;
     return this.#looksCloser(row);
   }
 
+  #devicesFit(fits: Uint8Array, row: number): boolean {
+    const id = this.#rows.bank[row] ?? NO_BANK;
+    if (fits[id] === 0) {
+      const { devices } = this.request;
+      const fit = devices === undefined || fitsIn(this.#rows.banks.get(id), devices);
+      fits[id] = fit ? 1 : 2;
+    }
+    return fits[id] === 1;
+  }
+
   /** What seldom refuses and needs the object. */
   #looksCloser(row: number): boolean {
-    const { devices, except, kind } = this.request;
+    const { except, kind } = this.request;
     const { within } = this;
     const candidate = this.#rows.at(row);
     if (within !== undefined && !within.has(candidate.labscape)) return false;
     if (except?.has(candidate.id)) return false;
-    if (devices !== undefined && !devicesFit(candidate, devices)) return false;
     return candidate.groups.length < this.#groupsMax || candidate.groups.some((g) => g.kind === kind);
+  }
+
+  /** Visits those of `rows` that `next` names and that can take the demand until `visit` says true; returns whether it did. */
+  each(rows: readonly number[], visit: (row: number) => boolean, next: Next = EVERY): boolean {
+    for (let at = next(rows, 0); at < rows.length; at = next(rows, at + 1)) {
+      const row = rows[at] ?? -1;
+      if (this.accepts(row) && visit(row)) return true;
+    }
+    return false;
   }
 
   /** Dominant share of the row's bound once the demand is there. */

@@ -1,35 +1,19 @@
-import { DEVICE_MILLI } from '../../schemas/devices.ts';
 import type { Purpose } from '../candidate.ts';
-import type { DeviceBank } from '../devices.ts';
 import type { FleetIndex } from '../fleet-index.ts';
-import type { States } from '../packing/class-scorer.ts';
+import { CHANGED, type States } from '../packing/states.ts';
+import { type Bank, NO_BANK } from './banks.ts';
 import { Changes } from './changes.ts';
-import { type Bounds, STRIDE } from './rows.ts';
-
-/** Different gaps of devices remembered; beyond, all are taken anew. */
-const BANKS_HELD_MAX = 2 ** 14;
-
-interface Bank {
-  readonly model: string;
-  /** Free sub-slots of each device, ascending. */
-  readonly gaps: readonly number[];
-}
-
-const NO_BANK: Bank = { model: '', gaps: [] };
+import type { Bounds } from './rows.ts';
 
 /**
  * What a packing score may depend on, row by row: what is free under one bound, the model and the gaps of the devices. A
  * change costs next to nothing until the row is looked at.
  */
 export class RowStates implements States {
-  readonly dimensions = STRIDE;
+  ages = new Uint8Array(64);
   readonly #index: FleetIndex;
   readonly #bounds: Bounds;
   readonly #changes: Changes;
-  #stamps = new Float64Array(64);
-  #births = 0;
-  readonly #banks = new Map<string, Bank>();
-  #bankOf = new WeakMap<DeviceBank, Bank>();
 
   constructor(index: FleetIndex, purpose: Purpose) {
     this.#index = index;
@@ -41,54 +25,24 @@ export class RowStates implements States {
     return this.#bounds.room;
   }
 
-  gaps(row: number): readonly number[] {
-    return this.#bank(row).gaps;
-  }
-
-  model(row: number): string {
-    return this.#bank(row).model;
+  bank(row: number): Bank {
+    const { bank, banks } = this.#index.rows;
+    return banks.get(bank[row] ?? NO_BANK);
   }
 
   /** Takes in what has changed since; once before each decision. Returns how many rows that was. */
   sync(): number {
-    const before = this.#births;
     const { end } = this.#index.rows;
-    if (end > this.#stamps.length) {
-      const grown = new Float64Array(2 * end);
-      grown.set(this.#stamps);
-      this.#stamps = grown;
+    if (end > this.ages.length) {
+      const grown = new Uint8Array(2 * end);
+      grown.set(this.ages);
+      this.ages = grown;
     }
+    let changed = 0;
     this.#changes.drain((row) => {
-      this.#births += 1;
-      this.#stamps[row] = this.#births;
+      changed += 1;
+      this.ages[row] = CHANGED;
     });
-    return this.#births - before;
-  }
-
-  /** Of the state that the row is in; never 0. */
-  stamp(row: number): number {
-    return this.#stamps[row] ?? 0;
-  }
-
-  #bank(row: number): Bank {
-    const { devices } = this.#index.rows.at(row);
-    if (devices === undefined) return NO_BANK;
-    const known = this.#bankOf.get(devices) ?? this.#intern(devices);
-    this.#bankOf.set(devices, known);
-    return known;
-  }
-
-  #intern({ model, used }: DeviceBank): Bank {
-    const gaps = used.map((taken) => DEVICE_MILLI - taken).sort((a, b) => a - b);
-    const key = `${model}/${gaps.join()}`;
-    const known = this.#banks.get(key);
-    if (known !== undefined) return known;
-    if (this.#banks.size >= BANKS_HELD_MAX) {
-      this.#banks.clear();
-      this.#bankOf = new WeakMap();
-    }
-    const bank: Bank = { model, gaps };
-    this.#banks.set(key, bank);
-    return bank;
+    return changed;
   }
 }

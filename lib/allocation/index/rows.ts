@@ -1,6 +1,8 @@
 import { DIMENSIONS, type Vector } from '../../schemas/common.ts';
 import { ZERO } from '../../vector.ts';
 import type { Candidate, Purpose } from '../candidate.ts';
+import type { DeviceBank } from '../devices.ts';
+import { Banks, NO_BANK } from './banks.ts';
 
 /** Dimensions of a row: its numbers stand at `row * STRIDE` and after. */
 export const STRIDE = DIMENSIONS.length;
@@ -47,6 +49,9 @@ export class Rows {
   healthy = new Int32Array(0);
   groups = new Int32Array(0);
   cell = new Int32Array(0);
+  /** What devices a row has, as `banks` numbers them. */
+  bank = new Int32Array(0);
+  readonly banks = new Banks();
   readonly candidates: (Candidate | undefined)[] = [];
 
   constructor() {
@@ -72,6 +77,7 @@ export class Rows {
     this.placement.open[row] = candidate.reserved === undefined ? healthy : 0;
     this.groups[row] = candidate.groups.length;
     this.cell[row] = cell;
+    if (this.candidates[row]?.devices !== candidate.devices) this.#setBank(row, candidate.devices);
     this.candidates[row] = candidate;
   }
 
@@ -82,6 +88,7 @@ export class Rows {
     this.failover.open[row] = 0;
     this.placement.open[row] = 0;
     this.cell[row] = -1;
+    this.#setBank(row, undefined);
     this.candidates[row] = undefined;
   }
 
@@ -90,6 +97,10 @@ export class Rows {
     const candidate = this.candidates[row];
     if (candidate === undefined) throw new Error(`Row ${row} of the fleet index is empty`);
     return candidate;
+  }
+
+  #setBank(row: number, devices: DeviceBank | undefined): void {
+    this.bank[row] = this.banks.swap(this.bank[row] ?? NO_BANK, devices);
   }
 
   /** By name and not in a loop: a look-up by a name that varies costs more than all the rest. */
@@ -116,5 +127,6 @@ export class Rows {
     this.healthy = grownInts(this.healthy, rows);
     this.groups = grownInts(this.groups, rows);
     this.cell = grownInts(this.cell, rows);
+    this.bank = grownInts(this.bank, rows);
   }
 }

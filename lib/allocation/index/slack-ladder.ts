@@ -2,12 +2,14 @@ import type { Purpose } from '../candidate.ts';
 import type { FleetIndex } from '../fleet-index.ts';
 import type { BestFew } from './best-few.ts';
 import { Ladder } from './ladder.ts';
-import type { Query } from './query.ts';
+import type { Next, Query } from './query.ts';
 import { type Bounds, STRIDE } from './rows.ts';
 
 /** Of a 32-bit float, exponent and 6 bits of the fraction: whole numbers that keep the order of what is not negative. */
 const BUCKET_SHIFT = 17;
-const BUCKETS = 2 ** (31 - BUCKET_SHIFT);
+/** All slack below 2^-20 mean resources is as good as none, all from 2^12 on is much. */
+const BUCKET_FIRST = (127 - 20) << (23 - BUCKET_SHIFT);
+const BUCKETS = 32 << (23 - BUCKET_SHIFT);
 /** The unit of a dimension is taken anew when the mean bound is so many times it, or it so many times the mean. */
 const UNIT_DRIFT_MAX = 2;
 /** The sum of what is asked for may round up where that of what is free rounds down. */
@@ -18,7 +20,7 @@ const asBits = new Uint32Array(asFloat.buffer);
 
 const bucketFor = (slack: number): number => {
   asFloat[0] = slack;
-  return Math.min(BUCKETS - 1, (asBits[0] ?? 0) >>> BUCKET_SHIFT);
+  return Math.min(BUCKETS - 1, Math.max(0, ((asBits[0] ?? 0) >>> BUCKET_SHIFT) - BUCKET_FIRST));
 };
 
 /**
@@ -36,7 +38,7 @@ export class SlackLadder {
   constructor(index: FleetIndex, purpose: Purpose, has: (row: number) => boolean = () => true) {
     this.#index = index;
     this.#bounds = index.rows.under(purpose);
-    this.#ladder = new Ladder(index, (row) => (has(row) ? bucketFor(this.#slack(row)) : -1));
+    this.#ladder = new Ladder(index, BUCKETS, (row) => (has(row) ? bucketFor(this.#slack(row)) : -1));
   }
 
   /** Offers the rows with the least slack that can take the demand, until `best` is full. */
@@ -47,12 +49,9 @@ export class SlackLadder {
     });
   }
 
-  /** Visits rows that can take the demand, those of little slack first, until `visit` says true. No exact order. */
-  each(query: Query, visit: (row: number) => boolean): void {
-    this.#walk(query, (rows) => {
-      for (const row of rows) if (query.accepts(row) && visit(row)) return true;
-      return false;
-    });
+  /** As `query.each` does, those of little slack first. No exact order. */
+  each(query: Query, visit: (row: number) => boolean, next?: Next): void {
+    this.#walk(query, (rows) => query.each(rows, visit, next));
   }
 
   /** Visits the buckets from the first that may hold the demand until `visit` says true. */
@@ -61,9 +60,9 @@ export class SlackLadder {
     this.#ladder.sync();
     let asked = 0;
     for (let d = 0; d < STRIDE; d++) asked += (query.amounts[d] ?? 0) / (this.#units[d] ?? 1);
-    const { buckets } = this.#ladder;
+    const { buckets, end } = this.#ladder;
     const first = Math.max(this.#ladder.lowest, bucketFor(asked * (1 - ROUNDING)));
-    for (let bucket = first; bucket < buckets.length; bucket++) {
+    for (let bucket = first; bucket < end; bucket++) {
       const rows = buckets[bucket];
       if (rows !== undefined && rows.length > 0 && visit(rows)) return;
     }

@@ -1,33 +1,27 @@
 import type { GapWorth } from './cutting-stock.ts';
 import type { Mix } from './demand-mix.ts';
-import type { PackDemand } from './shape.ts';
-import { type Totals, UsableValue } from './usable-value.ts';
-
-/** States that can be scored, by slot: what is free at `slot * dimensions` and after, and the devices. */
-export interface States {
-  readonly dimensions: number;
-  readonly free: Float64Array;
-  /** Free sub-slots of each device, ascending. */
-  gaps(slot: number): readonly number[];
-  model(slot: number): string;
-  /** Another one when the state in the slot is another. */
-  stamp(slot: number): number;
-}
-
-/** What a state is worth before anything is placed on it, and what a little less of it would be (`slopesOf`). */
-interface Base {
-  value: UsableValue;
-  copies: Int32Array;
-  slots: number;
-  usable: number;
-  slopes: Float64Array;
-}
+import type { Totals } from './prices.ts';
+import { type PackDemand, STRIDE } from './shape.ts';
+import { CHANGED, FRESH, OLD, type States } from './states.ts';
+import { UsableValue } from './usable-value.ts';
 
 const grown = (from: Float64Array, length: number): Float64Array<ArrayBuffer> => {
   const to = new Float64Array(length);
   to.set(from);
   return to;
 };
+
+const NO_GAPS: readonly number[] = [];
+
+/** What a state is worth before anything is placed on it, and what a little less of it would be (`slopesOf`). */
+interface Base {
+  value: UsableValue;
+  model: string;
+  readonly copies: Int32Array;
+  slots: number;
+  usable: number;
+  readonly slopes: Float64Array;
+}
 
 /**
  * Scores a demand on a state under one mix: the milli-devices of gap worth that are lost, and the usable value. An
@@ -43,25 +37,21 @@ export class ClassScorer {
   #value: UsableValue;
   #worth: GapWorth;
   readonly #bases: (Base | undefined)[] = [];
-  /** By slot: the stamp of the state that was looked at, under which mix, and its slopes by dimension. */
-  #stamps = new Float64Array(64);
-  #versions = new Float64Array(64);
+  /** By slot: its slopes by dimension. */
   #slopes = new Float64Array(0);
-  #version = 1;
-  readonly #after: Float64Array;
+  readonly #after = new Float64Array(STRIDE);
   #copies = new Int32Array(0);
 
   constructor(states: States, mix: Mix, totals: Totals) {
     this.#states = states;
-    this.#after = new Float64Array(states.dimensions);
-    this.#slopes = new Float64Array(64 * states.dimensions);
     this.#value = new UsableValue(mix, totals);
     this.#worth = mix.worth;
   }
 
   /** What was known of states stays as an estimate until they are looked at again. */
   learn(mix: Mix, totals: Totals): void {
-    this.#version += 1;
+    const { ages } = this.#states;
+    for (let slot = 0; slot < ages.length; slot++) if (ages[slot] === FRESH) ages[slot] = OLD;
     this.#value = new UsableValue(mix, totals);
     this.#worth = mix.worth;
   }
@@ -71,42 +61,40 @@ export class ClassScorer {
     return this.#value.slotPrice;
   }
 
-  /** Whether the state was looked at as it is. */
-  knows(slot: number): boolean {
-    return this.#stamps[slot] === this.#states.stamp(slot);
-  }
-
-  /** Whether it was looked at under the present mix. */
-  isNew(slot: number): boolean {
-    return this.#versions[slot] === this.#version;
-  }
-
   /** Takes in the state as it is now. About a microsecond. */
   look(slot: number): void {
-    this.#note(slot);
-    const gaps = this.#states.gaps(slot);
-    const value = this.#value;
-    const copies = value.copiesIn(gaps);
-    let slots = 0;
-    for (const gap of gaps) slots += gap;
-    const { free, dimensions } = this.#states;
-    const known = this.#bases[slot];
-    const slopes = known?.value === value ? known.slopes : new Float64Array(value.slopes);
-    const model = this.#states.model(slot);
-    const usable = value.slopesOf(free, slot * dimensions, copies, slots, model, slopes);
-    for (let d = 0; d < dimensions; d++) this.#slopes[slot * dimensions + d] = slopes[d] ?? 0;
-    if (known === undefined) this.#bases[slot] = { value, copies, slots, usable, slopes };
-    else Object.assign(known, { value, copies, slots, usable, slopes });
+    const { free, ages } = this.#states;
+    const { gaps, model } = this.#states.bank(slot);
+    const base = this.#roomFor(slot);
+    const { value, copies, slopes } = base;
+    copies.fill(0);
+    base.slots = 0;
+    base.model = model;
+    for (const gap of gaps) {
+      value.shift(copies, 0, gap);
+      base.slots += gap;
+    }
+    base.usable = value.slopesOf(free, slot * STRIDE, copies, base.slots, model, slopes);
+    for (let d = 0, at = slot * STRIDE; d < STRIDE; d++, at++) this.#slopes[at] = slopes[d] ?? 0;
+    ages[slot] = FRESH;
   }
 
-  #note(slot: number): void {
-    if (slot >= this.#stamps.length) {
-      this.#stamps = grown(this.#stamps, 2 * slot);
-      this.#versions = grown(this.#versions, 2 * slot);
-      this.#slopes = grown(this.#slopes, 2 * slot * this.#states.dimensions);
-    }
-    this.#stamps[slot] = this.#states.stamp(slot);
-    this.#versions[slot] = this.#version;
+  /** The base of a slot under the present mix, to be filled in. */
+  #roomFor(slot: number): Base {
+    const { ages } = this.#states;
+    const value = this.#value;
+    if (this.#slopes.length < ages.length * STRIDE) this.#slopes = grown(this.#slopes, ages.length * STRIDE);
+    const known = this.#bases[slot];
+    if (known?.value === value) return known;
+    const same = known?.slopes.length === value.slopes && known.copies.length === value.sizes;
+    const base = same
+      ? Object.assign(known, { value })
+      : {
+          ...{ value, model: '', slots: 0, usable: 0 },
+          ...{ copies: new Int32Array(value.sizes), slopes: new Float64Array(value.slopes) },
+        };
+    this.#bases[slot] = base;
+    return base;
   }
 
   /** What `score` would say, roughly; sets the same fields. The state must have been looked at, and have room. */
@@ -116,7 +104,7 @@ export class ClassScorer {
     const base = devices && this.#bases[slot];
     if (devices === undefined || base === undefined) return;
     const { count, slots } = devices;
-    const gaps = this.#states.gaps(slot);
+    const { gaps } = this.#states.bank(slot);
     if (count > 1) {
       for (const gap of this.#cheapest(gaps, count, slots)) this.#takeGap(base, gap, slots);
       return;
@@ -133,13 +121,42 @@ export class ClassScorer {
     if (cheapest >= 0) this.#takeGap(base, cheapest, slots);
   }
 
+  /**
+   * The first place from `from` on of a slot that is past `age`, or may have an estimate of `bar` at most whatever devices it
+   * has; the length of `slots` when there is none. Dimensions by name and not in a loop: this is asked of every state.
+   */
+  nextPromising(
+    slots: readonly number[],
+    from: number,
+    { amounts }: PackDemand,
+    bar: number,
+    age: number,
+  ): number {
+    const a = amounts[0] ?? 0;
+    const b = amounts[1] ?? 0;
+    const c = amounts[2] ?? 0;
+    const d = amounts[3] ?? 0;
+    const slopes = this.#slopes;
+    const { ages } = this.#states;
+    for (let i = from; i < slots.length; i++) {
+      const slot = slots[i] ?? 0;
+      if ((ages[slot] ?? CHANGED) > age) return i;
+      const at = slot * STRIDE;
+      const lost =
+        (slopes[at] ?? 0) * a +
+        (slopes[at + 1] ?? 0) * b +
+        (slopes[at + 2] ?? 0) * c +
+        (slopes[at + 3] ?? 0) * d;
+      if (lost <= bar) return i;
+    }
+    return slots.length;
+  }
+
   /** The part of an estimate that does not come from devices. */
   amountsLost(slot: number, amounts: readonly number[]): number {
     const slopes = this.#slopes;
-    const dimensions = amounts.length;
     let lost = 0;
-    for (let d = 0, at = slot * dimensions; d < dimensions; d++, at++)
-      lost += (slopes[at] ?? 0) * (amounts[d] ?? 0);
+    for (let d = 0, at = slot * STRIDE; d < STRIDE; d++, at++) lost += (slopes[at] ?? 0) * (amounts[d] ?? 0);
     return lost;
   }
 
@@ -151,30 +168,29 @@ export class ClassScorer {
   /** The state must have room. Returns the gaps to take from, one for each device asked for. */
   score(slot: number, { amounts, devices }: PackDemand): readonly number[] {
     const base = this.#baseOf(slot);
-    const { free, dimensions } = this.#states;
-    for (let d = 0; d < dimensions; d++)
-      this.#after[d] = (free[slot * dimensions + d] ?? 0) - (amounts[d] ?? 0);
-    const gaps = this.#states.gaps(slot);
+    const { free } = this.#states;
+    const after = this.#after;
+    for (let d = 0, at = slot * STRIDE; d < STRIDE; d++, at++) after[d] = (free[at] ?? 0) - (amounts[d] ?? 0);
+    this.loss = 0;
     if (devices === undefined) {
-      this.loss = 0;
-      this.valueLost = base.usable - this.#usableAfter(slot, base.copies, base.slots);
-      return [];
+      this.valueLost = base.usable - base.value.of(after, base.copies, base.slots, base.model);
+      return NO_GAPS;
     }
+    const { gaps } = this.#states.bank(slot);
     const { count, slots } = devices;
-    if (count === 1) return this.#scoreOne(slot, base, gaps, slots);
+    if (count === 1) return this.#scoreOne(base, gaps, slots);
     const taken = this.#cheapest(gaps, count, slots);
     this.#copiesFrom(base);
-    this.loss = 0;
     for (const gap of taken) {
       this.loss += this.#lossOf(gap, slots);
-      this.#value.shift(this.#copies, gap, gap - slots);
+      base.value.shift(this.#copies, gap, gap - slots);
     }
-    this.valueLost = base.usable - this.#usableAfter(slot, this.#copies, base.slots - count * slots);
+    this.valueLost = base.usable - this.#usableAfter(base, base.slots - count * slots);
     return taken;
   }
 
   /** Each different gap that loses least is tried; of those the one that keeps most usable value, then the smaller. */
-  #scoreOne(slot: number, base: Base, gaps: readonly number[], asked: number): readonly number[] {
+  #scoreOne(base: Base, gaps: readonly number[], asked: number): readonly number[] {
     let least = Number.POSITIVE_INFINITY;
     for (const gap of gaps) if (gap >= asked) least = Math.min(least, this.#lossOf(gap, asked));
     let bestLost = Number.POSITIVE_INFINITY;
@@ -185,7 +201,7 @@ export class ClassScorer {
       before = gap;
       this.#copiesFrom(base);
       this.#value.shift(this.#copies, gap, gap - asked);
-      const lost = base.usable - this.#usableAfter(slot, this.#copies, base.slots - asked);
+      const lost = base.usable - this.#usableAfter(base, base.slots - asked);
       if (lost >= bestLost) continue;
       bestLost = lost;
       bestGap = gap;
@@ -207,8 +223,8 @@ export class ClassScorer {
     return (this.#worth[gap] ?? 0) - (this.#worth[gap - asked] ?? 0);
   }
 
-  #usableAfter(slot: number, copies: Int32Array, slots: number): number {
-    return this.#value.of(this.#after, 0, copies, slots, this.#states.model(slot));
+  #usableAfter({ value, model }: Base, slots: number): number {
+    return value.of(this.#after, this.#copies, slots, model);
   }
 
   #copiesFrom(base: Base): void {
@@ -217,7 +233,7 @@ export class ClassScorer {
   }
 
   #baseOf(slot: number): Base {
-    if (!this.knows(slot) || !this.isNew(slot)) this.look(slot);
+    if (this.#states.ages[slot] !== FRESH) this.look(slot);
     const base = this.#bases[slot];
     if (base === undefined) throw new Error(`State ${slot} was not looked at`);
     return base;

@@ -3,7 +3,7 @@ import { demandKey, type PackDemand } from './shape.ts';
 /** Kinds of demand remembered. */
 const KINDS_HELD_MAX = 512;
 /** Kinds that take part in scoring. Bounds a score's cost. */
-const KINDS_SCORED_MAX = 64;
+const KINDS_SCORED_MAX = 48;
 /** Of a 32-bit float's fraction, how many bits tell kinds apart, by level; the first tells everything apart. */
 const FRACTION_BITS = [23, 3, 2, 1, 0] as const;
 const FRACTION_BITS_ALL = 23;

@@ -1,7 +1,8 @@
-import { ClassScorer, type States } from './class-scorer.ts';
+import { ClassScorer } from './class-scorer.ts';
 import { DemandMix } from './demand-mix.ts';
+import { type Totals, totalsDrifted } from './prices.ts';
 import type { PackDemand } from './shape.ts';
-import { type Totals, totalsDrifted } from './usable-value.ts';
+import { CHANGED, FRESH, OLD, type States } from './states.ts';
 
 /** Of a lost milli-device of gap worth, in free sub-slots at the price of scarcity: where devices bind it decides. */
 const LOSS_WEIGHT = 30;
@@ -11,6 +12,8 @@ const CHANGED_MAX = 16;
 const RENEWED_MAX = 4;
 
 export interface Weighing {
+  /** ClassScorer's, for this demand: cheaper than to ask whether the demand fits, and asked before. */
+  readonly nextPromising: (slots: readonly number[], from: number, bar: number) => number;
   /** Roughly; NaN once as many as one decision may have been taken in and the state is not among them. */
   readonly estimate: (slot: number) => number;
   readonly figure: (slot: number) => number;
@@ -40,17 +43,21 @@ export class RowPacker {
   /** What a demand loses on the states where it fits, less being better. Holds until the next call. */
   weigh(demand: PackDemand, totals: Totals): Weighing {
     const scorer = this.#learned(totals);
+    const { ages } = this.#states;
     this.#gaps.clear();
     const weight = LOSS_WEIGHT * scorer.slotPrice;
     let changed = 0;
     let renewed = 0;
     return {
+      nextPromising: (slots, from, bar) =>
+        scorer.nextPromising(slots, from, demand, bar, renewed < RENEWED_MAX ? FRESH : OLD),
       estimate: (slot) => {
-        if (!scorer.knows(slot)) {
+        const age = ages[slot];
+        if (age === CHANGED) {
           if (changed >= CHANGED_MAX) return Number.NaN;
           changed += 1;
           scorer.look(slot);
-        } else if (renewed < RENEWED_MAX && !scorer.isNew(slot)) {
+        } else if (age === OLD && renewed < RENEWED_MAX) {
           renewed += 1;
           scorer.look(slot);
         }

@@ -1,3 +1,8 @@
+import { DIMENSIONS } from '../../schemas/common.ts';
+
+/** Dimensions of a demand and of a state. */
+export const STRIDE = DIMENSIONS.length;
+
 /** Sub-slots of one device: a demand for a share of a device asks for so many of them. */
 export const DEVICE_SLOTS = 1_000;
 
@@ -8,7 +13,7 @@ export interface DeviceDemand {
   readonly models?: readonly string[] | undefined;
 }
 
-/** What one piece of work asks for; `amounts` by dimension, each in that dimension's unit. */
+/** What one piece of work asks for; `amounts` in the order of DIMENSIONS, each in its dimension's unit. */
 export interface PackDemand {
   readonly amounts: readonly number[];
   readonly devices?: DeviceDemand | undefined;

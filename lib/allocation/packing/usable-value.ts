@@ -1,8 +1,6 @@
 import type { Mix, MixKind } from './demand-mix.ts';
-import { DEVICE_SLOTS } from './shape.ts';
-
-/** Steepness of the scarcity price: a dimension asked for half as much as the scarcest counts a sixteenth. */
-const scarcity = (relativeLoad: number): number => relativeLoad ** 4;
+import { type Prices, pricesOf, type Totals } from './prices.ts';
+import { DEVICE_SLOTS, STRIDE } from './shape.ts';
 
 /** x^(1/8) by square roots alone, which IEEE 754 rounds alike everywhere; `**` is not so bound. */
 const eighthRoot = (x: number): number => Math.sqrt(Math.sqrt(Math.sqrt(x)));
@@ -15,50 +13,27 @@ const VALUE_POWER = 15 / 16;
 
 /** Copies whose root is looked up, not computed. */
 const ROOTS = Float64Array.from({ length: 256 }, (_, copies) => eighthRoot(copies));
-const rootOf = (copies: number): number => ROOTS[copies] ?? eighthRoot(copies);
-/** What the root loses with one copy. */
-const stepOf = (copies: number): number => rootOf(copies) - rootOf(Math.max(0, copies - 1));
+/** Of the whole ones among them. */
+const rootOf = (copies: number): number =>
+  copies < ROOTS.length ? (ROOTS[copies | 0] ?? 0) : eighthRoot(Math.floor(copies));
+/** What the root loses with one copy, of one at least. */
+const stepOf = (copies: number): number => rootOf(copies) - rootOf(copies - 1);
 
-/** Capacity of the whole fleet: one total per dimension and the sub-slots of all devices. */
-export interface Totals {
-  readonly amounts: readonly number[];
-  readonly slots: number;
+/** What a division may be off by, so that a whole number of copies is not taken for less. */
+const ROUNDING = 1e-12;
+/** How often something fits in a unit of room; without bound where nothing is asked for. */
+const perUnit = (need: number): number => (1 + ROUNDING) / need;
+
+/** The kinds that may stand on devices of one model, in flat arrays. */
+interface Served {
+  readonly model: string;
+  readonly weights: Float64Array;
+  /** Copies per unit of each dimension: at `kind * STRIDE` and after. */
+  readonly perRoom: Float64Array;
+  /** Number of the size among the sizes; −1 where no devices are asked for. */
+  readonly sizeOf: Int16Array;
+  readonly perCopy: Float64Array;
 }
-
-/** Growth or loss of the fleet, in any dimension, from which on scarcity is priced anew. */
-const TOTALS_DRIFT_MAX = 0.1;
-
-export const totalsDrifted = (now: Totals, then: Totals): boolean => {
-  const off = (is: number, was: number): boolean => Math.abs(is - was) > TOTALS_DRIFT_MAX * was;
-  return off(now.slots, then.slots) || now.amounts.some((amount, d) => off(amount, then.amounts[d] ?? 0));
-};
-
-interface Prices {
-  readonly amounts: readonly number[];
-  readonly slot: number;
-}
-
-/** Load relative to the fleet, steepened, per unit: what nobody asks for is free, what binds costs most. */
-const pricesOf = (kinds: readonly MixKind[], totals: Totals): Prices => {
-  const share = (asked: number, total: number): number => (total > 0 ? asked / total : 0);
-  const loads = totals.amounts.map((total, d) =>
-    share(
-      kinds.reduce((sum, kind) => sum + kind.share * (kind.demand.amounts[d] ?? 0), 0),
-      total,
-    ),
-  );
-  const slotsAsked = kinds.reduce((sum, { share: part, demand: { devices } }) => {
-    return sum + (devices === undefined ? 0 : part * devices.count * devices.slots);
-  }, 0);
-  const slotLoad = share(slotsAsked, totals.slots);
-  const most = Math.max(slotLoad, ...loads);
-  const price = (load: number, total: number): number =>
-    most > 0 && total > 0 ? scarcity(load / most) / total : 0;
-  return {
-    amounts: loads.map((load, d) => price(load, totals.amounts[d] ?? 0)),
-    slot: price(slotLoad, totals.slots),
-  };
-};
 
 /**
  * How much of what a node has free the learnt mix can still use:
@@ -73,37 +48,24 @@ const pricesOf = (kinds: readonly MixKind[], totals: Totals): Prices => {
  * divides all rooms evenly is as good on an empty node as on a full one, and demands that come and go spread out.
  */
 export class UsableValue {
-  readonly #dimensions: number;
   readonly #prices: Prices;
   /** Sizes asked for, and for each the copies that a gap holds: `#copies[size × (DEVICE_SLOTS + 1) + gap]`. */
   readonly #sizes: readonly number[];
   readonly #copies: Uint16Array;
-  readonly #needs: Float64Array;
-  readonly #sizeOf: Int16Array;
-  readonly #countOf: Int32Array;
-  readonly #weights: Float64Array;
   readonly #kinds: readonly MixKind[];
-  readonly #allowed = new Map<string, Uint8Array>();
+  readonly #served = new Map<string, Served>();
+  /** Asked for last: most resources in a row have none, or the same. */
+  #last: Served | undefined;
 
   constructor(mix: Mix, totals: Totals) {
-    this.#dimensions = totals.amounts.length;
     this.#prices = pricesOf(mix.kinds, totals);
-    const worthOf = ({ demand }: MixKind): number =>
-      this.value(demand.amounts, 0, (demand.devices?.count ?? 0) * (demand.devices?.slots ?? 0));
-    this.#kinds = mix.kinds.filter((kind) => worthOf(kind) > 0);
+    this.#kinds = mix.kinds.filter((kind) => this.#worthOf(kind) > 0);
     const sizes = this.#kinds.map(({ demand }) => demand.devices?.slots ?? 0).filter((slots) => slots > 0);
     this.#sizes = [...new Set(sizes)].sort((a, b) => b - a);
     this.#copies = new Uint16Array(this.#sizes.length * (DEVICE_SLOTS + 1));
     for (const [size, slots] of this.#sizes.entries())
       for (let gap = slots, at = size * (DEVICE_SLOTS + 1) + slots; gap <= DEVICE_SLOTS; gap++, at++)
         this.#copies[at] = Math.floor(gap / slots);
-    const needs = this.#kinds.flatMap(({ demand }) => totals.amounts.map((_, d) => demand.amounts[d] ?? 0));
-    this.#needs = Float64Array.from(needs);
-    this.#sizeOf = Int16Array.from(this.#kinds, ({ demand }) =>
-      this.#sizes.indexOf(demand.devices?.slots ?? 0),
-    );
-    this.#countOf = Int32Array.from(this.#kinds, ({ demand }) => demand.devices?.count ?? 0);
-    this.#weights = Float64Array.from(this.#kinds, (kind) => kind.share * eighthRoot(worthOf(kind)));
   }
 
   /** Worth of one free sub-slot. */
@@ -112,17 +74,15 @@ export class UsableValue {
   }
 
   /** Worth of a free vector and free sub-slots at scarcity prices. */
-  value(free: ArrayLike<number>, at: number, slots: number): number {
+  value(free: Float64Array, at: number, slots: number): number {
     let value = this.#prices.slot * slots;
-    for (let d = 0; d < this.#dimensions; d++) value += (this.#prices.amounts[d] ?? 0) * (free[at + d] ?? 0);
+    for (let d = 0; d < STRIDE; d++) value += (this.#prices.amounts[d] ?? 0) * (free[at + d] ?? 0);
     return value;
   }
 
-  /** Copies of each size that devices with these gaps hold together. */
-  copiesIn(gaps: readonly number[]): Int32Array {
-    const copies = new Int32Array(this.#sizes.length);
-    for (const gap of gaps) this.shift(copies, 0, gap);
-    return copies;
+  /** How many sizes of device shares are told apart. */
+  get sizes(): number {
+    return this.#sizes.length;
   }
 
   /** Adjusts copies for one device whose gap changes. */
@@ -135,31 +95,34 @@ export class UsableValue {
    * U of a state. Copies of a demand for several shares count as if its shares could stand on one device: this is a
    * score, fitting is judged elsewhere.
    */
-  of(free: ArrayLike<number>, at: number, copies: Int32Array, slots: number, model: string): number {
-    const value = this.value(free, at, slots);
+  of(free: Float64Array, copies: Int32Array, slots: number, model: string): number {
+    const value = this.value(free, 0, slots);
     if (value <= 0) return 0;
-    const allowed = this.#allowedOn(model);
-    const dimensions = this.#dimensions;
-    const weights = this.#weights;
-    const needs = this.#needs;
+    const { weights, perRoom, sizeOf, perCopy } = this.#servedBy(model);
     let sum = 0;
-    for (let t = 0; t < weights.length; t++) {
-      if (allowed[t] === 0) continue;
-      const count = this.#countOf[t] ?? 0;
-      let most = count === 0 ? Number.MAX_SAFE_INTEGER : (copies[this.#sizeOf[t] ?? 0] ?? 0) / count;
-      for (let d = 0, n = t * dimensions; d < dimensions && most >= 1; d++, n++) {
-        const need = needs[n] ?? 0;
-        const room = free[at + d] ?? 0;
-        if (room < most * need) most = room / need;
-      }
-      if (most >= 1) sum += (weights[t] ?? 0) * rootOf(Math.floor(most));
+    const a = free[0] ?? 0;
+    const b = free[1] ?? 0;
+    const c = free[2] ?? 0;
+    const d = free[3] ?? 0;
+    for (let t = 0, n = 0; t < weights.length; t++, n += STRIDE) {
+      const size = sizeOf[t] ?? -1;
+      let most = size < 0 ? Number.MAX_SAFE_INTEGER : (copies[size] ?? 0) * (perCopy[t] ?? 0);
+      let fitting = a * (perRoom[n] ?? 0);
+      if (fitting < most) most = fitting;
+      fitting = b * (perRoom[n + 1] ?? 0);
+      if (fitting < most) most = fitting;
+      fitting = c * (perRoom[n + 2] ?? 0);
+      if (fitting < most) most = fitting;
+      fitting = d * (perRoom[n + 3] ?? 0);
+      if (fitting < most) most = fitting;
+      if (most >= 1) sum += (weights[t] ?? 0) * rootOf(most);
     }
     return (sum * value) / sixteenthRoot(value);
   }
 
   /** Numbers that `slopesOf` writes: one per dimension, one for sub-slots, one per size. */
   get slopes(): number {
-    return this.#dimensions + 1 + this.#sizes.length;
+    return STRIDE + 1 + this.#sizes.length;
   }
 
   /**
@@ -167,7 +130,7 @@ export class UsableValue {
    * one copy of each size. The line goes through the loss of the next whole copy, so that it knows of the last one.
    */
   slopesOf(
-    free: ArrayLike<number>,
+    free: Float64Array,
     at: number,
     copies: Int32Array,
     slots: number,
@@ -177,54 +140,70 @@ export class UsableValue {
     slopes.fill(0);
     const value = this.value(free, at, slots);
     if (value <= 0) return 0;
-    const allowed = this.#allowedOn(model);
-    const dimensions = this.#dimensions;
+    const { weights, perRoom, sizeOf, perCopy } = this.#servedBy(model);
     let sum = 0;
-    for (let t = 0; t < this.#weights.length; t++) {
-      if (allowed[t] === 0) continue;
-      const count = this.#countOf[t] ?? 0;
-      const size = this.#sizeOf[t] ?? 0;
-      let most = count === 0 ? Number.MAX_SAFE_INTEGER : (copies[size] ?? 0) / count;
-      let scarce = dimensions + 1 + size;
-      let need = count;
-      for (let d = 0, n = t * dimensions; d < dimensions && most >= 1; d++, n++) {
-        const needed = this.#needs[n] ?? 0;
-        if (needed <= 0 || (free[at + d] ?? 0) >= most * needed) continue;
-        most = (free[at + d] ?? 0) / needed;
+    for (let t = 0, n = 0; t < weights.length; t++, n += STRIDE) {
+      const size = sizeOf[t] ?? -1;
+      let most = size < 0 ? Number.MAX_SAFE_INTEGER : (copies[size] ?? 0) * (perCopy[t] ?? 0);
+      let scarce = STRIDE + 1 + size;
+      let per = perCopy[t] ?? 0;
+      for (let d = 0; d < STRIDE; d++) {
+        const perUnitHere = perRoom[n + d] ?? 0;
+        const fitting = (free[at + d] ?? 0) * perUnitHere;
+        if (!(fitting < most)) continue;
+        most = fitting;
         scarce = d;
-        need = needed;
+        per = perUnitHere;
       }
-      if (most < 1) continue;
-      const weight = this.#weights[t] ?? 0;
-      sum += weight * rootOf(Math.floor(most));
-      slopes[scarce] = (slopes[scarce] ?? 0) + (weight * stepOf(Math.floor(most))) / need;
+      if (!(most >= 1)) continue;
+      const weight = weights[t] ?? 0;
+      sum += weight * rootOf(most);
+      slopes[scarce] = (slopes[scarce] ?? 0) + weight * stepOf(most) * per;
     }
     const scale = value / sixteenthRoot(value);
     for (let i = 0; i < slopes.length; i++) slopes[i] = scale * (slopes[i] ?? 0);
     const perValue = (VALUE_POWER * sum * scale) / value;
-    for (let d = 0; d < dimensions; d++)
-      slopes[d] = (slopes[d] ?? 0) + perValue * (this.#prices.amounts[d] ?? 0);
-    slopes[dimensions] = perValue * this.#prices.slot;
+    for (let d = 0; d < STRIDE; d++) slopes[d] = (slopes[d] ?? 0) + perValue * (this.#prices.amounts[d] ?? 0);
+    slopes[STRIDE] = perValue * this.#prices.slot;
     return sum * scale;
   }
 
   /** What the slopes say is lost with one device whose gap shrinks so. */
   gapLossBy(slopes: Float64Array, from: number, to: number): number {
-    let lost = (slopes[this.#dimensions] ?? 0) * (from - to);
+    let lost = (slopes[STRIDE] ?? 0) * (from - to);
     for (let size = 0, at = 0; size < this.#sizes.length; size++, at += DEVICE_SLOTS + 1)
       lost +=
-        (slopes[this.#dimensions + 1 + size] ?? 0) *
-        ((this.#copies[at + from] ?? 0) - (this.#copies[at + to] ?? 0));
+        (slopes[STRIDE + 1 + size] ?? 0) * ((this.#copies[at + from] ?? 0) - (this.#copies[at + to] ?? 0));
     return lost;
   }
 
-  #allowedOn(model: string): Uint8Array {
-    const known = this.#allowed.get(model);
-    if (known !== undefined) return known;
-    const allowed = Uint8Array.from(this.#kinds, ({ demand }) =>
-      demand.devices?.models === undefined || demand.devices.models.includes(model) ? 1 : 0,
+  #servedBy(model: string): Served {
+    if (this.#last?.model === model) return this.#last;
+    const served = this.#served.get(model) ?? this.#serve(model);
+    this.#last = served;
+    return served;
+  }
+
+  #serve(model: string): Served {
+    const kinds = this.#kinds.filter(({ demand: { devices } }) =>
+      model === '' ? devices === undefined : (devices?.models?.includes(model) ?? true),
     );
-    this.#allowed.set(model, allowed);
-    return allowed;
+    const dimensions = Array.from({ length: STRIDE }, (_, d) => d);
+    const served: Served = {
+      model,
+      weights: Float64Array.from(kinds, (kind) => kind.share * eighthRoot(this.#worthOf(kind))),
+      perRoom: Float64Array.from(
+        kinds.flatMap(({ demand }) => dimensions.map((d) => perUnit(demand.amounts[d] ?? 0))),
+      ),
+      sizeOf: Int16Array.from(kinds, ({ demand }) => this.#sizes.indexOf(demand.devices?.slots ?? 0)),
+      perCopy: Float64Array.from(kinds, ({ demand }) => perUnit(demand.devices?.count ?? 0)),
+    };
+    this.#served.set(model, served);
+    return served;
+  }
+
+  #worthOf({ demand: { amounts, devices } }: MixKind): number {
+    const room = Float64Array.from({ length: STRIDE }, (_, d) => amounts[d] ?? 0);
+    return this.value(room, 0, (devices?.count ?? 0) * (devices?.slots ?? 0));
   }
 }

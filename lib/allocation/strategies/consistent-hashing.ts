@@ -3,7 +3,7 @@ import type { FleetIndex } from '../fleet-index.ts';
 import { BestFew } from '../index/best-few.ts';
 import { WEIGHT_DEFAULT } from '../index/cells.ts';
 import { Changes } from '../index/changes.ts';
-import { HashRing, hashOf } from '../index/hash-ring.ts';
+import { HASH_SPACE, HashRing, hashOf, pointsOf } from '../index/hash-ring.ts';
 import { LoadLadder } from '../index/load-ladder.ts';
 import type { Query } from '../index/query.ts';
 import { type Bounds, STRIDE } from '../index/rows.ts';
@@ -16,17 +16,22 @@ export const LOAD_EPSILON = 0.25;
 const POINTS_PER_RESOURCE = 16;
 /** Points that one decision walks; beyond, the least loaded takes the demand. */
 const WALK_MAX = 16_384;
+/** Where the constraints admit so few resources, their points are compared when a short walk has not found enough. */
+const COMPARED_MAX = 2_048;
+const WALK_SHORT = 256;
 /** Shares are summed as whole numbers of this, so that sums are exact in whatever order. */
 const SHARE_UNIT = 2 ** 20;
 /** Salt of keys, apart from those of a resource's points. */
-const KEY_SALT = 0x5bd1e995;
+export const KEY_SALT = 0x5bd1e995;
 
 interface Standing {
   readonly id: string;
-  readonly points: number;
+  readonly points: Uint32Array;
   readonly cell: number;
   readonly share: number;
 }
+
+const NOWHERE: Pick<Standing, 'id' | 'points'> = { id: '', points: new Uint32Array(0) };
 
 /** The ring of an index's resources, and their loads by cell, under one bound. */
 class LoadedRing {
@@ -48,22 +53,47 @@ class LoadedRing {
   rank(query: Query, most: number): readonly Choice[] {
     this.#changes.drain((row, healthy) => this.#note(row, healthy));
     const { hashKey = query.request.kind ?? '' } = query.request;
+    const hash = hashOf(hashKey, KEY_SALT);
     const loadMax = this.#loadMax(query);
+    const few = query.population() <= COMPARED_MAX;
+    const walkMax = few ? WALK_SHORT : WALK_MAX;
     const within = new Set<number>();
     const over = new Set<number>();
+    const put = (row: number): void => {
+      ((this.#standing[row]?.share ?? 0) <= loadMax ? within : over).add(row);
+    };
     let walked = 0;
-    this.#ring.walk(hashOf(hashKey, KEY_SALT), (row) => {
+    this.#ring.walk(hash, (row) => {
       walked += 1;
-      if (!within.has(row) && !over.has(row) && query.accepts(row))
-        ((this.#standing[row]?.share ?? 0) <= loadMax ? within : over).add(row);
-      return within.size >= most || walked >= WALK_MAX;
+      if (!within.has(row) && !over.has(row) && query.accepts(row)) put(row);
+      return within.size >= most || walked >= walkMax;
     });
+    if (few && within.size < most) {
+      within.clear();
+      over.clear();
+      for (const row of this.#clockwise(query, hash)) put(row);
+    }
     const rows = [...within, ...over].slice(0, most);
     const known = rows.map((row) => ({
       candidate: this.#index.rows.at(row),
       why: (this.#standing[row]?.share ?? 0) / SHARE_UNIT,
     }));
-    return known.length >= most || walked < WALK_MAX ? known : this.#fillUp(query, most, known);
+    return few || known.length >= most || walked < WALK_MAX ? known : this.#fillUp(query, most, known);
+  }
+
+  /** All that can take the demand in the order in which a walk of the whole ring would meet them. */
+  #clockwise(query: Query, hash: number): readonly number[] {
+    const met: { row: number; id: string; distance: number }[] = [];
+    for (const { members } of query.cells())
+      for (const row of members) {
+        if (!query.accepts(row)) continue;
+        const { id, points } = this.#standing[row] ?? NOWHERE;
+        let distance = HASH_SPACE;
+        for (const point of points) distance = Math.min(distance, (point - hash) >>> 0);
+        met.push({ row, id, distance });
+      }
+    met.sort((a, b) => a.distance - b.distance || (a.id < b.id ? -1 : 1));
+    return met.map(({ row }) => row);
   }
 
   #fillUp(query: Query, most: number, known: readonly Choice[]): readonly Choice[] {
@@ -87,14 +117,15 @@ class LoadedRing {
     const id = healthy ? rows.at(row).id : undefined;
     const cell = rows.cell[row] ?? -1;
     const weight = cells.get(cell)?.weight ?? WEIGHT_DEFAULT;
-    const points = Math.max(1, Math.round((POINTS_PER_RESOURCE * weight) / WEIGHT_DEFAULT));
-    if (before !== undefined && (before.id !== id || before.points !== points))
-      this.#ring.remove(before.id, before.points);
+    const count = Math.max(1, Math.round((POINTS_PER_RESOURCE * weight) / WEIGHT_DEFAULT));
+    const same = before !== undefined && before.id === id && before.points.length === count;
+    if (before !== undefined && !same) this.#ring.remove(before.id, before.points);
     if (id === undefined) {
       this.#standing[row] = undefined;
       return;
     }
-    if (before === undefined || before.id !== id || before.points !== points) this.#ring.add(row, id, points);
+    const points = same ? before.points : pointsOf(id, count);
+    if (!same) this.#ring.add(row, id, points);
     const share = Math.round(this.#shareOf(row) * SHARE_UNIT);
     this.#standing[row] = { id, points, cell, share };
     this.#loads[cell] = (this.#loads[cell] ?? 0) + share;
@@ -117,8 +148,8 @@ class LoadedRing {
  * `kind`) clockwise, the first resource that can take the demand and is at no more than 1 + ε times the mean dominant
  * share of the resources that the constraints admit; then those further on. Where all that can take it are over, the
  * first of them. Since one is always at or under the mean, no resource passes (1 + ε) × mean by more than one demand.
- * `why`: the share before the placement. Ties: none, points with one hash stand by id; beyond WALK_MAX points the least
- * loaded, the smaller id at a tie. State: the ring, which follows from the fleet. A resource's points are in proportion to
+ * `why`: the share before the placement. Ties: none, points with one hash stand by id; where more than COMPARED_MAX
+ * are admitted, beyond WALK_MAX points the least loaded, the smaller id at a tie. State: the ring, which follows from the fleet. A resource's points are in proportion to
  * its weight.
  */
 export const consistentHashing: StrategyMaker = (index) => {

@@ -2,9 +2,10 @@ import { DIMENSIONS } from '../../schemas/common.ts';
 import { DEVICE_MILLI } from '../../schemas/devices.ts';
 import type { Purpose } from '../candidate.ts';
 import type { FleetIndex } from '../fleet-index.ts';
+import { NO_BANK } from '../index/banks.ts';
 import { BestFew } from '../index/best-few.ts';
 import { Changes } from '../index/changes.ts';
-import type { Query } from '../index/query.ts';
+import type { Next, Query } from '../index/query.ts';
 import { RowStates } from '../index/row-states.ts';
 import type { Bounds } from '../index/rows.ts';
 import { SlackLadder } from '../index/slack-ladder.ts';
@@ -19,7 +20,7 @@ const UNKNOWN_MAX = 64;
  * Resources that are valued exactly, those with the best estimates; more where more runners-up are asked for. A straight
  * line knows less of devices, whose gaps come in steps.
  */
-const VALUED_MAX = 8;
+const VALUED_MAX = 4;
 const VALUED_MAX_DEVICES = 16;
 /** Resources that can take the demand which one decision looks at, the tightest first. */
 const LOOKED_AT_MAX = 2_048;
@@ -50,7 +51,7 @@ class PackedFleet {
     this.#states = new RowStates(index, purpose);
     this.#packer = new RowPacker(this.#states);
     this.#all = new SlackLadder(index, purpose);
-    this.#devised = new SlackLadder(index, purpose, (row) => index.rows.at(row).devices !== undefined);
+    this.#devised = new SlackLadder(index, purpose, (row) => index.rows.bank[row] !== NO_BANK);
     this.#changes = new Changes(index);
   }
 
@@ -62,20 +63,21 @@ class PackedFleet {
     if (changed > UNKNOWN_MAX) this.#behind = true;
     if (!query.beside) this.#packer.observe(demand);
     const totals = { amounts: [...this.#bounds.total], slots: this.#slotsTotal };
-    const { estimate, figure } = this.#packer.weigh(demand, totals);
+    const { nextPromising, estimate, figure } = this.#packer.weigh(demand, totals);
     const few = new BestFew(
       rows,
       Math.max(most, demand.devices === undefined ? VALUED_MAX : VALUED_MAX_DEVICES),
     );
     const unknown: number[] = [];
     let looked = 0;
-    this.#each(query, (row) => {
+    const visit = (row: number): boolean => {
       looked += 1;
       const about = estimate(row);
       if (Number.isNaN(about)) unknown.push(row);
       else if (about <= few.bar) few.offer(row, about);
       return looked >= LOOKED_AT_MAX || (unknown.length >= UNKNOWN_MAX && few.full);
-    });
+    };
+    this.#each(query, (rows, from) => nextPromising(rows, from, few.bar), visit);
     this.#behind = unknown.length > 0;
     const best = new BestFew(rows, most);
     for (const row of few.rows()) best.offer(row, figure(row));
@@ -84,13 +86,13 @@ class PackedFleet {
     return demand.devices === undefined ? choices : choices.map((one) => this.#withDevices(one));
   }
 
-  /** Rows that can take the demand until `visit` says true: the tightest first, unless that makes no difference. */
-  #each(query: Query, visit: (row: number) => boolean): void {
-    if (query.request.devices !== undefined) this.#devised.each(query, visit);
-    else if (this.#behind || query.population() > LOOKED_AT_MAX) this.#all.each(query, visit);
-    else
-      for (const { members } of query.cells())
-        for (const row of members) if (query.accepts(row) && visit(row)) return;
+  /** Rows that may and can take the demand until `visit` says true: the tightest first, unless that makes no difference. */
+  #each(query: Query, next: Next, visit: (row: number) => boolean): void {
+    const all = query.population() <= LOOKED_AT_MAX;
+    if (query.request.devices !== undefined) this.#devised.each(query, visit, next);
+    // Where not all are looked at, those passed by count as well.
+    else if (this.#behind || !all) this.#all.each(query, visit, all ? next : undefined);
+    else for (const { members } of query.cells()) if (query.each(members, visit, next)) return;
   }
 
   #withDevices(choice: Choice): Choice {

@@ -65,7 +65,8 @@ export const planMoves = <T extends Considered>(
   fleet: readonly T[],
   wishes?: Wishes,
 ): FailoverPlan => {
-  const others = fleet.filter(({ id }) => id !== source.id);
+  const at = fleet.findIndex(({ id }) => id === source.id);
+  const others = at < 0 ? fleet : fleet.toSpliced(at, 1);
   const plan = planFailover(groups, others, source.capacity, admits, crowds, wishes);
   return { ...plan, moves: withDevices(plan.moves, others) };
 };

@@ -44,6 +44,12 @@ const fleetOf = (hosts: readonly (readonly number[])[]): Fleet => {
   return { nodes, totals: sumOf(nodes.map(({ capacity }) => capacity)) };
 };
 
+/** The first so many hosts of a fleet, as a fleet. */
+export const partOf = ({ nodes }: Fleet, count: number): Fleet => {
+  const part = nodes.slice(0, count);
+  return { nodes: part, totals: sumOf(part.map(({ capacity }) => capacity)) };
+};
+
 /** Equal hosts, and hosts whose proportions differ by up to eight times. */
 export const FLEETS: Readonly<Record<string, Fleet>> = {
   equal: fleetOf(HOSTS.slice(0, 1)),

@@ -3,14 +3,17 @@ import { DIMENSIONS } from '../../../lib/schemas/common.ts';
 import { type Figure, percentile } from '../figures.ts';
 import { randomOf } from '../openb/trace.ts';
 import { Placing } from '../placing.ts';
-import { bindingOf, FLEETS, type Fleet, MIXES, type Shares, streamOf } from './mixes.ts';
-import { shareUnrefused, upperBound } from './upper-bound.ts';
+import { bindingOf, FLEETS, type Fleet, MIXES, partOf, type Shares, streamOf } from './mixes.ts';
+import { plannedWhole, shareUnrefused, upperBound } from './upper-bound.ts';
 
 const SEEDS = [1, 2, 3, 4, 5, 6];
 /** Offered in the dimension that binds, against what the hosts offer. */
 const ARRIVALS = 1.3;
 const SHARE_MUST = 0.95;
 const SHARE_AIM = 0.98;
+
+/** Where the bound is compared with a plan that cuts nothing: the mix furthest from it, on hosts that a solver can handle. */
+const PLANNED = { fleet: 'mixed', mix: 'balanced', hosts: 24, seeds: [1, 2, 3] } as const;
 
 interface Run {
   readonly dimension: string;
@@ -82,10 +85,36 @@ const figureOf = (fleet: string, mix: string, runs: readonly Run[]): Figure => {
   };
 };
 
+/** How near a plan in advance, which may refuse what fits, comes to the bound; and the strategy on the same hosts. */
+const planned = async (progress: (text: string) => void): Promise<Figure> => {
+  const { fleet: fleetName, mix, hosts, seeds } = PLANNED;
+  const fleet = partOf(FLEETS[fleetName] ?? { nodes: [], totals: [] }, hosts);
+  const plans: number[] = [];
+  const own: number[] = [];
+  for (const seed of seeds) {
+    progress(`saturation ${mix}, a plan for ${hosts} ${fleetName} hosts, seed ${seed}`);
+    const stream = streamOf(fleet, MIXES[mix] ?? (() => []), ARRIVALS, randomOf(seed));
+    const binding = bindingOf(fleet, stream);
+    const bound = await upperBound(fleet.nodes, stream, binding);
+    const held = offer(fleet, stream).placed.reduce((sum, { amounts }) => sum + (amounts[binding] ?? 0), 0);
+    plans.push((await plannedWhole(fleet.nodes, stream, binding)) / bound);
+    own.push(held / bound);
+  }
+  const mean = (shares: readonly number[]): number =>
+    rounded(shares.reduce((sum, share) => sum + share, 0) / shares.length);
+  const [shareOfPlan, shareOfBound] = [mean(plans), mean(own)];
+  return {
+    ...{ name: `saturation ${mix}, ${hosts} ${fleetName} hosts, planned`, unit: 'share', n: seeds.length },
+    ...{ mix, fleet: fleetName, hosts, planned: shareOfPlan, plannedLeast: rounded(Math.min(...plans)) },
+    ...{ shareOfBound, p50: shareOfPlan, p99: shareOfPlan },
+  };
+};
+
 /**
  * Share of what the linear programme of upper-bound.ts could hold in the dimension that binds, which the strategy
  * fragmentation-aware holds after a stream of 130 %. A row per fleet and mix; `shareOfBound` is the mean over the seeds, `least`
- * the worst, `unrefused` the mean of what a plan that refuses nothing holds when the first demand must wait; p50 and p99 are ms per decision.
+ * the worst, `unrefused` the mean of what a plan that refuses nothing holds when the first demand must wait; a last row says how near a plan that cuts nothing
+ * comes to that programme; p50 and p99 are ms per decision.
  */
 export const saturation = async (progress: (text: string) => void): Promise<readonly Figure[]> => {
   const figures: Figure[] = [];
@@ -98,5 +127,5 @@ export const saturation = async (progress: (text: string) => void): Promise<read
       }
       figures.push(figureOf(fleet, mix, runs));
     }
-  return figures;
+  return [...figures, await planned(progress)];
 };

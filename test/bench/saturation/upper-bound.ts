@@ -4,7 +4,10 @@ import { type PackNode, unfit } from '../pack-node.ts';
 
 /** What is used of `highs`. Its types describe CommonJS, which is therefore what is loaded. */
 interface Solver {
-  solve(problem: string): { readonly Status: string; readonly ObjectiveValue: number };
+  solve(
+    problem: string,
+    options?: { readonly time_limit: number; readonly mip_rel_gap: number },
+  ): { readonly Status: string; readonly ObjectiveValue: number };
 }
 const loadHighs: () => Promise<Solver> = createRequire(import.meta.url)('highs');
 
@@ -23,8 +26,12 @@ const SUM_EMPTY = '0 nothing';
 const sumOf = (terms: readonly string[]): string => (terms.length === 0 ? SUM_EMPTY : terms.join(' + '));
 
 /** x(k, s) ≥ 0: how much of kind k stands on hosts of shape s; none where one of it does not fit on an empty host. */
-const programmeOf = (nodes: readonly PackNode[], offered: readonly PackDemand[]) => {
-  const shapes = counted(nodes, ({ free }) => free.join());
+const programmeOf = (
+  nodes: readonly PackNode[],
+  offered: readonly PackDemand[],
+  keyOf: (node: PackNode) => string = ({ free }) => free.join(),
+) => {
+  const shapes = counted(nodes, keyOf);
   const kinds = counted(offered, ({ amounts }) => amounts.join());
   const may = kinds.map(({ one }) => shapes.map((shape) => unfit(shape.one, one) === undefined));
   const termsOn = (s: number, d: number): string[] =>
@@ -43,6 +50,7 @@ const programmeOf = (nodes: readonly PackNode[], offered: readonly PackDemand[])
     ),
     /** Held of one dimension. */
     held: (d: number): string => sumOf(shapes.flatMap((_, s) => termsOn(s, d))),
+    unknowns: kinds.flatMap((_, k) => shapes.flatMap((_, s) => (may[k]?.[s] === true ? [`x${k}_${s}`] : []))),
   };
 };
 
@@ -86,4 +94,32 @@ export const shareUnrefused = (
   const { supply, room } = programmeOf(nodes, offered);
   const even = supply.map(({ placed, count }) => ` ${placed} - ${count} share = 0`);
   return solved('share', [...room, ...even, ' share <= 1']);
+};
+
+/** Time for one integer programme, and how near to its bound is near enough. */
+const PLAN_SECONDS_MAX = 20;
+const PLAN_GAP = 0.003;
+
+/**
+ * What a plan that knows every demand in advance and may refuse, but not cut, is found to hold of one dimension: the
+ * integer programme of `upperBound`, each host by itself. The best found in 20 s, so the true optimum is no less.
+ */
+export const plannedWhole = async (
+  nodes: readonly PackNode[],
+  offered: readonly PackDemand[],
+  binding: number,
+): Promise<number> => {
+  const { supply, room, held, unknowns } = programmeOf(nodes, offered, ({ id }) => id);
+  const whole = supply.map(({ placed, count }) => ` ${placed} <= ${count}`);
+  const highs = await loadHighs();
+  const solution = highs.solve(
+    [
+      ...['Maximize', ` ${held(binding)}`, 'Subject To', ...room, ...whole],
+      ...['General', ` ${unknowns.join(' ')}`, 'End', ''],
+    ].join('\n'),
+    { time_limit: PLAN_SECONDS_MAX, mip_rel_gap: PLAN_GAP },
+  );
+  if (!['Optimal', 'Time limit reached'].includes(solution.Status))
+    throw new Error(`the integer programme ended ${solution.Status}`);
+  return solution.ObjectiveValue;
 };

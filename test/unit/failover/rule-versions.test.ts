@@ -14,6 +14,7 @@ const FILES: Readonly<Record<RuleSet, readonly string[]>> = {
   fencing: ['lib/failover/fencing.ts', 'lib/services/recovery/fence-wait.ts'],
   plan: [
     'lib/failover/plan.ts',
+    'lib/failover/reason-tally.ts',
     'lib/services/recovery/plan-moves.ts',
     'lib/allocation/eligibility.ts',
     'lib/allocation/devices.ts',
@@ -32,7 +33,7 @@ const KNOWN: Readonly<Record<RuleSet, readonly [version: number, code: string]>>
   detector: [1, 'd72f14cca7325f3d'],
   safety: [1, '26428eabd44ea22d'],
   fencing: [1, 'b732c80d21cce52b'],
-  plan: [1, 'cc1377b6d98aa282'],
+  plan: [1, '02419a29f66edc18'],
 };
 
 /** Comments and blanks decide nothing. */
