@@ -1,4 +1,6 @@
+import type { SeenLabscape, SelfDoubt } from '../schemas/rule.ts';
 import type { Verdict } from '../schemas/status.ts';
+import { BLIND_SHARE } from './detector.ts';
 
 /** What is heard of a labscape as a whole. Epoch ms. */
 export interface LabscapeHeard {
@@ -72,6 +74,40 @@ export const frozenOf = (fleet: readonly LabscapeHeard[], now: number): Readonly
     frozen.set(one.id, late[Math.floor(all / 2)] ?? heardAt);
   }
   return frozen;
+};
+
+/** Until when it has the fresh grace that follows a silence of most of a lease, epoch ms; 0 when there was none. */
+const freshUntil = ({ graceUntil, silentFrom, leaseEndMs }: LabscapeHeard): number =>
+  silentFrom !== undefined && graceUntil - leaseEndMs - silentFrom > BLIND_SHARE * leaseEndMs
+    ? graceUntil
+    : 0;
+
+/**
+ * Why nothing may start by itself that this silence, or whatever speaks of it, would start. Where nobody was ever heard
+ * there is nothing to doubt: such a fleet has no agents.
+ */
+const doubtOf = (one: LabscapeHeard, fleet: readonly LabscapeHeard[], now: number): SelfDoubt | undefined => {
+  const frozenSince = frozenOf(fleet, now).get(one.id);
+  if (frozenSince !== undefined) return { kind: 'frozen', since: frozenSince };
+  const known = fleet.filter(({ heardAt }) => heardAt !== undefined);
+  const hearing = known.filter((other) => isHeard(other, now));
+  if (known.length > 0 && hearing.length === 0)
+    return { kind: 'blind', since: Math.max(...known.map((l) => (l.heardAt ?? 0) + l.leaseEndMs)) };
+  // Who is heard since less than a lease tells nothing yet of those who are not.
+  const until = Math.max(freshUntil(one), Math.min(...hearing.map(freshUntil)));
+  return hearing.length > 0 && now < until
+    ? { kind: 'fresh-grace', since: until - one.leaseEndMs, until }
+    : undefined;
+};
+
+/** What the safety rules of a recovery look at. */
+export const seenBy = (one: LabscapeHeard, fleet: readonly LabscapeHeard[], now: number): SeenLabscape => {
+  const doubt = doubtOf(one, fleet, now);
+  const observers = fleet.filter((other) => other.id !== one.id && isHeard(other, now)).length;
+  return {
+    ...(doubt === undefined ? {} : { doubt }),
+    ...{ silent: isSilent(one, now), observers, asks: observers < OBSERVERS_MIN },
+  };
 };
 
 /** What the whole fleet's beats say of one labscape. */

@@ -199,7 +199,9 @@ export const stepsOf = <R extends Judgeable>(
   heard: Heard,
   sight: Sight,
 ): readonly { readonly resource: R; readonly step: StatusStep }[] => {
-  const { beats, readAt: now } = heard;
+  const { beats, readAt: now, policy } = heard;
+  // Off is total: what is heard is shown, and nothing is made of it.
+  if (policy.mode === 'off') return [];
   if (mustStay(heard, sight.suspecting)) return [];
   const mayFail = !mustStay(heard, sight.failing) && !sight.frozen.has(beats.labscape);
   const detector = detectorFor(resources, heard);

@@ -10,7 +10,7 @@ import {
 import { APPROVAL_WAIT_MS } from '../../failover/wait-bounds.ts';
 import { originOf } from '../../services/origin.ts';
 import type { Look } from '../../services/recovery/capsule-steps.ts';
-import { factsOf } from '../../services/recovery/decision-facts.ts';
+import { factsOf, seenFleet } from '../../services/recovery/decision-facts.ts';
 import { overridesFor } from '../../services/recovery/overrides.ts';
 import { type Held, quoteHeld } from '../../services/recovery/quote.ts';
 import { executionName } from '../../services/runtime.ts';
@@ -96,7 +96,9 @@ const gatherFacts = async (
   const labscape =
     snapshot.labscapes.get(resource.labscape) ?? (await runtime.fleet.labscape(resource.labscape));
   if (labscape === undefined) throw new Superseded(`labscape ${resource.labscape} is not known`);
-  return factsOf(snapshot, labscape, resource, task.input.trigger, runtime.clock.now());
+  const { trigger } = task.input;
+  const seen = isByPerson(trigger) ? undefined : await seenFleet(runtime, snapshot);
+  return factsOf(snapshot, labscape, resource, trigger, runtime.clock.now(), seen?.get(labscape.id));
 };
 
 /** The record of a recovery that has not touched anything yet. */
