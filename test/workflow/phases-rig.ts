@@ -1,4 +1,4 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { type Engine, startEngine } from '../../infra/local/engine.ts';
 import { synthesise } from '../../infra/local/synthesise.ts';
 import { ensureTables } from '../../infra/local/tables.ts';
@@ -114,6 +114,16 @@ export class PhasesRig {
     const found = await readRecovery(this.warm().store, id);
     if (found === undefined) throw new Error(`no recovery ${id}`);
     return found;
+  }
+
+  /** Every item of both tables, a line each, in order. */
+  async items(): Promise<string[]> {
+    const lines: string[] = [];
+    for (const TableName of Object.values(this.#tables))
+      for await (const { Items = [] } of paginateScan({ client: this.#client }, { TableName }))
+        for (const item of Items)
+          lines.push(JSON.stringify(Object.fromEntries(Object.entries(item).toSorted())));
+    return lines.toSorted();
   }
 
   async stop(): Promise<void> {

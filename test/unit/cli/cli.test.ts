@@ -182,7 +182,7 @@ describe('a command line that is not understood exits with 2, says why, and asks
     ['labels that are none', ['register', 'r', '--labels', 'rack'], '--labels must be KEY=VALUE'],
     ['an unknown class', ['allocate', '--memory', '1', '--class', 'vip'], 'must be one of critical, high'],
     ['a time that is none', ['renew', 'a', '--lease', 'soon'], '--lease must be a time such as'],
-    ['a mode that is none', ['mode', 'north', 'wild', '--reason', 'x'], 'must be one of observe, ask'],
+    ['a mode that is none', ['mode', 'north', 'wild', '--reason', 'x'], 'must be one of off, observe, ask'],
     ['maintenance without on or off', ['maintenance', 'north', 'yes', '--reason', 'x'], 'is on or off'],
     ['a mode without a reason', ['mode', 'north', 'ask'], '--reason is missing'],
     ['a file that is not there', ['apply', '/no/such/fleet.yaml'], 'cannot read /no/such/fleet.yaml'],
