@@ -145,6 +145,7 @@ async function earlyAnswers(rig: Rig): Promise<void> {
     await site.beat(first);
     await site.beat(first, { status: 'failed' });
     await site.ended(`${first}-1-1`);
+    await rig.admin.call('listObserved', { params: { labscape: site.labscape } });
     await rig.admin.call('editLabscape', {
       ...{ ...patch, params: { labscape: site.labscape }, body: { policy: { mode: 'ask' } } },
     });

@@ -5,6 +5,7 @@ import {
   explanation,
   fleet,
   labscape,
+  observed,
   rebalanced,
   recovery,
   resource,
@@ -46,6 +47,7 @@ const COMMANDS: [string, string[], Record<string, Reply>][] = [
     ['batch', '--count', '1', '--gang', '--processing', '500'],
     { 'POST /allocations/batch': ok({ mode: 'gang', items: [{ status: 201, allocation }] }) },
   ],
+  ['observed', ['observed', 'north'], { 'GET /labscapes/north/observed': ok(observed) }],
   [
     'explain',
     ['explain', '--processing', '500', '--class', 'high', '--preempt'],
