@@ -82,12 +82,16 @@ const freshUntil = ({ graceUntil, silentFrom, leaseEndMs }: LabscapeHeard): numb
     ? graceUntil
     : 0;
 
+/** Nothing was heard of all of it for most of a lease: what is about it is about more than one late beat. */
+const isAway = (one: LabscapeHeard, now: number): boolean =>
+  isSilent(one, now) && silenceOf(one, now) > BLIND_SHARE * one.leaseEndMs;
+
 /**
  * Why nothing may start by itself that this silence, or whatever speaks of it, would start. Where nobody was ever heard
  * there is nothing to doubt: such a fleet has no agents.
  */
 const doubtOf = (one: LabscapeHeard, fleet: readonly LabscapeHeard[], now: number): SelfDoubt | undefined => {
-  const frozenSince = frozenOf(fleet, now).get(one.id);
+  const frozenSince = isAway(one, now) ? frozenOf(fleet, now).get(one.id) : undefined;
   if (frozenSince !== undefined) return { kind: 'frozen', since: frozenSince };
   const known = fleet.filter(({ heardAt }) => heardAt !== undefined);
   const hearing = known.filter((other) => isHeard(other, now));
@@ -106,7 +110,7 @@ export const seenBy = (one: LabscapeHeard, fleet: readonly LabscapeHeard[], now:
   const observers = fleet.filter((other) => other.id !== one.id && isHeard(other, now)).length;
   return {
     ...(doubt === undefined ? {} : { doubt }),
-    ...{ silent: isSilent(one, now), observers, asks: observers < OBSERVERS_MIN },
+    ...{ silent: isAway(one, now), observers, asks: observers < OBSERVERS_MIN },
   };
 };
 

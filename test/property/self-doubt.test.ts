@@ -1,11 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { BLIND_SHARE } from '../../lib/health/detector.ts';
 import { frozenOf, type LabscapeHeard, OBSERVERS_MIN, seenBy } from '../../lib/health/labscape-sight.ts';
 import { RUNS } from './arbitraries.ts';
 
 const NOW = 1_795_132_800_000;
 const LEASE_MS = 3_250;
 const LATE_MS = 1_500;
+const AWAY_MS = BLIND_SHARE * LEASE_MS;
 
 const heard = (
   id: string,
@@ -42,7 +44,9 @@ describe('the controller doubts itself', () => {
         const frozen = frozenOf(fleet, NOW);
         for (const one of fleet) {
           const { doubt } = seenBy(one, fleet, NOW);
-          expect(doubt?.kind).toBe(frozen.has(one.id) ? 'frozen' : hearsNobody ? 'blind' : undefined);
+          const away = NOW - (one.heardAt ?? NOW) > AWAY_MS;
+          const kind = away && frozen.has(one.id) ? 'frozen' : hearsNobody ? 'blind' : undefined;
+          expect(doubt?.kind).toBe(kind);
           if (doubt !== undefined) expect(doubt.since).toBeLessThanOrEqual(NOW);
         }
       }),
@@ -83,7 +87,7 @@ test('a labscape is silent before its lease ends, and asks when fewer than three
       (silence, others) => {
         const fleet = named([silence, ...Array.from({ length: others }, () => 0)]);
         expect(seen(fleet)).toEqual({
-          ...{ silent: silence > LATE_MS, observers: others, asks: others < OBSERVERS_MIN },
+          ...{ silent: silence > AWAY_MS, observers: others, asks: others < OBSERVERS_MIN },
         });
         expect(seen(fleet.slice(0, 3)).asks).toBe(true);
       },
