@@ -1,13 +1,34 @@
+import { jest } from '@jest/globals';
+import type { AlarmBinding, AlarmMessage } from '../../lib/schemas/alarm.ts';
+import type { Phase, PhaseResult } from '../../lib/schemas/recovery.ts';
 import { beat } from '../../lib/services/health/heartbeat.ts';
 import { takeAlarm } from '../../lib/services/recovery/alarm.ts';
-import type { Runtime } from '../../lib/services/runtime.ts';
+import { answerWait } from '../../lib/services/recovery/waits.ts';
+import { type ExecutionInput, executionName, type Runtime } from '../../lib/services/runtime.ts';
+import type { PhaseAnswer } from '../../lib/workflow/phases/context.ts';
 import { type PhasesRig, startPhases } from './phases-rig.ts';
+
+// Its tables are made of the synthesized template, which takes long on a busy machine.
+jest.setTimeout(240_000);
 
 export const BEAT_MS = 1_000;
 export const LEASE_MS = 3_000;
 /** Silence that is a failure, and the beat by which somebody looks. */
 export const GONE_MS = LEASE_MS + 2 * BEAT_MS;
 const ACCOUNT = '000000000000';
+
+/** What those say whom a recovery waits for. */
+const ANSWERS: Readonly<Partial<Record<Phase, string>>> = {
+  AwaitFence: 'acknowledged',
+  RestoreSystem: 'restored',
+  ResumeService: 'running',
+};
+
+export interface Driving {
+  readonly trigger?: ExecutionInput['trigger'];
+  readonly from?: string;
+  readonly step?: (state: string, once: () => Promise<PhaseAnswer>) => Promise<PhaseAnswer>;
+}
 
 /** Labscapes of so many resources each, over the real engine, whose agents beat as they are told to, by a clock of the test's. */
 export class HeardFleet {
@@ -29,15 +50,15 @@ export class HeardFleet {
     return ids;
   }
 
-  /** One batch of a labscape's agent, for these of its resources. */
-  async beatOf(labscape: string, resources: readonly string[], word: 'ok' | 'failed' = 'ok'): Promise<void> {
+  /** One batch of a labscape's agent, for these of its resources: it has carried out whatever it was told. */
+  async beatOf(labscape: string, resources: readonly string[], word: 'ok' | 'failed' = 'ok') {
     this.#seq += 1;
-    const entry = { epoch: 1, assignmentRevision: 1, status: word };
+    const entry = { epoch: 1_000, assignmentRevision: 1, status: word };
     const body = {
       ...{ agent: `of-${labscape}`, seq: this.#seq },
       resources: resources.map((resource) => ({ resource, ...entry })),
     };
-    await beat(this.control, labscape, body, 'test');
+    return beat(this.control, labscape, body, 'test');
   }
 
   /** So long the resources of these labscapes beat, but for some, and all others are silent. */
@@ -56,23 +77,52 @@ export class HeardFleet {
     this.rig.clock.ms += ms;
   }
 
-  /** An alarm of the user's own, bound to a resource. */
-  alarm(resource: string, runtime = this.control) {
+  /**
+   * Drives a recovery through the phases to its end, as the state machine does, and answers what it waits for. `step`
+   * may do something else than run the phase once. Which states it passed.
+   */
+  async recover(labscape: string, resource: string, options: Driving = {}): Promise<string[]> {
+    const { trigger = 'detector', step } = options;
+    const { epoch, attempt } = await this.rig.resource(labscape, resource);
+    const input = { resource, epoch, attempt, trigger };
+    const id = executionName(input);
+    const passed: string[] = [];
+    let carry: readonly PhaseResult[] = [];
+    for (let state = options.from ?? 'Detect'; state !== 'End'; ) {
+      passed.push(state);
+      const waits = state.startsWith('Await');
+      const more: { carry: readonly PhaseResult[]; taskToken?: string } = {
+        carry,
+        ...(waits ? { taskToken: `token-${state}` } : {}),
+      };
+      const once = () => this.rig.run(this.rig.warm(), state, input, more);
+      const answer = await (step === undefined ? once() : step(state, once));
+      if (waits) {
+        const { waiting } = await this.rig.recovery(id);
+        if (waiting !== undefined && waiting.answer === undefined)
+          await answerWait(this.control, id, waiting.phase, ANSWERS[waiting.phase] ?? '');
+      }
+      carry = waits ? [] : (answer.carry ?? []);
+      state = waits ? ((await this.rig.recovery(id)).nextPhase ?? 'End') : answer.proceed;
+    }
+    return passed;
+  }
+
+  anyAlarm(said: Partial<AlarmMessage>, bindings: readonly AlarmBinding[] = [], runtime = this.control) {
     const message = { AlarmName: 'mine', AWSAccountId: ACCOUNT, NewStateValue: 'ALARM' } as const;
-    const bindings = [{ alarmName: 'mine', resource }];
     const rest = { NewStateReason: 'it is hot', Trigger: { Dimensions: [] } };
-    return takeAlarm(runtime, { ...message, ...rest }, { bindings, accounts: [ACCOUNT] }, 'test');
+    return takeAlarm(runtime, { ...message, ...rest, ...said }, { bindings, accounts: [ACCOUNT] }, 'test');
+  }
+
+  /** An alarm of the user's own, bound to a resource. */
+  alarm(resource: string) {
+    return this.anyAlarm({}, [{ alarmName: 'mine', resource }]);
   }
 
   /** Our own alarm on a labscape's failed verdicts. */
-  labscapeAlarm(labscape: string, runtime = this.control) {
-    const message = {
-      AlarmName: `failed-${labscape}`,
-      AWSAccountId: ACCOUNT,
-      NewStateValue: 'ALARM',
-    } as const;
-    const rest = { NewStateReason: '', Trigger: { Dimensions: [{ name: 'labscape', value: labscape }] } };
-    return takeAlarm(runtime, { ...message, ...rest }, { bindings: [], accounts: [ACCOUNT] }, 'test');
+  labscapeAlarm(labscape: string) {
+    const Dimensions = [{ name: 'labscape', value: labscape }];
+    return this.anyAlarm({ AlarmName: `failed-${labscape}`, Trigger: { Dimensions } });
   }
 
   /** Which recoveries the state machine was told to start. */

@@ -40,6 +40,8 @@ export class PhasesRig {
   readonly clock = new TickingClock();
   /** What the state machine was told. */
   readonly told: string[] = [];
+  /** So many calls more are answered by the tables; all others are throttled. */
+  callsLeft = Number.POSITIVE_INFINITY;
   readonly #engine: Engine;
   readonly #client: DynamoDBClient;
   readonly #tables: { state: string; audit: string };
@@ -54,6 +56,14 @@ export class PhasesRig {
       region: 'local',
       credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     });
+    this.#client.middlewareStack.add(
+      (next) => (args) => {
+        this.callsLeft -= 1;
+        if (this.callsLeft >= 0) return next(args);
+        throw Object.assign(new Error('asked too much'), { name: 'ProvisionedThroughputExceededException' });
+      },
+      { step: 'initialize' },
+    );
   }
 
   /** A warm function of its own: nothing it remembers is known to the others. */
