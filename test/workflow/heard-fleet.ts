@@ -36,6 +36,8 @@ export class HeardFleet {
   /** Takes all beats, as one warm function would. */
   readonly control: Runtime;
   readonly resources = new Map<string, readonly string[]>();
+  /** What a labscape's agent says of others' resources in each of its batches. */
+  readonly said = new Map<string, { reached?: string[]; unreached?: string[] }>();
   #seq = 0;
 
   constructor(rig: PhasesRig) {
@@ -51,11 +53,16 @@ export class HeardFleet {
   }
 
   /** One batch of a labscape's agent, for these of its resources: it has carried out whatever it was told. */
-  async beatOf(labscape: string, resources: readonly string[], word: 'ok' | 'failed' = 'ok') {
+  async beatOf(
+    labscape: string,
+    resources: readonly string[],
+    word: 'ok' | 'failed' = 'ok',
+    said = this.said.get(labscape) ?? {},
+  ) {
     this.#seq += 1;
     const entry = { epoch: 1_000, assignmentRevision: 1, status: word };
     const body = {
-      ...{ agent: `of-${labscape}`, seq: this.#seq },
+      ...{ agent: `of-${labscape}`, seq: this.#seq, ...said },
       resources: resources.map((resource) => ({ resource, ...entry })),
     };
     return beat(this.control, labscape, body, 'test');
