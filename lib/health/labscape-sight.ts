@@ -87,21 +87,20 @@ const isAway = (one: LabscapeHeard, now: number): boolean =>
   isSilent(one, now) && silenceOf(one, now) > BLIND_SHARE * one.leaseEndMs;
 
 /**
- * Why nothing may start by itself that this silence, or whatever speaks of it, would start. Where nobody was ever heard
- * there is nothing to doubt: such a fleet has no agents.
+ * Why nothing may start by itself that this silence, or whatever speaks of it, would start. Of one that was never heard
+ * there is nothing to doubt: it has no agents, and what is said of it comes by another line.
  */
 const doubtOf = (one: LabscapeHeard, fleet: readonly LabscapeHeard[], now: number): SelfDoubt | undefined => {
+  if (one.heardAt === undefined) return undefined;
   const frozenSince = isAway(one, now) ? frozenOf(fleet, now).get(one.id) : undefined;
   if (frozenSince !== undefined) return { kind: 'frozen', since: frozenSince };
   const known = fleet.filter(({ heardAt }) => heardAt !== undefined);
   const hearing = known.filter((other) => isHeard(other, now));
-  if (known.length > 0 && hearing.length === 0)
+  if (hearing.length === 0)
     return { kind: 'blind', since: Math.max(...known.map((l) => (l.heardAt ?? 0) + l.leaseEndMs)) };
   // Who is heard since less than a lease tells nothing yet of those who are not.
   const until = Math.max(freshUntil(one), Math.min(...hearing.map(freshUntil)));
-  return hearing.length > 0 && now < until
-    ? { kind: 'fresh-grace', since: until - one.leaseEndMs, until }
-    : undefined;
+  return now < until ? { kind: 'fresh-grace', since: until - one.leaseEndMs, until } : undefined;
 };
 
 /** What the safety rules of a recovery look at. */

@@ -40,12 +40,13 @@ describe('the controller doubts itself', () => {
       fc.property(silences, (given) => {
         const fleet = named(given);
         const known = given.filter((silence) => silence !== undefined);
-        const hearsNobody = known.length > 0 && known.every((silence) => silence > LEASE_MS);
+        const hearsNobody = known.every((silence) => silence > LEASE_MS);
         const frozen = frozenOf(fleet, NOW);
         for (const one of fleet) {
           const { doubt } = seenBy(one, fleet, NOW);
           const away = NOW - (one.heardAt ?? NOW) > AWAY_MS;
-          const kind = away && frozen.has(one.id) ? 'frozen' : hearsNobody ? 'blind' : undefined;
+          const blind = hearsNobody && one.heardAt !== undefined;
+          const kind = away && frozen.has(one.id) ? 'frozen' : blind ? 'blind' : undefined;
           expect(doubt?.kind).toBe(kind);
           if (doubt !== undefined) expect(doubt.since).toBeLessThanOrEqual(NOW);
         }
@@ -54,7 +55,7 @@ describe('the controller doubts itself', () => {
     );
   });
 
-  test('not where nobody was ever heard: such a fleet has no agents', () => {
+  test('not of one that was never heard: it has no agents', () => {
     expect(seen(named([undefined, undefined]))).toEqual({ silent: false, observers: 0, asks: true });
   });
 
