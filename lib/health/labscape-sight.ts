@@ -99,8 +99,10 @@ const doubtOf = (one: LabscapeHeard, fleet: readonly LabscapeHeard[], now: numbe
   if (hearing.length === 0)
     return { kind: 'blind', since: Math.max(...known.map((l) => (l.heardAt ?? 0) + l.leaseEndMs)) };
   // Who is heard since less than a lease tells nothing yet of those who are not.
-  const until = Math.max(freshUntil(one), Math.min(...hearing.map(freshUntil)));
-  return now < until ? { kind: 'fresh-grace', since: until - one.leaseEndMs, until } : undefined;
+  const first = hearing.toSorted((a, b) => freshUntil(a) - freshUntil(b)).slice(0, 1);
+  const back = [one, ...first].find((other) => now < freshUntil(other));
+  if (back?.silentFrom === undefined) return undefined;
+  return { kind: 'fresh-grace', since: back.silentFrom + back.lateAfterMs, until: freshUntil(back) };
 };
 
 /** What the safety rules of a recovery look at. */

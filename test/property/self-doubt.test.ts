@@ -65,7 +65,8 @@ describe('the controller doubts itself', () => {
         const again = back('lab-0', 2 * LEASE_MS, agoMs);
         const doubts = agoMs < LEASE_MS;
         const until = NOW - agoMs + LEASE_MS;
-        const expected = doubts ? { kind: 'fresh-grace', since: until - LEASE_MS, until } : undefined;
+        const since = NOW - agoMs - 2 * LEASE_MS + LATE_MS;
+        const expected = doubts ? { kind: 'fresh-grace', since, until } : undefined;
         expect(seen([again, heard('lab-1', 0)]).doubt).toEqual(expected);
         // Two are never most, so this one is not frozen; yet it is only heard by somebody since then.
         expect(seen([heard('lab-1', 2 * LEASE_MS), again]).doubt).toEqual(expected);

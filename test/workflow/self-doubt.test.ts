@@ -84,6 +84,17 @@ describe('while most labscapes are silent at once', () => {
   });
 });
 
+test('a verdict that fell before most of a lease of silence is no part of it', async () => {
+  fleet = await startFleet(['a', 'b']);
+  await fleet.passes(GONE_MS, ['a', 'b'], ['a-1']);
+  expect(fleet.started()).toEqual(['a-1']);
+  // A hiccup of the controller, between the verdict and the decision.
+  fleet.jumps(LEASE_MS);
+  await fleet.beatOf('b', ['b-1']);
+  await fleet.beatOf('a', ['a-2']);
+  expect(await decideOn('a-1', 'detector')).toMatchObject({ proceed: 'Initiate' });
+});
+
 test('while nobody at all is heard an alarm starts nothing, and with it everybody gets a fresh grace', async () => {
   fleet = await startFleet(['a', 'b']);
   fleet.rig.clock.ms += 10 * LEASE_MS;

@@ -42,6 +42,15 @@ export const seenFleet = async (
   return new Map(heard.map((one) => [one.id, seenBy(one, heard, now)]));
 };
 
+/** A verdict that fell before the silence that a fresh grace follows was no part of it. */
+const doubted = (
+  { status, since }: Pick<ResourceRecord, 'status' | 'since'>,
+  { doubt, ...seen }: SeenLabscape,
+): SeenLabscape =>
+  doubt === undefined || (doubt.kind === 'fresh-grace' && status === 'failed' && since < doubt.since)
+    ? seen
+    : { ...seen, doubt };
+
 /** What the safety rules look at, from a picture of the fleet and the resource as it was read. Pure. */
 export const factsOf = (
   snapshot: FleetSnapshot,
@@ -69,6 +78,6 @@ export const factsOf = (
     ).length,
     targets: snapshot.resources.filter(({ id, status }) => id !== resource.id && status === 'healthy').length,
     groups: resource.groups.length,
-    ...(sight === undefined ? {} : { sight }),
+    ...(sight === undefined ? {} : { sight: doubted(resource, sight) }),
   };
 };
