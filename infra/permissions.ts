@@ -59,9 +59,9 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
     startsRecoveries: true,
   },
   recoveries: {
-    // A quote plans on the whole fleet; an override is a new item.
+    // A quote plans on the whole fleet; an override is a new item; what became of a decision is in the resource's chain.
     state: [...READ, 'Query:find', 'PutItem', 'UpdateItem'],
-    audit: ['PutItem'],
+    audit: ['PutItem', 'Query'],
     // One that was parked goes on.
     startsRecoveries: true,
     answersTasks: ['SendTaskSuccess', 'SendTaskFailure'],

@@ -5,6 +5,7 @@ import { acknowledgeLabscape, acknowledgeResource } from '../../lib/services/rec
 import { approve } from '../../lib/services/recovery/approval.ts';
 import { answerable, getCapsule } from '../../lib/services/recovery/capsule-view.ts';
 import { failTogether } from '../../lib/services/recovery/fail-together.ts';
+import { observedIn } from '../../lib/services/recovery/observed-decisions.ts';
 import {
   confirmOverride,
   listOverrides,
@@ -77,6 +78,11 @@ export const serve = (control: Runtime): ApiHandler =>
         await request.cleared();
         const failed = await failTogether(control, params.labscape, body, requesterOf(request));
         return { status: 202, body: failed };
+      },
+      listObserved: async (request) => {
+        const { labscape } = request.params;
+        request.permit({ labscape });
+        return { status: 200, body: await observedIn(control, labscape) };
       },
       proposeOverride: async (request) => {
         const { params, body } = request;

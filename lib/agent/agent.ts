@@ -14,6 +14,7 @@ import type { Instants } from './lease.ts';
 import { type Log, reasonOf } from './log.ts';
 import { HostMeter } from './measure.ts';
 import { commandRestore, OrderDesk, type Restore } from './orders.ts';
+import { Probes } from './probes.ts';
 import { ProcessRunner, type RunnerDeps } from './process-runner.ts';
 import type { Runner } from './runner.ts';
 import { leapAfterReplay, nextSeq } from './sequence.ts';
@@ -70,6 +71,7 @@ class RunningAgent implements Agent {
   readonly #kept = new Map<string, Kept>();
   readonly #desk: OrderDesk | undefined;
   readonly #meter: HostMeter;
+  readonly #probes: Probes;
   readonly #closing = new AbortController();
   #hurry: AbortController | undefined;
   #pace = FRESH_PACE;
@@ -86,6 +88,7 @@ class RunningAgent implements Agent {
     const { config, clock, client, chance, log, environment } = options;
     this.#options = options;
     this.#meter = new HostMeter(clock, config.storagePath);
+    this.#probes = new Probes(config);
     const { hooks } = config;
     const restore = options.restore ?? (hooks.restore && commandRestore(hooks.restore, hooks, environment));
     if (restore) this.#desk = new OrderDesk({ agent: config.agent, client, chance, log, restore });
@@ -104,6 +107,7 @@ class RunningAgent implements Agent {
 
   start(): void {
     for (const { watch } of this.#kept.values()) watch.start();
+    this.#probes.start();
     this.#beating = this.#beatLoop();
   }
 
@@ -112,6 +116,7 @@ class RunningAgent implements Agent {
     this.#hurry?.abort();
     const all = [...this.#kept.values()];
     for (const { watch } of all) watch.stop();
+    this.#probes.stop();
     await Promise.all([this.#beating, ...all.map(({ keeper }) => keeper.close())]);
   }
 
@@ -225,6 +230,6 @@ class RunningAgent implements Agent {
         ...(measured && { load: measured }),
       };
     });
-    return { agent: config.agent, seq, resources };
+    return { agent: config.agent, seq, resources, ...this.#probes.word() };
   }
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import { Id } from '../schemas/common.ts';
 import { Devices } from '../schemas/devices.ts';
-import { BATCH_RESOURCES_MAX } from '../schemas/heartbeat.ts';
+import { BATCH_RESOURCES_MAX, PROBES_MAX } from '../schemas/heartbeat.ts';
 
 const Argv = z.array(z.string().min(1).max(4096)).min(1).max(64);
 const Environment = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).default({});
@@ -93,6 +93,25 @@ export const AgentConfig = z
       .default('host')
       .meta({ description: "measured on the host, summed from the work's demands, or left out" }),
     storagePath: z.string().default('/').meta({ description: 'whose file system is measured' }),
+    probes: z
+      .array(
+        z
+          .strictObject({
+            resource: Id.optional(),
+            labscape: Id.optional(),
+            address: z
+              .url({ protocol: /^(tcp|https?)$/ })
+              .refine((text) => !text.startsWith('tcp:') || new URL(text).port !== '', 'needs a port')
+              .meta({ description: 'whoever answers there is reached' }),
+          })
+          .refine((probe) => (probe.resource === undefined) !== (probe.labscape === undefined), {
+            message: 'names a resource or a labscape',
+          }),
+      )
+      .max(PROBES_MAX)
+      .default([])
+      .meta({ description: "others' resources, or labscapes, that it tries to reach" }),
+    probeEveryMs: millis.default(2_000).meta({ description: 'pause between two tries, and the time of one' }),
     longPollS: z.int().min(0).max(20).default(0).meta({
       description:
         'length of long polls; 0: changes are learned from beats alone. On AWS each poll is a function that waits',

@@ -11,6 +11,7 @@ import { exportFleet } from './commands/export.ts';
 import { drain, fail } from './commands/fail.ts';
 import { activate, labscapes, register, resources } from './commands/fleet.ts';
 import { maintenance, mode } from './commands/labscape-mode.ts';
+import { observed } from './commands/observed.ts';
 import { override } from './commands/override.ts';
 import { quote } from './commands/quote.ts';
 import { rebalance } from './commands/rebalance.ts';
@@ -50,6 +51,7 @@ const COMMANDS: readonly Command[] = [
   cancel,
   resume,
   acknowledge,
+  observed,
   override,
   audit,
 ];

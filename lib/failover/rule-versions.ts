@@ -8,7 +8,7 @@ export const RULE_VERSIONS: Readonly<Record<RuleSet, number>> = {
   /** Verdicts from heartbeats, and what Detect makes of them. */
   detector: 1,
   /** Whether a recovery may start. */
-  safety: 1,
+  safety: 2,
   /** How long the old owner is waited for. */
   fencing: 1,
   /** Where groups go. */

@@ -1,7 +1,13 @@
 import type { Mode } from '../schemas/labscape.ts';
 import type { Trigger } from '../schemas/recovery.ts';
 import type { ResourceStatus } from '../schemas/resource.ts';
-import { type Objection, OVERRIDABLE_RULES, type Rule } from '../schemas/rule.ts';
+import {
+  type Objection,
+  OVERRIDABLE_RULES,
+  type Rule,
+  type SeenLabscape,
+  type SelfDoubt,
+} from '../schemas/rule.ts';
 
 /** What the safety rules look at. Times in epoch ms. */
 export interface DecisionFacts {
@@ -22,6 +28,8 @@ export interface DecisionFacts {
   readonly targets: number;
   /** Groups to move. */
   readonly groups: number;
+  /** How its labscape is heard; absent where a person asks, whom it does not concern. */
+  readonly sight?: SeenLabscape | undefined;
 }
 
 /** Rules that a person has set aside, by the override that says so. */
@@ -71,6 +79,15 @@ export const dampedCoolDownMs = (coolDownMs: number, flaps: number): number =>
         Math.min(COOL_DOWN_MAX_MS, coolDownMs * 2 ** Math.min(DOUBLINGS_MAX, Math.max(0, flaps - 1))),
       );
 
+const DOUBTFUL: Readonly<Record<SelfDoubt['kind'], string>> = {
+  frozen: 'most labscapes fell silent at once, which is rather my own line',
+  blind: 'nobody at all is heard: I may be blind',
+  'fresh-grace': 'I hear again only now, and give everybody a fresh grace',
+};
+
+const doubtful = ({ kind, since }: SelfDoubt): string =>
+  `${DOUBTFUL[kind]} (since ${new Date(since).toISOString()}): held until that is over, or a person fails it`;
+
 interface Finding extends Objection {
   readonly retryAfterMs?: number;
 }
@@ -90,14 +107,26 @@ const findings = (facts: DecisionFacts): readonly Finding[] => {
     object('status', 'refuses', `the resource is ${facts.status}: there is nothing to recover`);
   if (facts.groups > 0 && facts.targets === 0)
     object('feasible', 'refuses', 'no other healthy resource could take anything: work stays where it is');
+  if (facts.mode === 'off') object('mode-off', 'refuses', 'the labscape is switched off: nothing recovers');
   if (isByPerson(facts.trigger)) return found;
   if (facts.maintenance)
     object('maintenance', 'refuses', 'the labscape is in maintenance: nothing recovers by itself');
+  const { sight } = facts;
+  if (sight?.doubt !== undefined) {
+    const { until } = sight.doubt;
+    const leftMs = until === undefined ? REFUSED_RETRY_MS : Math.max(0, until - facts.now);
+    object('self-doubt', 'refuses', doubtful(sight.doubt), Math.min(REFUSED_RETRY_MS, leftMs));
+  }
   if (facts.mode === 'observe')
     object(
       'mode-observe',
       'refuses',
       `the labscape only observes: I would have moved ${facts.groups} groups`,
+    );
+  if (sight?.silent === true && sight.asks)
+    object(
+      ...(['observers', 'asks'] as const),
+      `all of the labscape is silent, and ${sight.observers} others are heard, which is too few to tell whether it is gone or a line: a person decides`,
     );
   const tripped = facts.labscapeUnhealthy / Math.max(1, facts.labscapeResources);
   if (facts.labscapeUnhealthy > BREAKER_FREE && tripped > facts.breakerShare)

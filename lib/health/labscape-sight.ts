@@ -1,4 +1,6 @@
+import type { SeenLabscape, SelfDoubt } from '../schemas/rule.ts';
 import type { Verdict } from '../schemas/status.ts';
+import { BLIND_SHARE } from './detector.ts';
 
 /** What is heard of a labscape as a whole. Epoch ms. */
 export interface LabscapeHeard {
@@ -72,6 +74,45 @@ export const frozenOf = (fleet: readonly LabscapeHeard[], now: number): Readonly
     frozen.set(one.id, late[Math.floor(all / 2)] ?? heardAt);
   }
   return frozen;
+};
+
+/** Until when it has the fresh grace that follows a silence of most of a lease, epoch ms; 0 when there was none. */
+const freshUntil = ({ graceUntil, silentFrom, leaseEndMs }: LabscapeHeard): number =>
+  silentFrom !== undefined && graceUntil - leaseEndMs - silentFrom > BLIND_SHARE * leaseEndMs
+    ? graceUntil
+    : 0;
+
+/** Nothing was heard of all of it for most of a lease: what is about it is about more than one late beat. */
+const isAway = (one: LabscapeHeard, now: number): boolean =>
+  isSilent(one, now) && silenceOf(one, now) > BLIND_SHARE * one.leaseEndMs;
+
+/**
+ * Why nothing may start by itself that this silence, or whatever speaks of it, would start. Of one that was never heard
+ * there is nothing to doubt: it has no agents, and what is said of it comes by another line.
+ */
+const doubtOf = (one: LabscapeHeard, fleet: readonly LabscapeHeard[], now: number): SelfDoubt | undefined => {
+  if (one.heardAt === undefined) return undefined;
+  const frozenSince = isAway(one, now) ? frozenOf(fleet, now).get(one.id) : undefined;
+  if (frozenSince !== undefined) return { kind: 'frozen', since: frozenSince };
+  const known = fleet.filter(({ heardAt }) => heardAt !== undefined);
+  const hearing = known.filter((other) => isHeard(other, now));
+  if (hearing.length === 0)
+    return { kind: 'blind', since: Math.max(...known.map((l) => (l.heardAt ?? 0) + l.leaseEndMs)) };
+  // Who is heard since less than a lease tells nothing yet of those who are not.
+  const first = hearing.toSorted((a, b) => freshUntil(a) - freshUntil(b)).slice(0, 1);
+  const back = [one, ...first].find((other) => now < freshUntil(other));
+  if (back?.silentFrom === undefined) return undefined;
+  return { kind: 'fresh-grace', since: back.silentFrom + back.lateAfterMs, until: freshUntil(back) };
+};
+
+/** What the safety rules of a recovery look at. */
+export const seenBy = (one: LabscapeHeard, fleet: readonly LabscapeHeard[], now: number): SeenLabscape => {
+  const doubt = doubtOf(one, fleet, now);
+  const observers = fleet.filter((other) => other.id !== one.id && isHeard(other, now)).length;
+  return {
+    ...(doubt === undefined ? {} : { doubt }),
+    ...{ silent: isAway(one, now), observers, asks: observers < OBSERVERS_MIN },
+  };
 };
 
 /** What the whole fleet's beats say of one labscape. */

@@ -1,5 +1,6 @@
 import type { FailedBy, ResourceStatus } from '../schemas/resource.ts';
 import { type DetectorPolicy, judge, type Pulse } from './detector.ts';
+import { type Testimony, weighed } from './testimony.ts';
 
 export interface Watched {
   readonly status: ResourceStatus;
@@ -21,9 +22,10 @@ export const stepFor = (
   pulse: Pulse | undefined,
   now: number,
   policy: DetectorPolicy,
+  testimony?: Testimony,
 ): StatusStep | undefined => {
   if (watched.locked) return undefined;
-  const { verdict, reason } = judge(pulse, now, policy);
+  const { verdict, reason } = weighed(judge(pulse, now, policy), testimony);
   switch (watched.status) {
     case 'healthy':
       return verdict === 'suspect' || verdict === 'failed' ? { to: verdict, reason } : undefined;

@@ -3,7 +3,7 @@ import { Class, Id, Instant, RecoveryId, Vector } from './common.ts';
 import { FencingPolicy, Mode } from './labscape.ts';
 import { Trigger } from './recovery.ts';
 import { FAILED_BY, ResourceStatus } from './resource.ts';
-import { Rule } from './rule.ts';
+import { Rule, SeenLabscape } from './rule.ts';
 import { Verdict } from './status.ts';
 
 /** Phases that decide something, in their order. */
@@ -68,6 +68,7 @@ const Facts = z.object({
   labscapeUnhealthy: z.int(),
   targets: z.int(),
   groups: z.int(),
+  sight: SeenLabscape.optional(),
 });
 
 const Decided = z.discriminatedUnion('kind', [

@@ -22,6 +22,10 @@ export const BeatEntry = z.strictObject({
   reason: z.string().max(200).optional(),
 });
 
+/** Others' resources that one agent tries to reach: what it says of them is kept beside its labscape's beats. */
+export const PROBES_MAX = 20;
+const Probed = z.array(Id).max(PROBES_MAX).optional();
+
 export const HeartbeatInput = z
   .strictObject({
     agent: Id.meta({ description: 'who sends; one agent may speak for several resources' }),
@@ -31,6 +35,8 @@ export const HeartbeatInput = z
     }),
     resources: z.array(BeatEntry).min(1).max(BATCH_RESOURCES_MAX),
     unreachable: z.array(Id).max(50).optional().meta({ description: 'labscapes that this one cannot reach' }),
+    reached: Probed.meta({ description: "others' resources that it reached when it last tried" }),
+    unreached: Probed.meta({ description: 'those that it did not' }),
   })
   .refine((beat) => new Set(beat.resources.map((r) => r.resource)).size === beat.resources.length, {
     path: ['resources'],

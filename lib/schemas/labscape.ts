@@ -3,8 +3,8 @@ import { Id, Instant, Reason } from './common.ts';
 import { RebalancePolicy, RebalancePolicyPatch } from './rebalance.ts';
 import { StrategyName } from './strategy.ts';
 
-/** How a recovery of the labscape's resources may start: said only, asked for, or done. */
-export const MODES = ['observe', 'ask', 'automatic'] as const;
+/** How a recovery of the labscape's resources may start: not at all, said only, asked for, or done. */
+export const MODES = ['off', 'observe', 'ask', 'automatic'] as const;
 export const Mode = z.enum(MODES);
 export type Mode = z.infer<typeof Mode>;
 

@@ -133,9 +133,10 @@ const isOwed = (resource: ResourceRecord, coolDownMs: number, now: number): bool
 const startOwed = async (runtime: Runtime, orphaned: boolean): Promise<number> => {
   const { resources, labscapes } = await runtime.fleet.snapshot();
   const now = runtime.clock.now() + (orphaned ? OWED_AFTER_MS : 0);
-  const owed = resources.filter((resource) =>
-    isOwed(resource, labscapes.get(resource.labscape)?.policy.coolDownMs ?? 0, now),
-  );
+  const owed = resources.filter((resource) => {
+    const policy = labscapes.get(resource.labscape)?.policy;
+    return policy?.mode !== 'off' && isOwed(resource, policy?.coolDownMs ?? 0, now);
+  });
   const outcomes = await Promise.all(owed.map((resource) => startAnew(runtime, resource)));
   return outcomes.filter((outcome) => outcome === 'started').length;
 };

@@ -56,6 +56,24 @@ export const eventsOfEntity = async (
     'audit',
   );
 
+/** The events of an entity that follow the one at `rev`, oldest first. */
+export const eventsAfter = async (
+  store: Store,
+  entity: string,
+  rev: number,
+  most: number,
+): Promise<readonly AuditEvent[]> => {
+  const page = await store.query(
+    {
+      KeyConditionExpression: 'entity = :entity AND rev > :rev',
+      ExpressionAttributeValues: { ':entity': S(entity), ':rev': N(rev) },
+      Limit: most,
+    },
+    'audit',
+  );
+  return page.items.map(decodeEvent);
+};
+
 /** The last events of an entity, oldest of them first. */
 export const lastEventsOf = async (
   store: Store,

@@ -23,6 +23,15 @@ export interface BeatRecord {
   readonly silentFrom: number | undefined;
   /** Labscapes that its agents cannot reach, by agent, and when each said so, epoch ms. */
   readonly unreachable: ReadonlyMap<string, { readonly at: number; readonly labscapes: readonly string[] }>;
+  /** Others' resources that its agents tried to reach, by agent. */
+  readonly probed: ReadonlyMap<string, Probed>;
+}
+
+/** What an agent said of others' resources, and when, epoch ms. */
+export interface Probed {
+  readonly at: number;
+  readonly reached: readonly string[];
+  readonly unreached: readonly string[];
 }
 
 /** What a batch changes of it, epoch ms. */
@@ -38,6 +47,9 @@ const PULSE = 'r_';
 const ORDER = 'o_';
 const AGENT = 'a_';
 const UNREACHABLE = 'u_';
+const PROBED = 'p_';
+
+const idsOf = (text: string | undefined): readonly string[] => (text ? text.split(',') : []);
 
 /** Digits that are enough to learn on in small steps, and to compare. */
 const LEARNT_DIGITS = 5;
@@ -115,6 +127,7 @@ export const decodeBeats = (labscape: string, item: Item | undefined): BeatRecor
   const pulses = new Map<string, Pulse>();
   const orders: Order[] = [];
   const unreachable = new Map<string, { at: number; labscapes: readonly string[] }>();
+  const probed = new Map<string, Probed>();
   for (const [name, value] of Object.entries(item ?? {})) {
     if (value.S === undefined) continue;
     if (name.startsWith(PULSE)) pulses.set(name.slice(PULSE.length), unpackPulse(value.S));
@@ -122,11 +135,16 @@ export const decodeBeats = (labscape: string, item: Item | undefined): BeatRecor
       const [at, ids = ''] = value.S.split('|');
       unreachable.set(name.slice(UNREACHABLE.length), { at: Number(at), labscapes: ids.split(',') });
     }
+    if (name.startsWith(PROBED)) {
+      const [at, reached, unreached] = value.S.split('|');
+      const said = { at: Number(at), reached: idsOf(reached), unreached: idsOf(unreached) };
+      probed.set(name.slice(PROBED.length), said);
+    }
     if (name.startsWith(ORDER)) orders.push(JSON.parse(value.S) as Order);
   }
   const at = (name: string): number | undefined => (item === undefined ? undefined : optNum(item, name));
   return {
-    ...{ labscape, pulses, orders, unreachable },
+    ...{ labscape, pulses, orders, unreachable, probed },
     graceUntil: at('graceUntil') ?? 0,
     heardAt: at('heardAt'),
     heardSince: at('heardSince') ?? 0,
@@ -162,13 +180,15 @@ export interface Batch {
   readonly pulses: ReadonlyMap<string, Pulse>;
   /** Labscapes that it cannot reach; undefined leaves what stands, of which it said the same. */
   readonly unreachable: readonly string[] | undefined;
+  /** What it says of others' resources; empty takes back what stands, undefined leaves it. */
+  readonly probed: Omit<Probed, 'at'> | undefined;
 }
 
 /** Takes a batch in; undefined when its sequence number is not greater than the agent's last. */
 export const writeBeats = async (
   store: Store,
   labscape: string,
-  { agent, seq, pulses, unreachable }: Batch,
+  { agent, seq, pulses, unreachable, probed }: Batch,
   heard: HeardNow,
 ): Promise<BeatRecord | undefined> => {
   const set: Item = { [`${AGENT}${agent}`]: N(seq) };
@@ -177,12 +197,19 @@ export const writeBeats = async (
   const said = `${UNREACHABLE}${agent}`;
   if (unreachable !== undefined && unreachable.length > 0)
     set[said] = S(`${heard.heardAt}|${unreachable.join(',')}`);
+  const told = `${PROBED}${agent}`;
+  const tells = probed !== undefined && probed.reached.length + probed.unreached.length > 0;
+  if (tells) set[told] = S(`${heard.heardAt}|${probed.reached.join(',')}|${probed.unreached.join(',')}`);
+  const remove = [
+    ...(unreachable?.length === 0 ? [said] : []),
+    ...(probed === undefined || tells ? [] : [told]),
+  ];
   const outcome = await store.update(
     updateInput({
       table: store.tables.state,
       key: keys.beat(labscape),
       set,
-      ...(unreachable?.length === 0 ? { remove: [said] } : {}),
+      ...(remove.length === 0 ? {} : { remove }),
       conditions: [isNewer(agent, seq), exists('pk')],
     }),
   );

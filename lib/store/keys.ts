@@ -36,10 +36,14 @@ export const keys = {
   /** What whoever starts its recovery leaves for it. */
   recoveryBrief: (resource: string): Key => key(`BRIEF#${resource}`),
   override: (labscape: string, id: string): Key => key(overridePartition(labscape), `OVR#${id}`),
+  /** What automation would have done where a labscape only observes, by time. */
+  observed: (labscape: string, sort: string): Key => key(observedPartition(labscape), sort),
   tenant: (id: string): Key => key(`TENANT#${id}`),
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),
   principal: (id: string): Key => key(`PRINCIPAL#${id}`),
 };
+
+export const observedPartition = (labscape: string): string => `OBS#${labscape}`;
 
 export const overridePartition = (labscape: string): string => `OVR#${labscape}`;
 

@@ -69,6 +69,31 @@ describe('the rules', () => {
     await site.expectAuditWhole([report.id]);
   });
 
+  test("a labscape that is switched off says so to people, and makes nothing of its agent's word", async () => {
+    const site = await newSite(rig, { resources: 2, policy: { mode: 'off' } });
+    const [first = ''] = site.resources;
+    await site.fill(4, 40);
+    const state = async () => {
+      const lines = (await rig.state()).filter((line) => line.includes(`"${site.id}`));
+      return lines.map((line) => line.replace(/,"lastBeatAt":\d+/, ''));
+    };
+    const before = await state();
+    expect(before.length).toBe(3);
+    await failByWord(site, first);
+    const body = { reason: 'test' };
+    const asked = [
+      site.fail(first),
+      site.drain(first),
+      rig.admin.call('failTogether', { params: { labscape: site.labscape }, body }),
+    ];
+    for (const call of asked) {
+      const refusal = await refusalOf(call);
+      expect([refusal.status, refusal.code]).toEqual([409, 'not-in-this-state']);
+      expect(refusal.message).toContain('is switched off, nothing recovers there');
+    }
+    expect(await state()).toEqual(before);
+  });
+
   test('maintenance refuses, and keeps the work', async () => {
     const site = await newSite(rig, { resources: 2, policy: immediate });
     const [first = ''] = site.resources;

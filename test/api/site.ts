@@ -222,8 +222,7 @@ export async function newSite(rig: Rig, options: SiteOptions = {}): Promise<Site
   sites += 1;
   const id = `site${sites}`;
   const shared = options.shared === true;
-  if (!shared)
-    await rig.admin.call('joinLabscape', { body: { id, policy: policyOf(options.policy) } });
+  if (!shared) await rig.admin.call('joinLabscape', { body: { id, policy: policyOf(options.policy) } });
   else if (!withCommon.has(rig)) {
     withCommon.add(rig);
     await rig.admin.call('joinLabscape', { body: { id: COMMON, policy: policyOf({}) } });

@@ -145,6 +145,7 @@ async function earlyAnswers(rig: Rig): Promise<void> {
     await site.beat(first);
     await site.beat(first, { status: 'failed' });
     await site.ended(`${first}-1-1`);
+    await rig.admin.call('listObserved', { params: { labscape: site.labscape } });
     await rig.admin.call('editLabscape', {
       ...{ ...patch, params: { labscape: site.labscape }, body: { policy: { mode: 'ask' } } },
     });
@@ -194,7 +195,7 @@ async function fencing(rig: Rig): Promise<void> {
 /** A host falls silent: another one's beat tells, and once the sweep. */
 async function silence(rig: Rig): Promise<void> {
   for (const teller of ['beat', 'sweep'] as const) {
-    const site = await newSite(rig, { resources: 2, policy: { beatMs: 50, leaseMs: 500 } });
+    const site = await newSite(rig, { resources: 2, policy: { beatMs: 200, leaseMs: 2_000 } });
     const [first = '', second = ''] = site.resources;
     const [dead, alive] = agentsOf(rig, site);
     await site.fill(2, 40);

@@ -7,14 +7,32 @@ import {
   flapsAfter,
   objectionsTo,
 } from '../../lib/failover/rules.ts';
+import { OBSERVERS_MIN } from '../../lib/health/labscape-sight.ts';
 import { MODES } from '../../lib/schemas/labscape.ts';
 import { TRIGGERS } from '../../lib/schemas/recovery.ts';
 import { RESOURCE_STATUSES } from '../../lib/schemas/resource.ts';
-import { OVERRIDABLE_RULES, RULES, type Rule } from '../../lib/schemas/rule.ts';
+import { DOUBTS, OVERRIDABLE_RULES, RULES, type Rule, type SeenLabscape } from '../../lib/schemas/rule.ts';
 
 const NOW = 1_800_000_000_000;
 const DAY_MS = 86_400_000;
 
+const sight: fc.Arbitrary<SeenLabscape> = fc
+  .record({
+    doubt: fc.option(
+      fc.record({
+        kind: fc.constantFrom(...DOUBTS),
+        since: fc.integer({ min: NOW - DAY_MS, max: NOW }),
+      }),
+      { nil: undefined },
+    ),
+    silent: fc.boolean(),
+    observers: fc.integer({ min: 0, max: 9 }),
+  })
+  .map(({ doubt, ...seen }) => ({
+    ...seen,
+    asks: seen.observers < OBSERVERS_MIN,
+    ...(doubt === undefined ? {} : { doubt }),
+  }));
 const facts: fc.Arbitrary<DecisionFacts> = fc.record({
   now: fc.constant(NOW),
   trigger: fc.constantFrom(...TRIGGERS),
@@ -29,6 +47,7 @@ const facts: fc.Arbitrary<DecisionFacts> = fc.record({
   labscapeUnhealthy: fc.integer({ min: 1, max: 20 }),
   targets: fc.integer({ min: 0, max: 20 }),
   groups: fc.integer({ min: 0, max: 48 }),
+  sight: fc.option(sight, { nil: undefined }),
 });
 const overrides = fc
   .subarray([...RULES])
@@ -64,7 +83,53 @@ describe('the rules', () => {
     fc.assert(
       fc.property(facts, fc.constantFrom('api' as const, 'drain' as const), (given, trigger) => {
         for (const { rule } of objectionsTo({ ...given, trigger }))
-          expect(['status', 'feasible']).toContain(rule);
+          expect(['status', 'feasible', 'mode-off']).toContain(rule);
+      }),
+    );
+  });
+
+  test('switched off, nothing starts, whoever asks and whatever is set aside', () => {
+    fc.assert(
+      fc.property(facts, overrides, (given, aside) => {
+        expect(decide({ ...given, mode: 'off' }, aside).kind).toBe('refuse');
+      }),
+    );
+  });
+
+  test('in self-doubt nothing starts by itself, and what is put off is looked at again within a minute', () => {
+    fc.assert(
+      fc.property(
+        facts,
+        sight,
+        fc.constantFrom(...DOUBTS),
+        fc.integer({ min: -5_000, max: DAY_MS }),
+        (given, seen, kind, leftMs) => {
+          const doubt = {
+            kind,
+            since: NOW - 1_000,
+            ...(kind === 'fresh-grace' ? { until: NOW + leftMs } : {}),
+          };
+          const decision = decide({ ...given, trigger: 'alarm', sight: { ...seen, doubt } });
+          expect(decision.kind).toBe('refuse');
+          if (decision.kind !== 'refuse' || decision.rule !== 'self-doubt') return;
+          expect(decision.retryAfterMs).toBeLessThanOrEqual(60_000);
+          expect(decision.retryAfterMs).toBeGreaterThanOrEqual(0);
+          expect(decision.explanation).toContain('held until that is over');
+        },
+      ),
+    );
+  });
+
+  test('a whole labscape that fewer than three others could see is never failed over without a person', () => {
+    fc.assert(
+      fc.property(facts, sight, (given, seen) => {
+        const alone = { ...seen, silent: true, observers: OBSERVERS_MIN - 1, asks: true };
+        expect(decide({ ...given, trigger: 'detector', sight: alone }).kind).not.toBe('proceed');
+        const rules = (now: SeenLabscape) =>
+          objectionsTo({ ...given, trigger: 'detector', sight: now }).map(({ rule }) => rule);
+        expect(rules(alone)).toContain('observers');
+        expect(rules({ ...alone, silent: false })).not.toContain('observers');
+        expect(rules({ ...alone, observers: OBSERVERS_MIN, asks: false })).not.toContain('observers');
       }),
     );
   });

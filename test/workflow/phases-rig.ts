@@ -1,4 +1,4 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { type Engine, startEngine } from '../../infra/local/engine.ts';
 import { synthesise } from '../../infra/local/synthesise.ts';
 import { ensureTables } from '../../infra/local/tables.ts';
@@ -40,6 +40,8 @@ export class PhasesRig {
   readonly clock = new TickingClock();
   /** What the state machine was told. */
   readonly told: string[] = [];
+  /** So many calls more are answered by the tables; all others are throttled. */
+  callsLeft = Number.POSITIVE_INFINITY;
   readonly #engine: Engine;
   readonly #client: DynamoDBClient;
   readonly #tables: { state: string; audit: string };
@@ -54,6 +56,14 @@ export class PhasesRig {
       region: 'local',
       credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     });
+    this.#client.middlewareStack.add(
+      (next) => (args) => {
+        this.callsLeft -= 1;
+        if (this.callsLeft >= 0) return next(args);
+        throw Object.assign(new Error('asked too much'), { name: 'ProvisionedThroughputExceededException' });
+      },
+      { step: 'initialize' },
+    );
   }
 
   /** A warm function of its own: nothing it remembers is known to the others. */
@@ -114,6 +124,16 @@ export class PhasesRig {
     const found = await readRecovery(this.warm().store, id);
     if (found === undefined) throw new Error(`no recovery ${id}`);
     return found;
+  }
+
+  /** Every item of both tables, a line each, in order. */
+  async items(): Promise<string[]> {
+    const lines: string[] = [];
+    for (const TableName of Object.values(this.#tables))
+      for await (const { Items = [] } of paginateScan({ client: this.#client }, { TableName }))
+        for (const item of Items)
+          lines.push(JSON.stringify(Object.fromEntries(Object.entries(item).toSorted())));
+    return lines.toSorted();
   }
 
   async stop(): Promise<void> {

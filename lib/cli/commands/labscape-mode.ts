@@ -16,7 +16,7 @@ const reason = flag.text;
 export const mode = defineCommand({
   name: 'mode',
   usage: `LABSCAPE ${MODES.join('|')} --reason WHY`,
-  summary: 'how recoveries may start in a labscape: said only, asked for, or done',
+  summary: 'how recoveries may start in a labscape: not at all, said only, asked for, or done',
   positionals: { min: 2, max: 2 },
   flags: z.strictObject({ reason }),
   run: async (context, invocation) => {

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { Capsule } from '../../schemas/capsule.ts';
 import { Id, Page, pageOf, RecoveryId } from '../../schemas/common.ts';
+import { Observed } from '../../schemas/observed.ts';
 import { Override, OverrideInput } from '../../schemas/override.ts';
 import { Quote, QuoteInput } from '../../schemas/quote.ts';
 import { ApprovalInput, FailedTogether, FailTogetherInput, Recovery } from '../../schemas/recovery.ts';
@@ -120,6 +121,16 @@ export const RECOVERIES_ROUTES = [
     params: labscape,
     body: FailTogetherInput,
     answers: { 202: FailedTogether },
+  },
+  {
+    method: 'GET',
+    path: '/labscapes/{labscape}/observed',
+    operation: 'listObserved',
+    summary: 'What automation would have done where it only observed, beside what happened',
+    function: 'recoveries',
+    action: 'readFleet',
+    params: labscape,
+    answers: { 200: Observed },
   },
   {
     method: 'POST',

@@ -4,7 +4,13 @@ import { isBehind } from '../../failover/fencing.ts';
 import { learn, type Pulse } from '../../health/detector.ts';
 import { mayRun } from '../../health/resource-status.ts';
 import type { HeartbeatAnswer, HeartbeatInput } from '../../schemas/heartbeat.ts';
-import { type BeatRecord, readBeats, readManyBeats, writeBeats } from '../../store/heartbeats.ts';
+import {
+  type BeatRecord,
+  type Probed,
+  readBeats,
+  readManyBeats,
+  writeBeats,
+} from '../../store/heartbeats.ts';
 import { RESOURCE_SHARDS } from '../../store/keys.ts';
 import type { LabscapeRecord } from '../../store/labscapes.ts';
 import { type ResourceRecord, readResources, resourcesOf } from '../../store/resources.ts';
@@ -33,11 +39,12 @@ export const beat = async (
   const now = runtime.clock.now();
   // Most never say anything of others: then nothing is to be taken back.
   const unreachable = input.unreachable ?? (before.unreachable.has(input.agent) ? [] : undefined);
+  const probed = probedBy(input, before);
   const pulses = pulsesOf(input, before, labscape, now);
   const beats = await writeBeats(
     runtime.store,
     labscapeId,
-    { agent: input.agent, seq: input.seq, pulses, unreachable },
+    { agent: input.agent, seq: input.seq, pulses, unreachable, probed },
     heardNow(before, labscape.policy, now),
   );
   if (beats === undefined) {
@@ -91,6 +98,17 @@ const readOwn = async (
     );
   const named = new Set(resources.map(({ resource }) => resource));
   return (await resourcesOf(store, labscape, true)).filter(({ id }) => named.has(id));
+};
+
+/** What a batch says of others' resources; of its own it says it by beating. */
+const probedBy = (
+  { agent, resources, reached = [], unreached = [] }: z.infer<typeof HeartbeatInput>,
+  before: BeatRecord,
+): Omit<Probed, 'at'> | undefined => {
+  if (reached.length + unreached.length === 0 && !before.probed.has(agent)) return undefined;
+  const own = new Set(resources.map(({ resource }) => resource));
+  const others = (ids: readonly string[]): readonly string[] => ids.filter((id) => !own.has(id));
+  return { reached: others(reached), unreached: others(unreached) };
 };
 
 /** Only registered resources of this labscape may beat, or the packed item would grow with anybody's inventions. */
@@ -150,9 +168,12 @@ const judgeEverybody = async (
   const own = hear(runtime, beats, labscape.policy, receivedAt);
   // What was read for this batch is newer than any picture, which may not know it yet.
   const known = new Map([...of(labscape.id), ...read].map((resource) => [resource.id, resource]));
-  await judgeLabscape(runtime, [...known.values()], own, requestId, OWN_SIGHT);
+  const judgeOwn = (look: Look) =>
+    judgeLabscape(runtime, [...known.values()], own, requestId, { ...OWN_SIGHT, testimony: look.testimony });
+  const last = lastLooks.get(runtime);
+  if (last !== undefined) await judgeOwn(last);
   const at = runtime.clock.monotonicMs();
-  if (!isLookDue(lastLooks.get(runtime), at, labscape.policy.beatMs)) return;
+  if (!isLookDue(last, at, labscape.policy.beatMs)) return;
   const others = [...snapshot.labscapes.values()].filter((other) => other.id !== labscape.id);
   const readAt = runtime.clock.now();
   const records = await readManyBeats(
@@ -163,8 +184,11 @@ const judgeEverybody = async (
     const policy = others[index]?.policy;
     return policy === undefined ? [] : [hear(runtime, record, policy, readAt)];
   });
-  lastLooks.set(runtime, lookOf([own, ...heard], of, at));
   const sight = sightOf([own, ...heard], readAt);
+  const look = lookOf([own, ...heard], sight, of, at);
+  lastLooks.set(runtime, look);
+  // Who has not looked around yet knows nothing of what others say, and would take their word back.
+  if (last === undefined) await judgeOwn(look);
   await Promise.all(
     heard.map((other) => judgeLabscape(runtime, of(other.beats.labscape), other, requestId, sight)),
   );

@@ -1,10 +1,12 @@
 import { type DetectorPolicy, failsAfterMs } from '../../health/detector.ts';
-import { type Heard, type Judgeable, leaseEndMs } from './verdicts.ts';
+import { type Heard, type Judgeable, leaseEndMs, type Sight } from './verdicts.ts';
 
 /** When a warm function looked at all other labscapes last, and when a verdict may fall there. Monotonic ms. */
 export interface Look {
   readonly atMs: number;
   readonly dueMs: number;
+  /** What labscapes said of others' resources then. */
+  readonly testimony: Sight['testimony'];
 }
 
 /** A verdict that is due but may not fall (a grace, a freeze) is looked for this often, in beats. */
@@ -23,6 +25,7 @@ export const isLookDue = (last: Look | undefined, nowMs: number, beatMs: number)
 /** What a look leaves: the earliest moment at which somebody who may fail has been silent for too long. */
 export const lookOf = (
   heard: readonly Heard[],
+  { testimony }: Pick<Sight, 'testimony'>,
   resourcesOf: (labscape: string) => readonly Judgeable[],
   atMs: number,
 ): Look => {
@@ -36,5 +39,5 @@ export const lookOf = (
       dueInMs = Math.min(dueInMs, pulse.lastAt + failsAfterMs(pulse, detector) - readAt);
     }
   }
-  return { atMs, dueMs: atMs + dueInMs };
+  return { atMs, dueMs: atMs + dueInMs, testimony };
 };

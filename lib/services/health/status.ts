@@ -1,5 +1,6 @@
 import { type DetectorPolicy, type Judged, judge } from '../../health/detector.ts';
 import { type LabscapeHeard, labscapeSight } from '../../health/labscape-sight.ts';
+import { weighed } from '../../health/testimony.ts';
 import type { Status } from '../../schemas/status.ts';
 import { pendingGroups } from '../../store/groups.ts';
 import { decodeBeats, readManyBeats } from '../../store/heartbeats.ts';
@@ -81,7 +82,8 @@ const verdictOf = (
   detector: DetectorPolicy,
 ): Judged => {
   const { beats, readAt } = heard;
-  const judged = judge(beats.pulses.get(resource.id), readAt, detector);
+  const said = sight.testimony.get(resource.id);
+  const judged = weighed(judge(beats.pulses.get(resource.id), readAt, detector), said);
   if (judged.verdict !== 'suspect' && judged.verdict !== 'failed') return judged;
   const since = judged.verdict === 'failed' ? sight.failing : sight.suspecting;
   if (since === undefined) return { verdict: 'unknown', reason: 'nobody is heard: no verdict falls' };
@@ -116,7 +118,11 @@ const resourceStatus = (
     id: resource.id,
     status: resource.status,
     verdict,
-    reason: resource.status === 'healthy' ? reason : resource.statusReason,
+    // Why it was suspected first may be another thing than why it still is.
+    reason:
+      resource.status === 'healthy' || (resource.status === 'suspect' && verdict === 'suspect')
+        ? reason
+        : resource.statusReason,
     since: resource.since,
     ...(verdictSince === undefined ? {} : { verdictSince }),
     ...(pulse === undefined ? {} : { lastBeatAt: pulse.lastAt }),

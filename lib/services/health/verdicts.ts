@@ -9,6 +9,7 @@ import {
   rises,
 } from '../../health/detector.ts';
 import { frozenOf, type LabscapeHeard } from '../../health/labscape-sight.ts';
+import { type Testimony, testimonyOf, type Voice } from '../../health/testimony.ts';
 import { type StatusStep, stepFor, type Watched } from '../../health/transition.ts';
 import type { Policy } from '../../schemas/labscape.ts';
 import type { BeatRecord, HeardNow } from '../../store/heartbeats.ts';
@@ -115,6 +116,8 @@ export interface Sight {
   readonly suspecting: number | undefined;
   /** Labscapes that fell silent together with most others: nobody fails there. Since when, epoch ms. */
   readonly frozen: ReadonlyMap<string, number>;
+  /** What labscapes say of others' resources, by resource. */
+  readonly testimony: ReadonlyMap<string, Testimony>;
 }
 
 /** Of its own labscape the grace tells all: nobody else need be asked. */
@@ -122,6 +125,17 @@ export const OWN_SIGHT: Sight = {
   failing: Number.NEGATIVE_INFINITY,
   suspecting: Number.NEGATIVE_INFINITY,
   frozen: new Map(),
+  testimony: new Map(),
+};
+
+/** What a labscape's agents said of others' resources within a lease. */
+export const voiceOf = ({ beats, policy, readAt }: Heard): Voice => {
+  const lease = leaseEndMs(policy);
+  const said = [...beats.probed.values()].filter(({ at }) => Math.abs(readAt - at) <= lease);
+  return {
+    reached: said.flatMap(({ reached }) => reached),
+    unreached: said.flatMap(({ unreached }) => unreached),
+  };
 };
 
 /** What is heard of a labscape as a whole, for health/labscape-sight.ts. */
@@ -152,6 +166,7 @@ export const sightOf = (fleet: readonly Heard[], now: number): Sight => {
     ),
     suspecting: earliest(fleet.filter(isAlive).map(seenAgain)),
     frozen: frozenOf(fleet.map(labscapeHeard), now),
+    testimony: testimonyOf(fleet.map(voiceOf)),
   };
 };
 
@@ -199,12 +214,15 @@ export const stepsOf = <R extends Judgeable>(
   heard: Heard,
   sight: Sight,
 ): readonly { readonly resource: R; readonly step: StatusStep }[] => {
-  const { beats, readAt: now } = heard;
+  const { beats, readAt: now, policy } = heard;
+  // Off is total: what is heard is shown, and nothing is made of it.
+  if (policy.mode === 'off') return [];
   if (mustStay(heard, sight.suspecting)) return [];
   const mayFail = !mustStay(heard, sight.failing) && !sight.frozen.has(beats.labscape);
   const detector = detectorFor(resources, heard);
   return resources.flatMap((resource) => {
-    const step = stepFor(watchedOf(resource), beats.pulses.get(resource.id), now, detector);
+    const said = sight.testimony.get(resource.id);
+    const step = stepFor(watchedOf(resource), beats.pulses.get(resource.id), now, detector, said);
     if (step?.to !== 'failed' || mayFail) return step === undefined ? [] : [{ resource, step }];
     // What may not fail yet takes no new work.
     return resource.status === 'healthy' ? [{ resource, step: { ...step, to: 'suspect' as const } }] : [];

@@ -5,6 +5,7 @@ import { type ResourceRecord, resourcesOf } from '../../store/resources.ts';
 import { system } from '../origin.ts';
 import { changeStatus, getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';
+import { isOff } from './switched-off.ts';
 
 export interface AlarmPolicy {
   readonly bindings: readonly AlarmBinding[];
@@ -28,6 +29,11 @@ export const takeAlarm = async (
 ): Promise<AlarmOutcome> => {
   const target = targetOfAlarm(message, policy.bindings, policy.accounts);
   if (target.kind === 'ignored') return { alarm: message.AlarmName, ignored: target.why, started: [] };
+  const off = await isOff(
+    runtime,
+    target.kind === 'labscape' ? target.labscape : (await getResource(runtime, target.resource)).labscape,
+  );
+  if (off) return { alarm: message.AlarmName, ignored: 'mode-off', started: [] };
   const failed =
     target.kind === 'labscape'
       ? (await resourcesOf(runtime.store, target.labscape, true)).filter((r) => r.status === 'failed')

@@ -9,6 +9,7 @@ import { getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';
 import { holdingsOf, quoteHeld } from './quote.ts';
 import { getRecovery, recoveryView } from './recovery-view.ts';
+import { refuseIfOff } from './switched-off.ts';
 
 /**
  * A person's word on a recovery that asks; it comes before the fence. An approval names the quote that it was shown:
@@ -31,6 +32,7 @@ export const approve = async (
   ) {
     throw new ProblemError('not-in-this-state', `recovery ${id} is ${recovery.status} and asks for nothing`);
   }
+  if (word.decision === 'approve') await refuseIfOff(runtime, recovery.labscape);
   if (word.decision === 'approve') await expectQuote(runtime, recovery, word.quote);
   const event = nextEvent(
     entityOf.recovery(id),

@@ -1,8 +1,13 @@
 import type { DecisionFacts } from '../../failover/rules.ts';
+import { seenBy } from '../../health/labscape-sight.ts';
 import type { Trigger } from '../../schemas/recovery.ts';
+import type { SeenLabscape } from '../../schemas/rule.ts';
+import { readManyBeats } from '../../store/heartbeats.ts';
 import type { LabscapeRecord } from '../../store/labscapes.ts';
 import type { ResourceRecord } from '../../store/resources.ts';
 import type { FleetSnapshot } from '../fleet.ts';
+import { type Heard, hear, labscapeHeard } from '../health/verdicts.ts';
+import type { Runtime } from '../runtime.ts';
 
 /** What counts as one of a labscape's resources when shares of it are looked at. */
 const takesPart = ({ status }: ResourceRecord): boolean => status !== 'retired' && status !== 'drained';
@@ -18,6 +23,34 @@ const failedLately = (
   // An end that lies ahead is of before the clock was set back.
   (lastRecoveryEndedAt !== undefined && Math.abs(now - lastRecoveryEndedAt) < coolDownMs);
 
+/** How every labscape is heard now, for the rules; by labscape. One read for 100 of them. */
+export const seenFleet = async (
+  runtime: Runtime,
+  { labscapes }: Pick<FleetSnapshot, 'labscapes'>,
+): Promise<ReadonlyMap<string, SeenLabscape>> => {
+  const records = [...labscapes.values()];
+  const now = runtime.clock.now();
+  const beats = await readManyBeats(
+    runtime.store,
+    records.map(({ id }) => id),
+  );
+  const fleet = records.flatMap(({ policy }, at): Heard[] => {
+    const record = beats[at];
+    return record === undefined ? [] : [hear(runtime, record, policy, now)];
+  });
+  const heard = fleet.map(labscapeHeard);
+  return new Map(heard.map((one) => [one.id, seenBy(one, heard, now)]));
+};
+
+/** A verdict that fell before the silence that a fresh grace follows was no part of it. */
+const doubted = (
+  { status, since }: Pick<ResourceRecord, 'status' | 'since'>,
+  { doubt, ...seen }: SeenLabscape,
+): SeenLabscape =>
+  doubt === undefined || (doubt.kind === 'fresh-grace' && status === 'failed' && since < doubt.since)
+    ? seen
+    : { ...seen, doubt };
+
 /** What the safety rules look at, from a picture of the fleet and the resource as it was read. Pure. */
 export const factsOf = (
   snapshot: FleetSnapshot,
@@ -25,6 +58,8 @@ export const factsOf = (
   resource: ResourceRecord,
   trigger: Trigger,
   now: number,
+  /** Undefined where a person asks. */
+  sight: SeenLabscape | undefined,
 ): DecisionFacts => {
   const peers = snapshot.resources.filter((one) => one.labscape === resource.labscape && takesPart(one));
   return {
@@ -43,5 +78,6 @@ export const factsOf = (
     ).length,
     targets: snapshot.resources.filter(({ id, status }) => id !== resource.id && status === 'healthy').length,
     groups: resource.groups.length,
+    ...(sight === undefined ? {} : { sight: doubted(resource, sight) }),
   };
 };

@@ -13,6 +13,7 @@ import { inLanes } from './lanes.ts';
 import { planMovesTogether } from './plan-moves.ts';
 import { asSource, type Held } from './quote.ts';
 import { inputFor, start, startedAs } from './recovery-start.ts';
+import { refuseIfOff } from './switched-off.ts';
 
 /** Verdicts written, and executions started, at a time. */
 const LANES = 16;
@@ -140,9 +141,11 @@ const meant = async (
   labscapes: ReadonlySet<string>,
   named: readonly string[] | undefined,
 ): Promise<{ readonly resources: readonly ResourceRecord[]; readonly strangers: readonly string[] }> => {
-  for (const labscape of labscapes)
+  for (const labscape of labscapes) {
     if ((await runtime.fleet.labscape(labscape)) === undefined)
       throw new ProblemError('not-found', `no labscape ${labscape} has joined`);
+    await refuseIfOff(runtime, labscape);
+  }
   const own = (
     await Promise.all([...labscapes].map((labscape) => resourcesOf(runtime.store, labscape, true)))
   ).flat();
@@ -157,10 +160,10 @@ const meant = async (
 };
 
 /**
- * A person's verdict on several resources of one or several labscapes, or on all that are in service there. All are declared failed before
- * the first recovery starts, so that none is a target of another, and so are those that hold nothing: a labscape that
- * is lost takes no work. Recoveries that run are adopted. A repeat changes nothing that was done, and goes on with what
- * was left. Raises not-found.
+ * A person's verdict on several resources of one or several labscapes, or on all that are in service there. All are
+ * declared failed before the first recovery starts, so that none is a target of another, and so are those that hold
+ * nothing: a labscape that is lost takes no work. Recoveries that run are adopted. A repeat changes nothing that was
+ * done, and goes on with what was left. Raises not-found, not-in-this-state.
  */
 export const failTogether = async (
   runtime: Runtime,

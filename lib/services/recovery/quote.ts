@@ -3,13 +3,14 @@ import type { Source } from '../../failover/joint-plan.ts';
 import { type QuotedSource, quoteOf } from '../../failover/quote.ts';
 import { objectionsTo } from '../../failover/rules.ts';
 import { QUOTED_MAX, type Quote, type QuoteInput } from '../../schemas/quote.ts';
+import type { SeenLabscape } from '../../schemas/rule.ts';
 import { type GroupRecord, readGroups } from '../../store/groups.ts';
 import { type BeatRecord, readManyBeats } from '../../store/heartbeats.ts';
 import type { ResourceRecord } from '../../store/resources.ts';
 import type { FleetSnapshot } from '../fleet.ts';
 import { getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';
-import { factsOf } from './decision-facts.ts';
+import { factsOf, seenFleet } from './decision-facts.ts';
 import { fenceWaitMs } from './fence-wait.ts';
 import { overridesFor } from './overrides.ts';
 import { planMoves, planMovesTogether } from './plan-moves.ts';
@@ -62,12 +63,13 @@ const sourceOf = async (
   { resource, groups }: Held,
   snapshot: FleetSnapshot,
   beats: ReadonlyMap<string, BeatRecord>,
+  seen: ReadonlyMap<string, SeenLabscape>,
 ): Promise<QuotedSource> => {
   const now = runtime.clock.now();
   const labscape = await runtime.fleet.labscape(resource.labscape);
   if (labscape === undefined)
     throw new ProblemError('not-found', `labscape ${resource.labscape} is not known`);
-  const facts = factsOf(snapshot, labscape, resource, 'detector', now);
+  const facts = factsOf(snapshot, labscape, resource, 'detector', now, seen.get(labscape.id));
   const objections = objectionsTo(facts);
   const heard = beats.get(resource.labscape);
   const question = { resource: resource.id, trigger: 'detector', now } as const;
@@ -88,9 +90,12 @@ export const quoteHeld = async (
   snapshot: FleetSnapshot,
 ): Promise<Quote> => {
   const labscapes = [...new Set(held.map(({ resource }) => resource.labscape))];
-  const records = await readManyBeats(runtime.store, labscapes);
+  const [records, seen] = await Promise.all([
+    readManyBeats(runtime.store, labscapes),
+    seenFleet(runtime, snapshot),
+  ]);
   const beats = new Map(records.map((record, at) => [labscapes[at] ?? '', record]));
-  const sources = await Promise.all(held.map((one) => sourceOf(runtime, one, snapshot, beats)));
+  const sources = await Promise.all(held.map((one) => sourceOf(runtime, one, snapshot, beats, seen)));
   const now = runtime.clock.now();
   const [first] = held;
   if (first === undefined) return quoteOf([], { moves: [], unplaced: [], targets: [] }, now);

@@ -8,6 +8,7 @@ import type { Requester } from '../origin.ts';
 import { changeStatus, getResource } from '../registry/resources.ts';
 import { type ExecutionInput, executionName, type Runtime } from '../runtime.ts';
 import { moveGracefully } from './graceful.ts';
+import { refuseIfOff } from './switched-off.ts';
 
 export const inputFor = (resource: ResourceRecord, trigger: ExecutionInput['trigger']): ExecutionInput => ({
   resource: resource.id,
@@ -54,6 +55,7 @@ export const failResource = async (
   requester: Requester,
 ): Promise<{ recovery: string; resource: string }> => {
   const seen = await getResource(runtime, id);
+  await refuseIfOff(runtime, seen.labscape);
   refuseIfOwned(seen);
   const failed =
     seen.status === 'failed'
@@ -84,6 +86,7 @@ export const drainResource = async (
 ): Promise<{ recovery: string; resource: string }> => {
   const check = async (): Promise<ResourceRecord> => {
     const seen = await getResource(runtime, id);
+    await refuseIfOff(runtime, seen.labscape);
     refuseIfOwned(seen);
     refuseUnlessRuns(seen);
     return seen;

@@ -10,11 +10,13 @@ import {
 import { APPROVAL_WAIT_MS } from '../../failover/wait-bounds.ts';
 import { originOf } from '../../services/origin.ts';
 import type { Look } from '../../services/recovery/capsule-steps.ts';
-import { factsOf } from '../../services/recovery/decision-facts.ts';
+import { factsOf, seenFleet } from '../../services/recovery/decision-facts.ts';
+import { observedBy } from '../../services/recovery/observed-decisions.ts';
 import { overridesFor } from '../../services/recovery/overrides.ts';
 import { type Held, quoteHeld } from '../../services/recovery/quote.ts';
 import { executionName } from '../../services/runtime.ts';
 import { readGroups } from '../../store/groups.ts';
+import { putObserved } from '../../store/observed-decisions.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
 import { readBrief } from '../../store/recovery-briefs.ts';
 import { claimWrites, endingWrites } from '../../store/recovery-writes.ts';
@@ -83,7 +85,10 @@ export const decide = async (context: PhaseContext): Promise<PhaseAnswer> => {
     case 'ask':
       return ask(context, { resource, groups }, draft(context, resource, carry, decision.explanation));
     case 'refuse':
-      return refuse(context, resource, draft(context, resource, carry, decision.explanation), decision);
+      return refuse(context, resource, {
+        ...{ recovery: draft(context, resource, carry, decision.explanation), decision },
+        look: looks.at(-1),
+      });
   }
 };
 
@@ -96,7 +101,9 @@ const gatherFacts = async (
   const labscape =
     snapshot.labscapes.get(resource.labscape) ?? (await runtime.fleet.labscape(resource.labscape));
   if (labscape === undefined) throw new Superseded(`labscape ${resource.labscape} is not known`);
-  return factsOf(snapshot, labscape, resource, task.input.trigger, runtime.clock.now());
+  const { trigger } = task.input;
+  const seen = isByPerson(trigger) ? undefined : await seenFleet(runtime, snapshot);
+  return factsOf(snapshot, labscape, resource, trigger, runtime.clock.now(), seen?.get(labscape.id));
 };
 
 /** The record of a recovery that has not touched anything yet. */
@@ -155,15 +162,32 @@ const ask = async (context: PhaseContext, held: Held, recovery: RecoveryRecord):
   return { proceed: 'AwaitApproval', waitSeconds: APPROVAL_WAIT_MS / 1000, carry: recovery.phases };
 };
 
+interface Refusal {
+  readonly recovery: RecoveryRecord;
+  readonly decision: Extract<Decision, { kind: 'refuse' }>;
+  /** What the rules looked at when they refused. */
+  readonly look: Look | undefined;
+}
+
 const refuse = async (
   context: PhaseContext,
   resource: ResourceRecord,
-  recovery: RecoveryRecord,
-  decision: Extract<Decision, { kind: 'refuse' }>,
+  { recovery, decision, look }: Refusal,
 ): Promise<PhaseAnswer> => {
   const { runtime } = context;
   const origin = originOf(requesterOf(context), runtime.clock);
-  const body = { recovery: recovery.id, rule: decision.rule, explanation: decision.explanation };
+  const observed =
+    decision.rule === 'mode-observe' && look !== undefined
+      ? await observedBy(runtime, resource, {
+          ...{ recovery: recovery.id, facts: look.facts, overrides: look.overrides },
+          ...{ at: origin.at, rev: resource.chain.rev + 1 },
+          beatMs: runtime.fleet.policyOf(resource.labscape)?.beatMs ?? 0,
+        })
+      : undefined;
+  const body = {
+    ...{ recovery: recovery.id, rule: decision.rule, explanation: decision.explanation },
+    ...(observed === undefined ? {} : { would: observed.would, because: observed.because }),
+  };
   const resourceEvent = nextEvent(
     entityOf.resource(resource.id),
     resource.chain,
@@ -183,8 +207,8 @@ const refuse = async (
     endedAt: origin.at,
     chain: headOf(recoveryEvent),
   };
-  const outcome = await runtime.store.transact(
-    endingWrites(runtime.store, {
+  const outcome = await runtime.store.transact([
+    ...endingWrites(runtime.store, {
       resource,
       recovery: refused,
       phase: undefined,
@@ -197,7 +221,8 @@ const refuse = async (
       resourceEvent,
       recoveryEvent,
     }),
-  );
+    ...(observed === undefined ? [] : [putObserved(runtime.store, observed)]),
+  ]);
   if (outcome.kind !== 'done') throw new LostRace(`refusal for ${resource.id}`);
   await keepCapsule(context, refused);
   return { proceed: 'End' };

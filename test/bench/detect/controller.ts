@@ -73,8 +73,8 @@ export class Controller {
       .filter((other) => other !== room)
       .map((other) => ({ other, heard: hear(this.#clock, other.record, policy, atMs) }));
     const theirs = others.map((each) => each.heard);
-    this.#looked = lookOf([own, ...theirs], (id) => this.#rooms.get(id)?.resources ?? [], atMs);
     const sight = sightOf([own, ...theirs], atMs);
+    this.#looked = lookOf([own, ...theirs], sight, (id) => this.#rooms.get(id)?.resources ?? [], atMs);
     for (const each of others) this.#judge(each.other, each.heard, sight);
   }
 

@@ -37,6 +37,17 @@ export const fleet = {
   pending: { groups: 1, oldestAt: NOW_MS - 60_000 },
 };
 
+export const observed = {
+  ...{ labscape: 'north', mode: 'observe', counts: { right: 1, unneeded: 0, undecided: 0 } },
+  items: [
+    {
+      ...{ resource: 'north-1', recovery: 'north-1-1-1', failedAt: 1, decidedAt: NOW_MS - 60_000 },
+      ...{ because: 'silent for 4 s', would: 'move', groups: 2, unneededWithinMs: 10_000 },
+      ...{ hindsight: 'right', why: 'it is still failed after 60000 ms' },
+    },
+  ],
+};
+
 export const allocation = {
   ...{ id: 'a1', tenant: 'acme', status: 'placed', class: 'normal', demand: vector(10) },
   ...{

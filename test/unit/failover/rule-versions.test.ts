@@ -31,7 +31,7 @@ const FILES: Readonly<Record<RuleSet, readonly string[]>> = {
  */
 const KNOWN: Readonly<Record<RuleSet, readonly [version: number, code: string]>> = {
   detector: [1, 'd72f14cca7325f3d'],
-  safety: [1, '26428eabd44ea22d'],
+  safety: [2, '7710787db31e3f4b'],
   fencing: [1, 'b732c80d21cce52b'],
   plan: [1, '02419a29f66edc18'],
 };

@@ -26,7 +26,7 @@ const itemOf = async (pulses: ReadonlyMap<string, Pulse>): Promise<Item> => {
   await writeBeats(
     store,
     'north',
-    { agent: 'agent', seq: NOW, pulses, unreachable: undefined },
+    { agent: 'agent', seq: NOW, pulses, unreachable: undefined, probed: undefined },
     { heardAt: NOW },
   );
   const { ExpressionAttributeNames: names = {}, ExpressionAttributeValues: values = {} } = sent ?? {};

@@ -46,7 +46,7 @@ describe('a fleet file', () => {
     [
       'a wrong value, at the line of its key',
       GOOD.replace('mode: observe', '\n      mode: always'),
-      'fleet.yaml:5: labscapes.north.policy.mode: Invalid option: expected one of "observe"|"ask"|"automatic"',
+      'fleet.yaml:5: labscapes.north.policy.mode: Invalid option: expected one of "off"|"observe"|"ask"|"automatic"',
     ],
     [
       'an unknown field, at its own line',
