@@ -13,6 +13,7 @@ import { activate, labscapes, register, resources } from './commands/fleet.ts';
 import { maintenance, mode } from './commands/labscape-mode.ts';
 import { override } from './commands/override.ts';
 import { quote } from './commands/quote.ts';
+import { readiness } from './commands/readiness.ts';
 import { rebalance } from './commands/rebalance.ts';
 import { recoveries } from './commands/recoveries.ts';
 import { status } from './commands/status.ts';
@@ -43,6 +44,7 @@ const COMMANDS: readonly Command[] = [
   drain,
   activate,
   rebalance,
+  readiness,
   quote,
   recoveries,
   approve,

@@ -18,7 +18,9 @@ const COLOUR_BY_STATUS: Readonly<Record<string, Colour>> = {
   healthy: 'green',
   placed: 'green',
   done: 'green',
+  ready: 'green',
   suspect: 'yellow',
+  'at-risk': 'yellow',
   pending: 'yellow',
   running: 'yellow',
   recovering: 'yellow',
@@ -28,6 +30,7 @@ const COLOUR_BY_STATUS: Readonly<Record<string, Colour>> = {
   offline: 'cyan',
   failed: 'red',
   refused: 'red',
+  'not-ready': 'red',
   parked: 'red',
 };
 

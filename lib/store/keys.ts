@@ -35,11 +35,17 @@ export const keys = {
     key(`CAP#${recovery}`, `${part}#${String(chunk).padStart(2, '0')}`),
   /** What whoever starts its recovery leaves for it. */
   recoveryBrief: (resource: string): Key => key(`BRIEF#${resource}`),
+  /** What a resource's failure would come to. */
+  readiness: (labscape: string, resource: string): Key =>
+    key(readinessPartition(labscape), `RES#${resource}`),
+  labscapeReadiness: (labscape: string): Key => key(readinessPartition(labscape), 'LAB'),
   override: (labscape: string, id: string): Key => key(overridePartition(labscape), `OVR#${id}`),
   tenant: (id: string): Key => key(`TENANT#${id}`),
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),
   principal: (id: string): Key => key(`PRINCIPAL#${id}`),
 };
+
+export const readinessPartition = (labscape: string): string => `READY#${labscape}`;
 
 export const overridePartition = (labscape: string): string => `OVR#${labscape}`;
 

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { ReadinessPage, ReadinessQuery } from '../../schemas/readiness.ts';
 import { Health, Status } from '../../schemas/status.ts';
 import type { Route } from './route.ts';
 
@@ -30,5 +31,16 @@ export const SERVICE_ROUTES = [
     function: 'status',
     action: 'readFleet',
     answers: { 200: Status },
+  },
+  {
+    method: 'GET',
+    path: '/readiness',
+    operation: 'listReadiness',
+    summary:
+      'If a resource, or a labscape, failed now: would its work find a place, and what stands in the way',
+    function: 'status',
+    action: 'readFleet',
+    query: ReadinessQuery,
+    answers: { 200: ReadinessPage },
   },
 ] as const satisfies readonly Route[];
