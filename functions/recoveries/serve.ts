@@ -23,6 +23,7 @@ import { resourceView } from '../../lib/services/registry/resources.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
 import { apiDeps } from '../runtime.ts';
+import { planOperations } from './plans.ts';
 
 /** The function around what it needs from outside. */
 export const serve = (control: Runtime): ApiHandler =>
@@ -130,6 +131,7 @@ export const serve = (control: Runtime): ApiHandler =>
         );
         return { status: 200, body: resourceView(resource) };
       },
+      ...planOperations(control),
     },
     apiDeps(control),
   );

@@ -12,6 +12,7 @@ import { drain, fail } from './commands/fail.ts';
 import { activate, labscapes, register, resources } from './commands/fleet.ts';
 import { maintenance, mode } from './commands/labscape-mode.ts';
 import { override } from './commands/override.ts';
+import { plan } from './commands/plan.ts';
 import { quote } from './commands/quote.ts';
 import { readiness } from './commands/readiness.ts';
 import { rebalance } from './commands/rebalance.ts';
@@ -46,6 +47,7 @@ const COMMANDS: readonly Command[] = [
   rebalance,
   readiness,
   quote,
+  plan,
   recoveries,
   approve,
   reject,

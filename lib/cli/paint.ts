@@ -21,6 +21,9 @@ const COLOUR_BY_STATUS: Readonly<Record<string, Colour>> = {
   ready: 'green',
   suspect: 'yellow',
   'at-risk': 'yellow',
+  pausing: 'yellow',
+  asking: 'yellow',
+  starting: 'yellow',
   pending: 'yellow',
   running: 'yellow',
   recovering: 'yellow',
@@ -30,6 +33,7 @@ const COLOUR_BY_STATUS: Readonly<Record<string, Colour>> = {
   offline: 'cyan',
   failed: 'red',
   refused: 'red',
+  incomplete: 'red',
   'not-ready': 'red',
   parked: 'red',
 };

@@ -10,6 +10,7 @@ import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { type Heard, hear, judgeLabscape, sightOf } from './health/verdicts.ts';
 import { system } from './origin.ts';
 import { release } from './placement/release.ts';
+import { drivePlans } from './plans/drive.ts';
 import { keepReadiness, type Senses } from './readiness/keep.ts';
 import { rebalanceByItself } from './rebalancing/rebalance-sweep.ts';
 import { tidyByItself } from './rebalancing/tidy-sweep.ts';
@@ -37,6 +38,8 @@ export interface Swept {
   readonly rebalanced: number;
   /** Transactions that gave members of groups to other groups of the same resource. */
   readonly tidied: number;
+  /** Runs of recovery plans that have ended. */
+  readonly plansEnded: number;
   /** What every failure that has not happened would come to, by labscape; of a blind sweep nothing. */
   readonly readiness: readonly Pick<LabscapeReadinessRow, 'labscape' | 'alarming'>[];
   /** Everybody was silent: no verdict was looked for. */
@@ -60,6 +63,7 @@ export const sweep = async (
     startOwed(runtime, options.orphaned === true),
     takeOver(runtime, options.orphaned === true),
   ]);
+  const plansEnded = await drivePlans(runtime, request);
   await fillUp(runtime, request);
   const placed = await placeWaiting(runtime, request);
   // Nothing is calm for one who sees nothing.
@@ -76,6 +80,7 @@ export const sweep = async (
     takenOver,
     rebalanced,
     tidied,
+    plansEnded,
     readiness,
   };
 };

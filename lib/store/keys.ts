@@ -39,11 +39,16 @@ export const keys = {
   readiness: (labscape: string, resource: string): Key =>
     key(readinessPartition(labscape), `RES#${resource}`),
   labscapeReadiness: (labscape: string): Key => key(readinessPartition(labscape), 'LAB'),
+  /** Recovery plans share one partition, for they are few. */
+  plan: (id: string): Key => key('PLANS', `PLAN#${id}`),
+  planRun: (plan: string, id: string): Key => key(planRunPartition(plan), `RUN#${id}`),
   override: (labscape: string, id: string): Key => key(overridePartition(labscape), `OVR#${id}`),
   tenant: (id: string): Key => key(`TENANT#${id}`),
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),
   principal: (id: string): Key => key(`PRINCIPAL#${id}`),
 };
+
+export const planRunPartition = (plan: string): string => `RUNS#${plan}`;
 
 export const readinessPartition = (labscape: string): string => `READY#${labscape}`;
 

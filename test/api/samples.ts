@@ -11,6 +11,8 @@ export interface Names {
   readonly allocation: string;
   readonly recovery: string;
   readonly override: string;
+  readonly plan: string;
+  readonly run: string;
 }
 
 const demand = { processing: 1, memory: 0, storage: 0, network: 0 };
@@ -48,6 +50,10 @@ const bodies = (names: Names): Readonly<Record<string, object>> => ({
   acknowledgeResource: reason,
   acknowledgeLabscape: reason,
   failTogether: reason,
+  putPlan: { steps: [{ labscapes: [names.labscape] }] },
+  runPlan: { reason: 'test', dryRun: true },
+  answerPlanRun: { decision: 'approve', reason: 'test' },
+  cancelPlanRun: reason,
   proposeOverride: { rule: 'cool-down', ...reason },
   confirmOverride: reason,
   withdrawOverride: reason,
