@@ -19,6 +19,7 @@ const COLOUR_BY_STATUS: Readonly<Record<string, Colour>> = {
   placed: 'green',
   done: 'green',
   ready: 'green',
+  passed: 'green',
   suspect: 'yellow',
   'at-risk': 'yellow',
   pausing: 'yellow',

@@ -167,6 +167,8 @@ export interface WholeFacts extends Omit<ReadinessFacts, 'watch'> {
   readonly watched: Readonly<Record<Watch, number>>;
   /** Fewer than three others see it. */
   readonly asks: boolean;
+  /** Why its last drill is not enough. */
+  readonly unrehearsed: string | undefined;
 }
 
 /** The same for all of a labscape. Pure. */
@@ -186,6 +188,7 @@ export const wholeReadinessOf = (facts: WholeFacts): Readiness => {
     ...(facts.asks
       ? [reason('observers', 'delays', 'fewer than three labscapes see it: a person decides about all of it')]
       : []),
+    ...(facts.unrehearsed === undefined ? [] : [reason('unrehearsed', 'delays', facts.unrehearsed)]),
   ];
   return { state: stateOf(reasons), reasons, movedWithinMs: movedWithin(facts, reasons) };
 };

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Id, Instant, Page, pageOf } from './common.ts';
+import { Drill } from './drills.ts';
 import { RULES } from './rule.ts';
 
 export const READINESS_STATES = ['ready', 'at-risk', 'not-ready', 'unknown'] as const;
@@ -21,6 +22,7 @@ export const READINESS_CODES = [
   'fence',
   'protocol',
   'observers',
+  'unrehearsed',
 ] as const;
 export const ReadinessCode = z.enum(READINESS_CODES);
 export type ReadinessCode = z.infer<typeof ReadinessCode>;
@@ -61,6 +63,7 @@ export const LabscapeReadiness = Judged.extend({
     description: 'resources whose failure should be planned anew, which the last look had no time for',
   }),
   resources: ReadinessCounts,
+  lastDrill: Drill.optional(),
 });
 export type LabscapeReadiness = z.infer<typeof LabscapeReadiness>;
 

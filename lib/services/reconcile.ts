@@ -7,6 +7,7 @@ import type { LabscapeReadinessRow } from '../store/readiness.ts';
 import { decodeRecovery, type RecoveryRecord, recoveriesPage } from '../store/recoveries.ts';
 import { retireAttempt, takeoverWrites } from '../store/recovery-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
+import { drillByItself } from './drills/drill-sweep.ts';
 import { type Heard, hear, judgeLabscape, sightOf } from './health/verdicts.ts';
 import { system } from './origin.ts';
 import { release } from './placement/release.ts';
@@ -69,7 +70,9 @@ export const sweep = async (
   // Nothing is calm for one who sees nothing.
   const rebalanced = judged.blind ? 0 : await rebalanceByItself(runtime, request);
   const tidied = judged.blind ? 0 : await tidyByItself(runtime, request);
-  const looked = judged.blind ? [] : await keepReadiness(runtime, judged.senses);
+  const looked = judged.blind
+    ? []
+    : await keepReadiness(runtime, judged.senses, await drillByItself(runtime, request));
   const readiness = looked.map(({ labscape, alarming }) => ({ labscape, alarming }));
   return {
     judged: judged.count,

@@ -42,6 +42,7 @@ export const keys = {
   /** Recovery plans share one partition, for they are few. */
   plan: (id: string): Key => key('PLANS', `PLAN#${id}`),
   planRun: (plan: string, id: string): Key => key(planRunPartition(plan), `RUN#${id}`),
+  drill: (labscape: string, id: string): Key => key(drillPartition(labscape), `DRILL#${id}`),
   override: (labscape: string, id: string): Key => key(overridePartition(labscape), `OVR#${id}`),
   tenant: (id: string): Key => key(`TENANT#${id}`),
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),
@@ -49,6 +50,8 @@ export const keys = {
 };
 
 export const planRunPartition = (plan: string): string => `RUNS#${plan}`;
+
+export const drillPartition = (labscape: string): string => `DRILLS#${labscape}`;
 
 export const readinessPartition = (labscape: string): string => `READY#${labscape}`;
 

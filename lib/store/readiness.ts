@@ -1,3 +1,4 @@
+import type { Drill } from '../schemas/drills.ts';
 import {
   type LabscapeReadiness,
   READINESS_STATES,
@@ -83,6 +84,7 @@ const encodeLabscapeRow = (row: LabscapeReadinessRow): Item => ({
     behind: N(row.behind),
     counts: J(row.resources),
     alarming: N(row.alarming),
+    lastDrill: row.lastDrill && J(row.lastDrill),
   }),
 });
 
@@ -93,6 +95,7 @@ const decodeLabscapeRow = versioned(
     behind: num(item, 'behind'),
     resources: JSON.parse(str(item, 'counts')) as ReadinessCounts,
     alarming: num(item, 'alarming'),
+    ...(item['lastDrill'] === undefined ? {} : { lastDrill: JSON.parse(str(item, 'lastDrill')) as Drill }),
   }),
 );
 

@@ -47,8 +47,13 @@ function part(whole: Whole, rows: readonly Row[], { paint, clock }: Context): st
     ...[row.resource, paintStatus(paint, row.state), within(row), ago(row.since, clock.now()), why(row)],
   ]);
   const list = cells.length === 0 ? ['no resources'] : [table(COLUMNS, cells, (text) => paint('dim', text))];
+  const drill = whole.lastDrill;
+  const rehearsed =
+    drill === undefined
+      ? []
+      : [`last drill ${ago(drill.at, clock.now())}: ${paintStatus(paint, drill.status)}, ${drill.why}`];
   const looked = paint('dim', `looked at ${ago(whole.checkedAt, clock.now())}`);
-  return [head, ...about, ...behind, ...list, looked].join('\n');
+  return [head, ...about, ...behind, ...list, ...rehearsed, looked].join('\n');
 }
 
 export const readiness = defineCommand({

@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import { Id } from '../../schemas/common.ts';
+import { Drill } from '../../schemas/drills.ts';
 import { ReadinessPage, ReadinessQuery } from '../../schemas/readiness.ts';
 import { Health, Status } from '../../schemas/status.ts';
 import type { Route } from './route.ts';
@@ -42,5 +44,15 @@ export const SERVICE_ROUTES = [
     action: 'readFleet',
     query: ReadinessQuery,
     answers: { 200: ReadinessPage },
+  },
+  {
+    method: 'GET',
+    path: '/labscapes/{labscape}/drills',
+    operation: 'listDrills',
+    summary: 'The last scheduled drills of a labscape, newest first',
+    function: 'status',
+    action: 'readFleet',
+    params: z.strictObject({ labscape: Id }),
+    answers: { 200: z.object({ items: z.array(Drill) }) },
   },
 ] as const satisfies readonly Route[];

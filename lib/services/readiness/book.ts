@@ -89,16 +89,16 @@ export class ReadinessBook {
       .look(fleet)
       .flatMap((id) => byId.get(id) ?? [])
       .filter(({ groups }) => groups.length > 0);
+    const read = new Map<string, GroupRecord>();
     let done = 0;
     for (; done < due.length; done += TOGETHER) {
       const some = due.slice(done, done + TOGETHER);
-      const refs = some.flatMap(({ groups }) => groups.map(({ group }) => group));
-      if (!means.take(some.length, refs.length)) break;
-      const held = await holdings(runtime, some);
+      if (!means.take(some.length, groupCount(some))) break;
+      const held = await holdings(runtime, some, read);
       for (const { resource, groups } of held) this.#check.plan(resource.id, groups);
     }
     this.#behind = new Set(due.slice(done).map(({ id }) => id));
-    await this.#planWholes(runtime, fleet, means);
+    await this.#planWholes(runtime, fleet, means, read);
   }
 
   fitOf(id: string): Fit {
@@ -115,24 +115,30 @@ export class ReadinessBook {
   }
 
   /** Labscapes that were planned longest ago first, if anything has changed since. */
-  async #planWholes(runtime: Runtime, fleet: readonly Taking[], means: Means): Promise<void> {
+  async #planWholes(
+    runtime: Runtime,
+    fleet: readonly Taking[],
+    means: Means,
+    read: Map<string, GroupRecord>,
+  ): Promise<void> {
     const mark = JSON.stringify(fleet.map(({ id, revision, load }) => [id, revision, load]));
-    const byLabscape = Map.groupBy(fleet, ({ labscape }) => labscape);
-    const order = [...byLabscape]
+    const atMs = runtime.clock.monotonicMs();
+    const meant = [...Map.groupBy(fleet, ({ labscape }) => labscape)]
       .filter(([id]) => this.#wholes.get(id)?.mark !== mark)
-      .sort(([a], [b]) => (this.#wholes.get(a)?.atMs ?? 0) - (this.#wholes.get(b)?.atMs ?? 0));
-    for (const [labscape, own] of order) {
-      let room = WHOLE_GROUPS_MAX;
-      const covered = own.filter(({ groups }) => {
-        room -= groups.length;
-        return groups.length > 0 && room >= 0;
-      });
-      const count = covered.reduce((total, { groups }) => total + groups.length, 0);
-      if (!means.take(1, count)) return;
-      const held = await holdings(runtime, covered);
+      .sort(([a], [b]) => (this.#wholes.get(a)?.atMs ?? 0) - (this.#wholes.get(b)?.atMs ?? 0))
+      .map(([labscape, own]) => ({ labscape, ...covered(own) }))
+      .filter(({ own }) => means.take(1, groupCount(own)));
+    // Read together: of many small labscapes each one's own answer would be waited for.
+    await holdings(
+      runtime,
+      meant.flatMap(({ own }) => own),
+      read,
+    );
+    for (const { labscape, own, cut } of meant) {
+      if (!means.take(0, 0)) return;
+      const held = await holdings(runtime, own, read);
       const others = fleet.filter((one) => one.labscape !== labscape);
-      const fit = wholeFit(held, others, room < 0);
-      this.#wholes.set(labscape, { fit, mark, atMs: runtime.clock.monotonicMs() });
+      this.#wholes.set(labscape, { fit: wholeFit(held, others, cut), mark, atMs });
     }
   }
 
@@ -145,16 +151,43 @@ export class ReadinessBook {
 const kept = (reasons: readonly ReadinessReason[] | undefined): Fit =>
   reasons === undefined ? { kind: 'unchecked' } : keptFit(reasons);
 
-const holdings = async ({ store }: Runtime, resources: readonly Taking[]): Promise<readonly Held[]> => {
+const groupCount = (resources: readonly Taking[]): number =>
+  resources.reduce((total, { groups }) => total + groups.length, 0);
+
+/** Those that hold work, as far as one joint plan goes. */
+const covered = (all: readonly Taking[]): { readonly own: readonly Taking[]; readonly cut: boolean } => {
+  let room = WHOLE_GROUPS_MAX;
+  const own = all.filter(({ groups }) => {
+    room -= groups.length;
+    return groups.length > 0 && room >= 0;
+  });
+  return { own, cut: room < 0 };
+};
+
+/** `read`: what this look has read already, and what it reads now. */
+const holdings = async (
+  { store }: Runtime,
+  resources: readonly Taking[],
+  read: Map<string, GroupRecord>,
+): Promise<readonly Held[]> => {
   const refs = resources.flatMap(({ groups }) => groups.map(({ group }) => group));
-  const placed = (await readGroups(store, refs)).filter(({ status }) => status === 'placed');
-  const byOwner = Map.groupBy(placed, ({ resource }) => resource);
-  return resources.map((resource) => ({ resource, groups: byOwner.get(resource.id) ?? [] }));
+  for (const group of await readGroups(
+    store,
+    refs.filter((id) => !read.has(id)),
+  ))
+    read.set(group.id, group);
+  return resources.map((resource) => ({
+    resource,
+    groups: resource.groups
+      .flatMap(({ group }) => read.get(group) ?? [])
+      .filter(({ status, resource: owner }) => status === 'placed' && owner === resource.id),
+  }));
 };
 
 /** All of these at once, on what is left. */
 const wholeFit = (held: readonly Held[], others: readonly Taking[], cut: boolean): Fit => {
   const sources = held.map(asSource);
+  if (sources.length === 0) return { kind: 'fits' };
   const { moves, unplaced } = planMovesTogether(sources, others);
   const groups = moves.length + unplaced.length;
   const [first] = unplaced;

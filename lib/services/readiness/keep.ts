@@ -1,3 +1,4 @@
+import { unrehearsed } from '../../failover/drill-schedule.ts';
 import {
   isAlarming,
   type Readiness,
@@ -10,7 +11,9 @@ import { type Overrides, objectionsTo } from '../../failover/rules.ts';
 import { failsAfterMs } from '../../health/detector.ts';
 import { labscapeSight } from '../../health/labscape-sight.ts';
 import { negotiate } from '../../protocol/negotiate.ts';
-import type { ReadinessCounts, ReadinessState } from '../../schemas/readiness.ts';
+import type { Drill } from '../../schemas/drills.ts';
+import type { ReadinessCounts, ReadinessReason, ReadinessState } from '../../schemas/readiness.ts';
+import { RULES } from '../../schemas/rule.ts';
 import type { LabscapeRecord } from '../../store/labscapes.ts';
 import { type LabscapeReadinessRow, type ReadinessRow, writeReadiness } from '../../store/readiness.ts';
 import type { FleetResource } from '../fleet.ts';
@@ -25,6 +28,9 @@ export interface Senses {
   readonly heard: readonly Heard[];
   readonly sight: Sight;
 }
+
+/** The last drill of each labscape that wants any. */
+export type Drilled = ReadonlyMap<string, Drill>;
 
 const COUNTED: Readonly<Record<ReadinessState, keyof ReadinessCounts>> = {
   ready: 'ready',
@@ -52,6 +58,7 @@ interface Scene {
   readonly healthy: number;
   readonly overrides: (resource: string) => Overrides;
   readonly asks: boolean;
+  readonly lastDrill: Drill | undefined;
   readonly now: number;
 }
 
@@ -112,6 +119,7 @@ const wholeOf = (scene: Scene, book: ReadinessBook): Readiness => {
   return wholeReadinessOf({
     ...hostFacts(scene),
     ...{ fit: book.wholeFitOf(labscape.id), objections, holds: holding.length > 0, asks },
+    unrehearsed: unrehearsed(labscape.policy.drills, scene.lastDrill, now),
     watched: { heard: count('heard'), silent: count('silent'), unwatched: count('unwatched') },
     silenceMs: Math.max(0, ...own.map(({ id }) => silenceOf(scene, id))),
   });
@@ -137,6 +145,7 @@ const same = (a: ReadinessRow | undefined, b: ReadinessRow): boolean =>
   JSON.stringify(a.reasons) === JSON.stringify(b.reasons);
 
 interface Looked {
+  readonly rows: readonly ReadinessRow[];
   readonly changed: readonly ReadinessRow[];
   readonly labscape: LabscapeReadinessRow;
 }
@@ -160,9 +169,23 @@ const lookAt = (scene: Scene, book: ReadinessBook): Looked => {
   const before = book.labscapeRows.get(labscape.id);
   const whole = judged(labscape.id, before, wholeOf(scene, book), now);
   return {
+    rows,
     changed: [...rows.filter((row) => !same(book.rows.get(row.resource), row)), ...gone],
-    labscape: { ...whole, checkedAt: now, behind, resources: counts, alarming },
+    labscape: {
+      ...{ ...whole, checkedAt: now, behind, resources: counts, alarming },
+      ...(scene.lastDrill === undefined ? {} : { lastDrill: scene.lastDrill }),
+    },
   };
+};
+
+const NOTHING_ASIDE = (): Overrides => new Map();
+const isRule = ({ code }: ReadinessReason): boolean => RULES.some((rule) => rule === code);
+
+/** Most of the time no rule objects, and nobody need be asked what is set aside. */
+const settled = async (runtime: Runtime, scene: Scene, book: ReadinessBook): Promise<Looked> => {
+  const look = lookAt(scene, book);
+  if (![...look.rows, look.labscape].some(({ reasons }) => reasons.some(isRule))) return look;
+  return lookAt({ ...scene, overrides: await overridesIn(runtime, scene.labscape.id) }, book);
 };
 
 /**
@@ -173,6 +196,7 @@ const lookAt = (scene: Scene, book: ReadinessBook): Looked => {
 export const keepReadiness = async (
   runtime: Runtime,
   { heard, sight }: Senses,
+  drilled: Drilled,
 ): Promise<readonly LabscapeReadinessRow[]> => {
   const { labscapes, resources } = await runtime.fleet.snapshot();
   const inService = resources.filter(takesPart);
@@ -190,9 +214,19 @@ export const keepReadiness = async (
       if (labscape === undefined || voice === undefined) return [];
       const { asks } = labscapeSight(voice, voices, one.readAt);
       const own = byLabscape.get(labscape.id) ?? [];
-      return overridesIn(runtime, labscape.id).then((overrides) =>
-        lookAt({ labscape, own, heard: one, sight, healthy, overrides, asks, now }, book),
-      );
+      const lastDrill = drilled.get(labscape.id);
+      const scene = {
+        labscape,
+        own,
+        heard: one,
+        sight,
+        healthy,
+        overrides: NOTHING_ASIDE,
+        asks,
+        lastDrill,
+        now,
+      };
+      return settled(runtime, scene, book);
     }),
   );
   const rows = looks.map(({ labscape }) => labscape);
