@@ -178,11 +178,14 @@ function counterFaults({ ledger, after, before, recoveries, leaseMs, graceful }:
       continue;
     }
     const leaseEndsAt = silentSince + leaseMs;
-    for (const { id, groupEpoch = 0 } of before.allocations.filter((one) => one.resource === resource)) {
-      const early = after.counters.get(id)?.find(({ epoch, at }) => epoch > groupEpoch && at < leaseEndsAt);
-      const late = after.counters
-        .get(id)
-        ?.find(({ epoch, at, resource: by }) => by === resource && epoch <= groupEpoch && at > leaseEndsAt);
+    for (const { id, group, groupEpoch = 0 } of before.allocations.filter(
+      (one) => one.resource === resource,
+    )) {
+      const own = after.counters.get(id)?.filter((line) => line.group === group) ?? [];
+      const early = own.find(({ epoch, at }) => epoch > groupEpoch && at < leaseEndsAt);
+      const late = own.find(
+        ({ epoch, at, resource: by }) => by === resource && epoch <= groupEpoch && at > leaseEndsAt,
+      );
       if (early !== undefined)
         faults.push(`counter ${id}: ${early.resource} began before the lease of ${resource} had ended`);
       if (late !== undefined) faults.push(`counter ${id}: written by ${resource} after its lease had ended`);
