@@ -16,6 +16,8 @@ export type Fit =
   | {
       readonly kind: 'waits';
       readonly waiting: number;
+      /** The look ended with the first that found none: there may be more. */
+      readonly atLeast?: boolean;
       readonly groups: number;
       /** Why most of them would. */
       readonly why: string;
@@ -74,7 +76,11 @@ export const keptFit = (reasons: readonly ReadinessReason[]): Fit => ({
 const fitReasons = (fit: Fit): readonly ReadinessReason[] => {
   if (fit.kind === 'waits')
     return [
-      reason('waits', 'blocks', `${fit.waiting} of ${fit.groups} groups would find no place: ${fit.why}`),
+      reason(
+        'waits',
+        'blocks',
+        `${fit.atLeast === true ? 'at least ' : ''}${fit.waiting} of ${fit.groups} groups would find no place: ${fit.why}`,
+      ),
     ];
   if (fit.kind === 'reserve')
     return [reason('reserve', 'delays', 'all of it fits, but only with the failover reserve')];

@@ -1,6 +1,8 @@
 import { FitCheck } from '../../allocation/fit-check.ts';
 import { GROUPS_HELD_MAX } from '../../allocation/groups.ts';
+import type { FailoverPlan } from '../../failover/plan.ts';
 import { type Fit, keptFit } from '../../failover/readiness.ts';
+import { CLASSES } from '../../schemas/common.ts';
 import type { ReadinessReason } from '../../schemas/readiness.ts';
 import { type GroupRecord, readGroups } from '../../store/groups.ts';
 import {
@@ -23,6 +25,9 @@ export const WORK_MS_MAX = 5_000;
 const TOGETHER = 16;
 /** Groups of a labscape that are planned together at most. */
 const WHOLE_GROUPS_MAX = 4_000;
+/** Resources that the groups of one round may be compared with, about a second's work, and groups of it at least. */
+const COMPARED_MAX = 2_000_000;
+const ROUND_GROUPS_MIN = 16;
 
 type Taking = FleetResource & {
   readonly held: number;
@@ -184,17 +189,36 @@ const holdings = async (
   }));
 };
 
-/** All of these at once, on what is left. */
+/**
+ * All of these at once, on what is left: some groups more in each round, until one finds no place. A group that fits
+ * nowhere is compared with every resource, and thousands of those would take a sweep's whole time; those that fit cost
+ * next to nothing, so to plan them again in the next round does not matter.
+ */
+const planInRounds = (held: readonly Held[], others: readonly Taking[]): FailoverPlan => {
+  const all = held.flatMap(({ resource, groups }) => groups.map((group) => ({ resource, group })));
+  all.sort((a, b) => CLASSES.indexOf(a.group.class) - CLASSES.indexOf(b.group.class));
+  const step = Math.max(ROUND_GROUPS_MIN, Math.floor(COMPARED_MAX / Math.max(1, others.length)));
+  for (let most = step; ; most += step) {
+    const some = Map.groupBy(all.slice(0, most), ({ resource }) => resource);
+    const sources = [...some].map(([resource, own]) =>
+      asSource({ resource, groups: own.map(({ group }) => group) }),
+    );
+    const plan = planMovesTogether(sources, others);
+    if (plan.unplaced.length > 0 || most >= all.length) return plan;
+  }
+};
+
 const wholeFit = (held: readonly Held[], others: readonly Taking[], cut: boolean): Fit => {
-  const sources = held.map(asSource);
-  if (sources.length === 0) return { kind: 'fits' };
-  const { moves, unplaced } = planMovesTogether(sources, others);
-  const groups = moves.length + unplaced.length;
+  const groups = held.reduce((total, one) => total + one.groups.length, 0);
+  const { moves, unplaced } = planInRounds(held, others);
   const [first] = unplaced;
-  if (first !== undefined) return { kind: 'waits', waiting: unplaced.length, groups, why: first.reason };
+  if (first !== undefined) {
+    const atLeast = cut || moves.length + unplaced.length < groups;
+    return { kind: 'waits', waiting: unplaced.length, groups, why: first.reason, atLeast };
+  }
   if (cut) return { kind: 'unchecked' };
-  const modest = planMovesTogether(
-    sources,
+  const modest = planInRounds(
+    held,
     others.map((one) => ({ ...one, limit: one.fill })),
   );
   return { kind: modest.unplaced.length === 0 ? 'fits' : 'reserve' };
