@@ -62,6 +62,7 @@ export class Alarms extends Construct {
     const metric = new Metric({
       namespace: 'Labscape',
       metricName: 'NotReadyResources',
+      dimensionsMap: { function: 'sweep' },
       statistic: Stats.MAXIMUM,
       period: PERIOD,
     });

@@ -50,7 +50,8 @@ const bodies = (names: Names): Readonly<Record<string, object>> => ({
   acknowledgeResource: reason,
   acknowledgeLabscape: reason,
   failTogether: reason,
-  putPlan: { steps: [{ labscapes: [names.labscape] }] },
+  // Refused, or those who come later would find it.
+  putPlan: { steps: [{ resources: ['nobody'] }] },
   runPlan: { reason: 'test', dryRun: true },
   answerPlanRun: { decision: 'approve', reason: 'test' },
   cancelPlanRun: reason,

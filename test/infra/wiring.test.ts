@@ -225,9 +225,12 @@ describe('work that would find no place', () => {
   /** As functions/readiness-metrics.ts counts it. */
   const counted = (labscape: string, count: number): unknown[] => {
     const lines: unknown[] = [];
-    const log = jest.spyOn(console, 'log').mockImplementation((line) => lines.push(JSON.parse(line)));
+    const out = jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      lines.push(JSON.parse(String(text)));
+      return true;
+    });
     countNotReady(labscape, count);
-    log.mockRestore();
+    out.mockRestore();
     return lines;
   };
 
@@ -241,7 +244,8 @@ describe('work that would find no place', () => {
     const metric = { namespace: 'Labscape', metric: 'NotReadyResources' };
     const watching = (dimensions: readonly { name: string; value: string }[]) =>
       counted('north', 3).flatMap((document) => valuesFor({ ...metric, dimensions } as never, document));
-    expect(watching([])).toEqual([3]);
+    expect(alarms[0]?.Properties['Dimensions']).toEqual([{ Name: 'function', Value: 'sweep' }]);
+    expect(watching([{ name: 'function', value: 'sweep' }])).toEqual([3]);
     expect(watching([{ name: 'labscape', value: 'north' }])).toEqual([3]);
     expect(watching([{ name: 'labscape', value: 'south' }])).toEqual([]);
   });
