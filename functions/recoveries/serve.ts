@@ -24,6 +24,7 @@ import { resourceView } from '../../lib/services/registry/resources.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
 import { apiDeps } from '../runtime.ts';
+import { planOperations } from './plans.ts';
 
 /** The function around what it needs from outside. */
 export const serve = (control: Runtime): ApiHandler =>
@@ -136,6 +137,7 @@ export const serve = (control: Runtime): ApiHandler =>
         );
         return { status: 200, body: resourceView(resource) };
       },
+      ...planOperations(control),
     },
     apiDeps(control),
   );

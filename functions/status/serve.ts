@@ -1,6 +1,9 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { openApiDocument } from '../../lib/http/openapi.ts';
+import { listDrills } from '../../lib/services/drills/view.ts';
 import { fleetStatus } from '../../lib/services/health/status.ts';
+import { listReadiness, ReadinessPosition } from '../../lib/services/readiness/view.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { VERSION } from '../../lib/version.ts';
 import { apiDeps } from '../runtime.ts';
@@ -20,6 +23,20 @@ export const serve = (control: Runtime): ApiHandler =>
       getStatus: async (request) => {
         request.permit({});
         return { status: 200, body: await fleetStatus(control) };
+      },
+      listDrills: async (request) => {
+        request.permit({});
+        return { status: 200, body: { items: await listDrills(control, request.params.labscape) } };
+      },
+      listReadiness: async (request) => {
+        request.permit({});
+        const { labscape, limit, cursor } = request.query;
+        const from = decodeCursor(ReadinessPosition, cursor);
+        const { next, ...page } = await listReadiness(control, { labscape, limit, from });
+        return {
+          status: 200,
+          body: { ...page, ...(next === undefined ? {} : { next: encodeCursor(next) }) },
+        };
       },
     },
     apiDeps(control),

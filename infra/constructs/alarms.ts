@@ -1,5 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
-import { type Alarm, ComparisonOperator, type Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { type Alarm, ComparisonOperator, Metric, Stats, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -11,6 +11,8 @@ import { Construct } from 'constructs';
 import type { StageConfig } from '../config.ts';
 
 const PERIOD = Duration.minutes(5);
+/** A restart of an agent, or a recovery, is over by then. */
+const NOT_READY_PERIODS = 2;
 
 export interface AlarmsProps {
   readonly config: StageConfig;
@@ -41,6 +43,7 @@ export class Alarms extends Construct {
     const waiting = props.failures.metricApproximateNumberOfMessagesVisible({ period: PERIOD });
     this.#atLeast('Undelivered', waiting, 1);
     this.#deadMan(props.sweep);
+    this.#notReady();
   }
 
   #atLeast(id: string, metric: Metric, threshold: number): void {
@@ -50,6 +53,26 @@ export class Alarms extends Construct {
         evaluationPeriods: 1,
         comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         treatMissingData: TreatMissingData.NOT_BREACHING,
+      }),
+    );
+  }
+
+  /** Work that would find no place if its resource failed now; for longer than something passing lasts. */
+  #notReady(): void {
+    const metric = new Metric({
+      namespace: 'Labscape',
+      metricName: 'NotReadyResources',
+      dimensionsMap: { function: 'sweep' },
+      statistic: Stats.MAXIMUM,
+      period: PERIOD,
+    });
+    this.#notify(
+      metric.createAlarm(this, 'NotReady', {
+        alarmDescription: 'Work on a resource would find no place if the resource failed: see GET /readiness',
+        threshold: 1,
+        evaluationPeriods: NOT_READY_PERIODS,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treatMissingData: TreatMissingData.IGNORE,
       }),
     );
   }

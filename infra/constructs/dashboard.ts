@@ -52,6 +52,9 @@ export class ControlDashboard extends Construct {
           graph('Failures of phases', [search(['function', 'phase'], 'PhaseFailures', 'Sum')]),
         ],
         [
+          graph('Resources whose failure would not be recovered', [
+            search([LABSCAPE_DIMENSION], 'NotReadyResources', 'Maximum'),
+          ]),
           graph('DynamoDB throttles', props.tables.flatMap(throttles)),
           graph('Events that no function could handle', [
             props.failures.metricApproximateNumberOfMessagesVisible({ period: PERIOD }),

@@ -1,6 +1,6 @@
 import type { Vector } from '../schemas/common.ts';
 import type { ReserveMode } from '../schemas/labscape.ts';
-import { mapVector, subtract, sum, within } from '../vector.ts';
+import { mapVector, subtract, sum, within, ZERO } from '../vector.ts';
 
 /** A resource as the check sees it. `revision` moves on with whatever else a plan may look at: labels, status, cfg. */
 export interface ReserveResource {
@@ -41,9 +41,17 @@ export type Survival =
   | { readonly kind: 'survives' }
   | { readonly kind: 'lacks'; readonly failures: readonly NotRehomed[] };
 
+/** What a target would gain. */
+interface Gain {
+  readonly demand: Vector;
+  readonly groups: number;
+}
+/** By target. */
+export type Gains = ReadonlyMap<string, Gain>;
+
 interface Answer {
   /** Of a failure that was re-homed, what each target would gain: the proof that it fits. */
-  readonly gains: ReadonlyMap<string, { readonly demand: Vector; readonly groups: number }>;
+  readonly gains: Gains;
   readonly lacks: NotRehomed | undefined;
 }
 
@@ -67,7 +75,7 @@ const sameGroups = (a: readonly ReserveGroup[], b: readonly ReserveGroup[]): boo
     );
   });
 
-const gainsOf = (moves: readonly { readonly group: Rehomed; readonly to: string }[]): Answer['gains'] => {
+export const gainsOf = (moves: RehomePlan['moves']): Gains => {
   const gains = new Map<string, { demand: Vector; groups: number }>();
   for (const { group, to } of moves) {
     const gain = gains.get(to);
@@ -77,6 +85,18 @@ const gainsOf = (moves: readonly { readonly group: Rehomed; readonly to: string 
     });
   }
   return gains;
+};
+
+/** Whether a target still has room for that, in what it would gain something of, and for that many groups. */
+export const hasRoom = (
+  bound: Vector,
+  { used, held }: Pick<ReserveResource, 'used' | 'held'>,
+  gain: Gain,
+  heldMax: number,
+): boolean => {
+  const room = subtract(bound, used);
+  const asked = mapVector((d) => (gain.demand[d] > 0 ? gain.demand[d] - room[d] : 0));
+  return within(asked, ZERO) && held + gain.groups <= heldMax;
 };
 
 /**
@@ -152,10 +172,7 @@ export class ReserveCheck<R extends ReserveResource, G extends ReserveGroup> {
     for (const [id, gain] of old.answer.gains) {
       const [then, target] = [before.get(id)?.resource, after.get(id)?.resource];
       if (then === undefined || target === undefined || then.revision !== target.revision) return false;
-      const room = subtract(target.limit, target.used);
-      const asked = mapVector((d) => (gain.demand[d] > 0 ? gain.demand[d] - room[d] : 0));
-      if (!within(asked, { processing: 0, memory: 0, storage: 0, network: 0 })) return false;
-      if (target.held + gain.groups > this.#heldMax) return false;
+      if (!hasRoom(target.limit, target, gain, this.#heldMax)) return false;
     }
     return true;
   }

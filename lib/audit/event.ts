@@ -48,6 +48,7 @@ export const entityOf = {
   tenant: (id: string): string => `tenant#${id}`,
   principal: (id: string): string => `principal#${id}`,
   recovery: (id: string): string => `recovery#${id}`,
+  plan: (id: string): string => `plan#${id}`,
   override: (labscape: string, id: string): string => `override#${labscape}#${id}`,
   allocation: (tenant: string, key: string): string => `allocation#${tenant}#${key}`,
 };

@@ -16,6 +16,7 @@ const WITHOUT_SUMS: ReadonlySet<string> = new Set([
   'principal',
   'recovery',
   'override',
+  'plan',
 ]);
 
 /**

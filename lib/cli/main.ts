@@ -13,7 +13,9 @@ import { activate, labscapes, register, resources } from './commands/fleet.ts';
 import { maintenance, mode } from './commands/labscape-mode.ts';
 import { observed } from './commands/observed.ts';
 import { override } from './commands/override.ts';
+import { plan } from './commands/plan.ts';
 import { quote } from './commands/quote.ts';
+import { readiness } from './commands/readiness.ts';
 import { rebalance } from './commands/rebalance.ts';
 import { recoveries } from './commands/recoveries.ts';
 import { status } from './commands/status.ts';
@@ -44,7 +46,9 @@ const COMMANDS: readonly Command[] = [
   drain,
   activate,
   rebalance,
+  readiness,
   quote,
+  plan,
   recoveries,
   approve,
   reject,

@@ -18,7 +18,13 @@ const COLOUR_BY_STATUS: Readonly<Record<string, Colour>> = {
   healthy: 'green',
   placed: 'green',
   done: 'green',
+  ready: 'green',
+  passed: 'green',
   suspect: 'yellow',
+  'at-risk': 'yellow',
+  pausing: 'yellow',
+  asking: 'yellow',
+  starting: 'yellow',
   pending: 'yellow',
   running: 'yellow',
   recovering: 'yellow',
@@ -28,6 +34,8 @@ const COLOUR_BY_STATUS: Readonly<Record<string, Colour>> = {
   offline: 'cyan',
   failed: 'red',
   refused: 'red',
+  incomplete: 'red',
+  'not-ready': 'red',
   parked: 'red',
 };
 

@@ -43,6 +43,16 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
   quote: { resources: ['north-1'] },
   acknowledgeResource: { reason: 'The power supply was replaced.' },
   acknowledgeLabscape: { reason: 'The switch was replaced.' },
+  putPlan: {
+    name: 'Machine room',
+    steps: [
+      { name: 'databases', labscapes: ['north'], classes: ['critical'] },
+      { name: 'the rest', labscapes: ['north'], pauseMs: 30_000, approval: true },
+    ],
+  },
+  runPlan: { reason: 'The cooling has failed.', dryRun: true },
+  answerPlanRun: { decision: 'approve', reason: 'The databases answer.' },
+  cancelPlanRun: { reason: 'The cooling is back.' },
   failTogether: { reason: 'The site has no power.' },
   proposeOverride: { rule: 'cool-down', reason: 'The rack is known to be going down.', expiresInMs: 600_000 },
   confirmOverride: { reason: 'Seen it.' },

@@ -2,6 +2,7 @@ import { ACCESS_ROUTES } from './routes/access.ts';
 import { ALLOCATIONS_ROUTES } from './routes/allocations.ts';
 import { AUDIT_ROUTES } from './routes/audit.ts';
 import { LABSCAPES_ROUTES } from './routes/labscapes.ts';
+import { PLANS_ROUTES } from './routes/plans.ts';
 import { RECOVERIES_ROUTES } from './routes/recoveries.ts';
 import { RESOURCES_ROUTES } from './routes/resources.ts';
 import { SERVICE_ROUTES } from './routes/service.ts';
@@ -16,6 +17,7 @@ export const ROUTES = [
   ...RESOURCES_ROUTES,
   ...ALLOCATIONS_ROUTES,
   ...RECOVERIES_ROUTES,
+  ...PLANS_ROUTES,
   ...AUDIT_ROUTES,
 ] as const;
 

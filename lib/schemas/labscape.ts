@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Id, Instant, Reason } from './common.ts';
+import { DrillPolicy, DrillPolicyPatch } from './drills.ts';
 import { RebalancePolicy, RebalancePolicyPatch } from './rebalance.ts';
 import { StrategyName } from './strategy.ts';
 
@@ -79,6 +80,7 @@ export const Policy = z
       description: 'share of the labscape that may fail within one cool-down before automatic recovery stops',
     }),
     rebalance: RebalancePolicy.prefault({}),
+    drills: DrillPolicy.prefault({}),
   })
   .refine((p) => p.leaseMs >= 2 * p.beatMs, {
     path: ['leaseMs'],
@@ -122,6 +124,7 @@ const policyPatch = z.strictObject({
   coolDownMs: z.int().min(0).max(86_400_000).optional(),
   breakerShare: z.number().gt(0).max(1).optional(),
   rebalance: RebalancePolicyPatch.optional(),
+  drills: DrillPolicyPatch.optional(),
 });
 
 export const LabscapePatch = z

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { Instant, Vector } from './common.ts';
 import { Mode } from './labscape.ts';
+import { LabscapeReadiness } from './readiness.ts';
 import { RecoveryStatus } from './recovery.ts';
 import { ResourceStatus } from './resource.ts';
 
@@ -43,6 +44,7 @@ export const Status = z.object({
       mode: Mode,
       maintenance: z.boolean(),
       sight: LabscapeSight.optional(),
+      readiness: LabscapeReadiness.optional(),
       resources: z.array(
         z.object({
           id: z.string(),

@@ -3,12 +3,16 @@ import { waitMaxMs } from '../failover/wait-bounds.ts';
 import type { Policy } from '../schemas/labscape.ts';
 import { expiredLeases } from '../store/allocations.ts';
 import { readManyBeats } from '../store/heartbeats.ts';
+import type { LabscapeReadinessRow } from '../store/readiness.ts';
 import { decodeRecovery, type RecoveryRecord, recoveriesPage } from '../store/recoveries.ts';
 import { retireAttempt, takeoverWrites } from '../store/recovery-writes.ts';
 import { type ResourceRecord, readResource } from '../store/resources.ts';
+import { drillByItself } from './drills/drill-sweep.ts';
 import { type Heard, hear, judgeLabscape, sightOf } from './health/verdicts.ts';
 import { system } from './origin.ts';
 import { release } from './placement/release.ts';
+import { drivePlans } from './plans/drive.ts';
+import { keepReadiness, type Senses } from './readiness/keep.ts';
 import { rebalanceByItself } from './rebalancing/rebalance-sweep.ts';
 import { tidyByItself } from './rebalancing/tidy-sweep.ts';
 import { followFills, isFilled } from './reserve/fills.ts';
@@ -35,6 +39,10 @@ export interface Swept {
   readonly rebalanced: number;
   /** Transactions that gave members of groups to other groups of the same resource. */
   readonly tidied: number;
+  /** Runs of recovery plans that have ended. */
+  readonly plansEnded: number;
+  /** What every failure that has not happened would come to, by labscape; of a blind sweep nothing. */
+  readonly readiness: readonly Pick<LabscapeReadinessRow, 'labscape' | 'alarming'>[];
   /** Everybody was silent: no verdict was looked for. */
   readonly blind: boolean;
 }
@@ -56,11 +64,16 @@ export const sweep = async (
     startOwed(runtime, options.orphaned === true),
     takeOver(runtime, options.orphaned === true),
   ]);
+  const plansEnded = await drivePlans(runtime, request);
   await fillUp(runtime, request);
   const placed = await placeWaiting(runtime, request);
   // Nothing is calm for one who sees nothing.
   const rebalanced = judged.blind ? 0 : await rebalanceByItself(runtime, request);
   const tidied = judged.blind ? 0 : await tidyByItself(runtime, request);
+  const looked = judged.blind
+    ? []
+    : await keepReadiness(runtime, judged.senses, await drillByItself(runtime, request));
+  const readiness = looked.map(({ labscape, alarming }) => ({ labscape, alarming }));
   return {
     judged: judged.count,
     blind: judged.blind,
@@ -70,6 +83,8 @@ export const sweep = async (
     takenOver,
     rebalanced,
     tidied,
+    plansEnded,
+    readiness,
   };
 };
 
@@ -77,7 +92,10 @@ export const sweep = async (
  * Judges every labscape. When nobody at all was heard within a lease it is the controller that is blind: it fails
  * nothing, and the first beat that comes through gives everybody a fresh grace.
  */
-const judgeFleet = async (runtime: Runtime, request: string): Promise<{ count: number; blind: boolean }> => {
+const judgeFleet = async (
+  runtime: Runtime,
+  request: string,
+): Promise<{ count: number; blind: boolean; senses: Senses }> => {
   const snapshot = await runtime.fleet.snapshot(0);
   const labscapes = [...snapshot.labscapes.values()];
   const readAt = runtime.clock.now();
@@ -90,14 +108,14 @@ const judgeFleet = async (runtime: Runtime, request: string): Promise<{ count: n
     return record === undefined ? [] : [hear(runtime, record, labscape.policy, readAt)];
   });
   const sight = sightOf(heard, readAt);
-  if (sight.suspecting === undefined) return { count: 0, blind: true };
+  if (sight.suspecting === undefined) return { count: 0, blind: true, senses: { heard, sight } };
   const started = await Promise.all(
     heard.map((one) => {
       const own = snapshot.resources.filter((r) => r.labscape === one.beats.labscape);
       return judgeLabscape(runtime, own, one, request, sight);
     }),
   );
-  return { count: started.flat().length, blind: false };
+  return { count: started.flat().length, blind: false, senses: { heard, sight } };
 };
 
 /** Fills that were left half done on their way. */

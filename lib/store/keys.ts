@@ -35,6 +35,14 @@ export const keys = {
     key(`CAP#${recovery}`, `${part}#${String(chunk).padStart(2, '0')}`),
   /** What whoever starts its recovery leaves for it. */
   recoveryBrief: (resource: string): Key => key(`BRIEF#${resource}`),
+  /** What a resource's failure would come to. */
+  readiness: (labscape: string, resource: string): Key =>
+    key(readinessPartition(labscape), `RES#${resource}`),
+  labscapeReadiness: (labscape: string): Key => key(readinessPartition(labscape), 'LAB'),
+  /** Recovery plans share one partition, for they are few. */
+  plan: (id: string): Key => key('PLANS', `PLAN#${id}`),
+  planRun: (plan: string, id: string): Key => key(planRunPartition(plan), `RUN#${id}`),
+  drill: (labscape: string, id: string): Key => key(drillPartition(labscape), `DRILL#${id}`),
   override: (labscape: string, id: string): Key => key(overridePartition(labscape), `OVR#${id}`),
   /** What automation would have done where a labscape only observes, by time. */
   observed: (labscape: string, sort: string): Key => key(observedPartition(labscape), sort),
@@ -44,6 +52,12 @@ export const keys = {
 };
 
 export const observedPartition = (labscape: string): string => `OBS#${labscape}`;
+
+export const planRunPartition = (plan: string): string => `RUNS#${plan}`;
+
+export const drillPartition = (labscape: string): string => `DRILLS#${labscape}`;
+
+export const readinessPartition = (labscape: string): string => `READY#${labscape}`;
 
 export const overridePartition = (labscape: string): string => `OVR#${labscape}`;
 

@@ -1,4 +1,5 @@
 import type { ChainHead } from '../audit/event.ts';
+import { DRILL_POLICY_DEFAULT } from '../schemas/drills.ts';
 import type { Policy } from '../schemas/labscape.ts';
 import { REBALANCE_POLICY_DEFAULT } from '../schemas/rebalance.ts';
 import {
@@ -43,10 +44,11 @@ export interface LabscapeRecord {
   readonly joinedAt: number;
 }
 
-/** A labscape that joined before its policy spoke of rebalancing has the default. */
+/** A labscape that joined before its policy spoke of rebalancing, or of drills, has the default. */
+type Late = 'rebalance' | 'drills';
 const policyOf = (item: Item): Policy => {
-  const policy = JSON.parse(str(item, 'policy')) as Policy | Omit<Policy, 'rebalance'>;
-  return { rebalance: REBALANCE_POLICY_DEFAULT, ...policy };
+  const policy = JSON.parse(str(item, 'policy')) as Omit<Policy, Late> & Partial<Pick<Policy, Late>>;
+  return { rebalance: REBALANCE_POLICY_DEFAULT, drills: DRILL_POLICY_DEFAULT, ...policy };
 };
 
 export const decodeLabscape = versioned(

@@ -22,7 +22,7 @@ beforeAll(async () => {
   const { id: allocation } = await site.place(10);
   names = {
     ...{ labscape: site.labscape, resource: `${site.id}-r1`, tenant: site.tenant, allocation },
-    ...{ principal: 'somebody', recovery: 'none', override: 'none' },
+    ...{ principal: 'somebody', recovery: 'none', override: 'none', plan: 'none', run: 'none' },
   };
   identities = {
     admin: { sub: 'ada', roles: ['admin'] },
@@ -54,6 +54,7 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   readAllocations: ['admin', 'operator', 'tenant'],
   readAudit: ['admin', 'operator'],
 };
+const ABSENT = new Set(['getRecovery', 'getCapsule', 'getPlan', 'listPlanRuns', 'getPlanRun']);
 const ROLES: readonly Role[] = ['admin', 'operator', 'tenant', 'agent'];
 const guarded = routes.filter((route) => route.action !== 'public');
 
@@ -85,8 +86,8 @@ describe('roles', () => {
     const reading = own.filter((route) => route.method === 'GET');
     for (const route of reading) {
       const answer = await rig.send({ ...goodRequest(route, names), token });
-      // There is no recovery to read.
-      const expected = ['getRecovery', 'getCapsule'].includes(route.operation) ? 404 : 200;
+      // There is none of these to read.
+      const expected = ABSENT.has(route.operation) ? 404 : 200;
       expect([route.operation, answer.status]).toEqual([route.operation, expected]);
     }
     for (const route of own.filter((r) => r.method !== 'GET' && r.operation !== 'releaseAllocation')) {

@@ -46,7 +46,7 @@ export interface SchemaNode {
 export const schemaOf = (schema: z.ZodType): SchemaNode =>
   Node.parse(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }));
 
-const WORDS = ['a', '1.0', 'A', 'https://a.example', 'resource#a', 'rack', 'a'.repeat(64)];
+const WORDS = ['a', '1.0', 'A', 'https://a.example', 'resource#a', 'rack', 'a'.repeat(64), '00:00'];
 
 function wordFor(node: SchemaNode): string {
   if (node.format === 'uri') return 'https://a.example';

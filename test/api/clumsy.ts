@@ -51,7 +51,7 @@ export class Clumsy {
     const { id: allocation } = await site.place(10);
     const names = {
       ...{ labscape: site.labscape, resource: `${site.id}-r1`, tenant: site.tenant, allocation },
-      ...{ principal: 'somebody', recovery: 'none', override: 'none' },
+      ...{ principal: 'somebody', recovery: 'none', override: 'none', plan: 'none', run: 'none' },
     };
     return new Clumsy(rig, names, await rig.token({ sub: 'root', roles: ['admin'] }));
   }

@@ -157,7 +157,9 @@ export class Rig {
       `${events} events`,
       JSON.stringify(status.pending),
       // Verdicts are of the moment; what was made of them stands in the resource.
-      ...status.labscapes.map(({ resources: _, sight: __, ...labscape }) => JSON.stringify(labscape)),
+      ...status.labscapes.map(({ resources: _, sight: __, readiness: ___, ...labscape }) =>
+        JSON.stringify(labscape),
+      ),
       ...status.recoveries.map((recovery) => JSON.stringify(recovery)),
       ...resources.map((resource) => JSON.stringify(resource)),
     ];

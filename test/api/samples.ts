@@ -11,6 +11,8 @@ export interface Names {
   readonly allocation: string;
   readonly recovery: string;
   readonly override: string;
+  readonly plan: string;
+  readonly run: string;
 }
 
 const demand = { processing: 1, memory: 0, storage: 0, network: 0 };
@@ -48,6 +50,11 @@ const bodies = (names: Names): Readonly<Record<string, object>> => ({
   acknowledgeResource: reason,
   acknowledgeLabscape: reason,
   failTogether: reason,
+  // Refused, or those who come later would find it.
+  putPlan: { steps: [{ resources: ['nobody'] }] },
+  runPlan: { reason: 'test', dryRun: true },
+  answerPlanRun: { decision: 'approve', reason: 'test' },
+  cancelPlanRun: reason,
   proposeOverride: { rule: 'cool-down', ...reason },
   confirmOverride: reason,
   withdrawOverride: reason,

@@ -297,7 +297,14 @@ async function readings(rig: Rig): Promise<void> {
   const token = await rig.token({ sub: 'root', roles: ['admin'] });
   const names = {
     ...{ labscape: site.labscape, resource: site.resources[0] ?? '', tenant: site.tenant },
-    ...{ principal: 'eve', allocation: id, recovery: `${BOUND_RESOURCE}-1-1`, override: 'none' },
+    ...{
+      principal: 'eve',
+      allocation: id,
+      recovery: `${BOUND_RESOURCE}-1-1`,
+      override: 'none',
+      plan: 'none',
+      run: 'none',
+    },
   };
   const reads = ROUTES.filter(({ method }) => method === 'GET');
   for (const route of [...reads, ...ROUTES]) await rig.send({ ...goodRequest(route, names), token });

@@ -6,6 +6,8 @@ import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as z from 'zod';
 import { stepFunctionsClient } from '../../functions/executions.ts';
+import { countNotReady } from '../../functions/readiness-metrics.ts';
+import { valuesFor } from '../../infra/local/alarms.ts';
 import { closeServer, listen } from '../../infra/local/listen.ts';
 import { runApp } from '../../infra/local/synthesise.ts';
 import { type LocalTemplate, readTemplate } from '../../infra/local/template.ts';
@@ -171,7 +173,7 @@ describe('events that nobody waits for', () => {
 
   test('raise an alarm there', () => {
     const alarms = ofType('AWS::CloudWatch::Alarm').filter(({ Properties }) =>
-      refers(Properties['Dimensions'], 'AWS::SQS::Queue'),
+      refers(Properties['Dimensions'] ?? [], 'AWS::SQS::Queue'),
     );
     expect(alarms).toMatchObject([
       { Properties: { MetricName: 'ApproximateNumberOfMessagesVisible', Threshold: 1 } },
@@ -216,6 +218,36 @@ describe('a rollout', () => {
     const texts = callers.map(({ Properties }) => JSON.stringify(Properties));
     expect(texts.filter((text) => functions.some((id) => text.includes(`"${id}"`)))).toEqual([]);
     for (const id of ids) expect([id, texts.some((text) => text.includes(`"${id}"`))]).toEqual([id, true]);
+  });
+});
+
+describe('work that would find no place', () => {
+  /** As functions/readiness-metrics.ts counts it. */
+  const counted = (labscape: string, count: number): unknown[] => {
+    const lines: unknown[] = [];
+    const out = jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      lines.push(JSON.parse(String(text)));
+      return true;
+    });
+    countNotReady(labscape, count);
+    out.mockRestore();
+    return lines;
+  };
+
+  test('is what an alarm that tells people watches, of all labscapes', () => {
+    const alarms = ofType('AWS::CloudWatch::Alarm').filter(
+      ({ Properties }) => Properties['MetricName'] === 'NotReadyResources',
+    );
+    expect(alarms).toHaveLength(1);
+    expect(alarms[0]?.Properties['AlarmActions']).toHaveLength(1);
+    expect(alarms[0]?.Properties).toMatchObject({ Threshold: 1, Statistic: 'Maximum' });
+    const metric = { namespace: 'Labscape', metric: 'NotReadyResources' };
+    const watching = (dimensions: readonly { name: string; value: string }[]) =>
+      counted('north', 3).flatMap((document) => valuesFor({ ...metric, dimensions } as never, document));
+    expect(alarms[0]?.Properties['Dimensions']).toEqual([{ Name: 'function', Value: 'sweep' }]);
+    expect(watching([{ name: 'function', value: 'sweep' }])).toEqual([3]);
+    expect(watching([{ name: 'labscape', value: 'north' }])).toEqual([3]);
+    expect(watching([{ name: 'labscape', value: 'south' }])).toEqual([]);
   });
 });
 

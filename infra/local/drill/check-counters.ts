@@ -49,10 +49,14 @@ function transitionFault(
   const { n, resource, epoch, at } = line;
   if (n <= before.n) return `line ${n} of ${resource} comes after line ${before.n} of ${before.resource}`;
   if (at < before.at) return `line ${n} was written ${before.at - at} ms before line ${before.n}`;
-  if (epoch < before.epoch) return `line ${n} is of epoch ${epoch}, epoch ${before.epoch} has begun`;
+  // Tidying gives members of a group to another group of the same resource, whose epochs are its own.
+  const comparable = line.group === before.group;
+  if (comparable && epoch < before.epoch)
+    return `line ${n} is of epoch ${epoch}, epoch ${before.epoch} has begun`;
   if (resource === before.resource) return undefined;
   // Only a new epoch makes a new owner, so no owner can return and two can never count in turn.
-  if (epoch === before.epoch) return `${before.resource} and ${resource} both count in epoch ${epoch}`;
+  if (comparable && epoch === before.epoch)
+    return `${before.resource} and ${resource} both count in epoch ${epoch}`;
   if (before.resource === victim && at < leaseEndsAt) {
     return `${resource} began ${leaseEndsAt - at} ms before the lease of ${victim} had ended`;
   }

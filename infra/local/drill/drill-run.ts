@@ -53,8 +53,23 @@ export interface RunLine {
   readonly rebalance?: RebalanceLine;
   /** Over an API: what it keeps of the drill, one sentence each. */
   readonly left?: readonly string[];
+  /** Where a person failed or drained several, or one that ran: the rest tells the slowest of their recoveries. */
+  readonly failed?: FailedLine;
   /** With --no-effect: what would have been done; all else tells that nothing was. */
   readonly quoted?: Quoted;
+}
+
+export interface FailedLine {
+  readonly fail: string;
+  readonly graceful: boolean;
+  readonly victims: readonly string[];
+  readonly recoveries: number;
+  /** Groups that moved while their resource still ran. */
+  readonly movedGracefully: number;
+  /** Allocations that found no place until the failed resources returned. */
+  readonly waited: number;
+  /** From the fault until every allocation was reported running again. */
+  readonly allRunningMs: number;
 }
 
 export interface Quoted {
@@ -104,5 +119,6 @@ export const lineOf = (run: DrillRun): RunLine => ({
   ...(run.strategy === undefined ? {} : { strategy: run.strategy }),
   ...(run.rebalance === undefined ? {} : { rebalance: run.rebalance }),
   ...(run.left === undefined ? {} : { left: run.left }),
+  ...(run.failed === undefined ? {} : { failed: run.failed }),
   ...(run.quoted === undefined ? {} : { quoted: run.quoted }),
 });

@@ -14,6 +14,7 @@ import { progressOn } from './progress.ts';
 import { render } from './render.ts';
 import { runApiDrill } from './run-api-drill.ts';
 import { runDrill } from './run-drill.ts';
+import { runManyDrill } from './run-many-drill.ts';
 import { runQuoteDrill } from './run-quote-drill.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -39,12 +40,13 @@ function say(runs: readonly DrillRun[], { json }: DrillArguments): void {
  * keep, and so do the runs after it.
  */
 async function rehearse(given: DrillArguments, signal: AbortSignal): Promise<readonly DrillRun[]> {
-  const { json: _json, help: _help, triggers, api, quoteOf, ...size } = given;
+  const { json: _json, help: _help, triggers, api, quoteOf, failing, ...size } = given;
   const options = { ...size, signal, progress: progressOn(process.stderr) };
   const run = (asked: { readonly trigger: DrillTrigger; readonly leaseMs: number }) =>
     api === undefined
       ? runDrill({ ...options, ...asked })
       : runApiDrill({ ...options, ...asked, api, tellLeft });
+  if (failing !== undefined) return [await runManyDrill({ ...DRILL_SIZE, ...options, ...failing })];
   if (quoteOf !== undefined) return [await runQuoteDrill({ ...DRILL_SIZE, ...options, fail: quoteOf })];
   let leaseMs = given.leaseMs ?? (api === undefined ? DRILL_SIZE : API_SIZE).leaseMs;
   let mayLengthen = given.leaseMs === undefined;

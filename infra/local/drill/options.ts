@@ -64,7 +64,9 @@ Without --api the drill starts a host of its own. In brackets: the default, and 
   --trigger T       detector, alarm, or both, one run after the other (both; detector)
   --strategy NAME   places the allocations: ${STRATEGY_NAMES.join(', ')}
   --rebalance       afterwards balances the fleet, as a dry run and then in earnest, and judges that as well
-  --fail WHAT       resource, resources:N, labscape or labscapes:N (resource); all but resource with --no-effect only
+  --fail WHAT       resource, resources:N, labscape or labscapes:N (resource). Of more than one resource all agents are
+                    killed at once, and a person fails what they ran on: rules that ask are not in the way
+  --graceful        drains what fails while it still runs, one resource after the other, instead of killing it
   --no-effect       only ask what the failure would do, and check that nothing has changed; starts no agents
   --json            end with one line of JSON on standard output, and say everything else on standard error
   --help            this text
@@ -84,6 +86,8 @@ export interface DrillArguments extends Omit<DrillSize, 'leaseMs'> {
   readonly help: boolean;
   /** Present with --no-effect: what would fail. */
   readonly quoteOf?: Failure;
+  /** Present where a person fails or drains what fails: several resources, or one that still runs. */
+  readonly failing?: { readonly failure: Failure; readonly graceful: boolean };
   /** Absent: the drill hosts what it drills. */
   readonly api?: ApiTarget;
 }
@@ -111,6 +115,7 @@ const given = (resourcesMin: number, size: DrillSize, trigger: 'both' | 'detecto
     rebalance: z.boolean().default(false),
     fail: z.string().default('resource'),
     'no-effect': z.boolean().default(false),
+    graceful: z.boolean().default(false),
     json: z.boolean().default(false),
     help: z.boolean().default(false),
     api: z.string().exactOptional(),
@@ -129,10 +134,14 @@ export function readArguments(
   const parsed = (overApi ? OverApi : Local).safeParse(words);
   if (!parsed.success) throw new UsageError(parsed.error.issues.map(({ message }) => message).join('; '));
   const { 'beat-ms': beatMs, 'lease-ms': leaseMs, trigger, api: url, token, ...others } = parsed.data;
-  const { fail, 'no-effect': noEffect, ...rest } = others;
+  const { fail, graceful, 'no-effect': noEffect, ...rest } = others;
   const failure = readFailure(fail);
-  if (!noEffect && (failure.of !== 'resource' || failure.count !== 1))
-    throw new UsageError(`--fail ${fail} is for --no-effect only: with effect one resource fails`);
+  const byPerson = !noEffect && (graceful || failure.of !== 'resource' || failure.count !== 1);
+  if (graceful && noEffect) throw new UsageError('--graceful is for drills with effect');
+  if (byPerson && (overApi || rest.rebalance || 'trigger' in words))
+    throw new UsageError(
+      `--fail ${fail}${graceful ? ' --graceful' : ''} is not for --api, --rebalance or --trigger: a person starts it`,
+    );
   if (noEffect && overApi) throw new UsageError('--no-effect is not for --api: ask labscape quote');
   if (token !== undefined && url === undefined) throw new UsageError('--token is for --api only');
   if (overApi && trigger !== 'detector') {
@@ -146,6 +155,7 @@ export function readArguments(
     ...{ ...rest, beatMs, triggers },
     ...(leaseMs === undefined ? {} : { leaseMs }),
     ...(noEffect ? { quoteOf: failure } : {}),
+    ...(byPerson ? { failing: { failure, graceful } } : {}),
     // Whoever only wants to read how it is used needs no token for it.
     ...(url === undefined || rest.help ? {} : { api: readTarget(url, token ?? environment[TOKEN_VARIABLE]) }),
   };
@@ -160,7 +170,7 @@ function parse(argv: readonly string[]): Record<string, unknown> {
       options: {
         ...{ allocations: text, groups: text, resources: text, 'beat-ms': text, 'lease-ms': text },
         ...{ trigger: text, strategy: text, api: text, token: text, fail: text },
-        ...{ rebalance: flag, json: flag, help: flag, 'no-effect': flag },
+        ...{ rebalance: flag, json: flag, help: flag, 'no-effect': flag, graceful: flag },
       },
     }).values;
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { Paint } from '../../../lib/cli/paint.ts';
 import { type Column, table } from '../../../lib/cli/table.ts';
-import type { DrillPhase, DrillRun, Quoted, RebalanceLine } from './drill-run.ts';
+import type { DrillPhase, DrillRun, FailedLine, Quoted, RebalanceLine } from './drill-run.ts';
 
 /** Faults shown; the rest are counted: a broken counter is broken two thousand times. */
 const FAULTS_SHOWN = 20;
@@ -45,6 +45,7 @@ export function render(run: DrillRun, paint: Paint): string {
   const { setup, victim, targets } = run;
   const good = (held: boolean, text: string) => paint(held ? 'green' : 'red', text);
   if (run.quoted !== undefined) return renderQuoted(run, run.quoted, paint);
+  if (run.failed !== undefined) return renderFailed(run, run.failed, paint);
   const lines = [
     '',
     `${paint('bold', 'Failover drill')}  ${run.allocations} allocations made in ${seconds(setup.allocateMs)} (p50 ${setup.p50Ms.toFixed(1)} ms, p99 ${setup.p99Ms.toFixed(1)} ms)`,
@@ -73,6 +74,31 @@ const balanced = ({ planned, moved, before, after, longestStopMs, holdMs }: Reba
   const shares = ({ max, mean }: RebalanceLine['before']) => `${max.toFixed(3)} / ${mean.toFixed(3)}`;
   return `balanced    ${moved} of ${planned} planned moves, max / mean share ${shares(before)}, then ${shares(after)}; longest stop ${seconds(longestStopMs)}, hold ${seconds(holdMs)}`;
 };
+
+/** Several at once, or one that still ran. */
+function renderFailed(run: DrillRun, failed: FailedLine, paint: Paint): string {
+  const { fail, graceful, victims, recoveries, movedGracefully, waited, allRunningMs } = failed;
+  const good = (held: boolean, text: string) => paint(held ? 'green' : 'red', text);
+  const early = graceful ? `, ${movedGracefully} groups while they still ran` : '';
+  return [
+    '',
+    `${paint('bold', 'Failover drill')}  of ${fail}${graceful ? ', gracefully' : ''}: ${victims.join(', ')}`,
+    `held        ${run.victimAllocations} of ${run.allocations} allocations in ${run.victimGroups} groups`,
+    '',
+    timeline(run.phases, paint),
+    '',
+    `moved       ${run.moved} allocations to ${run.targets.length} resources by ${recoveries} recoveries${early}`,
+    `waited      ${waited} allocations, until there was room again`,
+    `running     ${seconds(run.faultToRunningMs)} after the fault, the last of those that were moved; all ${seconds(allRunningMs)}`,
+    `recovered   ${seconds(run.totalMs)} after the fault, the last of them`,
+    `ledger      ${good(run.lost === 0, `${run.lost} lost`)}, ${good(run.pending === 0, `${run.pending} pending`)}`,
+    `audit       ${run.events} events, ${run.auditVerified ? paint('green', 'verified, and they rebuild the state') : paint('red', 'NOT verified')}`,
+    `invariants  ${run.invariants === 'held' ? paint('green', 'held') : paint('red', 'BROKEN')}, ${run.counterLines} counter lines read`,
+    '',
+    run.faults.length === 0 ? paint('green', 'The drill has passed.') : faults(run.faults, paint),
+    '',
+  ].join('\n');
+}
 
 /** What would have happened, and that nothing has. */
 function renderQuoted(run: DrillRun, quoted: Quoted, paint: Paint): string {

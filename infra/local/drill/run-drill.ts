@@ -1,19 +1,15 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Host, startHost } from '../host.ts';
-import type { FleetPlan } from '../sample/fleet-plan.ts';
-import { registerFleet } from '../sample/fleet-setup.ts';
-import { type SampleFleet, startSampleFleet } from '../sample-fleet.ts';
 import { chooseVictim } from './choose-victim.ts';
-import { DrillError } from './drill-error.ts';
-import { DRILL_TENANT, planDrill } from './drill-plan.ts';
+import { DRILL_TENANT } from './drill-plan.ts';
 import type { DrillRun } from './drill-run.ts';
 import { type Evidence, judge } from './judge.ts';
-import { checkSize, DRILL_SIZE, type DrillSize, type DrillTrigger } from './options.ts';
+import { DRILL_SIZE, type DrillSize, type DrillTrigger } from './options.ts';
 import { type Progress, SILENT } from './progress.ts';
-import { LIVE_MS, readAfter, TICK_MS } from './read-after.ts';
+import { LIVE_MS, readAfter } from './read-after.ts';
 import { rebalance } from './rebalance.ts';
-import { type Allocated, allocateAll, type Clients, clientsFor, setupOf } from './setup.ts';
+import { setupOf } from './setup.ts';
+import { onStage, type Stage } from './stage.ts';
 import { steadyResources, untilAllRun, untilRecovered, untilReturned } from './watch.ts';
 
 export interface DrillOptions extends Partial<DrillSize> {
@@ -27,25 +23,10 @@ export interface DrillOptions extends Partial<DrillSize> {
   readonly assemblyDir?: string;
 }
 
-/** Agents that start at the same time; each has one resource's share of the work to start. */
-const START_TOGETHER = 2;
 const START_MS_MAX = 90_000;
 /** The recovery's own waits, and room for a slow machine. */
 const RECOVERY_MS_MAX = 90_000;
 const RETURN_MS_MAX = 30_000;
-
-interface Stage {
-  readonly host: Host;
-  readonly fleet: SampleFleet;
-  readonly clients: Clients;
-  readonly plan: FleetPlan;
-  readonly size: DrillSize;
-  readonly trigger: DrillTrigger;
-  readonly rebalances: boolean;
-  readonly progress: Progress;
-  readonly signal: AbortSignal;
-  readonly startedAt: number;
-}
 
 /**
  * Rehearses a failover on an ephemeral host, over its HTTP API only: joins, registers, allocates, lets all of it run,
@@ -56,40 +37,12 @@ export async function runDrill(options: DrillOptions = {}): Promise<DrillRun> {
   const { progress = SILENT, signal = new AbortController().signal, assemblyDir, ...asked } = options;
   const { trigger = 'detector', rebalance: rebalances = false, ...given } = asked;
   const size = { ...DRILL_SIZE, ...given };
-  checkSize(size);
-  const startedAt = Date.now();
-  progress.stage('host starts');
-  const host = await startHost({
-    ...{ port: 0, logLevel: 'ERROR', detectorStarts: trigger === 'detector' },
-    ...(assemblyDir === undefined ? {} : { assemblyDir }),
-  });
-  const plan = planDrill(size);
-  let fleet: SampleFleet | undefined;
-  try {
-    const clients = await clientsFor(host, DRILL_TENANT);
-    const died = host.died.then((why) => Promise.reject(new DrillError(why)));
-    progress.stage(`${plan.allocations.length} allocations are made`);
-    await registerFleet(clients.operator, plan);
-    const onPlaced = (done: number) => progress.count(done, plan.allocations.length);
-    const allocated = await Promise.race([allocateAll(clients.tenant, plan, onPlaced, signal), died]);
-    progress.stage(`${plan.resources.length} agents start`);
-    // Only now: a live agent fetches its whole list whenever it changes, which two thousand times over is most of the work.
-    fleet = await startSampleFleet(host, {
-      ...{ plan: { ...plan, allocations: [] }, work: 'worker', tickMs: TICK_MS },
-      startTogether: START_TOGETHER,
-    });
-    const stage = { host, fleet, clients, plan, size, trigger, rebalances, progress, signal, startedAt };
-    return judge(await Promise.race([rehearse(stage, allocated), died]));
-  } finally {
-    progress.stage('everything stops');
-    await fleet?.stop();
-    await host.stop();
-    progress.end();
-  }
+  const stage = { size, detectorStarts: trigger === 'detector', progress, signal, assemblyDir };
+  return onStage(stage, async (on) => judge(await rehearse(on, trigger, rebalances)));
 }
 
-async function rehearse(stage: Stage, allocated: Allocated): Promise<Evidence> {
-  const { host, fleet, clients, plan, size, trigger, rebalances, progress, signal, startedAt } = stage;
+async function rehearse(stage: Stage, trigger: DrillTrigger, rebalances: boolean): Promise<Evidence> {
+  const { host, fleet, clients, plan, size, allocated, progress, signal, startedAt } = stage;
   const { workDir } = fleet;
   const { ledger } = allocated;
   progress.stage('all work starts');

@@ -5,6 +5,7 @@ import { type Context, defineCommand, EXIT } from '../command.ts';
 import { ago, percent } from '../format.ts';
 import { type Paint, paintStatus } from '../paint.ts';
 import { type Column, table } from '../table.ts';
+import { readinessLine } from './readiness.ts';
 
 type Fleet = z.output<typeof Status>;
 type Landscape = Fleet['labscapes'][number];
@@ -49,8 +50,12 @@ export function fleetParts(fleet: Fleet, paint: Paint): string[] {
     const mode = labscape.maintenance ? 'maintenance' : labscape.mode;
     const head = `${paint('bold', labscape.id)}  ${paint('dim', mode)}${sightOf(labscape, paint)}`;
     if (labscape.resources.length === 0) return `${head}\nno resources`;
+    const ready =
+      labscape.readiness === undefined
+        ? ''
+        : `\nif one failed now: ${readinessLine(labscape.readiness, paint)}`;
     const rows = labscape.resources.map((resource) => rowOf(resource, fleet.at, paint));
-    return `${head}\n${table(COLUMNS, rows, (text) => paint('dim', text))}`;
+    return `${head}${ready}\n${table(COLUMNS, rows, (text) => paint('dim', text))}`;
   });
   const { groups, oldestAt } = fleet.pending;
   const waits = oldestAt === undefined ? '' : `, the oldest since ${ago(oldestAt, fleet.at)}`;

@@ -10,7 +10,7 @@ export interface FileFault {
   readonly message: string;
 }
 
-/** The file is no fleet: says every fault at once. */
+/** The file is not what it should be: says every fault at once. */
 export class FleetFileError extends Error {
   override readonly name = 'FleetFileError';
   readonly faults: readonly FileFault[];
@@ -27,8 +27,10 @@ const wordsOf = ({ line, path, message }: FileFault): string =>
 /** Aliases may repeat a part of the file, but not blow it up. */
 const ALIASES_MAX = 100;
 
-/** Reads YAML (JSON is YAML, too). Throws FleetFileError. */
-export function parseFleetFile(text: string, file: string): FleetFile {
+export const parseFleetFile = (text: string, file: string): FleetFile => parseYamlAs(FleetFile, text, file);
+
+/** Reads YAML (JSON is YAML, too) of that shape. Throws FleetFileError. */
+export function parseYamlAs<S extends z.ZodType>(shape: S, text: string, file: string): z.output<S> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const lineAt = (offset: number): number => lines.linePos(offset).line;
@@ -38,7 +40,7 @@ export function parseFleetFile(text: string, file: string): FleetFile {
       document.errors.map(({ pos: [at], message }) => ({ line: lineAt(at), path: '', message })),
     );
   }
-  const parsed = FleetFile.safeParse(contentOf(document, file));
+  const parsed = shape.safeParse(contentOf(document, file));
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.flatMap(placesOf).map(({ path, message }): FileFault => {
     const offset = offsetOf(document, path);

@@ -1,4 +1,7 @@
 import * as z from 'zod';
+import { Id } from '../../schemas/common.ts';
+import { Drill } from '../../schemas/drills.ts';
+import { ReadinessPage, ReadinessQuery } from '../../schemas/readiness.ts';
 import { Health, Status } from '../../schemas/status.ts';
 import type { Route } from './route.ts';
 
@@ -30,5 +33,26 @@ export const SERVICE_ROUTES = [
     function: 'status',
     action: 'readFleet',
     answers: { 200: Status },
+  },
+  {
+    method: 'GET',
+    path: '/readiness',
+    operation: 'listReadiness',
+    summary:
+      'If a resource, or a labscape, failed now: would its work find a place, and what stands in the way',
+    function: 'status',
+    action: 'readFleet',
+    query: ReadinessQuery,
+    answers: { 200: ReadinessPage },
+  },
+  {
+    method: 'GET',
+    path: '/labscapes/{labscape}/drills',
+    operation: 'listDrills',
+    summary: 'The last scheduled drills of a labscape, newest first',
+    function: 'status',
+    action: 'readFleet',
+    params: z.strictObject({ labscape: Id }),
+    answers: { 200: z.object({ items: z.array(Drill) }) },
   },
 ] as const satisfies readonly Route[];

@@ -5,8 +5,10 @@ import type { Status } from '../../schemas/status.ts';
 import { pendingGroups } from '../../store/groups.ts';
 import { decodeBeats, readManyBeats } from '../../store/heartbeats.ts';
 import { allLabscapes } from '../../store/labscapes.ts';
+import { readLabscapeReadiness } from '../../store/readiness.ts';
 import { decodeRecovery, recoveriesPage } from '../../store/recoveries.ts';
 import { type ResourceRecord, resourcesOf } from '../../store/resources.ts';
+import { labscapeView } from '../readiness/view.ts';
 import { weigher } from '../rebalancing/paces.ts';
 import type { Runtime } from '../runtime.ts';
 import { detectorFor, type Heard, hear, labscapeHeard, mustStay, type Sight, sightOf } from './verdicts.ts';
@@ -18,7 +20,7 @@ const PENDING_COUNTED = 500;
 /** Verdicts, reasons and use of the whole fleet, as of now. */
 export const fleetStatus = async (runtime: Runtime): Promise<Status> => {
   const labscapes = await allLabscapes(runtime.store);
-  const [beats, resources, recoveries, pending] = await Promise.all([
+  const [beats, resources, recoveries, pending, readiness] = await Promise.all([
     readManyBeats(
       runtime.store,
       labscapes.map((l) => l.id),
@@ -26,7 +28,12 @@ export const fleetStatus = async (runtime: Runtime): Promise<Status> => {
     Promise.all(labscapes.map((l) => resourcesOf(runtime.store, l.id))),
     recoveriesPage(runtime.store, RECOVERIES_SHOWN, undefined),
     pendingGroups(runtime.store, PENDING_COUNTED),
+    readLabscapeReadiness(
+      runtime.store,
+      labscapes.map((l) => l.id),
+    ),
   ]);
+  const readinessOf = new Map(readiness.map((row) => [row.labscape, labscapeView(row)]));
   const now = runtime.clock.now();
   const rows = labscapes.map((labscape, index) => {
     const record = beats[index] ?? decodeBeats(labscape.id, undefined);
@@ -49,6 +56,7 @@ export const fleetStatus = async (runtime: Runtime): Promise<Status> => {
         mode: labscape.policy.mode,
         maintenance: labscape.maintenance,
         ...sightView(fleet, index, now),
+        readiness: readinessOf.get(labscape.id),
         resources: own.map((r) => ({ ...resourceStatus(r, heard, sight, detector), weight: weigh(r) })),
       };
     }),

@@ -51,9 +51,25 @@ const doubted = (
     ? seen
     : { ...seen, doubt };
 
-/** What the safety rules look at, from a picture of the fleet and the resource as it was read. Pure. */
-export const factsOf = (
-  snapshot: FleetSnapshot,
+/** Of one labscape: resources that count, and those of them that are down or were lately. */
+export interface Peers {
+  readonly counted: number;
+  readonly down: ReadonlySet<string>;
+  readonly has: ReadonlySet<string>;
+}
+
+export const peersOf = (own: readonly ResourceRecord[], coolDownMs: number, now: number): Peers => {
+  const peers = own.filter(takesPart);
+  return {
+    counted: peers.length,
+    down: new Set(peers.filter((one) => failedLately(one, coolDownMs, now)).map(({ id }) => id)),
+    has: new Set(peers.map(({ id }) => id)),
+  };
+};
+
+/** What the safety rules look at, of one of many resources of a picture whose counts are known. Pure. */
+export const factsAmong = (
+  { peers, healthy }: { readonly peers: Peers; readonly healthy: number },
   labscape: LabscapeRecord,
   resource: ResourceRecord,
   trigger: Trigger,
@@ -61,23 +77,31 @@ export const factsOf = (
   /** Undefined where a person asks. */
   sight: SeenLabscape | undefined,
 ): DecisionFacts => {
-  const peers = snapshot.resources.filter((one) => one.labscape === resource.labscape && takesPart(one));
+  const { id, status, lastRecoveryEndedAt, flaps, groups } = resource;
+  const { mode, coolDownMs, breakerShare } = labscape.policy;
   return {
-    now,
-    trigger,
-    mode: labscape.policy.mode,
-    maintenance: labscape.maintenance,
-    coolDownMs: labscape.policy.coolDownMs,
-    breakerShare: labscape.policy.breakerShare,
-    status: resource.status,
-    lastRecoveryEndedAt: resource.lastRecoveryEndedAt,
-    flaps: resource.flaps,
-    labscapeResources: peers.length,
-    labscapeUnhealthy: peers.filter(
-      (one) => one.id === resource.id || failedLately(one, labscape.policy.coolDownMs, now),
-    ).length,
-    targets: snapshot.resources.filter(({ id, status }) => id !== resource.id && status === 'healthy').length,
-    groups: resource.groups.length,
+    ...{ now, trigger, mode, maintenance: labscape.maintenance, coolDownMs, breakerShare },
+    ...{ status, lastRecoveryEndedAt, flaps },
+    labscapeResources: peers.counted,
+    labscapeUnhealthy: peers.down.size + Number(peers.has.has(id) && !peers.down.has(id)),
+    targets: healthy - Number(status === 'healthy'),
+    groups: groups.length,
     ...(sight === undefined ? {} : { sight: doubted(resource, sight) }),
   };
+};
+
+/** What the safety rules look at, from a picture of the fleet and the resource as it was read. Pure. */
+export const factsOf = (
+  { resources }: FleetSnapshot,
+  labscape: LabscapeRecord,
+  resource: ResourceRecord,
+  trigger: Trigger,
+  now: number,
+  sight: SeenLabscape | undefined,
+): DecisionFacts => {
+  const own = resources.filter((one) => one.labscape === resource.labscape);
+  const others = resources.filter(({ id, status }) => id !== resource.id && status === 'healthy').length;
+  const peers = peersOf(own, labscape.policy.coolDownMs, now);
+  const healthy = others + Number(resource.status === 'healthy');
+  return factsAmong({ peers, healthy }, labscape, resource, trigger, now, sight);
 };

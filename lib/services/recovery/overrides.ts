@@ -131,14 +131,23 @@ export const listOverrides = async (runtime: Runtime, labscape: string): Promise
   return (await overridesOf(runtime.store, labscape)).map((record) => overrideView(record, now));
 };
 
-/** Rules that do not count for a resource now, by the override that says so. */
+/** Rules that do not count now for a resource of a labscape, by the override that says so. */
+export const overridesIn = async (
+  runtime: Runtime,
+  labscape: string,
+): Promise<(resource: string) => Overrides> => {
+  const now = runtime.clock.now();
+  const counting = (await overridesOf(runtime.store, labscape)).filter((record) => counts(record, now));
+  return (id) =>
+    new Map(
+      counting
+        .filter(({ resource }) => resource === undefined || resource === id)
+        .map(({ rule, id: override }) => [rule, override]),
+    );
+};
+
+/** The same for one resource. */
 export const overridesFor = async (
   runtime: Runtime,
-  resource: { readonly id: string; readonly labscape: string },
-): Promise<Overrides> => {
-  const now = runtime.clock.now();
-  const counting = (await overridesOf(runtime.store, resource.labscape)).filter(
-    (record) => counts(record, now) && (record.resource === undefined || record.resource === resource.id),
-  );
-  return new Map(counting.map(({ rule, id }) => [rule, id]));
-};
+  { id, labscape }: { readonly id: string; readonly labscape: string },
+): Promise<Overrides> => (await overridesIn(runtime, labscape))(id);

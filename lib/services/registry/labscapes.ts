@@ -121,6 +121,7 @@ export const editLabscape = async (
     ...before.policy,
     ...given(patch.policy ?? {}),
     rebalance: { ...before.policy.rebalance, ...given(patch.policy?.rebalance ?? {}) },
+    drills: { ...before.policy.drills, ...given(patch.policy?.drills ?? {}) },
   });
   if (!policy.success) {
     throw new ProblemError('invalid-input', 'the policy would not hold together', {

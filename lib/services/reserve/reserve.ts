@@ -8,6 +8,7 @@ import type { FleetResource } from '../fleet.ts';
 import type { Draft } from '../placement/allocation-draft.ts';
 import { planMoves } from '../recovery/plan-moves.ts';
 import type { Runtime } from '../runtime.ts';
+import { loadMark, Revisions } from './revisions.ts';
 
 type Taking = FleetResource & { readonly held: number; readonly revision: number };
 type Held = GroupRecord & { readonly resource: string };
@@ -18,15 +19,11 @@ export interface ReserveChange {
   readonly groups: (held: readonly Held[]) => readonly Held[];
 }
 
-/** Numbers that stand for a resource's other properties; forgotten when they are so many. */
-const REVISIONS_MAX = 10_000;
-
 /** One labscape's groups as last read, and what is known of its failures. */
 class ReserveBook {
   readonly #check = new ReserveCheck<Taking, Held>(planMoves, GROUPS_HELD_MAX);
   readonly #groups = new Map<string, { readonly mark: string; readonly groups: readonly Held[] }>();
-  readonly #revisions = new Map<string, number>();
-  #last = 0;
+  readonly #revisions = new Revisions();
 
   async decide(
     runtime: Runtime,
@@ -53,12 +50,7 @@ class ReserveBook {
 
   /** Groups of resources that are not as they were: each allocation changes one, so one read is of few items. */
   async #read(runtime: Runtime, now: readonly FleetResource[]): Promise<void> {
-    const marks = new Map(
-      now.map(({ id, assignmentRevision, epoch, used, groups }) => [
-        id,
-        JSON.stringify([assignmentRevision, epoch, used, groups.length]),
-      ]),
-    );
+    const marks = new Map(now.map((one) => [one.id, loadMark(one)]));
     const changed = now.filter(({ id }) => this.#groups.get(id)?.mark !== marks.get(id));
     const ids = changed.flatMap((resource) => resource.groups.map(({ group }) => group));
     const read = ids.length === 0 ? [] : await readGroups(runtime.store, ids);
@@ -72,16 +64,7 @@ class ReserveBook {
   }
 
   #taking(resource: FleetResource): Taking {
-    const { cfg, epoch, status, devices, spread } = resource;
-    const words = JSON.stringify([cfg, epoch, status, devices?.used, spread]);
-    if (this.#revisions.size > REVISIONS_MAX) this.#revisions.clear();
-    const known = this.#revisions.get(words);
-    if (known === undefined) {
-      this.#last += 1;
-      this.#revisions.set(words, this.#last);
-    }
-    const revision = known ?? this.#last;
-    return { ...resource, held: resource.groups.length, revision };
+    return { ...resource, held: resource.groups.length, revision: this.#revisions.of(resource) };
   }
 }
 

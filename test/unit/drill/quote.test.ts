@@ -71,14 +71,22 @@ describe('what fails', () => {
     expect(() => readFailure(text)).toThrow(UsageError);
   });
 
-  test('more than one resource is for drills without effect, and those are for a host of their own', () => {
+  test('more than one resource, or one that still runs, fails by a person, on a host of the drill itself', () => {
     expect(readArguments(['--fail', 'labscape', '--no-effect']).quoteOf).toEqual({
       of: 'labscape',
       count: 1,
     });
     expect(readArguments(['--no-effect']).quoteOf).toEqual({ of: 'resource', count: 1 });
     expect(readArguments([]).quoteOf).toBeUndefined();
-    expect(() => readArguments(['--fail', 'resources:2'])).toThrow(UsageError);
+    const api = ['--api', 'http://127.0.0.1:1', '--token', 'any'];
+    expect(readArguments([]).failing).toBeUndefined();
+    expect(readArguments(['--fail', 'resources:2']).failing).toEqual({
+      ...{ failure: { of: 'resource', count: 2 }, graceful: false },
+    });
+    expect(readArguments(['--graceful']).failing).toMatchObject({ graceful: true });
+    for (const more of [api, ['--rebalance'], ['--trigger', 'alarm']])
+      expect(() => readArguments(['--fail', 'labscape', ...more])).toThrow(UsageError);
+    expect(() => readArguments(['--graceful', '--no-effect'])).toThrow(UsageError);
     expect(() => readArguments(['--no-effect', '--api', 'http://127.0.0.1:1', '--token', 'any'])).toThrow(
       UsageError,
     );

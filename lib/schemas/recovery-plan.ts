@@ -1,0 +1,138 @@
+import * as z from 'zod';
+import { Class, Id, Instant, Page, Reason, RecoveryId } from './common.ts';
+import { QuoteHash, QuoteSummary } from './quote.ts';
+
+/** Steps of a plan, labscapes and resources that a step names. */
+export const PLAN_STEPS_MAX = 32;
+const NAMED_MAX = 100;
+
+export const PlanStep = z
+  .strictObject({
+    name: z.string().trim().min(1).max(100).optional(),
+    labscapes: z
+      .array(Id)
+      .min(1)
+      .max(NAMED_MAX)
+      .optional()
+      .meta({ description: 'all that is in service there' }),
+    resources: z.array(Id).min(1).max(NAMED_MAX).optional(),
+    classes: z
+      .array(Class)
+      .min(1)
+      .optional()
+      .meta({ description: 'of these resources only those that hold work of one of these classes' }),
+    pauseMs: z
+      .int()
+      .min(0)
+      .max(3_600_000)
+      .default(0)
+      .meta({ description: 'waited before the step begins, ms' }),
+    approval: z.boolean().default(false).meta({ description: 'a person lets the step begin' }),
+  })
+  .refine(
+    ({ labscapes, resources }) => labscapes !== undefined || resources !== undefined,
+    'names neither labscapes nor resources',
+  );
+export type PlanStep = z.output<typeof PlanStep>;
+
+export const RecoveryPlanInput = z.strictObject({
+  name: z.string().trim().min(1).max(100).optional(),
+  steps: z.array(PlanStep).min(1).max(PLAN_STEPS_MAX),
+});
+export type RecoveryPlanInput = z.output<typeof RecoveryPlanInput>;
+
+export const RecoveryPlan = z.object({
+  id: Id,
+  name: z.string(),
+  steps: z.array(PlanStep),
+  cfg: z.int().meta({ description: 'version; the ETag' }),
+  changedAt: Instant,
+  changedBy: z.string(),
+  run: Id.optional().meta({ description: 'the run that is not over' }),
+});
+export type RecoveryPlan = z.output<typeof RecoveryPlan>;
+
+/** See lib/failover/plan-run.ts for the transitions. */
+export const PLAN_RUN_STATUSES = [
+  'pausing',
+  'asking',
+  'starting',
+  'recovering',
+  'done',
+  'degraded',
+  'cancelled',
+] as const;
+export const PlanRunStatus = z.enum(PLAN_RUN_STATUSES);
+export type PlanRunStatus = z.infer<typeof PlanRunStatus>;
+
+export const STEP_OUTCOMES = ['done', 'degraded', 'incomplete'] as const;
+export const StepOutcome = z.enum(STEP_OUTCOMES).meta({
+  description: 'degraded: some work waits. incomplete: a recovery was refused, cancelled or parked',
+});
+export type StepOutcome = z.infer<typeof StepOutcome>;
+
+/** A resource as it was when its step began: what has moved on since is not failed once more. */
+export const StepTarget = z.object({ resource: Id, labscape: Id, epoch: z.int(), attempt: z.int() });
+export type StepTarget = z.infer<typeof StepTarget>;
+
+export const StepProgress = z.object({
+  startedAt: Instant,
+  endedAt: Instant.optional(),
+  targets: z.array(StepTarget),
+  recoveries: z.array(RecoveryId),
+  outcome: StepOutcome.optional(),
+});
+export type StepProgress = z.infer<typeof StepProgress>;
+
+export const PlanRun = z.object({
+  id: Id,
+  plan: Id,
+  cfg: z.int().meta({ description: 'version of the plan that is run' }),
+  steps: z.array(PlanStep),
+  status: PlanRunStatus,
+  step: z.int().meta({ description: 'that is next, or under way; counted from 0' }),
+  rev: z.int().meta({ description: '+1 at each change' }),
+  since: Instant.meta({ description: 'of the status' }),
+  dueAt: Instant.optional().meta({ description: 'when the pause is over' }),
+  asks: z.string().optional().meta({ description: 'what a person is asked' }),
+  approved: z.int().optional().meta({ description: 'the step that a person has let begin last' }),
+  cancel: z
+    .string()
+    .optional()
+    .meta({ description: 'who called it off, and why: it ends before the next step' }),
+  reason: z.string(),
+  startedBy: z.string(),
+  startedAt: Instant,
+  endedAt: Instant.optional(),
+  progress: z.array(StepProgress),
+});
+export type PlanRun = z.infer<typeof PlanRun>;
+
+export const PlanRunInput = z.strictObject({
+  reason: Reason,
+  dryRun: z.boolean().default(false).meta({ description: 'only tells what it would do' }),
+  quote: QuoteHash.optional().meta({
+    description: 'of a dry run before: refused when it would do something else by now',
+  }),
+});
+
+export const PlanQuote = z.object({
+  hash: QuoteHash,
+  plan: Id,
+  cfg: z.int(),
+  at: Instant,
+  steps: z.array(
+    z.object({
+      name: z.string(),
+      resources: z.array(Id),
+      quote: QuoteSummary.meta({
+        description:
+          'on the fleet as it is now, with the resources of this step and those before it out of service',
+      }),
+    }),
+  ),
+});
+export type PlanQuote = z.infer<typeof PlanQuote>;
+
+export const PlanAnswerInput = z.strictObject({ decision: z.enum(['approve', 'reject']), reason: Reason });
+export const PlanPage = z.strictObject({ ...Page.shape });

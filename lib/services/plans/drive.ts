@@ -1,0 +1,146 @@
+import { ProblemError } from '../../errors.ts';
+import { isOver, nextMove, onStepEnd, stepOutcome, type TargetSeen } from '../../failover/plan-run.ts';
+import { isEnded } from '../../failover/recovery-status.ts';
+import type { PlanRun, StepTarget } from '../../schemas/recovery-plan.ts';
+import { readRecovery } from '../../store/recoveries.ts';
+import { allPlans } from '../../store/recovery-plans.ts';
+import { type ResourceRecord, readResource } from '../../store/resources.ts';
+import { type Requester, system } from '../origin.ts';
+import { failTogether } from '../recovery/fail-together.ts';
+import { inLanes } from '../recovery/lanes.ts';
+import { executionName, type Runtime } from '../runtime.ts';
+import { changeRun, getRun } from './runs.ts';
+import { targetsOf } from './targets.ts';
+
+/** Moves of one run at one call: a step is four of them. */
+const MOVES_MAX = 12;
+/** Reads of resources and recoveries at a time. */
+const LANES = 16;
+/** A recovery that has not begun so long after its step is none, ms: by then the reconciler has tried, too. */
+const NEVER_BEGAN_MS = 600_000;
+
+const nameOf = ({ resource, epoch, attempt }: StepTarget): string =>
+  executionName({ resource, epoch, attempt, trigger: 'api' });
+
+/** Whether nothing has happened to it since its step began. */
+const isUntouched = (now: ResourceRecord, { epoch, attempt }: StepTarget): boolean =>
+  now.recovery === undefined && now.epoch === epoch && now.attempt === attempt;
+
+/** Writes down what the step is about, as it is now: whoever repeats the next move fails nothing twice. */
+const begin = async (runtime: Runtime, run: PlanRun, requester: Requester): Promise<PlanRun | undefined> => {
+  const step = run.steps[run.step];
+  if (step === undefined) throw new Error(`run ${run.id} is at step ${run.step}, which it has not`);
+  const targets = targetsOf(step, await runtime.fleet.snapshot(0)).map(
+    ({ id, labscape, epoch, attempt }): StepTarget => ({ resource: id, labscape, epoch, attempt }),
+  );
+  const startedAt = runtime.clock.now();
+  const progress = [...run.progress, { startedAt, targets, recoveries: [] }];
+  const about = { type: 'plan.step-started', body: { resources: targets.map(({ resource }) => resource) } };
+  return changeRun(runtime, run, { status: 'starting', progress, dueAt: undefined }, about, requester);
+};
+
+/** Fails those that stand as they were written down; the others were failed before, or have moved on by themselves. */
+const start = async (runtime: Runtime, run: PlanRun, requester: Requester): Promise<PlanRun | undefined> => {
+  const now = run.progress[run.step];
+  if (now === undefined) throw new Error(`run ${run.id} is starting, and its targets are not written`);
+  const seen = await inLanes(now.targets, LANES, async (target) => {
+    const resource = await readResource(runtime.store, target.labscape, target.resource);
+    return resource !== undefined && isUntouched(resource, target) ? [target] : [];
+  });
+  let left = 0;
+  for (const [labscape, own] of Map.groupBy(seen.flat(), (target) => target.labscape)) {
+    const reason = `plan ${run.plan}: ${run.reason}`.slice(0, 500);
+    const resources = own.map(({ resource }) => resource);
+    left += (await failTogether(runtime, labscape, { reason, resources }, requester)).left;
+  }
+  // The next look goes on with what there was no time for.
+  if (left > 0) return undefined;
+  const recoveries = now.targets.map(nameOf);
+  const progress = run.progress.with(run.step, { ...now, recoveries });
+  return changeRun(
+    runtime,
+    run,
+    { status: 'recovering', progress },
+    { type: 'plan.step-failed-over' },
+    requester,
+  );
+};
+
+/** What has become of a target: by its recovery's record, or by the resource where an attempt of another name ended it. */
+const seenOf = async (runtime: Runtime, target: StepTarget, sinceMs: number): Promise<TargetSeen> => {
+  const resource = await readResource(runtime.store, target.labscape, target.resource);
+  const recovery = await readRecovery(runtime.store, resource?.recovery ?? nameOf(target));
+  // A parked one waits for a person, and so does the run.
+  if (recovery !== undefined && (isEnded(recovery.status) || recovery.status === 'parked'))
+    return { kind: 'ended', status: recovery.status };
+  if (recovery !== undefined) return { kind: 'running' };
+  if (resource === undefined) return { kind: 'ended', status: 'refused' };
+  if (resource.recovery === undefined && resource.epoch > target.epoch)
+    return { kind: 'ended', status: 'done' };
+  return sinceMs > NEVER_BEGAN_MS ? { kind: 'ended', status: 'refused' } : { kind: 'running' };
+};
+
+const look = async (runtime: Runtime, run: PlanRun, requester: Requester): Promise<PlanRun | undefined> => {
+  const now = run.progress[run.step];
+  if (now === undefined) throw new Error(`run ${run.id} recovers, and its targets are not written`);
+  const at = runtime.clock.now();
+  const seen = await inLanes(now.targets, LANES, (target) => seenOf(runtime, target, at - now.startedAt));
+  const outcome = stepOutcome(seen);
+  if (outcome === undefined) return undefined;
+  const progress = run.progress.with(run.step, { ...now, endedAt: at, outcome });
+  const change = { ...onStepEnd({ ...run, progress }, outcome, at), progress };
+  return changeRun(runtime, run, change, { type: 'plan.step-ended', body: { outcome } }, requester);
+};
+
+const moveOn = async (runtime: Runtime, run: PlanRun, requester: Requester): Promise<PlanRun | undefined> => {
+  const move = nextMove(run, runtime.clock.now());
+  switch (move.kind) {
+    case 'begin':
+      return begin(runtime, run, requester);
+    case 'start':
+      return start(runtime, run, requester);
+    case 'look':
+      return look(runtime, run, requester);
+    case 'ask': {
+      const change = { status: 'asking', asks: move.asks, dueAt: undefined } as const;
+      return changeRun(runtime, run, change, { type: 'plan.run-asks' }, requester);
+    }
+    case 'cancel':
+      return changeRun(runtime, run, { status: 'cancelled' }, { type: 'plan.run-ended' }, requester);
+    default:
+      return undefined;
+  }
+};
+
+/**
+ * Takes a run as far as it goes now, one conditional write a move: whoever is killed on the way, the next one goes on.
+ * The run as it is then. Raises not-found.
+ */
+export const driveRun = async (
+  runtime: Runtime,
+  { plan, id }: { readonly plan: string; readonly id: string },
+  requester: Requester,
+): Promise<PlanRun> => {
+  let run = await getRun(runtime, plan, id);
+  for (let moves = 0; moves < MOVES_MAX && !isOver(run.status); moves += 1) {
+    const after = await moveOn(runtime, run, requester);
+    if (after === undefined) return getRun(runtime, plan, id);
+    run = after;
+  }
+  return run;
+};
+
+/** Drives every run that is not over; how many have ended. One that cannot go on now does not hold the others up. */
+export const drivePlans = async (runtime: Runtime, request: string): Promise<number> => {
+  let ended = 0;
+  for (const { id: plan, run } of await allPlans(runtime.store)) {
+    if (run === undefined) continue;
+    try {
+      const after = await driveRun(runtime, { plan, id: run }, system('plans', request));
+      ended += Number(isOver(after.status));
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+    }
+  }
+  return ended;
+};

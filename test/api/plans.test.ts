@@ -1,0 +1,213 @@
+import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type * as z from 'zod';
+import type { PlanRun, RecoveryPlanInput } from '../../lib/schemas/recovery-plan.ts';
+import { keys } from '../../lib/store/keys.ts';
+import { type Rig, refusalOf, startRig, until } from './rig.ts';
+import { newSite, type Site } from './site.ts';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await startRig();
+});
+afterAll(() => rig.stop());
+
+const POLICY = { fencing: 'immediate', restoreWaitMs: 1_000 } as const;
+const reason = 'the cooling has failed';
+
+const put = (plan: string, body: z.input<typeof RecoveryPlanInput>, version: number | 'any' = 0) =>
+  rig.admin.exchange('putPlan', {
+    ...{ params: { plan }, body },
+    headers: { 'if-match': version === 'any' ? '*' : `"${version}"` },
+  });
+
+const begin = async (plan: string, quote?: string): Promise<PlanRun> => {
+  const body = { reason, ...(quote !== undefined && { quote }) };
+  const answer = await rig.admin.call('runPlan', { params: { plan }, body });
+  if ('hash' in answer) throw new Error('was only quoted');
+  return answer;
+};
+
+const advance = ({ plan, id }: PlanRun) => rig.admin.call('advancePlanRun', { params: { plan, run: id } });
+
+/** Drives it until it is so. */
+const driven = (run: PlanRun, is: (now: PlanRun) => boolean): Promise<PlanRun> =>
+  until(`run of ${run.plan}`, async () => {
+    const now = await advance(run);
+    return is(now) ? now : undefined;
+  });
+const isOver = ({ endedAt }: PlanRun): boolean => endedAt !== undefined;
+
+const recoveriesOf = async (site: Site) => {
+  const { items } = await rig.admin.call('listRecoveries', { query: { limit: 500 } });
+  return items.filter(({ labscape }) => labscape === site.labscape);
+};
+
+const verified = async (plan: string) => {
+  const answer = await rig.admin.call('verifyChain', { query: { entity: `plan#${plan}` } });
+  expect([plan, answer.faults, answer.verified]).toEqual([plan, [], true]);
+  return answer.events;
+};
+
+describe('a recovery plan', () => {
+  test('has versions, and names only what is there', async () => {
+    const site = await newSite(rig, { resources: 1 });
+    const steps = [{ labscapes: [site.labscape] }];
+    const first = await put('versions', { steps });
+    expect([first.status, first.etag, first.body.cfg]).toEqual([201, '"1"', 1]);
+    expect((await refusalOf(put('versions', { steps }))).code).toBe('stale-precondition');
+    const second = await put('versions', { name: 'Machine room', steps }, 1);
+    expect([second.status, second.body]).toEqual([
+      200,
+      expect.objectContaining({ cfg: 2, name: 'Machine room' }),
+    ]);
+    expect((await put('versions', { steps }, 'any')).body.cfg).toBe(3);
+    const strange = await refusalOf(
+      put('strange', { steps: [{ labscapes: ['nowhere'] }, { resources: ['none'] }] }),
+    );
+    expect(strange.code).toBe('invalid-input');
+    expect(await refusalOf(rig.admin.call('getPlan', { params: { plan: 'strange' } }))).toMatchObject({
+      status: 404,
+    });
+    expect(await verified('versions')).toBe(3);
+    const { items } = await rig.admin.call('listPlans');
+    expect(items.map(({ id }) => id)).toContain('versions');
+  });
+
+  test('tells what it would do, and is refused when it would do something else by now', async () => {
+    const site = await newSite(rig, { resources: 2, policy: POLICY });
+    const [first = '', second = ''] = site.resources;
+    await site.fill(4, 40);
+    await put('told', { steps: [{ resources: [first] }, { name: 'rest', labscapes: [site.labscape] }] });
+    const before = await rig.state();
+    const quote = await rig.admin.call('runPlan', {
+      params: { plan: 'told' },
+      body: { reason, dryRun: true },
+    });
+    if (!('hash' in quote)) throw new Error('was run');
+    expect(quote.steps.map(({ name, resources }) => [name, resources])).toEqual([
+      ['step 1', [first]],
+      ['rest', [second]],
+    ]);
+    expect(quote.steps.map((step) => step.quote.pending > 0)).toEqual([false, true]);
+    expect(await rig.state()).toEqual(before);
+    await site.fill(1, 40);
+    expect((await refusalOf(begin('told', quote.hash))).code).toBe('conflict');
+    expect(await recoveriesOf(site)).toEqual([]);
+  });
+});
+
+describe('a run', () => {
+  test('fails step after step over, waits between them, and loses nothing', async () => {
+    const one = await newSite(rig, { resources: 2, policy: POLICY });
+    const two = await newSite(rig, { resources: 1, policy: POLICY });
+    const spare = await newSite(rig, { resources: 2, policy: POLICY });
+    const homes = { labscapes: [one, two, spare].map(({ labscape }) => labscape) };
+    const placed = await one.fill(8, 40, { constraints: homes });
+    const [last = ''] = two.resources;
+    await put('rooms', { steps: [{ labscapes: [one.labscape] }, { resources: [last], pauseMs: 700 }] });
+    const run = await begin('rooms');
+    expect(run).toMatchObject({ status: 'recovering', step: 0, cfg: 1 });
+    expect(run.progress[0]?.targets.map(({ resource }) => resource).sort()).toEqual(one.resources);
+    expect((await refusalOf(begin('rooms'))).code).toBe('not-in-this-state');
+    const over = await driven(run, isOver);
+    const [first, second] = over.progress;
+    expect([first?.outcome, second?.outcome, over.status]).toEqual(['done', 'done', 'done']);
+    expect((second?.startedAt ?? 0) - (first?.endedAt ?? 0)).toBeGreaterThanOrEqual(700);
+    expect([(await recoveriesOf(one)).length, (await recoveriesOf(two)).length]).toEqual([2, 1]);
+    const now = await Promise.all(placed.map(({ id }) => one.allocation(id)));
+    expect(new Set(now.map(({ status, labscape }) => `${status} ${labscape}`))).toEqual(
+      new Set([`placed ${spare.labscape}`]),
+    );
+    expect((await rig.admin.call('getPlan', { params: { plan: 'rooms' } })).run).toBeUndefined();
+    await verified('rooms');
+  });
+
+  test('that is started over again when all it did is over fails nothing twice', async () => {
+    const site = await newSite(rig, { resources: 2, policy: POLICY });
+    const [first = ''] = site.resources;
+    await site.fill(3, 40);
+    await put('again', { steps: [{ resources: [first] }] });
+    const run = await begin('again');
+    await until('an order to restore', async () => {
+      const [recovery] = await recoveriesOf(site);
+      return recovery?.nextPhase === 'RecoverData' || recovery?.endedAt !== undefined ? recovery : undefined;
+    });
+    await site.answerRestore(first, `${first}-1-1`, 'restored').catch(() => undefined);
+    const over = await driven(run, isOver);
+    // In service again: what names it only by its id would fail it.
+    if ((await site.resource(first)).status !== 'healthy') await site.activate(first);
+    // As a driver left it that was killed after it had failed the targets, and before it wrote that down.
+    const { host } = rig;
+    const client = new DynamoDBClient({
+      ...{ endpoint: host.engine.url, region: 'us-east-1' },
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    });
+    const TableName = host.template.tables.find(({ name }) => name.includes('-State'))?.name ?? '';
+    const progress = over.progress.map(({ startedAt, targets }) => ({ startedAt, targets, recoveries: [] }));
+    await client.send(
+      new UpdateItemCommand({
+        ...{ TableName, Key: { ...keys.planRun('again', run.id) } },
+        UpdateExpression: 'SET #s = :s, #n = :n, progress = :p REMOVE endedAt',
+        ExpressionAttributeNames: { '#s': 'status', '#n': 'step' },
+        ExpressionAttributeValues: {
+          ...{ ':s': { S: 'starting' }, ':n': { N: '0' } },
+          ':p': { S: JSON.stringify(progress) },
+        },
+      }),
+    );
+    await client.send(
+      new UpdateItemCommand({
+        ...{ TableName, Key: { ...keys.plan('again') }, UpdateExpression: 'SET #r = :r' },
+        ...{ ExpressionAttributeNames: { '#r': 'run' }, ExpressionAttributeValues: { ':r': { S: run.id } } },
+      }),
+    );
+    const repeated = await driven(run, isOver);
+    expect(repeated.status).toBe('done');
+    expect(await recoveriesOf(site)).toHaveLength(1);
+    expect((await site.resource(first)).status).toBe('healthy');
+  });
+
+  test('asks where its step says so, goes on by a word, and ends by another before its next step', async () => {
+    const site = await newSite(rig, { resources: 3, policy: POLICY });
+    const [first = '', second = '', third = ''] = site.resources;
+    await put('asking', {
+      steps: [
+        { resources: [first], approval: true },
+        { resources: [second], pauseMs: 3_600_000 },
+        { resources: [third] },
+      ],
+    });
+    const run = await begin('asking');
+    expect([run.status, run.asks]).toEqual(['asking', 'shall step 1 begin']);
+    const params = { plan: 'asking', run: run.id };
+    const body = { decision: 'approve', reason: 'seen it' } as const;
+    const going = await rig.admin.call('answerPlanRun', { params, body });
+    expect(going.status).toBe('recovering');
+    expect((await refusalOf(rig.admin.call('answerPlanRun', { params, body }))).code).toBe(
+      'not-in-this-state',
+    );
+    // Driven by nobody but the sweep.
+    const paused = await until('the second step is due', async () => {
+      await site.beat(third);
+      await rig.invoke('sweep', {});
+      const now = await rig.admin.call('getPlanRun', { params });
+      return now.status === 'pausing' ? now : undefined;
+    });
+    expect(paused.step).toBe(1);
+    const over = await rig.admin.call('cancelPlanRun', { params, body: { reason: 'it is cool again' } });
+    expect(over).toMatchObject({ status: 'cancelled', cancel: 'root: it is cool again' });
+    expect((await refusalOf(rig.admin.call('cancelPlanRun', { params, body: { reason } }))).code).toBe(
+      'not-in-this-state',
+    );
+    expect((await recoveriesOf(site)).map(({ resource }) => resource)).toEqual([first]);
+    expect(await verified('asking')).toBeGreaterThan(5);
+    // Another one may begin, and be refused by a person.
+    const next = await begin('asking');
+    const refused = await rig.admin.call('answerPlanRun', {
+      params: { plan: 'asking', run: next.id },
+      body: { decision: 'reject', reason: 'not now' },
+    });
+    expect([refused.status, refused.progress]).toEqual(['cancelled', []]);
+  });
+});

@@ -1,0 +1,126 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { NOW_MS, type Reply, run, ScriptedApi } from './scripted-api.ts';
+
+let api: ScriptedApi;
+let folder: string;
+beforeEach(async () => {
+  api = new ScriptedApi();
+  await api.start();
+  folder = mkdtempSync(join(tmpdir(), 'plan-'));
+});
+afterEach(() => {
+  api.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const ok = (body: unknown, status = 200): Reply => ({ status, body });
+const labscape = (...argv: string[]) => run(argv, { url: api.url });
+
+const waits = {
+  code: 'waits',
+  effect: 'blocks',
+  explanation: '2 of 8 groups would find no place: no-room-memory',
+};
+const whole = {
+  ...{ labscape: 'north', state: 'at-risk', since: NOW_MS - 5_000, checkedAt: NOW_MS - 9_000, behind: 0 },
+  reasons: [{ code: 'breaker', effect: 'delays', explanation: 'a person decides' }],
+  resources: { ready: 1, atRisk: 0, notReady: 1, unknown: 0 },
+};
+const rows = [
+  {
+    ...{ resource: 'north-1', labscape: 'north', state: 'ready', reasons: [] },
+    since: NOW_MS - 1_000,
+    movedWithinMs: 4_018,
+  },
+  { resource: 'north-2', labscape: 'north', state: 'not-ready', reasons: [waits], since: NOW_MS - 60_000 },
+];
+
+describe('labscape readiness', () => {
+  test('shows each resource of every page, what stands in the way, and the labscape as a whole', async () => {
+    api.script['GET /readiness'] = ({ query }) =>
+      query['cursor'] === undefined
+        ? ok({ labscapes: [whole], items: rows.slice(0, 1), next: 'more' })
+        : ok({ labscapes: [], items: rows.slice(1) });
+    const shown = await labscape('readiness', '--labscape', 'north');
+    expect(shown.code).toBe(0);
+    expect(shown.out.split('\n')).toEqual([
+      'north  1 of 2 ready, 1 not ready; all of it: at-risk',
+      '  all of it: breaker: a person decides',
+      expect.stringMatching(/^RESOURCE +READY +WITHIN +SINCE +IN THE WAY$/),
+      expect.stringMatching(/^north-1 +ready +4\.0 s +1\.0 s ago$/),
+      expect.stringMatching(
+        /^north-2 +not-ready +- +1 min 0 s ago +waits: 2 of 8 groups would find no place: no-room-memory$/,
+      ),
+      'looked at 9.0 s ago',
+      '',
+    ]);
+    expect(api.asked.map(({ query }) => query['labscape'])).toEqual(['north', 'north']);
+    const json = await labscape('readiness', '--json');
+    expect(JSON.parse(json.out)).toEqual({ labscapes: [whole], items: rows });
+  });
+});
+
+const step = { labscapes: ['north'], pauseMs: 0, approval: false };
+const plan = { id: 'room', name: 'room', steps: [step], cfg: 3, changedAt: NOW_MS, changedBy: 'ann' };
+const going = {
+  ...{
+    id: 'run-1',
+    plan: 'room',
+    cfg: 3,
+    steps: [step],
+    status: 'recovering',
+    step: 0,
+    rev: 3,
+    since: NOW_MS,
+  },
+  ...{ reason: 'no power', startedBy: 'ann', startedAt: NOW_MS },
+  progress: [{ startedAt: NOW_MS, targets: [], recoveries: [] }],
+};
+
+describe('labscape plan', () => {
+  test('apply names the version that it replaces, and says at which line a file is wrong', async () => {
+    const file = join(folder, 'room.yaml');
+    writeFileSync(file, 'id: room\nsteps:\n  - labscapes: [north]\n');
+    api.script['GET /plans'] = ok({ items: [{ ...plan, cfg: 2 }] });
+    api.script['PUT /plans/room'] = ok(plan);
+    const applied = await labscape('plan', 'apply', file);
+    expect([applied.code, applied.out]).toEqual([0, expect.stringContaining('version 3 by ann')]);
+    const put = api.asked.find(({ what }) => what === 'PUT /plans/room');
+    expect([put?.headers['if-match'], put?.body]).toEqual(['"2"', { steps: [step] }]);
+    writeFileSync(file, 'id: room\nsteps:\n  - pauseMs: 5\n');
+    const wrong = await labscape('plan', 'apply', file);
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('room.yaml:3: steps.0')]);
+  });
+
+  test('run --watch drives the run until it asks, or is over', async () => {
+    api.script['POST /plans/room/runs'] = ok(going, 202);
+    api.script['POST /plans/room/runs/run-1/advance'] = ok({
+      ...going,
+      status: 'done',
+      rev: 4,
+      endedAt: NOW_MS,
+    });
+    const done = await labscape('plan', 'run', 'room', '--reason', 'no power', '--watch');
+    expect([done.code, done.out]).toEqual([0, expect.stringContaining('run run-1  done')]);
+    const asks = 'step 1 is incomplete: shall the run go on without the rest of it';
+    api.script['POST /plans/room/runs/run-1/advance'] = ok({ ...going, status: 'asking', rev: 4, asks });
+    const asking = await labscape('plan', 'run', 'room', '--reason', 'no power', '--watch');
+    expect([asking.code, asking.out]).toEqual([4, expect.stringContaining(asks)]);
+  });
+
+  test('cancel ends the run that is not over, and says when there is none', async () => {
+    api.script['GET /plans/room'] = ok({ ...plan, run: 'run-1' });
+    api.script['POST /plans/room/runs/run-1/cancel'] = ok({ ...going, cancel: 'ann: enough' }, 202);
+    const cancelled = await labscape('plan', 'cancel', 'room', '--reason', 'enough');
+    expect([cancelled.code, cancelled.out]).toEqual([
+      0,
+      expect.stringContaining('called off by ann: enough'),
+    ]);
+    api.script['GET /plans/room'] = ok(plan);
+    expect((await labscape('plan', 'cancel', 'room', '--reason', 'enough')).code).toBe(2);
+    expect((await labscape('plan', 'erase', 'room')).code).toBe(2);
+  });
+});
