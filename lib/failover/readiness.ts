@@ -50,7 +50,11 @@ export interface Readiness {
 }
 
 /** What a person has decided, and need not be woken for. */
-const CHOSEN: ReadonlySet<ReadinessCode> = new Set<ReadinessCode>(['mode-observe', 'maintenance']);
+const CHOSEN: ReadonlySet<ReadinessCode> = new Set<ReadinessCode>([
+  'mode-off',
+  'mode-observe',
+  'maintenance',
+]);
 
 /** Phases from the verdict to new owners. */
 const MOVING = (['Detect', 'Initiate', 'Failover', 'Reassign'] as const).reduce(

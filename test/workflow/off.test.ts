@@ -24,8 +24,8 @@ const setMode = async (mode: 'off' | 'ask' | 'automatic') => {
   await fleet.passes(6 * BEAT_MS, ['a', ...OTHERS]);
 };
 
-/** All that is written, but for what agents say. */
-const written = async () => (await fleet.rig.items()).filter((line) => !line.includes('"BEAT#'));
+/** All that is written, but for what agents say, and what is noted of its readiness: that it has none. */
+const written = async () => (await fleet.rig.items()).filter((line) => !/"(BEAT|READY)#/.test(line));
 
 describe('a labscape that is switched off', () => {
   test('writes nothing and starts nothing, whatever speaks of it', async () => {
