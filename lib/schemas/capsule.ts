@@ -123,7 +123,10 @@ export const CapsuleResource = z
     z.record(z.string(), z.string()),
     Special,
   ])
-  .meta({ description: 'id, labscape, status, cfg, limit, used, groups, labels, what few have' });
+  .meta({
+    description:
+      'id, labscape, status, cfg, limit (as far as it may be used), used, groups, labels, what few have',
+  });
 export type CapsuleResource = z.infer<typeof CapsuleResource>;
 
 /** As they are kept, not as they are asked for: the key of a spread names its tenant, too. */

@@ -1,6 +1,7 @@
 import type { ChainHead } from '../audit/event.ts';
 import type { Policy } from '../schemas/labscape.ts';
 import { REBALANCE_POLICY_DEFAULT } from '../schemas/rebalance.ts';
+import { RETURN_POLICY_DEFAULT } from '../schemas/return-policy.ts';
 import {
   BOOL,
   bool,
@@ -43,10 +44,12 @@ export interface LabscapeRecord {
   readonly joinedAt: number;
 }
 
-/** A labscape that joined before its policy spoke of rebalancing has the default. */
+/** A labscape that joined before its policy spoke of rebalancing, or of what comes back, has the default. */
 const policyOf = (item: Item): Policy => {
-  const policy = JSON.parse(str(item, 'policy')) as Policy | Omit<Policy, 'rebalance'>;
-  return { rebalance: REBALANCE_POLICY_DEFAULT, ...policy };
+  const policy = JSON.parse(str(item, 'policy')) as
+    | Policy
+    | Omit<Policy, 'rebalance' | keyof typeof RETURN_POLICY_DEFAULT>;
+  return { rebalance: REBALANCE_POLICY_DEFAULT, ...RETURN_POLICY_DEFAULT, ...policy };
 };
 
 export const decodeLabscape = versioned(

@@ -154,7 +154,7 @@ export class World {
           restoreWaitMs: 5_000,
           resumeWaitMs: 8_000,
         },
-        ...{ coolDownMs: 20_000, breakerShare: 0.7 },
+        ...{ coolDownMs: 20_000, breakerShare: 0.7, probationMs: 6_000, slowStartMs: 8_000 },
         rebalance: { mode: id === BALANCES_ITSELF ? 'automatic' : 'by-hand', ...BALANCE_WINDOW },
       };
       then(this.operator('joinLabscape', {}, { id, policy }));

@@ -7,6 +7,7 @@ import { allLabscapes } from '../../store/labscapes.ts';
 import { decodeRecovery, recoveriesPage } from '../../store/recoveries.ts';
 import { type ResourceRecord, resourcesOf } from '../../store/resources.ts';
 import { weigher } from '../rebalancing/paces.ts';
+import { returningView } from '../registry/resource-view.ts';
 import type { Runtime } from '../runtime.ts';
 import { detectorFor, type Heard, hear, labscapeHeard, mustStay, type Sight, sightOf } from './verdicts.ts';
 
@@ -126,5 +127,6 @@ const resourceStatus = (
     groups: resource.groups.length,
     epoch: resource.epoch,
     ...(resource.recovery === undefined ? {} : { recovery: resource.recovery }),
+    ...returningView(resource, heard.policy, heard.readAt),
   };
 };

@@ -62,7 +62,7 @@ const tryOnce = async (
     return skipped('gone');
   if (source.status !== 'healthy' || source.recovery !== undefined || source.moving)
     return skipped('not-healthy');
-  const target = { ...fresh, residency: away.residency };
+  const target = runtime.fleet.atHome(fresh);
   const refused = refusesMove(target, group);
   if (refused !== undefined) return skipped(refused);
   const { rebalance, leaseMs } = labscape.policy;

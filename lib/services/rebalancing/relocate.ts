@@ -71,9 +71,10 @@ export type Relocated =
 /** The transaction of one move, on pictures that were just read, and what the fleet learns by it. */
 export const relocateGroup = async (
   runtime: Runtime,
-  { source, target, group, recovery, leaseMs, about, besides }: Relocation,
+  { source, target: read, group, recovery, leaseMs, about, besides }: Relocation,
   requester: Requester,
 ): Promise<Relocated> => {
+  const target = runtime.fleet.atHome(read);
   const seated = seat(target, group);
   const coming = seated && arriving(target, [seated]);
   const going = leaving(source, [group]);

@@ -120,7 +120,8 @@ const amounts = (v: Vector): [number, number, number, number] => [
 ];
 
 const slimResource = (resource: Considered): CapsuleResource => {
-  const { id, labscape, status, cfg, limit, used, groups, labels, residency, spread, devices } = resource;
+  const { id, labscape, status, cfg, used, groups, labels, residency, spread, devices } = resource;
+  const { limit } = resource.eased ?? resource;
   const special = {
     ...(residency === undefined ? {} : { residency }),
     ...(spread === undefined || spread.length === 0 ? {} : { spread: [...spread] }),

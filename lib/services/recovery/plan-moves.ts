@@ -25,7 +25,7 @@ import {
 import type { FlipMove, Gain } from '../../store/flip-writes.ts';
 
 /** What a plan looks at of a resource. */
-export type Considered = Target & Pick<Candidate, 'labels' | 'residency' | 'spread' | 'devices'>;
+export type Considered = Target & Pick<Candidate, 'labels' | 'residency' | 'spread' | 'devices' | 'eased'>;
 
 /** The rules have let these groups in, one after the other. */
 const brings = (resource: Considered, groups: readonly Seated[]): Extras => {
@@ -55,6 +55,12 @@ const admits: Admits<Considered> = (target, group, used, held, brought) => {
 const crowds: Crowded<Considered> = (target, group, brought) =>
   isCrowded(withBrought(target, brought), group.constraints);
 
+/** What came back lately takes its share; what then fits nowhere is looked at again, when it may take all. */
+const easing = <T extends Considered>(fleet: readonly T[]): readonly T[] =>
+  fleet.some(({ eased }) => eased !== undefined)
+    ? fleet.map((one) => (one.eased === undefined ? one : { ...one, limit: one.eased.limit }))
+    : fleet;
+
 /**
  * Pure: where each group of `source` goes, and onto which devices, given the fleet as last seen, the source among it.
  * `wishes`: what a plan for several recoveries at once wants of these groups.
@@ -65,7 +71,7 @@ export const planMoves = <T extends Considered>(
   fleet: readonly T[],
   wishes?: Wishes,
 ): FailoverPlan => {
-  const others = fleet.filter(({ id }) => id !== source.id);
+  const others = easing(fleet.filter(({ id }) => id !== source.id));
   const plan = planFailover(groups, others, source.capacity, admits, crowds, wishes);
   return { ...plan, moves: withDevices(plan.moves, others) };
 };
@@ -76,7 +82,7 @@ export const planMovesTogether = <T extends Candidate & Target>(
   fleet: readonly T[],
 ): FailoverPlan => {
   const lost = new Set(sources.map(({ id }) => id));
-  const others = fleet.filter(({ id }) => !lost.has(id));
+  const others = easing(fleet.filter(({ id }) => !lost.has(id)));
   const plan = planJointly(sources, others, admits, crowds);
   return { ...plan, moves: withDevices(plan.moves, others) };
 };

@@ -81,7 +81,8 @@ class ReserveBook {
       this.#revisions.set(words, this.#last);
     }
     const revision = known ?? this.#last;
-    return { ...resource, held: resource.groups.length, revision };
+    // A failover may use all of what came back lately, if it must.
+    return { ...resource, eased: undefined, held: resource.groups.length, revision };
   }
 }
 

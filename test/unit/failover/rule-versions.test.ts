@@ -32,7 +32,7 @@ const KNOWN: Readonly<Record<RuleSet, readonly [version: number, code: string]>>
   detector: [1, 'd72f14cca7325f3d'],
   safety: [1, '26428eabd44ea22d'],
   fencing: [1, 'b732c80d21cce52b'],
-  plan: [1, 'cc1377b6d98aa282'],
+  plan: [2, 'e284374bf07e48d7'],
 };
 
 /** Comments and blanks decide nothing. */

@@ -1,0 +1,58 @@
+import type { DeviceBank } from '../../allocation/devices.ts';
+import { type ReturnPolicy, returningAt } from '../../health/returning.ts';
+import type { Resource } from '../../schemas/resource.ts';
+import { RETURN_POLICY_DEFAULT } from '../../schemas/return-policy.ts';
+import { readLabscape } from '../../store/labscapes.ts';
+import type { ResourceRecord } from '../../store/resources.ts';
+import type { Runtime } from '../runtime.ts';
+
+/** Where it stands on its way back, while it is. */
+export const returningView = (
+  { status, returnedAt }: Pick<ResourceRecord, 'status' | 'returnedAt'>,
+  policy: ReturnPolicy,
+  now: number,
+): Pick<Resource, 'returning'> => {
+  const returning =
+    status === 'healthy' || status === 'suspect' ? returningAt(returnedAt, now, policy) : undefined;
+  return returning === undefined ? {} : { returning };
+};
+
+const devicesView = ({ model, used }: DeviceBank): NonNullable<Resource['devices']> => ({
+  model,
+  count: used.length,
+  used: [...used],
+});
+
+/** As the API shows it. `policy`: of its labscape. */
+export const resourceView = (
+  resource: ResourceRecord,
+  policy: ReturnPolicy,
+  now: number,
+  lastBeatAt?: number,
+): Resource => ({
+  id: resource.id,
+  labscape: resource.labscape,
+  status: resource.status,
+  since: resource.since,
+  statusReason: resource.statusReason,
+  capacity: resource.capacity,
+  limit: resource.limit,
+  fill: resource.fill,
+  used: resource.used,
+  ...(resource.devices === undefined ? {} : { devices: devicesView(resource.devices) }),
+  groups: resource.groups.length,
+  labels: resource.labels,
+  epoch: resource.epoch,
+  cfg: resource.cfg,
+  assignmentRevision: resource.assignmentRevision,
+  ...(resource.recovery === undefined ? {} : { recovery: resource.recovery }),
+  ...(lastBeatAt === undefined ? {} : { lastBeatAt }),
+  ...returningView(resource, policy, now),
+});
+
+/** The same for one resource; its labscape is read only where it came back. */
+export const viewOf = async (runtime: Runtime, resource: ResourceRecord): Promise<Resource> => {
+  const home =
+    resource.returnedAt === undefined ? undefined : await readLabscape(runtime.store, resource.labscape);
+  return resourceView(resource, home?.policy ?? RETURN_POLICY_DEFAULT, runtime.clock.now());
+};
