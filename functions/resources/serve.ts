@@ -1,6 +1,7 @@
 import { etag } from '../../lib/http/answer.ts';
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { failback } from '../../lib/services/rebalancing/failback.ts';
 import { improve } from '../../lib/services/rebalancing/rebalance.ts';
 import { drainResource, failResource } from '../../lib/services/recovery/recovery-start.ts';
 import { listResources, ResourcePosition } from '../../lib/services/registry/list-resources.ts';
@@ -98,6 +99,12 @@ export const serve = (control: Runtime): ApiHandler =>
         const { params, body } = request;
         const retired = await retireResource(control, params.resource, body.reason, requesterOf(request));
         return { status: 200, body: await viewOf(control, retired) };
+      },
+      failBack: async (request) => {
+        request.permit({ resource: request.params.resource });
+        await request.cleared();
+        const { params, body } = request;
+        return { status: 200, body: await failback(control, params.resource, body, requesterOf(request)) };
       },
       rebalance: async (request) => {
         request.permit({});

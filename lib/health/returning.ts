@@ -1,3 +1,5 @@
+import type { ResourceStatus } from '../schemas/resource.ts';
+
 /** Policy of a labscape about resources that come back by themselves, ms. */
 export interface ReturnPolicy {
   readonly probationMs: number;
@@ -42,3 +44,28 @@ export const isRelapse = (
   failedAt: number,
   { probationMs }: Pick<ReturnPolicy, 'probationMs'>,
 ): boolean => returnedAt !== undefined && Math.abs(failedAt - returnedAt) < probationMs;
+
+/** What came back longer ago has settled without: its work is left where it is, ms. */
+const DUE_FOR_MS = 86_400_000;
+
+/** Whether what a recovery moved away may go home by now: the resource is as any other, and was not so for long. */
+export const isFailbackDue = (
+  resource: {
+    readonly status: ResourceStatus;
+    readonly recovery: string | undefined;
+    readonly movedBy?: string | undefined;
+    readonly since: number;
+    readonly returnedAt?: number | undefined;
+  },
+  now: number,
+  policy: ReturnPolicy,
+): boolean => {
+  const { status, recovery, movedBy, since, returnedAt } = resource;
+  return (
+    status === 'healthy' &&
+    recovery === undefined &&
+    movedBy !== undefined &&
+    returningAt(returnedAt, now, policy) === undefined &&
+    Math.abs(now - (returnedAt ?? since)) < DUE_FOR_MS
+  );
+};

@@ -21,6 +21,7 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
   drainResource: { reason: 'Kernel update.', graceMs: 5_000 },
   activateResource: { reason: 'Disk was replaced.' },
   retireResource: { reason: 'Returned to the vendor.' },
+  failBack: { reason: 'The disk was replaced.', dryRun: true },
   rebalance: { goal: 'lower-maximum', labscapes: ['north'], dryRun: true },
   report: { agent: 'agent-1', epoch: 3, groups: [{ group: 'group-1', epoch: 2, running: 4 }] },
   allocate: {

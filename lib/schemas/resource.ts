@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Capacity, Id, Instant, Labels, Reason, Vector } from './common.ts';
+import { Capacity, Id, Instant, Labels, Reason, RecoveryId, Vector } from './common.ts';
 import { DeviceState, Devices } from './devices.ts';
 
 /** See lib/health/resource-status.ts for the transitions. */
@@ -43,6 +43,11 @@ export const Returning = z
   })
   .meta({ description: 'it came back by itself after a failure; absent when it is as any other' });
 
+/** Of a labscape whose policy asks. */
+export const FailbackDue = RecoveryId.meta({
+  description: 'what this recovery moved away may go home now, when somebody says so',
+});
+
 export const Resource = z.object({
   id: Id,
   labscape: Id,
@@ -62,5 +67,6 @@ export const Resource = z.object({
   recovery: z.string().optional().meta({ description: 'the active recovery' }),
   lastBeatAt: Instant.optional(),
   returning: Returning.optional(),
+  failbackDue: FailbackDue.optional(),
 });
 export type Resource = z.infer<typeof Resource>;

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { Instant, Vector } from './common.ts';
 import { Mode } from './labscape.ts';
 import { RecoveryStatus } from './recovery.ts';
-import { ResourceStatus, Returning } from './resource.ts';
+import { FailbackDue, ResourceStatus, Returning } from './resource.ts';
 
 export const VERDICTS = ['healthy', 'suspect', 'failed', 'unknown'] as const;
 export const Verdict = z.enum(VERDICTS);
@@ -61,6 +61,7 @@ export const Status = z.object({
           epoch: z.int(),
           recovery: z.string().optional(),
           returning: Returning.optional(),
+          failbackDue: FailbackDue.optional(),
           weight: Weight,
         }),
       ),

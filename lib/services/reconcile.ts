@@ -9,6 +9,7 @@ import { type ResourceRecord, readResource } from '../store/resources.ts';
 import { type Heard, hear, judgeLabscape, sightOf } from './health/verdicts.ts';
 import { system } from './origin.ts';
 import { release } from './placement/release.ts';
+import { failBackByItself } from './rebalancing/failback-sweep.ts';
 import { rebalanceByItself } from './rebalancing/rebalance-sweep.ts';
 import { tidyByItself } from './rebalancing/tidy-sweep.ts';
 import { followFills, isFilled } from './reserve/fills.ts';
@@ -31,6 +32,8 @@ export interface Swept {
   readonly placed: number;
   readonly started: number;
   readonly takenOver: number;
+  /** Groups moved back to where they were before a failover. */
+  readonly failedBack: number;
   /** Groups moved where labscapes balance themselves. */
   readonly rebalanced: number;
   /** Transactions that gave members of groups to other groups of the same resource. */
@@ -59,6 +62,7 @@ export const sweep = async (
   await fillUp(runtime, request);
   const placed = await placeWaiting(runtime, request);
   // Nothing is calm for one who sees nothing.
+  const failedBack = judged.blind ? 0 : await failBackByItself(runtime, request);
   const rebalanced = judged.blind ? 0 : await rebalanceByItself(runtime, request);
   const tidied = judged.blind ? 0 : await tidyByItself(runtime, request);
   return {
@@ -68,6 +72,7 @@ export const sweep = async (
     placed,
     started,
     takenOver,
+    failedBack,
     rebalanced,
     tidied,
   };

@@ -171,6 +171,21 @@ export const endingWrites = (store: Store, input: EndingInput): readonly Write[]
   ];
 };
 
+/** Nothing of what the recovery moved away is to go home any more. No part of the audited state. */
+export const forgetMover = (
+  store: Store,
+  resource: Pick<ResourceRecord, 'labscape' | 'id'>,
+  recovery: string,
+): Promise<boolean> =>
+  store.write(
+    updateInput({
+      table: store.tables.state,
+      key: keys.resource(resource.labscape, resource.id),
+      remove: ['movedBy'],
+      conditions: [attributeEquals('movedBy', S(recovery))],
+    }),
+  );
+
 /** A newer attempt takes a recovery over; the old one's tasks find their attempt gone. */
 export const takeoverWrites = (
   store: Store,

@@ -35,6 +35,7 @@ const bodies = (names: Names): Readonly<Record<string, object>> => ({
   drainResource: reason,
   activateResource: reason,
   retireResource: reason,
+  failBack: reason,
   rebalance: { goal: 'lower-maximum' },
   report: { agent: 'agent', epoch: 1, stopped: [{ group: 'nothing', epoch: 1 }] },
   allocate: { tenant: names.tenant, demand },

@@ -25,8 +25,9 @@ const weightOf = ({ weight: { now, wanted } }: Landscape['resources'][number]): 
   now === wanted ? String(now) : `${now} (${wanted})`;
 
 /** What is known of its way back. */
-function returningOf({ returning }: Landscape['resources'][number], nowMs: number): string[] {
-  if (returning === undefined) return [];
+function returningOf({ returning, failbackDue }: Landscape['resources'][number], nowMs: number): string[] {
+  if (returning === undefined)
+    return failbackDue === undefined ? [] : [`(what ${failbackDue} moved away may go home)`];
   const { share, probationUntil, wholeAt } = returning;
   return share === 0
     ? [`(in probation for ${duration(probationUntil - nowMs)})`]

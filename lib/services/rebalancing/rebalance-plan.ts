@@ -62,6 +62,13 @@ const withExtras = (resource: FleetResource, group: RebalanceGroup & Pick<Seated
   return coming === undefined ? resource : { ...resource, ...heldAfter(resource, coming, 'came') };
 };
 
+/** The resource once the group is there. */
+export const withMoved = (target: FleetResource, group: Movable): FleetResource => ({
+  ...withExtras(target, group),
+  used: add(target.used, group.demand),
+  groups: [...target.groups, { kind: group.kind, group: group.id }],
+});
+
 /**
  * Why a resource takes no group by rebalancing, under its fill in every dimension and by every constraint; undefined
  * when it does. What is held for a starving group takes nothing, and nothing goes to where its spread key is already,
@@ -128,11 +135,7 @@ class Picture {
       used: subtract(source.used, group.demand),
       groups: source.groups.filter((ref) => ref.group !== group.id),
     });
-    this.#resources.set(to, {
-      ...withExtras(target, group),
-      used: add(target.used, group.demand),
-      groups: [...target.groups, { kind: group.kind, group: group.id }],
-    });
+    this.#resources.set(to, withMoved(target, group));
     this.#movable.set(
       source.id,
       this.movable(source.id).filter(({ id }) => id !== group.id),

@@ -61,7 +61,7 @@ export const activeOf = async (
 };
 
 /** Why a group must stay where it is for now; undefined when it may be moved. */
-const staysFor = (
+export const staysFor = (
   group: GroupRecord,
   source: string,
   active: ReadonlySet<string>,

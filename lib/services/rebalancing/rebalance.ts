@@ -106,7 +106,7 @@ export const rebalance = async (
   const outcomes: Outcome[] = [];
   const freed = new Map<string, string>();
   for (const move of plan.moves) {
-    const outcome = await carryOut(runtime, move, request.goal, requester);
+    const outcome = await carryOut(runtime, move, { rebalance: request.goal }, requester);
     outcomes.push(outcome);
     if (outcome.outcome === 'moved') freed.set(move.from, move.group.labscape ?? '');
   }

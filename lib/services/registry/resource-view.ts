@@ -1,20 +1,26 @@
 import type { DeviceBank } from '../../allocation/devices.ts';
-import { type ReturnPolicy, returningAt } from '../../health/returning.ts';
+import { isFailbackDue, returningAt } from '../../health/returning.ts';
+import type { Policy } from '../../schemas/labscape.ts';
 import type { Resource } from '../../schemas/resource.ts';
 import { RETURN_POLICY_DEFAULT } from '../../schemas/return-policy.ts';
 import { readLabscape } from '../../store/labscapes.ts';
 import type { ResourceRecord } from '../../store/resources.ts';
 import type { Runtime } from '../runtime.ts';
 
-/** Where it stands on its way back, while it is. */
+/** Where it stands on its way back, while it is, and what is due then. */
 export const returningView = (
-  { status, returnedAt }: Pick<ResourceRecord, 'status' | 'returnedAt'>,
-  policy: ReturnPolicy,
+  resource: ResourceRecord,
+  policy: Pick<Policy, keyof typeof RETURN_POLICY_DEFAULT>,
   now: number,
-): Pick<Resource, 'returning'> => {
-  const returning =
-    status === 'healthy' || status === 'suspect' ? returningAt(returnedAt, now, policy) : undefined;
-  return returning === undefined ? {} : { returning };
+): Pick<Resource, 'returning' | 'failbackDue'> => {
+  const { status, returnedAt, movedBy } = resource;
+  const runs = status === 'healthy' || status === 'suspect';
+  const returning = runs ? returningAt(returnedAt, now, policy) : undefined;
+  const asks = policy.failback === 'ask' && movedBy !== undefined && isFailbackDue(resource, now, policy);
+  return {
+    ...(returning === undefined ? {} : { returning }),
+    ...(asks ? { failbackDue: movedBy } : {}),
+  };
 };
 
 const devicesView = ({ model, used }: DeviceBank): NonNullable<Resource['devices']> => ({
@@ -26,7 +32,7 @@ const devicesView = ({ model, used }: DeviceBank): NonNullable<Resource['devices
 /** As the API shows it. `policy`: of its labscape. */
 export const resourceView = (
   resource: ResourceRecord,
-  policy: ReturnPolicy,
+  policy: Parameters<typeof returningView>[1],
   now: number,
   lastBeatAt?: number,
 ): Resource => ({
@@ -52,7 +58,8 @@ export const resourceView = (
 
 /** The same for one resource; its labscape is read only where it came back. */
 export const viewOf = async (runtime: Runtime, resource: ResourceRecord): Promise<Resource> => {
-  const home =
-    resource.returnedAt === undefined ? undefined : await readLabscape(runtime.store, resource.labscape);
+  const { labscape, returnedAt, movedBy } = resource;
+  const came = returnedAt !== undefined || movedBy !== undefined;
+  const home = came ? await readLabscape(runtime.store, labscape) : undefined;
   return resourceView(resource, home?.policy ?? RETURN_POLICY_DEFAULT, runtime.clock.now());
 };

@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Failback } from '../../lib/schemas/failback.ts';
+import { expectFoldAgrees } from './fold-facts.ts';
+import { type Rig, refusalOf, startRig, until } from './rig.ts';
+import { newSite, type Site } from './site.ts';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await startRig();
+});
+afterAll(() => rig.stop());
+
+// Quick leases, since what was moved is held for two of them; nobody beats, so nobody falls silent.
+const QUICK = { fencing: 'immediate', beatMs: 100, leaseMs: 200, resumeWaitMs: 1_000 } as const;
+
+const failBack = (resource: string, body: object = {}): Promise<Failback> =>
+  rig.admin.call('failBack', { params: { resource }, body: { reason: 'it is well', ...body } });
+
+const wordsOf = ({ groups }: Failback) => groups.map(({ outcome, reason }) => reason ?? outcome).sort();
+
+/** Work of several groups on the first of two hosts, moved to the second; the first is taken back by a person. */
+const movedAway = async (groups: number, policy: object = {}) => {
+  const site = await newSite(rig, { resources: 1, policy: { ...QUICK, ...policy } });
+  const [home = ''] = site.resources;
+  const placed = await site.fill(groups, 40);
+  const away = await site.register();
+  const report = await site.failAndRestore(home);
+  expect(report.moves).toHaveLength(groups);
+  await site.activate(home);
+  return { site, home, away, placed, report };
+};
+
+const homesOf = async (site: Site, ids: readonly { readonly id: string }[]) =>
+  (await Promise.all(ids.map(({ id }) => site.allocation(id)))).map(({ resource }) => resource);
+
+describe('what a failover moved away', () => {
+  test('goes home when somebody says so, group by group, and asked again nothing changes', async () => {
+    const { site, home, placed, report } = await movedAway(4);
+    const before = await rig.state();
+    const planned = await failBack(home, { dryRun: true });
+    expect(wordsOf(planned)).toEqual(Array(4).fill('planned'));
+    expect(await rig.state()).toEqual(before);
+    const step = await failBack(home, { movesMax: 3 });
+    expect(step.recovery).toBe(report.id);
+    expect(wordsOf(step)).toEqual(['moved', 'moved', 'moved', 'next-step']);
+    expect(step.groups.find(({ reason }) => reason === 'next-step')?.later).toBe(true);
+    expect(wordsOf(await failBack(home))).toEqual(['home', 'home', 'home', 'moved']);
+    expect(await homesOf(site, placed)).toEqual(placed.map(() => home));
+    expect(await failBack(home)).toEqual({ resource: home, dryRun: false, groups: [] });
+    for (const { event } of step.groups)
+      if (event !== undefined) {
+        const { items } = await rig.admin.call('listEvents', { query: { entity: event.entity, limit: 500 } });
+        const told = items.find(({ rev }) => rev === event.rev);
+        expect(told).toMatchObject({ type: 'resource.flipped', body: { failback: report.id } });
+      }
+    await site.expectNothingLost(placed);
+    await site.expectAuditWhole([report.id]);
+    await expectFoldAgrees(rig);
+  });
+
+  test('stays where it is when its home is full, or its labscape lets no more go', async () => {
+    const { site, home, placed } = await movedAway(4, { rebalance: { movesPerWindow: 1 } });
+    // Room for three of them is left.
+    const taken = await site.place(600, { constraints: { labels: {} } });
+    expect(taken.resource).toBe(home);
+    expect(wordsOf(await failBack(home))).toEqual(['moved', 'window', 'window', 'window']);
+    placed.push(taken, await site.place(80));
+    expect(wordsOf(await failBack(home))).toEqual([
+      'home',
+      'no-room-processing',
+      'no-room-processing',
+      'no-room-processing',
+    ]);
+    await site.expectNothingLost(placed);
+  });
+
+  test('stays when it was moved on since, waits, ended, or is protected', async () => {
+    const site = await newSite(rig, { resources: 1, policy: QUICK });
+    const [home = ''] = site.resources;
+    const placed = [...(await site.fill(2, 40)), await site.place(40, { protected: true })];
+    const [ended] = await site.fill(1, 40);
+    const away = await site.register();
+    await site.failAndRestore(home);
+    await site.release(ended?.id ?? '');
+    const third = await site.register();
+    // What goes on from where it came to belongs to where it went.
+    await site.drained(away);
+    await site.activate(home);
+    expect(wordsOf(await failBack(home, { dryRun: true }))).toEqual([
+      'gone',
+      ...Array(3).fill('moved-since'),
+    ]);
+    expect(await homesOf(site, placed)).toEqual(placed.map(() => third));
+    // And what the drain moved may go back to where it was drained.
+    await site.activate(away);
+    expect(wordsOf(await failBack(away))).toEqual(['moved', 'moved', 'protected']);
+    await site.expectNothingLost(placed);
+  });
+
+  test('goes nowhere while its home is down, and none of it is taken from a labscape that moves nothing', async () => {
+    const { home } = await movedAway(2, { rebalance: { mode: 'off' } });
+    expect(wordsOf(await failBack(home))).toEqual(['off', 'off']);
+    await rig.admin.call('drainResource', { params: { resource: home }, body: { reason: 'test' } });
+    expect((await refusalOf(failBack(home))).code).toBe('not-in-this-state');
+    expect((await refusalOf(failBack('nothing-like-it'))).code).toBe('not-found');
+  });
+
+  test('goes home by the sweep, a few at a time, where the policy says so; or is only said to be due', async () => {
+    const { site, home, away, placed, report } = await movedAway(6, { failback: 'ask' });
+    expect((await site.resource(home)).failbackDue).toBe(report.id);
+    const swept = async (): Promise<number> => {
+      // Somebody must be heard, or the sweep believes itself blind; nobody is silent for long enough to fail.
+      await site.beat(away);
+      return ((await rig.invoke('sweep', {})) as { failedBack: number }).failedBack;
+    };
+    expect(await swept()).toBe(0);
+    await rig.admin.call('editLabscape', {
+      ...{ params: { labscape: site.labscape }, headers: { 'if-match': '*' } },
+      body: { policy: { failback: 'automatic', leaseMs: 600_000 } },
+    });
+    expect((await site.resource(home)).failbackDue).toBeUndefined();
+    const steps: number[] = [];
+    await until('all is home', async () => {
+      steps.push(await swept());
+      return (await homesOf(site, placed)).every((resource) => resource === home) ? true : undefined;
+    });
+    expect(steps.filter((moved) => moved > 0)).toEqual([4, 2]);
+    await site.expectNothingLost(placed);
+  });
+});
