@@ -58,19 +58,22 @@ describe('what a failover moved away', () => {
     await expectFoldAgrees(rig);
   });
 
-  test('stays where it is when its home is full, or its labscape lets no more go', async () => {
-    const { site, home, placed } = await movedAway(4, { rebalance: { movesPerWindow: 1 } });
-    // Room for three of them is left.
-    const taken = await site.place(600, { constraints: { labels: {} } });
+  test('stays where it is where its home has no room for it', async () => {
+    const { site, home, placed } = await movedAway(4);
+    const taken = await site.place(660);
     expect(taken.resource).toBe(home);
-    expect(wordsOf(await failBack(home))).toEqual(['moved', 'window', 'window', 'window']);
-    placed.push(taken, await site.place(80));
-    expect(wordsOf(await failBack(home))).toEqual([
-      'home',
-      'no-room-processing',
-      'no-room-processing',
-      'no-room-processing',
-    ]);
+    const full = 'no-room-processing';
+    expect(wordsOf(await failBack(home))).toEqual(['moved', full, full, full]);
+    // It may go when there is room.
+    await site.release(taken.id);
+    expect(wordsOf(await failBack(home))).toEqual(['home', 'moved', 'moved', 'moved']);
+    await site.expectNothingLost(placed);
+  });
+
+  test('goes no faster than its labscape lets it', async () => {
+    const { site, home, placed } = await movedAway(3, { rebalance: { movesPerWindow: 1 } });
+    expect(wordsOf(await failBack(home))).toEqual(['moved', 'window', 'window']);
+    expect(wordsOf(await failBack(home))).toEqual(['home', 'window', 'window']);
     await site.expectNothingLost(placed);
   });
 
@@ -98,9 +101,9 @@ describe('what a failover moved away', () => {
   });
 
   test('goes nowhere while its home is down, and none of it is taken from a labscape that moves nothing', async () => {
-    const { home } = await movedAway(2, { rebalance: { mode: 'off' } });
+    const { site, home } = await movedAway(2, { rebalance: { mode: 'off' } });
     expect(wordsOf(await failBack(home))).toEqual(['off', 'off']);
-    await rig.admin.call('drainResource', { params: { resource: home }, body: { reason: 'test' } });
+    await site.drained(home);
     expect((await refusalOf(failBack(home))).code).toBe('not-in-this-state');
     expect((await refusalOf(failBack('nothing-like-it'))).code).toBe('not-found');
   });
