@@ -271,6 +271,10 @@ async function balance(rig: Rig): Promise<void> {
   await site.register();
   const labscapes = [site.labscape];
   await rig.admin.call('rebalance', { body: { goal: 'lower-maximum', labscapes, dryRun: false } });
+  const [home = ''] = site.resources;
+  await site.failAndRestore(home);
+  await site.activate(home);
+  await rig.admin.call('failBack', { params: { resource: home }, body: { reason: 'test' } });
 }
 
 /** What a failover brought is too large for its new host: the sweep splits some of it, and somebody the rest. */

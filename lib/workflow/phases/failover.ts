@@ -153,6 +153,7 @@ const flipOnce = async (
   const { joint, grace } = picture.brief ?? {};
   const detail = {
     ...detailOf(plan, overtaken),
+    ...takenFrom(planned.groups, recovery.id),
     ...(joint === undefined ? {} : { asJointlyPlanned: followed(plan, joint.wishes) }),
   };
   const written = recordAfter(recovery, plan, source);
@@ -223,6 +224,12 @@ const groupsOf = (plan: FailoverPlan): readonly MovableGroup[] => [
   ...plan.moves.map((m) => m.group),
   ...plan.unplaced.map((u) => u.group),
 ];
+
+/** Recoveries that moved these groups here, and may still wait for their word. */
+const takenFrom = (groups: readonly GroupRecord[], own: string): { takenFrom?: readonly string[] } => {
+  const movers = new Set(groups.flatMap(({ recovery = own }) => (recovery === own ? [] : [recovery])));
+  return movers.size === 0 ? {} : { takenFrom: [...movers] };
+};
 
 const detailOf = (plan: FailoverPlan, overtaken: number): Readonly<Record<string, unknown>> => ({
   groups: plan.moves.length + plan.unplaced.length,
