@@ -46,7 +46,6 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   manageResources: ['admin', 'operator'],
   operateResources: ['admin', 'operator'],
   overrideRules: ['admin', 'operator'],
-  failBack: ['admin', 'operator'],
   rebalance: ['admin', 'operator'],
   readResource: ['admin', 'operator', 'agent'],
   readAssignments: ['admin', 'operator', 'agent'],

@@ -41,6 +41,7 @@ const bodies = (names: Names): Readonly<Record<string, object>> => ({
   allocate: { tenant: names.tenant, demand },
   allocateBatch: { tenant: names.tenant, mode: 'gang', items: [{ demand }] },
   explainAllocation: { tenant: names.tenant, demand },
+  putCopies: { copies: [{ resource: names.resource, asOf: 1 }] },
   renewAllocation: { leaseMs: 60_000 },
   approveRecovery: { decision: 'reject', reason: 'test' },
   cancelRecovery: reason,
@@ -59,6 +60,7 @@ const queries = (names: Names): Readonly<Record<string, string>> => ({
   listAllocations: `tenant=${names.tenant}`,
   getAllocation: `tenant=${names.tenant}`,
   releaseAllocation: `tenant=${names.tenant}`,
+  putCopies: `tenant=${names.tenant}`,
   renewAllocation: `tenant=${names.tenant}`,
   verifyChain: `entity=${encodeURIComponent(`labscape#${names.labscape}`)}`,
 });

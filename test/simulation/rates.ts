@@ -139,7 +139,7 @@ export const STRESS_RATES: Rates = {
   operatorDrains: 0.02,
   operatorFails: 0.01,
   operatorFailsLabscape: 0.006,
-  operatorRejects: 0.4,
+  operatorRejects: 0.5,
   operatorMaintains: 0.01,
   operatorReturns: 0.15,
   fullQuota: 0.1,

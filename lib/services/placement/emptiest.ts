@@ -1,6 +1,7 @@
 import { refusesGroup } from '../../allocation/eligibility.ts';
 import { groupDevices } from '../../allocation/extras.ts';
 import { isCrowded } from '../../allocation/spread.ts';
+import { waitsForData } from '../../data-copies.ts';
 import type { GroupRecord } from '../../store/groups.ts';
 import { add, dominantShare } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
@@ -29,6 +30,7 @@ export const emptiestFor = (
   for (const resource of resources) {
     // Held for another; what failed over may use it all the same.
     if (bound === 'fill' && resource.reserved !== undefined && resource.reserved !== group.id) continue;
+    if (waitsForData(group, resource.id)) continue;
     const limit = boundOn(resource, bound);
     const asBound = { ...resource, limit };
     const { used, groups } = resource;

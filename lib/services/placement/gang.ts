@@ -65,6 +65,7 @@ const gangOf = (runtime: Runtime, requests: readonly AllocateRequest[]): Gang =>
 const refuseOptions = (requests: readonly AllocateRequest[]): void => {
   const errors = requests.flatMap(({ input }, index) => [
     ...(input.onFull === 'wait' ? [{ field: `items.${index}.onFull`, reason: 'a gang does not wait' }] : []),
+    ...(input.data === undefined ? [] : [{ field: `items.${index}.data`, reason: 'is not for a gang' }]),
     ...(input.preempt === true ? [{ field: `items.${index}.preempt`, reason: 'is not for a gang' }] : []),
   ]);
   if (errors.length > 0)

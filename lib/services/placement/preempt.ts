@@ -207,7 +207,8 @@ export const homeByPreemption = async (
 ): Promise<HomedByPreemption> => {
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
     const group = await readGroup(runtime.store, groupId);
-    if (group?.status !== 'pending') return { kind: 'nowhere' };
+    // Whose data are only in some places does not push others aside anywhere else.
+    if (group?.status !== 'pending' || group.data?.required === true) return { kind: 'nowhere' };
     const { demand, constraints, class: cls } = group;
     const devices = groupDevices(group);
     const wanted: PreemptionRequest = { demand, constraints, devices, class: cls, purpose: 'failover' };

@@ -3,6 +3,7 @@ import { refusesGroup } from '../../allocation/eligibility.ts';
 import { arriving, groupDevices, heldAfter, seat } from '../../allocation/extras.ts';
 import type { PlacementRequest } from '../../allocation/request.ts';
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { freshCopies, waitsForData } from '../../data-copies.ts';
 import type { Vector } from '../../schemas/common.ts';
 import { homeWrites } from '../../store/flip-writes.ts';
 import { type GroupRecord, readGroup } from '../../store/groups.ts';
@@ -36,8 +37,7 @@ export const placePending = async (
     const group = await readGroup(runtime.store, groupId);
     if (group === undefined || group.status !== 'pending') return { kind: 'gone' };
     await runtime.fleet.snapshot(attempt === 0 ? undefined : 0);
-    const seen =
-      only === undefined ? rankedFor(runtime, group, bound, 1)[0] : taking(runtime, group, bound, only);
+    const seen = only === undefined ? choiceFor(runtime, group, bound) : taking(runtime, group, bound, only);
     if (seen === undefined) {
       if (attempt === 0) continue;
       return { kind: 'nowhere' };
@@ -113,6 +113,16 @@ export const rankedFor = (
   return strategy.choose(request, () => runtime.chance.uniform()).map(({ candidate }) => candidate);
 };
 
+/** What demands its data goes to its freshest copy: nothing else counts. */
+const choiceFor = (runtime: Runtime, group: GroupRecord, bound: Bound): Candidate | undefined => {
+  if (group.data?.required !== true || group.epoch === 1) return rankedFor(runtime, group, bound, 1)[0];
+  for (const id of freshCopies(group, group.since)) {
+    const copy = taking(runtime, group, bound, id);
+    if (copy !== undefined) return copy;
+  }
+  return undefined;
+};
+
 /** The one resource that is asked for, while it can take the group. */
 const taking = (
   runtime: Runtime,
@@ -121,7 +131,7 @@ const taking = (
   only: string,
 ): FleetResource | undefined => {
   const resource = runtime.fleet.seen(only);
-  if (resource === undefined) return undefined;
+  if (resource === undefined || waitsForData(group, only)) return undefined;
   // Held for another; what failed over may use it all the same.
   if (bound === 'fill' && resource.reserved !== undefined && resource.reserved !== group.id) return undefined;
   const asBound = { ...resource, limit: boundOn(resource, bound) };

@@ -20,6 +20,7 @@ const FILES: Readonly<Record<RuleSet, readonly string[]>> = {
     'lib/allocation/extras.ts',
     'lib/allocation/spread.ts',
     'lib/spread.ts',
+    'lib/data-copies.ts',
     'lib/vector.ts',
   ],
 };
@@ -32,7 +33,7 @@ const KNOWN: Readonly<Record<RuleSet, readonly [version: number, code: string]>>
   detector: [1, 'd72f14cca7325f3d'],
   safety: [1, '26428eabd44ea22d'],
   fencing: [1, 'b732c80d21cce52b'],
-  plan: [2, 'e284374bf07e48d7'],
+  plan: [2, '1d04d85efbb6a75a'],
 };
 
 /** Comments and blanks decide nothing. */
