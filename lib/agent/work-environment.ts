@@ -23,7 +23,7 @@ export function workEnvironment(work: Work, host: WorkHost): Record<string, stri
     LABSCAPE_EPOCH: String(groupEpoch),
     LABSCAPE_RESOURCE: resource,
     LABSCAPE_SPEC: JSON.stringify(spec ?? {}),
-    ...(data !== undefined && { LABSCAPE_DATA: JSON.stringify(data) }),
+    ...(data !== undefined && { LABSCAPE_COPIES: JSON.stringify(data) }),
     ...(devices !== undefined && {
       LABSCAPE_DEVICES: devices.indexes.join(','),
       LABSCAPE_DEVICE_MILLI: String(devices.milli),

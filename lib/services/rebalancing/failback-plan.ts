@@ -27,7 +27,7 @@ export interface FailbackPlan {
 }
 
 /** Reasons that do not pass: what it says is so for good. */
-const FOR_GOOD: ReadonlySet<string> = new Set(['gone', 'home', 'moved-since', 'protected']);
+const FOR_GOOD: ReadonlySet<string> = new Set(['data', 'gone', 'home', 'moved-since', 'protected']);
 
 export const staying = (homing: Omit<Homing, 'outcome'>, reason: string): Homing => ({
   ...{ ...homing, outcome: 'stays', reason },
