@@ -12,7 +12,8 @@ afterAll(() => rig.stop());
 
 describe('a second failure in the middle of a recovery', () => {
   test('of the target before the flip sends the work elsewhere', async () => {
-    const site = await newSite(rig, { policy: { fencing: 'ack' } });
+    // Only the first host was ever heard, and so holds a lease that is waited for.
+    const site = await newSite(rig);
     const [first = ''] = site.resources;
     const placed = await site.fill(4, 40);
     const [second, third] = [await site.register(), await site.register()];
@@ -25,9 +26,7 @@ describe('a second failure in the middle of a recovery', () => {
     const { recovery } = await site.fail(first);
     await site.recovery(recovery, ({ waiting }) => waiting?.phase === 'AwaitFence');
     const { recovery: next } = await site.fail(target);
-    await site.recovery(next, ({ waiting }) => waiting?.phase === 'AwaitFence');
-    await new ScriptedAgent(rig, site, target).report({ fenced: true }, 2);
-    await site.recovery(next, ({ moves }) => moves.length > 0);
+    await site.recovery(next, ({ phases }) => phases.some(({ name }) => name === 'Failover'));
     await agent.report({ fenced: true }, 2);
     const report = await site.recovery(recovery, ({ moves }) => moves.length > 0);
     expect(new Set(report.moves.map(({ to }) => to))).toEqual(new Set([other]));
