@@ -8,6 +8,7 @@ import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import { adoptWork } from '../../lib/services/placement/adopt.ts';
 import { allocate } from '../../lib/services/placement/allocate.ts';
 import { allocateBatch } from '../../lib/services/placement/batch.ts';
+import { putCopies } from '../../lib/services/placement/copies.ts';
 import { explainAllocation } from '../../lib/services/placement/explain.ts';
 import { AllocationCursor, listAllocations } from '../../lib/services/placement/list-allocations.ts';
 import { getAllocation, release, renew } from '../../lib/services/placement/release.ts';
@@ -112,6 +113,12 @@ export const serve = (control: Runtime): ApiHandler =>
           status: 200,
           body: await release(control, { tenant, id: request.params.allocation }, requesterOf(request)),
         };
+      },
+      putCopies: async (request) => {
+        const tenant = tenantOf(request, request.query.tenant);
+        await request.cleared();
+        const ref = { tenant, id: request.params.allocation };
+        return { status: 200, body: await putCopies(control, ref, request.body.copies) };
       },
       renewAllocation: async (request) => {
         const tenant = tenantOf(request, request.query.tenant);

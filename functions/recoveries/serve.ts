@@ -20,7 +20,7 @@ import {
   recoveryView,
 } from '../../lib/services/recovery/recovery-view.ts';
 import { cancelRecovery, resumeRecovery } from '../../lib/services/recovery/recovery-words.ts';
-import { resourceView } from '../../lib/services/registry/resources.ts';
+import { viewOf } from '../../lib/services/registry/resource-view.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
 import { apiDeps } from '../runtime.ts';
@@ -135,7 +135,7 @@ export const serve = (control: Runtime): ApiHandler =>
           body.reason,
           requesterOf(request),
         );
-        return { status: 200, body: resourceView(resource) };
+        return { status: 200, body: await viewOf(control, resource) };
       },
       ...planOperations(control),
     },

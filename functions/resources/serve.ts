@@ -1,15 +1,16 @@
 import { etag } from '../../lib/http/answer.ts';
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { failback } from '../../lib/services/rebalancing/failback.ts';
 import { improve } from '../../lib/services/rebalancing/rebalance.ts';
 import { drainResource, failResource } from '../../lib/services/recovery/recovery-start.ts';
 import { listResources, ResourcePosition } from '../../lib/services/registry/list-resources.ts';
+import { viewOf } from '../../lib/services/registry/resource-view.ts';
 import {
   changeStatus,
   editResource,
   getResource,
   registerResource,
-  resourceView,
   retireResource,
 } from '../../lib/services/registry/resources.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
@@ -29,7 +30,7 @@ export const serve = (control: Runtime): ApiHandler =>
         await wakeFor(control, resource, request.requestId, 'came');
         return {
           status: 201,
-          body: resourceView(resource),
+          body: await viewOf(control, resource),
           headers: { ...etag(resource.cfg), location: `/resources/${resource.id}` },
         };
       },
@@ -49,7 +50,7 @@ export const serve = (control: Runtime): ApiHandler =>
       getResource: async (request) => {
         const resource = await getResource(control, request.params.resource);
         request.permit({ labscape: resource.labscape, resource: resource.id });
-        return { status: 200, body: resourceView(resource), headers: etag(resource.cfg) };
+        return { status: 200, body: await viewOf(control, resource), headers: etag(resource.cfg) };
       },
       editResource: async (request) => {
         const { params, body, ifMatch } = request;
@@ -57,7 +58,7 @@ export const serve = (control: Runtime): ApiHandler =>
         await request.cleared();
         const resource = await editResource(control, params.resource, body, ifMatch, requesterOf(request));
         await wakeFor(control, resource, request.requestId, 'came');
-        return { status: 200, body: resourceView(resource), headers: etag(resource.cfg) };
+        return { status: 200, body: await viewOf(control, resource), headers: etag(resource.cfg) };
       },
       failResource: async (request) => {
         request.permit({ resource: request.params.resource });
@@ -90,14 +91,20 @@ export const serve = (control: Runtime): ApiHandler =>
         } as const;
         const resource = await changeStatus(control, request.params.resource, change, requesterOf(request));
         await wakeFor(control, resource, request.requestId, 'came');
-        return { status: 200, body: resourceView(resource) };
+        return { status: 200, body: await viewOf(control, resource) };
       },
       retireResource: async (request) => {
         request.permit({ resource: request.params.resource });
         await request.cleared();
         const { params, body } = request;
         const retired = await retireResource(control, params.resource, body.reason, requesterOf(request));
-        return { status: 200, body: resourceView(retired) };
+        return { status: 200, body: await viewOf(control, retired) };
+      },
+      failBack: async (request) => {
+        request.permit({ resource: request.params.resource });
+        await request.cleared();
+        const { params, body } = request;
+        return { status: 200, body: await failback(control, params.resource, body, requesterOf(request)) };
       },
       rebalance: async (request) => {
         request.permit({});

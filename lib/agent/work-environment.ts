@@ -13,7 +13,7 @@ export interface WorkHost {
 /** What a piece of work, and the hooks that speak of it, find in their environment. */
 export function workEnvironment(work: Work, host: WorkHost): Record<string, string> {
   const { config, environment, resource } = host;
-  const { spec, tenant, allocation, group, groupEpoch, devices } = work;
+  const { spec, tenant, allocation, group, groupEpoch, devices, data } = work;
   // A tenant's variables reach only the tenant's own command: an operator's hook must not be bent by them.
   const tenants = config.start === undefined ? (spec?.env ?? {}) : {};
   return hookEnvironment(environment, tenants, config.env, {
@@ -23,6 +23,7 @@ export function workEnvironment(work: Work, host: WorkHost): Record<string, stri
     LABSCAPE_EPOCH: String(groupEpoch),
     LABSCAPE_RESOURCE: resource,
     LABSCAPE_SPEC: JSON.stringify(spec ?? {}),
+    ...(data !== undefined && { LABSCAPE_COPIES: JSON.stringify(data) }),
     ...(devices !== undefined && {
       LABSCAPE_DEVICES: devices.indexes.join(','),
       LABSCAPE_DEVICE_MILLI: String(devices.milli),

@@ -3,6 +3,14 @@ import type { ResourceStatus } from '../schemas/resource.ts';
 import type { DeviceBank } from './devices.ts';
 import type { GroupRef } from './groups.ts';
 
+/** What may be used of a resource that came back lately, see health/returning.ts: shares of its bounds. */
+export interface Eased {
+  /** 0: placement brings nothing. */
+  readonly share: number;
+  readonly limit: Vector;
+  readonly fill: Vector;
+}
+
 /** A resource as placement sees it: a snapshot, maybe a second old; the commit's conditions decide. */
 export interface Candidate {
   readonly id: string;
@@ -25,13 +33,19 @@ export interface Candidate {
   readonly residency?: string | undefined;
   /** Of its labscape, times what was learned of its speed; 100 unless said otherwise. */
   readonly weight?: number | undefined;
+  /** It came back lately and takes less than it could. */
+  readonly eased?: Eased | undefined;
 }
 
 /** Placement fills to `fill` and gives birth to few groups; failover may use the reserve and bring groups. */
 export type Purpose = 'placement' | 'failover';
 
-export const boundFor = (candidate: Pick<Candidate, 'limit' | 'fill'>, purpose: Purpose): Vector =>
-  purpose === 'failover' ? candidate.limit : candidate.fill;
+/**
+ * What use may come to. Of a resource that came back lately placement takes a share; a failover, which asks here only for
+ * what its plan found no room for elsewhere, takes all of it: better there than nowhere.
+ */
+export const boundFor = (candidate: Pick<Candidate, 'limit' | 'fill' | 'eased'>, purpose: Purpose): Vector =>
+  purpose === 'failover' ? candidate.limit : (candidate.eased ?? candidate).fill;
 
 /** Whether a spread key is present on a resource, by whatever rule. */
 export const holdsSpread = (spread: readonly string[] | undefined, key: string): boolean =>

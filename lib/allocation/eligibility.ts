@@ -18,7 +18,8 @@ export type Ineligible =
   | 'residency-excluded'
   | 'spread-taken'
   | 'too-many-groups'
-  | 'reserved';
+  | 'reserved'
+  | 'in-probation';
 
 /** What the constraints alone say, whatever is used. */
 export const excludedBy = (
@@ -84,6 +85,7 @@ export const ineligible = (
   const excluded = excludedBy(candidate, constraints);
   if (excluded !== undefined) return excluded;
   if (purpose === 'placement' && candidate.reserved !== undefined) return 'reserved';
+  if (purpose === 'placement' && candidate.eased?.share === 0) return 'in-probation';
   const bound = boundFor(candidate, purpose);
   for (const d of DIMENSIONS) {
     if (demand[d] > 0 && candidate.used[d] + demand[d] > bound[d]) return `no-room-${d}`;

@@ -11,10 +11,14 @@ export const SYSTEM_FILL = 0.9;
 const floorShare = (quantity: number, share: number): number =>
   Math.floor((quantity * Math.round(share * SHARE_UNIT)) / SHARE_UNIT);
 
+/** A share of a bound, floored. */
+export const shareOfBound = (bound: Vector, share: number): Vector =>
+  mapVector((d) => floorShare(bound[d], share));
+
 /** What nothing may pass, ever: floor(capacity × share) per dimension. */
 export const limitOf = (capacity: Vector, shares: LimitShares): Vector =>
   mapVector((d) => floorShare(capacity[d], shares[d]));
 
 /** What normal placement may use where that follows from the resource alone; for `n+1` see reserve.ts. */
 export const fillOf = (limit: Vector, policy: Exclude<FillPolicy, 'n+1'>): Vector =>
-  policy === 'none' ? limit : mapVector((d) => floorShare(limit[d], SYSTEM_FILL));
+  policy === 'none' ? limit : shareOfBound(limit, SYSTEM_FILL);

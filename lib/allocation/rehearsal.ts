@@ -40,6 +40,7 @@ const emptied = (candidate: Candidate): Candidate => ({
   used: ZERO,
   groups: [],
   spread: [],
+  eased: undefined,
   devices: candidate.devices && { ...candidate.devices, used: candidate.devices.used.map(() => 0) },
 });
 

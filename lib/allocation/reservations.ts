@@ -1,6 +1,6 @@
 import type { Constraints } from '../schemas/allocation.ts';
 import type { DeviceDemand } from '../schemas/devices.ts';
-import type { Candidate } from './candidate.ts';
+import { boundFor, type Candidate } from './candidate.ts';
 import { ineligible } from './eligibility.ts';
 import { emptied, lackOf } from './extras.ts';
 import { starvesAt, type Waiting } from './pending.ts';
@@ -81,7 +81,7 @@ const leastLacking = (
   let best: { id: string; lack: number } | undefined;
   for (const candidate of fleet) {
     if (candidate.reserved !== undefined || taken.has(candidate.id) || !couldTake(candidate, one)) continue;
-    const lack = lackOf(candidate, one, candidate.fill);
+    const lack = lackOf(candidate, one, boundFor(candidate, 'placement'));
     if (best === undefined || lack < best.lack || (lack === best.lack && candidate.id < best.id))
       best = { id: candidate.id, lack };
   }

@@ -9,6 +9,7 @@ import { batch } from './commands/batch.ts';
 import { explain as explainPlacement } from './commands/explain.ts';
 import { exportFleet } from './commands/export.ts';
 import { drain, fail } from './commands/fail.ts';
+import { failback } from './commands/failback.ts';
 import { activate, labscapes, register, resources } from './commands/fleet.ts';
 import { maintenance, mode } from './commands/labscape-mode.ts';
 import { observed } from './commands/observed.ts';
@@ -45,6 +46,7 @@ const COMMANDS: readonly Command[] = [
   fail,
   drain,
   activate,
+  failback,
   rebalance,
   readiness,
   quote,

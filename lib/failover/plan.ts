@@ -1,5 +1,6 @@
 import type { Constraints } from '../schemas/allocation.ts';
 import { CLASSES, type Class, type Vector } from '../schemas/common.ts';
+import type { WorkData } from '../schemas/data.ts';
 import type { DeviceDemand } from '../schemas/devices.ts';
 import type { ResourceStatus } from '../schemas/resource.ts';
 import { add, dominantShare, subtract } from '../vector.ts';
@@ -17,6 +18,8 @@ export interface MovableGroup {
   /** What each member asks for, and the devices that the group has of its owner. */
   readonly devices?: DeviceDemand | undefined;
   readonly deviceMap?: readonly number[] | undefined;
+  /** What it needs, and where copies are. */
+  readonly data?: WorkData | undefined;
   readonly demand: Vector;
   readonly labscape: string | undefined;
   /** An owner before may still run it until then, epoch ms. */

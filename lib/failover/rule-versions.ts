@@ -12,7 +12,7 @@ export const RULE_VERSIONS: Readonly<Record<RuleSet, number>> = {
   /** How long the old owner is waited for. */
   fencing: 1,
   /** Where groups go. */
-  plan: 1,
+  plan: 2,
 };
 
 const SET_OF: Readonly<Record<DecidingPhase, RuleSet>> = {

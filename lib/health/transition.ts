@@ -14,6 +14,8 @@ export interface Watched {
 export interface StatusStep {
   readonly to: 'healthy' | 'suspect' | 'failed';
   readonly reason: string;
+  /** It comes back after its work was moved away. */
+  readonly returns?: boolean;
 }
 
 /** What the newest evidence makes of a resource's status; undefined when it stays. Only changes are written. */
@@ -40,7 +42,11 @@ export const stepFor = (
     case 'offline':
       // It returns once its agent has carried out the epoch of its fence, i.e. stopped all that ran before.
       return verdict === 'healthy' && pulse !== undefined && pulse.epoch >= watched.epoch
-        ? { to: 'healthy', reason: 'returned: its agent has stopped all work of older epochs' }
+        ? {
+            to: 'healthy',
+            reason: 'returned: its agent has stopped all work of older epochs',
+            returns: true,
+          }
         : undefined;
     default:
       return undefined;

@@ -21,6 +21,7 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
   drainResource: { reason: 'Kernel update.', graceMs: 5_000 },
   activateResource: { reason: 'Disk was replaced.' },
   retireResource: { reason: 'Returned to the vendor.' },
+  failBack: { reason: 'The disk was replaced.', dryRun: true },
   rebalance: { goal: 'lower-maximum', labscapes: ['north'], dryRun: true },
   report: { agent: 'agent-1', epoch: 3, groups: [{ group: 'group-1', epoch: 2, running: 4 }] },
   allocate: {
@@ -36,6 +37,7 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
     ],
   },
   explainAllocation: { demand: { processing: 2_000, memory: 4_096, storage: 20, network: 100 } },
+  putCopies: { copies: [{ resource: 'north-2', asOf: 1_795_132_800_000 }] },
   renewAllocation: { leaseMs: 3_600_000 },
   approveRecovery: { decision: 'approve', reason: 'Seen the host; it is down.', quote: 'a'.repeat(64) },
   cancelRecovery: { reason: 'The host is only being restarted.' },

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Class, Demand, Id, Instant, Labels, Vector } from './common.ts';
+import { WorkData } from './data.ts';
 import { DeviceDemand, DeviceIndexes } from './devices.ts';
 import { StrategyName } from './strategy.ts';
 
@@ -74,6 +75,7 @@ export const AllocationInput = z.strictObject({
     description:
       'what consistent-hashing hashes: equal keys go to one resource while it has room; else the Idempotency-Key',
   }),
+  data: WorkData.optional().meta({ description: 'what it needs wherever it runs; it is a group of its own' }),
   adopt: Adopt.optional().meta({
     description:
       'it runs on this resource already: accounted there and nowhere else, within its limit, and taken over by its agent instead of started; operators only',
@@ -106,6 +108,7 @@ export const Allocation = z.object({
   adoptedOn: Id.optional().meta({ description: 'where it ran before it was allocated' }),
   leaseUntil: Instant.optional(),
   spec: Spec.optional(),
+  data: WorkData.optional(),
   createdAt: Instant,
   endedAt: Instant.optional(),
 });

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { Spec } from './allocation.ts';
 import { Class, Id, Vector, wholeNumber } from './common.ts';
+import { WorkData } from './data.ts';
 import { DeviceIndexes } from './devices.ts';
 import { ResourceStatus } from './resource.ts';
 
@@ -27,6 +28,10 @@ export const Assignment = z.object({
     .optional()
     .meta({ description: "the host's devices it runs on, and its thousandths of each" }),
   spec: Spec.optional(),
+  data: WorkData.optional().meta({
+    description:
+      'where copies of its data are: what is not here, or too old, is to be restored before it starts',
+  }),
   adopted: z
     .boolean()
     .optional()

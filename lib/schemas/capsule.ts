@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Class, Id, Instant, RecoveryId, Vector } from './common.ts';
+import { WorkData } from './data.ts';
 import { FencingPolicy, Mode } from './labscape.ts';
 import { Trigger } from './recovery.ts';
 import { FAILED_BY, ResourceStatus } from './resource.ts';
@@ -124,7 +125,10 @@ export const CapsuleResource = z
     z.record(z.string(), z.string()),
     Special,
   ])
-  .meta({ description: 'id, labscape, status, cfg, limit, used, groups, labels, what few have' });
+  .meta({
+    description:
+      'id, labscape, status, cfg, limit (as far as it may be used), used, groups, labels, what few have',
+  });
 export type CapsuleResource = z.infer<typeof CapsuleResource>;
 
 /** As they are kept, not as they are asked for: the key of a spread names its tenant, too. */
@@ -151,6 +155,7 @@ const CapsuleGroup = z.object({
   constraints: KeptConstraints,
   devices: KeptDevices.optional(),
   deviceMap: z.array(z.int()).optional(),
+  data: WorkData.optional(),
   demand: Vector,
   labscape: Id.optional(),
   heldUntil: Instant.optional(),
@@ -168,7 +173,7 @@ export type CapsulePlan = z.infer<typeof Planned>;
 export const FailoverStep = z.object({
   phase: z.literal('Failover'),
   rules: Rules,
-  now: Instant.meta({ description: "the controller's clock after the plan was made" }),
+  now: Instant.meta({ description: "the controller's clock as the plan was made" }),
   overtaken: z.int().meta({ description: 'plans before this one that others were faster than: not kept' }),
   source: z.object({ id: Id, capacity: Vector }),
   groups: z.array(CapsuleGroup),

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { Id, Instant, Reason } from './common.ts';
 import { DrillPolicy, DrillPolicyPatch } from './drills.ts';
 import { RebalancePolicy, RebalancePolicyPatch } from './rebalance.ts';
+import { ReturnFields, ReturnPatch } from './return-policy.ts';
 import { StrategyName } from './strategy.ts';
 
 /** How a recovery of the labscape's resources may start: not at all, said only, asked for, or done. */
@@ -79,6 +80,7 @@ export const Policy = z
     breakerShare: z.number().gt(0).max(1).default(0.34).meta({
       description: 'share of the labscape that may fail within one cool-down before automatic recovery stops',
     }),
+    ...ReturnFields,
     rebalance: RebalancePolicy.prefault({}),
     drills: DrillPolicy.prefault({}),
   })
@@ -123,6 +125,7 @@ const policyPatch = z.strictObject({
   resumeWaitMs: z.int().min(1_000).max(3_600_000).optional(),
   coolDownMs: z.int().min(0).max(86_400_000).optional(),
   breakerShare: z.number().gt(0).max(1).optional(),
+  ...ReturnPatch,
   rebalance: RebalancePolicyPatch.optional(),
   drills: DrillPolicyPatch.optional(),
 });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Capacity, Id, Instant, Labels, Reason, Vector } from './common.ts';
+import { Capacity, Id, Instant, Labels, Reason, RecoveryId, Vector } from './common.ts';
 import { DeviceState, Devices } from './devices.ts';
 
 /** See lib/health/resource-status.ts for the transitions. */
@@ -34,6 +34,20 @@ export const ResourcePatch = z
 /** Body of fail, activate and retire: why. */
 export const ReasonInput = z.strictObject({ reason: Reason });
 
+/** On its way back after a failure. */
+export const Returning = z
+  .object({
+    probationUntil: Instant.meta({ description: 'until then placement brings nothing' }),
+    wholeAt: Instant.meta({ description: 'from then on it takes as much as any other' }),
+    share: z.number().meta({ description: 'of its limit and fill, that may be used now' }),
+  })
+  .meta({ description: 'it came back by itself after a failure; absent when it is as any other' });
+
+/** Of a labscape whose policy asks. */
+export const FailbackDue = RecoveryId.meta({
+  description: 'what this recovery moved away may go home now, when somebody says so',
+});
+
 export const Resource = z.object({
   id: Id,
   labscape: Id,
@@ -52,5 +66,7 @@ export const Resource = z.object({
   assignmentRevision: z.int(),
   recovery: z.string().optional().meta({ description: 'the active recovery' }),
   lastBeatAt: Instant.optional(),
+  returning: Returning.optional(),
+  failbackDue: FailbackDue.optional(),
 });
 export type Resource = z.infer<typeof Resource>;

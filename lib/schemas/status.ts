@@ -3,7 +3,7 @@ import { Instant, Vector } from './common.ts';
 import { Mode } from './labscape.ts';
 import { LabscapeReadiness } from './readiness.ts';
 import { RecoveryStatus } from './recovery.ts';
-import { ResourceStatus } from './resource.ts';
+import { FailbackDue, ResourceStatus, Returning } from './resource.ts';
 
 export const VERDICTS = ['healthy', 'suspect', 'failed', 'unknown'] as const;
 export const Verdict = z.enum(VERDICTS);
@@ -62,6 +62,8 @@ export const Status = z.object({
           groups: z.int(),
           epoch: z.int(),
           recovery: z.string().optional(),
+          returning: Returning.optional(),
+          failbackDue: FailbackDue.optional(),
           weight: Weight,
         }),
       ),

@@ -1,10 +1,12 @@
-import type { Candidate } from '../allocation/candidate.ts';
+import type { Candidate, Eased } from '../allocation/candidate.ts';
 import { FleetIndex } from '../allocation/fleet-index.ts';
 import { WEIGHT_DEFAULT } from '../allocation/index/cells.ts';
+import { shareOfBound } from '../allocation/limits.ts';
 import { STRATEGIES } from '../allocation/strategies/registry.ts';
 import type { Strategy } from '../allocation/strategy.ts';
 import { strategyFor } from '../allocation/strategy-rule.ts';
 import type { Clock } from '../clock.ts';
+import { returningAt } from '../health/returning.ts';
 import { weightAt } from '../optimisation/pace.ts';
 import type { Constraints } from '../schemas/allocation.ts';
 import type { Policy } from '../schemas/labscape.ts';
@@ -12,9 +14,10 @@ import type { StrategyName } from '../schemas/strategy.ts';
 import { allLabscapes, type LabscapeRecord } from '../store/labscapes.ts';
 import { locate, type ResourceRecord, resourcesOf } from '../store/resources.ts';
 import type { Store } from '../store/store.ts';
+import { equals } from '../vector.ts';
 
 /** A resource with what placement must know of its labscape. */
-export type FleetResource = ResourceRecord & Pick<Candidate, 'residency' | 'weight'>;
+export type FleetResource = ResourceRecord & Pick<Candidate, 'residency' | 'weight' | 'eased'>;
 
 export interface FleetSnapshot {
   readonly at: number;
@@ -72,7 +75,7 @@ export class Fleet {
     // An own commit that came in while the lists were read is newer than they are.
     this.#resources = lists.flat().map((read) => {
       const known = this.seen(read.id);
-      return this.#atHome(
+      return this.atHome(
         known !== undefined && known.assignmentRevision > read.assignmentRevision ? known : read,
       );
     });
@@ -119,7 +122,7 @@ export class Fleet {
   learn(resource: ResourceRecord): void {
     const position = this.#positions.get(resource.id);
     if (position === undefined) return;
-    const known = this.#atHome(resource);
+    const known = this.atHome(resource);
     this.#resources[position] = known;
     this.index.put(known);
   }
@@ -141,15 +144,35 @@ export class Fleet {
     return this.strategy(strategyFor(asked, constraints, this.#labscapes.values()));
   }
 
-  /** Most labscapes say nothing of where they keep data, and weigh what all do: then nothing is copied. */
-  #atHome(resource: FleetResource): FleetResource {
+  /**
+   * With what its labscape, and the time, make of it for placement. Most labscapes say nothing of where they keep data, and
+   * weigh what all do, and most resources have long been here: then nothing is copied.
+   */
+  atHome(resource: FleetResource): FleetResource {
     const home = this.#labscapes.get(resource.labscape);
     const residency = home?.residency;
     const adapted = weightOf(home, resource);
     const weight = adapted === WEIGHT_DEFAULT ? undefined : adapted;
-    return residency === resource.residency && weight === resource.weight
+    const eased = this.#easedOf(home, resource);
+    return residency === resource.residency && weight === resource.weight && eased === resource.eased
       ? resource
-      : { ...resource, residency, weight };
+      : { ...resource, residency, weight, eased };
+  }
+
+  /** As it is known already where the share is the same: the index looks at what is another object. */
+  #easedOf(home: LabscapeRecord | undefined, resource: FleetResource): Eased | undefined {
+    const { returnedAt, limit, fill } = resource;
+    if (home === undefined || returnedAt === undefined) return undefined;
+    const share = returningAt(returnedAt, this.#clock.now(), home.policy)?.share;
+    if (share === undefined) return undefined;
+    const seen = resource.eased ?? this.seen(resource.id)?.eased;
+    const eased = { share, limit: shareOfBound(limit, share), fill: shareOfBound(fill, share) };
+    const same =
+      seen !== undefined &&
+      seen.share === share &&
+      equals(seen.limit, eased.limit) &&
+      equals(seen.fill, eased.fill);
+    return same ? seen : eased;
   }
 
   /** The resource as last seen. */

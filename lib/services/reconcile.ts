@@ -13,6 +13,7 @@ import { system } from './origin.ts';
 import { release } from './placement/release.ts';
 import { drivePlans } from './plans/drive.ts';
 import { keepReadiness, type Senses } from './readiness/keep.ts';
+import { failBackByItself } from './rebalancing/failback-sweep.ts';
 import { rebalanceByItself } from './rebalancing/rebalance-sweep.ts';
 import { tidyByItself } from './rebalancing/tidy-sweep.ts';
 import { followFills, isFilled } from './reserve/fills.ts';
@@ -35,6 +36,8 @@ export interface Swept {
   readonly placed: number;
   readonly started: number;
   readonly takenOver: number;
+  /** Groups moved back to where they were before a failover. */
+  readonly failedBack: number;
   /** Groups moved where labscapes balance themselves. */
   readonly rebalanced: number;
   /** Transactions that gave members of groups to other groups of the same resource. */
@@ -68,6 +71,7 @@ export const sweep = async (
   await fillUp(runtime, request);
   const placed = await placeWaiting(runtime, request);
   // Nothing is calm for one who sees nothing.
+  const failedBack = judged.blind ? 0 : await failBackByItself(runtime, request);
   const rebalanced = judged.blind ? 0 : await rebalanceByItself(runtime, request);
   const tidied = judged.blind ? 0 : await tidyByItself(runtime, request);
   const looked = judged.blind
@@ -81,6 +85,7 @@ export const sweep = async (
     placed,
     started,
     takenOver,
+    failedBack,
     rebalanced,
     tidied,
     plansEnded,

@@ -1,3 +1,4 @@
+import { boundFor, type Candidate } from '../allocation/candidate.ts';
 import type { DeviceMap } from '../allocation/devices.ts';
 import type { Extras } from '../allocation/extras.ts';
 import { encodeGroupRef, GROUPS_BORN_MAX } from '../allocation/groups.ts';
@@ -59,14 +60,17 @@ const quotaReturned = (store: Store, tenant: string, slice: number, demand: Vect
     conditions: [exists('pk')],
   });
 
+/** A resource as placement sees it: with what it may take for now, if it came back lately. */
+export type Taker = ResourceRecord & Pick<Candidate, 'eased'>;
+
 export interface PlaceInput {
   readonly allocation: AllocationRecord;
-  readonly resource: ResourceRecord;
+  readonly resource: Taker;
   readonly membership: Membership;
   /** What it takes of the resource beside its demand. */
   readonly extras: Extras;
   readonly sliceCap: Vector;
-  /** What the resource's use may come to; its fill unless given. */
+  /** What the resource's use may come to; what placement may use unless given. */
   readonly bound?: Vector;
   readonly event: AuditEvent;
 }
@@ -90,8 +94,8 @@ export interface Gain {
 export const gainWrite = (
   store: Store,
   as: string,
-  resource: ResourceRecord,
-  { demand, births, extras, bound = resource.fill }: Gain,
+  resource: Taker,
+  { demand, births, extras, bound = boundFor(resource, 'placement') }: Gain,
 ): Write => {
   const coming = comingPart(extras);
   const conditions: Condition[] = [

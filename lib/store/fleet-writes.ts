@@ -113,6 +113,8 @@ export interface StatusChange {
   readonly failedBy?: FailedBy;
   /** Nothing may be running here. */
   readonly empty?: boolean;
+  /** It came back by itself: its bounds are others from now on, and no older picture of it counts. */
+  readonly returned?: boolean;
   /** No recovery may own it. */
   readonly unlocked?: boolean;
   /** Its labscape, whose fills were lowered for this change and must be as they were then. */
@@ -136,6 +138,7 @@ export const statusWrites = (
       rev: N(event.rev),
       head: S(event.hash),
       ...(change.failedBy === undefined ? {} : { failedBy: S(change.failedBy) }),
+      ...(change.returned === true ? { returnedAt: N(event.at), cfg: N(before.cfg + 1) } : {}),
     },
     ...(change.to === 'healthy' ? { remove: ['failedBy', 'retryAt'] } : {}),
     conditions: [

@@ -4,20 +4,19 @@ import { closeBoundOf } from '../allocation/groups.ts';
 import type { AuditEvent } from '../schemas/audit.ts';
 import type { Vector } from '../schemas/common.ts';
 import { subtract, sum } from '../vector.ts';
-import { gainWrite, quotaTaken } from './allocation-writes.ts';
+import { gainWrite, quotaTaken, type Taker } from './allocation-writes.ts';
 import { type AllocationRecord, encodeAllocation } from './allocations.ts';
 import { N, S } from './attributes.ts';
 import { putEvent } from './events.ts';
 import { encodeGroup, type GroupRecord } from './groups.ts';
 import { keys } from './keys.ts';
-import type { ResourceRecord } from './resources.ts';
 import type { Store } from './store.ts';
 import { attributeEquals, putNew, updateItem, vectorBelow, vectorDelta } from './update.ts';
 import { tellingOld, type Write } from './write.ts';
 
 /** A group of the plan with what it becomes: the record that is born, or the one it joins. */
 export interface PlacedGroup {
-  readonly plan: GangGroup<ResourceRecord>;
+  readonly plan: GangGroup<Taker>;
   readonly born: GroupRecord | undefined;
 }
 

@@ -1,6 +1,7 @@
 import type { DeviceMap } from '../allocation/devices.ts';
 import type { Constraints } from '../schemas/allocation.ts';
 import { CLASSES, type Class, type Vector } from '../schemas/common.ts';
+import type { WorkData } from '../schemas/data.ts';
 import type { DeviceDemand } from '../schemas/devices.ts';
 import type { StrategyName } from '../schemas/strategy.ts';
 import {
@@ -22,6 +23,7 @@ import {
 } from './attributes.ts';
 import { find, groupOfKey, keys, timeKey } from './keys.ts';
 import type { Store } from './store.ts';
+import { attributeEquals, updateInput } from './update.ts';
 
 export const GROUP_STATUSES = ['placed', 'pending', 'closed'] as const;
 export type GroupStatus = (typeof GROUP_STATUSES)[number];
@@ -45,6 +47,8 @@ export interface GroupRecord {
   readonly devices?: DeviceDemand | undefined;
   /** The devices it has of its owner, one for each slot of a member; absent while pending. */
   readonly deviceMap?: DeviceMap | undefined;
+  /** Of its one member: copies are reported as they are made, and are not audited. */
+  readonly data?: WorkData | undefined;
   readonly demand: Vector;
   readonly count: number;
   /** +1 at each allocate or release: what a flip compares. */
@@ -103,6 +107,7 @@ export const decodeGroup = versioned(
     status: oneOf(item, 'status', GROUP_STATUSES),
     ...unpackNature(item),
     deviceMap: optStr(item, 'devMap')?.split(',').map(Number),
+    data: item['data'] && (JSON.parse(str(item, 'data')) as WorkData),
     demand: vectorOf(item, 'dem'),
     count: num(item, 'count'),
     load: num(item, 'load'),
@@ -136,6 +141,7 @@ export const encodeGroup = (group: GroupRecord): Item => ({
     status: S(group.status),
     nature: packNature(group),
     devMap: group.deviceMap === undefined ? undefined : packMap(group.deviceMap),
+    data: group.data === undefined ? undefined : J(group.data),
     count: N(group.count),
     load: N(group.load),
     runEpoch: N(group.runningEpoch),
@@ -170,3 +176,14 @@ export const pendingGroups = async (store: Store, most: number): Promise<readonl
   // Found by the index, which may be a moment behind.
   return page.items.map(decodeGroup).filter((group) => group.status === 'pending');
 };
+
+/** What is known of its copies; false when they, or its owner, changed meanwhile. */
+export const writeData = (store: Store, group: GroupRecord, data: WorkData): Promise<boolean> =>
+  store.write(
+    updateInput({
+      table: store.tables.state,
+      key: keys.group(group.id),
+      set: { data: J(data) },
+      conditions: [attributeEquals('data', J(group.data)), attributeEquals('status', S(group.status))],
+    }),
+  );

@@ -2,6 +2,7 @@ import type { ChainHead } from '../audit/event.ts';
 import { DRILL_POLICY_DEFAULT } from '../schemas/drills.ts';
 import type { Policy } from '../schemas/labscape.ts';
 import { REBALANCE_POLICY_DEFAULT } from '../schemas/rebalance.ts';
+import { RETURN_POLICY_DEFAULT } from '../schemas/return-policy.ts';
 import {
   BOOL,
   bool,
@@ -44,11 +45,15 @@ export interface LabscapeRecord {
   readonly joinedAt: number;
 }
 
-/** A labscape that joined before its policy spoke of rebalancing, or of drills, has the default. */
-type Late = 'rebalance' | 'drills';
+/** A labscape that joined before its policy spoke of rebalancing, drills, or what comes back, has the default. */
+type Late = 'rebalance' | 'drills' | keyof typeof RETURN_POLICY_DEFAULT;
 const policyOf = (item: Item): Policy => {
   const policy = JSON.parse(str(item, 'policy')) as Omit<Policy, Late> & Partial<Pick<Policy, Late>>;
-  return { rebalance: REBALANCE_POLICY_DEFAULT, drills: DRILL_POLICY_DEFAULT, ...policy };
+  return {
+    ...{ rebalance: REBALANCE_POLICY_DEFAULT, drills: DRILL_POLICY_DEFAULT },
+    ...RETURN_POLICY_DEFAULT,
+    ...policy,
+  };
 };
 
 export const decodeLabscape = versioned(

@@ -96,7 +96,7 @@ export const acknowledgeWrites = (
       head: S(event.hash),
       ...(retryAt === undefined ? {} : { retryAt: N(retryAt) }),
     },
-    remove: ['recoveredAt', 'flaps', ...(retryAt === undefined ? ['retryAt'] : [])],
+    remove: ['recoveredAt', 'flaps', 'returnedAt', ...(retryAt === undefined ? ['retryAt'] : [])],
     conditions: [
       ...chainAt(before.chain),
       before.recovery === undefined ? absent('recovery') : exists('recovery'),

@@ -115,6 +115,9 @@ export interface EndingInput {
   readonly recoveryEvent: AuditEvent;
 }
 
+/** Its work was moved away: it comes back from here, if it does. */
+const isEmptied = (to: ResourceRecord['status']): boolean => to === 'offline' || to === 'drained';
+
 /** Every ending releases the lock, and moves `attempt` on so that a late task finds nothing to do. */
 export const endingWrites = (store: Store, input: EndingInput): readonly Write[] => {
   const { resource, recovery, resourceEvent } = input;
@@ -132,6 +135,8 @@ export const endingWrites = (store: Store, input: EndingInput): readonly Write[]
         head: S(resourceEvent.hash),
         ...(input.phase === undefined ? {} : { recoveredAt: N(resourceEvent.at), flaps: N(input.flaps) }),
         ...(input.retryAt === undefined ? {} : { retryAt: N(input.retryAt) }),
+        // What had nothing to move leaves standing who moved what was there before.
+        ...(recovery.moves.length === 0 ? {} : { movedBy: S(recovery.id) }),
       },
       add: { assignRev: N(1) },
       remove: [
@@ -139,6 +144,8 @@ export const endingWrites = (store: Store, input: EndingInput): readonly Write[]
         'moving',
         ...(input.retryAt === undefined ? ['retryAt'] : []),
         ...(input.to === 'failed' ? [] : ['failedBy']),
+        // Whatever takes it back into service says how it comes back.
+        ...(isEmptied(input.to) ? ['returnedAt'] : []),
       ],
       conditions: [
         attributeEquals('attempt', N(resource.attempt)),
@@ -163,6 +170,21 @@ export const endingWrites = (store: Store, input: EndingInput): readonly Write[]
     putEvent(store, input.recoveryEvent, 'recoveryEvent'),
   ];
 };
+
+/** Nothing of what the recovery moved away is to go home any more. No part of the audited state. */
+export const forgetMover = (
+  store: Store,
+  resource: Pick<ResourceRecord, 'labscape' | 'id'>,
+  recovery: string,
+): Promise<boolean> =>
+  store.write(
+    updateInput({
+      table: store.tables.state,
+      key: keys.resource(resource.labscape, resource.id),
+      remove: ['movedBy'],
+      conditions: [attributeEquals('movedBy', S(recovery))],
+    }),
+  );
 
 /** A newer attempt takes a recovery over; the old one's tasks find their attempt gone. */
 export const takeoverWrites = (

@@ -1,7 +1,9 @@
+import { boundFor } from '../allocation/candidate.ts';
 import type { DeviceMap } from '../allocation/devices.ts';
 import type { Extras } from '../allocation/extras.ts';
 import { encodeGroupRef } from '../allocation/groups.ts';
 import type { AuditEvent } from '../schemas/audit.ts';
+import type { Taker } from './allocation-writes.ts';
 import { N, S, SS } from './attributes.ts';
 import { chainAt } from './conditions.ts';
 import { putEvent } from './events.ts';
@@ -17,7 +19,7 @@ import type { Write } from './write.ts';
 export interface RelocateInput {
   readonly source: ResourceRecord;
   readonly group: GroupRecord;
-  readonly target: ResourceRecord;
+  readonly target: Taker;
   /** The devices it gets there, and what it brings and takes along beside its demand. */
   readonly deviceMap: DeviceMap | undefined;
   readonly coming: Extras;
@@ -43,7 +45,7 @@ export const relocateWrites = (store: Store, input: RelocateInput): readonly Wri
       store,
       target,
       { demand: group.demand, refs: [ref], extras: input.coming },
-      input.target.fill,
+      boundFor(input.target, 'placement'),
       [absent('reserved')],
     ),
     updateItem('source', {

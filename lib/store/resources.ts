@@ -67,6 +67,10 @@ export interface ResourceRecord {
   readonly pace?: number | undefined;
   /** Members of its groups were last given to other groups of it, epoch ms. */
   readonly tidiedAt?: number | undefined;
+  /** It came back by itself after a failure: since when, epoch ms. */
+  readonly returnedAt?: number | undefined;
+  /** The recovery that moved its work away last. */
+  readonly movedBy?: string | undefined;
   /** Releases are told to wait: a failover lost its race too often. */
   readonly moving: boolean;
 }
@@ -138,6 +142,8 @@ export const decodeResource = versioned(
     reserved: optStr(item, 'reserved'),
     pace: optNum(item, 'pace'),
     tidiedAt: optNum(item, 'tidiedAt'),
+    returnedAt: optNum(item, 'returnedAt'),
+    movedBy: optStr(item, 'movedBy'),
     left: item['leftAt'] && { at: num(item, 'leftAt'), revision: num(item, 'leftRev') },
   }),
 );

@@ -35,7 +35,7 @@ export async function everythingOnce(rig: Rig): Promise<void> {
     waitingForRoom,
     returning,
     ...[approval, earlyAnswers, resuming, fencing, silence, alarms, takenOver, relief, splitting, balance],
-    ...[tidying, readings],
+    ...[homecoming, tidying, readings],
   ])
     await part(rig);
 }
@@ -272,6 +272,17 @@ async function balance(rig: Rig): Promise<void> {
   await site.register();
   const labscapes = [site.labscape];
   await rig.admin.call('rebalance', { body: { goal: 'lower-maximum', labscapes, dryRun: false } });
+}
+
+/** What a failover moved away goes home. */
+async function homecoming(rig: Rig): Promise<void> {
+  const site = await newSite(rig, { policy: { fencing: 'immediate' } });
+  const [home = ''] = site.resources;
+  await site.fill(2, 40);
+  await site.register();
+  await site.failAndRestore(home);
+  await site.activate(home);
+  await rig.admin.call('failBack', { params: { resource: home }, body: { reason: 'test' } });
 }
 
 /** What a failover brought is too large for its new host: the sweep splits some of it, and somebody the rest. */

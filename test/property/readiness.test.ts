@@ -252,7 +252,7 @@ describe('readiness', () => {
         const is = readinessOf(one);
         const chosen = one.objections.some(
           ({ rule, effect, override }) =>
-            (rule === 'mode-observe' || rule === 'maintenance') &&
+            ['mode-off', 'mode-observe', 'maintenance'].includes(rule) &&
             effect === 'refuses' &&
             override === undefined,
         );

@@ -1,5 +1,10 @@
+import type { AuditEvent } from '../../lib/schemas/audit.ts';
 import type { Breach } from './invariants.ts';
 import type { Changes, State } from './state.ts';
+
+/** Moves that nothing forces: they keep to the fill, and to the window of the labscape that they leave. */
+export const isBalancing = ({ body }: Pick<AuditEvent, 'body'>): boolean =>
+  body['rebalance'] !== undefined || body['failback'] !== undefined;
 
 /**
  * Invariant 9, of balancing: no span of a labscape's window holds more moves off its resources than its policy allows,
@@ -9,7 +14,7 @@ export class RebalanceWatch {
   readonly #movedAt = new Map<string, number[]>();
 
   look(state: State, { events, resources }: Changes): readonly Breach[] {
-    const flip = events.find(({ body }) => body['rebalance'] !== undefined);
+    const flip = events.find(isBalancing);
     const source = resources.find(({ after }) => `resource#${after.id}` === flip?.entity)?.after;
     const policy = state.labscapes.get(source?.labscape ?? '')?.policy.rebalance;
     if (flip === undefined || source === undefined) return [];

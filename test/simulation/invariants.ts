@@ -2,6 +2,7 @@ import { extrasFaults } from '../../lib/allocation/extras.ts';
 import { isEnded } from '../../lib/failover/recovery-status.ts';
 import { PHASES } from '../../lib/schemas/recovery.ts';
 import { equals, firstOver, sum, within } from '../../lib/vector.ts';
+import { isBalancing } from './invariants-rebalance.ts';
 import { gangIsWhole, victimsAreLower } from './invariants-together.ts';
 import type { Changes, State } from './state.ts';
 
@@ -120,7 +121,7 @@ function extrasHold(state: State, { groups, resources }: Changes): string | unde
 
 /** Never over the limit by a write that adds; never over the fill by placement, nor by balancing. */
 function limitsHold(_: State, { resources, allocations, events }: Changes): string | undefined {
-  const balancing = events.some(({ body }) => body['rebalance'] !== undefined);
+  const balancing = events.some(isBalancing);
   const placing = balancing || allocations.some(({ before }) => before === undefined);
   return first(resources, ({ before, after }) => {
     if (before === undefined || within(after.used, before.used)) return undefined;

@@ -2,6 +2,7 @@ import type { Breach } from './invariants.ts';
 import { CAPSULE_MUTATIONS } from './mutations-capsule.ts';
 import { REBALANCE_MUTATIONS } from './mutations-rebalance.ts';
 import { RECOVERY_MUTATIONS } from './mutations-recovery.ts';
+import { RETURN_MUTATIONS } from './mutations-return.ts';
 import { AUDIT_MUTATIONS, RULE_MUTATIONS } from './mutations-rules.ts';
 import { STORE_MUTATIONS, TOGETHER_MUTATIONS } from './mutations-store.ts';
 import { TIDY_MUTATIONS } from './mutations-tidy.ts';
@@ -25,6 +26,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...TOGETHER_MUTATIONS,
   ...REBALANCE_MUTATIONS,
   ...TIDY_MUTATIONS,
+  ...RETURN_MUTATIONS,
   ...CAPSULE_MUTATIONS,
 ];
 

@@ -96,6 +96,8 @@ export const STANDARD_RATES = {
   operatorRevokes: 4 / YEAR_S,
   // Per second, and with every fence and flip besides. Assumed: somebody balances the fleet each day.
   operatorRebalances: 365 / YEAR_S,
+  // Per recovery that ended, with every return, and per second. Assumed: somebody takes work home each week.
+  operatorFailsBack: 52 / YEAR_S,
   // Per second, with every flip, placement and release besides. Assumed: somebody tidies the groups each day.
   operatorTidies: 365 / YEAR_S,
   // Per history: the hosts of one labscape are several times as large as the others. Assumed.
@@ -140,7 +142,7 @@ export const STRESS_RATES: Rates = {
   operatorDrains: 0.02,
   operatorFails: 0.01,
   operatorFailsLabscape: 0.006,
-  operatorRejects: 0.4,
+  operatorRejects: 0.5,
   operatorMaintains: 0.01,
   operatorReturns: 0.15,
   fullQuota: 0.1,
@@ -154,6 +156,7 @@ export const STRESS_RATES: Rates = {
   hostDiesAgain: 0.4,
   operatorRevokes: 0.02,
   operatorRebalances: 0.15,
+  operatorFailsBack: 0.15,
   operatorTidies: 0.15,
   unevenHosts: 0.3,
 };

@@ -28,6 +28,9 @@ const TIDIED_WITH: readonly string[] = [
   'allocation.released',
 ];
 
+/** Events of a resource that comes back, or goes again, with which operators take its work home. */
+const COMES_BACK: readonly string[] = ['resource.healthy', 'resource.activated', 'resource.fenced'];
+
 /** Events that change owners of groups. */
 const MOVES: readonly string[] = ['resource.flipped', 'resource.preempted'];
 
@@ -64,7 +67,7 @@ export class Troubles {
     this.#active = false;
     world.faults.active = false;
     world.network.mend();
-    if (world.jumpMs !== 0) world.rules.jumpedAt = world.scheduler.now;
+    if (world.jumpMs !== 0) this.#jumped();
     world.jumpMs = 0;
     // Nobody can tell an outage that is shorter than the shortest from a lost message.
     world.outUntil = Math.min(world.outUntil, Math.max(world.scheduler.now, this.#outFrom + OUTAGE_MIN_MS));
@@ -177,6 +180,10 @@ export class Troubles {
         scheduler.after(this.#chance.below(1_500), `an operator calls ${id} off`, () => this.#callOff(id));
       if (MOVING_EVENTS.includes(type) && faults.strikes('operatorRebalances'))
         scheduler.after(this.#chance.below(500), 'an operator balances', () => this.#balance());
+      if (COMES_BACK.includes(type) && faults.strikes('operatorFailsBack'))
+        scheduler.after(this.#chance.below(3_000), `an operator fails back to ${id}`, () =>
+          this.#failBack(id),
+        );
       if (TIDIED_WITH.includes(type) && faults.strikes('operatorTidies'))
         scheduler.after(this.#chance.below(500), 'an operator tidies', () => this.#tidy());
       if (type === 'resource.recovery-ended' && host?.alive === true && faults.strikes('hostDiesAgain'))
@@ -224,6 +231,12 @@ export class Troubles {
       void this.world.operator('rebalance', {}, { goal: TIDY_GROUPS, dryRun: false, movesMax });
   }
 
+  /** Two at once, while others may be moving the same groups. */
+  #failBack(resource: string): void {
+    for (const movesMax of [2, 12])
+      void this.world.operator('failBack', { resource }, { reason: 'simulated', movesMax });
+  }
+
   /** Given up as a whole, its hosts dead or not; in half of the cases somebody else says so, too. */
   #failLabscape(): void {
     const { hosts, scheduler } = this.world;
@@ -252,11 +265,16 @@ export class Troubles {
     const { scheduler } = this.world;
     this.world.jumpMs = this.#chance.happens(0.5) ? JUMP_MS : -JUMP_MS;
     scheduler.note(`  the clock jumps by ${this.world.jumpMs} ms`);
-    this.world.rules.jumpedAt = scheduler.now;
+    this.#jumped();
     scheduler.after(3_000 + this.#chance.below(15_000), 'the clock is right again', () => {
       this.world.jumpMs = 0;
-      this.world.rules.jumpedAt = scheduler.now;
+      this.#jumped();
     });
+  }
+
+  #jumped(): void {
+    const { rules, returning, scheduler } = this.world;
+    for (const watch of [rules, returning]) watch.jumpedAt = scheduler.now;
   }
 
   /** Operators act at any moment, and at the worst. */
@@ -273,6 +291,7 @@ export class Troubles {
     if (faults.strikes('operatorFailsLabscape')) this.#failLabscape();
     if (faults.strikes('operatorRebalances')) this.#balance();
     if (faults.strikes('operatorTidies')) this.#tidy();
+    if (faults.strikes('operatorFailsBack')) this.#failBack(resource);
     if (faults.strikes('operatorMaintains')) {
       const { labscape } = this.#chance.pick(hosts);
       const maintenance = this.#chance.happens(0.5);

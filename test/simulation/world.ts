@@ -8,6 +8,7 @@ import { SimulatedHost } from './host.ts';
 import { type Breach, breachesOf } from './invariants.ts';
 import { HealthWatch } from './invariants-health.ts';
 import { RebalanceWatch } from './invariants-rebalance.ts';
+import { ReturnWatch } from './invariants-return.ts';
 import { RulesWatch } from './invariants-rules.ts';
 import { TenancyWatch } from './invariants-tenancy.ts';
 import { ACCOUNT, type Answer, Lambda } from './lambda.ts';
@@ -64,6 +65,7 @@ export class World {
   readonly health = new HealthWatch();
   readonly rules = new RulesWatch();
   readonly balance = new RebalanceWatch();
+  readonly returning = new ReturnWatch();
   readonly tenancy = new TenancyWatch();
   readonly options: WorldOptions;
   /** What the controller's clock is off by, ms. */
@@ -156,7 +158,8 @@ export class World {
           restoreWaitMs: 5_000,
           resumeWaitMs: 8_000,
         },
-        ...{ coolDownMs: 20_000, breakerShare: 0.7 },
+        ...{ coolDownMs: 20_000, breakerShare: 0.7, probationMs: 6_000, slowStartMs: 8_000 },
+        failback: id === FAILS_BACK_ITSELF ? 'automatic' : 'off',
         rebalance: { mode: id === BALANCES_ITSELF ? 'automatic' : 'by-hand', ...BALANCE_WINDOW },
       };
       then(this.operator('joinLabscape', {}, { id, policy }));
@@ -232,7 +235,9 @@ export class World {
     const changes = state.apply(commit, { now: this.scheduler.now, madeAt, beganAt, by });
     const breaches = [
       ...breachesOf(state, changes),
-      ...[this.health, this.rules, this.balance, this.tenancy].flatMap((watch) => watch.look(state, changes)),
+      ...[this.health, this.rules, this.balance, this.returning, this.tenancy].flatMap((watch) =>
+        watch.look(state, changes),
+      ),
     ];
     for (const breach of breaches) this.breach(breach.invariant, breach.what);
     this.onChange(changes);
@@ -245,6 +250,7 @@ export class World {
 }
 
 const BALANCES_ITSELF = 'lab-0';
+const FAILS_BACK_ITSELF = 'lab-1';
 const HAS_LARGE = 'lab-1';
 /** So narrow that two operators at once pass it if anything lets them. */
 const BALANCE_WINDOW = { movesPerWindow: 2, windowMs: 8_000 };

@@ -89,6 +89,8 @@ export function planDrill(size: DrillSize, ground: Ground = OWN_HOST): FleetPlan
   const policy = {
     ...({ mode: 'automatic', fencing: 'lease', beatMs, leaseMs } as const),
     ...{ restoreWaitMs: 15_000, resumeWaitMs: 30_000, coolDownMs: 5_000 },
+    // Who returns takes its share at once: what is rehearsed after it has something to gain.
+    ...{ probationMs: 0, slowStartMs: 0 },
   };
   return {
     labscapes: labscapes.map((id) => ({ id, name: `Drill ${id}`, policy })),

@@ -37,6 +37,8 @@ const POLICY = {
   restoreWaitMs: 15_000,
   resumeWaitMs: 30_000,
   coolDownMs: 5_000,
+  probationMs: 5_000,
+  slowStartMs: 10_000,
 } as const;
 
 const CLASSES_IN_TURN: readonly Class[] = ['critical', 'high', 'normal', 'normal', 'normal', 'low'];

@@ -1,6 +1,6 @@
 import { DIMENSIONS, type Vector } from '../../schemas/common.ts';
 import { ZERO } from '../../vector.ts';
-import type { Candidate, Purpose } from '../candidate.ts';
+import { boundFor, type Candidate, type Purpose } from '../candidate.ts';
 import type { DeviceBank } from '../devices.ts';
 import { Banks, NO_BANK } from './banks.ts';
 
@@ -25,7 +25,7 @@ const grownInts = (from: Int32Array, length: number): Int32Array<ArrayBuffer> =>
 export interface Bounds {
   bound: Float64Array;
   room: Float64Array;
-  /** 1 where something may come by this purpose: healthy, and by placement not held for another. */
+  /** 1 where something may come by this purpose: healthy, and by placement not held for another or in probation. */
   open: Int32Array;
   /** Sum of all bounds, per dimension. */
   readonly total: Float64Array;
@@ -69,12 +69,12 @@ export class Rows {
 
   write(row: number, candidate: Candidate, cell: number): void {
     if (row >= this.cell.length) this.#grow(2 * this.cell.length);
-    this.#writeBounds(this.placement, row, candidate.fill, candidate.used);
-    this.#writeBounds(this.failover, row, candidate.limit, candidate.used);
+    this.#writeBounds(this.placement, row, boundFor(candidate, 'placement'), candidate.used);
+    this.#writeBounds(this.failover, row, boundFor(candidate, 'failover'), candidate.used);
     const healthy = candidate.status === 'healthy' ? 1 : 0;
     this.healthy[row] = healthy;
     this.failover.open[row] = healthy;
-    this.placement.open[row] = candidate.reserved === undefined ? healthy : 0;
+    this.placement.open[row] = candidate.reserved === undefined && candidate.eased?.share !== 0 ? healthy : 0;
     this.groups[row] = candidate.groups.length;
     this.cell[row] = cell;
     if (this.candidates[row]?.devices !== candidate.devices) this.#setBank(row, candidate.devices);

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { DIMENSIONS } from '../../schemas/common.ts';
 import type { Status } from '../../schemas/status.ts';
 import { type Context, defineCommand, EXIT } from '../command.ts';
-import { ago, percent } from '../format.ts';
+import { ago, duration, percent } from '../format.ts';
 import { type Paint, paintStatus } from '../paint.ts';
 import { type Column, table } from '../table.ts';
 import { readinessLine } from './readiness.ts';
@@ -25,6 +25,16 @@ const COLUMNS: readonly Column[] = [
 const weightOf = ({ weight: { now, wanted } }: Landscape['resources'][number]): string =>
   now === wanted ? String(now) : `${now} (${wanted})`;
 
+/** What is known of its way back. */
+function returningOf({ returning, failbackDue }: Landscape['resources'][number], nowMs: number): string[] {
+  if (returning === undefined)
+    return failbackDue === undefined ? [] : [`(what ${failbackDue} moved away may go home)`];
+  const { share, probationUntil, wholeAt } = returning;
+  return share === 0
+    ? [`(in probation for ${duration(probationUntil - nowMs)})`]
+    : [`(takes ${percent(share, 1)} of its bounds, all in ${duration(wholeAt - nowMs)})`];
+}
+
 /** Use is shown as share of the limit, which nothing may pass. */
 function rowOf(resource: Landscape['resources'][number], nowMs: number, paint: Paint): string[] {
   const { id, status, verdict, used, limit, groups, epoch, lastBeatAt, reason, recovery } = resource;
@@ -32,7 +42,11 @@ function rowOf(resource: Landscape['resources'][number], nowMs: number, paint: P
     verdict !== status && (verdict === 'suspect' || verdict === 'failed' || verdict === 'unknown');
   const word = paintStatus(paint, status) + (differs ? ` (${verdict})` : '');
   const use = DIMENSIONS.map((dimension) => percent(used[dimension], limit[dimension]));
-  const why = recovery === undefined ? reason : `${reason} [${recovery}]`;
+  const why = [
+    reason,
+    ...returningOf(resource, nowMs),
+    ...(recovery === undefined ? [] : [`[${recovery}]`]),
+  ].join(' ');
   const facts = [String(groups), String(epoch), ago(lastBeatAt, nowMs), weightOf(resource)];
   return [id, word, ...use, ...facts, why];
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { Allocation, AllocationInput, RenewInput } from '../../schemas/allocation.ts';
 import { BatchAnswer, BatchInput } from '../../schemas/batch.ts';
 import { Id, Page, pageOf } from '../../schemas/common.ts';
+import { CopiesInput } from '../../schemas/data.ts';
 import { Explanation } from '../../schemas/explanation.ts';
 import type { Route } from './route.ts';
 
@@ -85,6 +86,18 @@ export const ALLOCATIONS_ROUTES = [
     params: allocation,
     query: TenantQuery,
     body: RenewInput,
+    answers: { 200: Allocation },
+  },
+  {
+    method: 'PUT',
+    path: '/allocations/{allocation}/copies',
+    operation: 'putCopies',
+    summary: 'Say where copies of its data are, and how old',
+    function: 'allocations',
+    action: 'allocate',
+    params: allocation,
+    query: TenantQuery,
+    body: CopiesInput,
     answers: { 200: Allocation },
   },
 ] as const satisfies readonly Route[];

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { AssignmentQuery, Assignments, ReportAnswer, ReportInput } from '../../schemas/assignment.ts';
 import { Id, Page, pageOf } from '../../schemas/common.ts';
+import { Failback, FailbackInput } from '../../schemas/failback.ts';
 import { RebalanceAnswer, RebalanceInput } from '../../schemas/rebalance.ts';
 import { DrainInput, RecoveryStarted } from '../../schemas/recovery.ts';
 import { ReasonInput, Resource, ResourceInput, ResourcePatch } from '../../schemas/resource.ts';
@@ -95,6 +96,17 @@ export const RESOURCES_ROUTES = [
     params: resource,
     body: ReasonInput,
     answers: { 200: Resource },
+  },
+  {
+    method: 'POST',
+    path: '/resources/{resource}/failback',
+    operation: 'failBack',
+    summary: 'Take home what the last recovery moved off a resource that is back, one step of it',
+    function: 'resources',
+    action: 'operateResources',
+    params: resource,
+    body: FailbackInput,
+    answers: { 200: Failback },
   },
   {
     method: 'GET',

@@ -122,6 +122,7 @@ const assignmentOf = (member: AllocationRecord, group: GroupRecord, startInMs: n
   demand: member.demand,
   ...devicesOf(member, group),
   ...(member.spec === undefined ? {} : { spec: member.spec }),
+  ...(group.data === undefined ? {} : { data: group.data }),
   ...(member.adoptedOn !== undefined && member.adoptedOn === group.resource ? { adopted: true } : {}),
   startInMs,
 });

@@ -6,7 +6,7 @@ import { endWait } from '../../store/preempt-writes.ts';
 import { readRecovery } from '../../store/recoveries.ts';
 import { acknowledgeFence, bumpAssignments, endHold, writeRunning } from '../../store/report-writes.ts';
 import type { ResourceRecord } from '../../store/resources.ts';
-import { runningState } from '../recovery/running.ts';
+import { answerResumed } from '../recovery/resumed.ts';
 import { answerWait } from '../recovery/waits.ts';
 import type { Runtime } from '../runtime.ts';
 
@@ -40,16 +40,9 @@ export const takeReport = async (
 /** Groups that a recovery moved and that all run now may be what it waits for. */
 const resumeRecoveries = async (runtime: Runtime, groups: readonly GroupRecord[]): Promise<void> => {
   const running = groups.filter((g) => g.recovery !== undefined && g.runningCount >= g.count);
-  const recoveries = new Set(
+  await answerResumed(
+    runtime,
     running.flatMap((group) => (group.recovery === undefined ? [] : [group.recovery])),
-  );
-  await Promise.all(
-    [...recoveries].map(async (id) => {
-      const recovery = await readRecovery(runtime.store, id);
-      if (recovery?.waiting?.phase !== 'ResumeService' || recovery.waiting.answer !== undefined) return;
-      const state = await runningState(runtime, recovery);
-      if (state.waiting.length === 0) await answerWait(runtime, id, 'ResumeService', 'running');
-    }),
   );
 };
 

@@ -10,6 +10,7 @@ import { decodeRecovery, recoveriesPage } from '../../store/recoveries.ts';
 import { type ResourceRecord, resourcesOf } from '../../store/resources.ts';
 import { labscapeView } from '../readiness/view.ts';
 import { weigher } from '../rebalancing/paces.ts';
+import { returningView } from '../registry/resource-view.ts';
 import type { Runtime } from '../runtime.ts';
 import { detectorFor, type Heard, hear, labscapeHeard, mustStay, type Sight, sightOf } from './verdicts.ts';
 
@@ -140,5 +141,6 @@ const resourceStatus = (
     groups: resource.groups.length,
     epoch: resource.epoch,
     ...(resource.recovery === undefined ? {} : { recovery: resource.recovery }),
+    ...returningView(resource, heard.policy, heard.readAt),
   };
 };

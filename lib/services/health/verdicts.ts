@@ -262,6 +262,7 @@ const applyStep = async (
         reason: step.reason,
         unlocked: true,
         ...(step.to === 'failed' ? { failedBy: 'detector' as const } : {}),
+        ...(step.returns === true ? { returned: true } : {}),
       },
       system('detector', request),
       // Somebody may have heard it since, and have taken the verdict back.

@@ -54,7 +54,7 @@ const refusalOf = async (
   target: ResourceRecord,
 ): Promise<Ineligible | undefined> => {
   const residency = (await runtime.fleet.labscape(target.labscape))?.residency;
-  const asBound = { ...target, residency, fill: target.limit };
+  const asBound = { ...target, residency, fill: target.limit, eased: undefined };
   const { constraints } = natureOf(tenant, input);
   return ineligible(asBound, input.demand, constraints, 'placement', kind, input.devices);
 };

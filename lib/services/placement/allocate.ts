@@ -11,9 +11,10 @@ import { placeWrites, waitWrites } from '../../store/allocation-writes.ts';
 import { type AllocationRecord, decodeAllocation, readAllocation } from '../../store/allocations.ts';
 import type { Item } from '../../store/attributes.ts';
 import { type GroupRecord, readGroup } from '../../store/groups.ts';
-import { decodeResource, type ResourceRecord } from '../../store/resources.ts';
+import { decodeResource } from '../../store/resources.ts';
 import type { QuotaSlice } from '../../store/tenants.ts';
 import { add } from '../../vector.ts';
+import type { FleetResource } from '../fleet.ts';
 import { originOf } from '../origin.ts';
 import { reserveAfter, withMember } from '../reserve/reserve.ts';
 import { pauseAfterRace } from '../retry.ts';
@@ -133,7 +134,7 @@ export const tryPlace = async (
   draft: Draft,
   kind: string,
   slice: QuotaSlice,
-  target: ResourceRecord,
+  target: FleetResource,
   preferred: DeviceMap | undefined,
   refused: Refused,
 ): Promise<Attempt> => {

@@ -13,15 +13,19 @@ const PROFILE_LENGTH = 8;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** Constraints, and the shape of the devices: members of a group share theirs. */
+/** Constraints, and the shape of the devices: members of a group share theirs. Who has data shares with nobody. */
 export const profileOf = ({
   constraints,
   devices,
-}: Pick<AllocationInput, 'constraints'> & Partial<Pick<AllocationInput, 'devices'>>): string =>
-  sha256(canonicalConstraints(constraints) + (devices === undefined ? '' : canonicalDevices(devices))).slice(
-    0,
-    PROFILE_LENGTH,
-  );
+  data,
+}: Pick<AllocationInput, 'constraints'> & Partial<Pick<AllocationInput, 'devices' | 'data'>>): string => {
+  const asked = [
+    canonicalConstraints(constraints),
+    ...(devices === undefined ? [] : [canonicalDevices(devices)]),
+    ...(data === undefined ? [] : ['data']),
+  ];
+  return sha256(asked.join('')).slice(0, PROFILE_LENGTH);
+};
 
 export interface AllocateRequest {
   readonly tenant: string;
@@ -34,15 +38,15 @@ export interface AllocateRequest {
 
 /** What is asked for, before it is known where it goes. */
 export type Draft = Omit<AllocationRecord, 'group' | 'slice' | 'chain'> &
-  Pick<AllocationInput, 'strategy' | 'hashKey'>;
+  Pick<AllocationInput, 'strategy' | 'hashKey' | 'data'>;
 
 /** What its group carries: class, profile and protection as one word, and the constraints as they bind. */
 export const natureOf = (
   tenant: string,
-  input: Pick<AllocationInput, 'class' | 'constraints' | 'devices' | 'protected'>,
+  input: Pick<AllocationInput, 'class' | 'constraints' | 'devices' | 'protected' | 'data'>,
 ) => {
   const constraints = withinTenant(tenant, input.constraints);
-  const profile = profileOf({ constraints, devices: input.devices });
+  const profile = profileOf({ constraints, devices: input.devices, data: input.data });
   return { kind: kindOf(input.class, profile, input.protected), constraints };
 };
 
@@ -74,6 +78,7 @@ export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
         ...(input.preempt === true ? ['preempt'] : []),
         ...(input.strategy === undefined ? [] : [`strategy ${input.strategy}`]),
         ...(input.hashKey === undefined ? [] : [`hashKey ${input.hashKey}`]),
+        ...(input.data === undefined ? [] : [`data ${JSON.stringify(input.data)}`]),
         ...(input.adopt === undefined ? [] : [`adopt ${input.adopt.resource}`]),
       ]),
     ),
@@ -81,5 +86,6 @@ export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
     endedAt: undefined,
     strategy: input.strategy,
     hashKey: input.hashKey,
+    data: input.data,
   };
 };

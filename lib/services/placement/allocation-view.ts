@@ -25,6 +25,7 @@ export const allocationView = (allocation: AllocationRecord, group: GroupRecord 
     ...(active && !placed && group?.reason !== undefined ? { reason: group.reason } : {}),
     ...(allocation.leaseUntil === undefined ? {} : { leaseUntil: allocation.leaseUntil }),
     ...(allocation.spec === undefined ? {} : { spec: allocation.spec }),
+    ...(active && group?.data !== undefined ? { data: group.data } : {}),
     ...(allocation.adoptedOn === undefined ? {} : { adoptedOn: allocation.adoptedOn }),
     createdAt: allocation.createdAt,
     ...(allocation.endedAt === undefined ? {} : { endedAt: allocation.endedAt }),

@@ -1,10 +1,11 @@
 import { refusesGroup } from '../../allocation/eligibility.ts';
 import { groupDevices } from '../../allocation/extras.ts';
 import { isCrowded } from '../../allocation/spread.ts';
+import { waitsForData } from '../../data-copies.ts';
 import type { GroupRecord } from '../../store/groups.ts';
 import { add, dominantShare } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
-import type { Bound } from '../waiting/place-pending.ts';
+import { type Bound, boundOn } from '../waiting/place-pending.ts';
 
 interface Option {
   readonly resource: FleetResource;
@@ -29,12 +30,14 @@ export const emptiestFor = (
   for (const resource of resources) {
     // Held for another; what failed over may use it all the same.
     if (bound === 'fill' && resource.reserved !== undefined && resource.reserved !== group.id) continue;
-    const asBound = { ...resource, limit: resource[bound] };
+    if (waitsForData(group, resource.id)) continue;
+    const limit = boundOn(resource, bound);
+    const asBound = { ...resource, limit };
     const { used, groups } = resource;
     if (refusesGroup(asBound, group.demand, group.constraints, used, groups.length, devices) !== undefined)
       continue;
     const crowded = isCrowded(resource, group.constraints);
-    const share = dominantShare(add(resource.used, group.demand), resource[bound]);
+    const share = dominantShare(add(resource.used, group.demand), limit);
     const one = { resource, share, crowded };
     if (best === undefined || isBetter(one, best)) best = one;
   }

@@ -15,9 +15,10 @@ import { type AllocationRecord, readAllocation } from '../../store/allocations.t
 import type { Item } from '../../store/attributes.ts';
 import { gangWrites, type PlacedGroup } from '../../store/gang-writes.ts';
 import { readGroup } from '../../store/groups.ts';
-import { decodeResource, type ResourceRecord } from '../../store/resources.ts';
+import { decodeResource } from '../../store/resources.ts';
 import type { QuotaSlice } from '../../store/tenants.ts';
 import { add, sum } from '../../vector.ts';
+import type { FleetResource } from '../fleet.ts';
 import { originOf } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
@@ -31,7 +32,7 @@ import { devicesIn, newGroup } from './membership.ts';
 /** Plans that others may overtake before the caller hears that the fleet is too busy. */
 const PLANS_MAX = 6;
 
-type Planned = Extract<GangPlan<ResourceRecord>, { kind: 'planned' }>;
+type Planned = Extract<GangPlan<FleetResource>, { kind: 'planned' }>;
 
 interface Gang {
   readonly tenant: string;
@@ -64,6 +65,7 @@ const gangOf = (runtime: Runtime, requests: readonly AllocateRequest[]): Gang =>
 const refuseOptions = (requests: readonly AllocateRequest[]): void => {
   const errors = requests.flatMap(({ input }, index) => [
     ...(input.onFull === 'wait' ? [{ field: `items.${index}.onFull`, reason: 'a gang does not wait' }] : []),
+    ...(input.data === undefined ? [] : [{ field: `items.${index}.data`, reason: 'is not for a gang' }]),
     ...(input.preempt === true ? [{ field: `items.${index}.preempt`, reason: 'is not for a gang' }] : []),
   ]);
   if (errors.length > 0)
@@ -121,9 +123,9 @@ const rulesOf = (runtime: Runtime, { requests }: Gang): GangRules => ({
 });
 
 const refusalOf = (
-  plan: GangPlan<ResourceRecord>,
+  plan: GangPlan<FleetResource>,
   gang: Gang,
-  fleet: readonly ResourceRecord[],
+  fleet: readonly FleetResource[],
   rules: GangRules,
 ): ProblemError => {
   if (plan.kind === 'stuck') {

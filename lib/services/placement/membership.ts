@@ -41,8 +41,12 @@ export const membershipFor = async (
   return open === undefined ? undefined : { kind: 'join', group: open.id, closeBound };
 };
 
-/** Two of one hard spread key are never on one resource, so neither are they in one group. */
-const standsAlone = ({ constraints }: Draft): boolean => constraints.spread?.hard === true;
+/**
+ * Two of one hard spread key are never on one resource, so neither are they in one group; and copies are of the data of
+ * one.
+ */
+const standsAlone = ({ constraints, data }: Draft): boolean =>
+  constraints.spread?.hard === true || data !== undefined;
 
 /**
  * With devices: the youngest group of its kind whose devices have room for one more of its members, else a birth on the
@@ -110,6 +114,7 @@ export const newGroup = (
   devices: draft.devices,
   strategy: draft.strategy,
   hashKey: draft.hashKey,
+  data: draft.data,
   demand: draft.demand,
   count: 1,
   load: 1,

@@ -1,4 +1,4 @@
-import type { Purpose } from '../../allocation/candidate.ts';
+import { boundFor, type Purpose } from '../../allocation/candidate.ts';
 import { groupDevices, heldAfterSwap, type Seated, standsBeside, swapped } from '../../allocation/extras.ts';
 import { type PreemptionRequest, planPreemption, preemptable } from '../../allocation/preemption.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
@@ -14,9 +14,10 @@ import {
   homeByPreemptionWrites,
   preemptWrites,
 } from '../../store/preempt-writes.ts';
-import { type ResourceRecord, readResources } from '../../store/resources.ts';
+import { readResources } from '../../store/resources.ts';
 import type { QuotaSlice } from '../../store/tenants.ts';
 import { add, subtract, sum } from '../../vector.ts';
+import type { FleetResource } from '../fleet.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
@@ -28,7 +29,7 @@ const OPTIONS_MAX = 8;
 const TRIES_MAX = 4;
 
 interface Planned {
-  readonly target: ResourceRecord;
+  readonly target: FleetResource;
   readonly victims: readonly GroupRecord[];
 }
 
@@ -47,9 +48,7 @@ export const findPreemption = async (
       shortlist.flatMap((resource) => resource.groups.map((ref) => ref.group)),
     ),
   ]);
-  // Where a labscape keeps data never changes, and stands on no resource.
-  const residencies = new Map(shortlist.map(({ id, residency }) => [id, residency]));
-  const targets = found.map((target) => ({ ...target, residency: residencies.get(target.id) }));
+  const targets = found.map((target) => runtime.fleet.atHome(target));
   const options = preemptable(targets, request, OPTIONS_MAX).map((candidate) => ({
     candidate,
     groups: groups.filter((group) => group.status === 'placed' && group.resource === candidate.id),
@@ -96,7 +95,7 @@ const evict = async (
   const eviction: Eviction = {
     ...{ target, victims, demand: group.demand, swap, epoch, reason, event },
     ref: { kind: group.kind, group: group.id },
-    bound: newcomer.purpose === 'failover' ? target.limit : target.fill,
+    bound: boundFor(target, newcomer.purpose),
     heldUntil: holdEndsAt(origin.at, labscape.policy.leaseMs),
     holds: !fitsBeside(target, group.demand) || !standsBeside(swap, group),
   };
@@ -208,7 +207,8 @@ export const homeByPreemption = async (
 ): Promise<HomedByPreemption> => {
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
     const group = await readGroup(runtime.store, groupId);
-    if (group?.status !== 'pending') return { kind: 'nowhere' };
+    // Whose data are only in some places does not push others aside anywhere else.
+    if (group?.status !== 'pending' || group.data?.required === true) return { kind: 'nowhere' };
     const { demand, constraints, class: cls } = group;
     const devices = groupDevices(group);
     const wanted: PreemptionRequest = { demand, constraints, devices, class: cls, purpose: 'failover' };

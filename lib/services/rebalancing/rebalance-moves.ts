@@ -1,5 +1,5 @@
 import { movesWithin } from '../../optimisation/move-window.ts';
-import type { GoalName, RebalanceAnswer } from '../../schemas/rebalance.ts';
+import type { RebalanceAnswer } from '../../schemas/rebalance.ts';
 import { readLabscape } from '../../store/labscapes.ts';
 import { logMoveWrite, MOVE_LOG, readMoveLogs } from '../../store/move-logs.ts';
 import { readResource } from '../../store/resources.ts';
@@ -8,6 +8,11 @@ import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { refusesMove, type StepMove } from './rebalance-plan.ts';
 import { type Relocated, relocateGroup } from './relocate.ts';
+
+/** A group, where it is, and where it shall be. */
+export type PlannedMove = Pick<StepMove, 'group' | 'from' | 'to'>;
+/** What its event says of why: for whose sake. */
+type About = Readonly<Record<string, unknown>>;
 
 /** What became of a planned move. */
 export type Outcome = Pick<RebalanceAnswer['moves'][number], 'outcome' | 'reason' | 'event'>;
@@ -28,12 +33,12 @@ const mayTryAgain = (result: Exclude<Relocated, { kind: 'moved' }>): boolean =>
  */
 export const carryOut = async (
   runtime: Runtime,
-  move: StepMove,
-  goal: GoalName,
+  move: PlannedMove,
+  about: About,
   requester: Requester,
 ): Promise<Outcome> => {
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
-    const result = await tryOnce(runtime, move, goal, requester);
+    const result = await tryOnce(runtime, move, about, requester);
     if ('outcome' in result) return result;
     if (result.kind === 'moved')
       return { outcome: 'moved', event: { entity: result.event.entity, rev: result.event.rev } };
@@ -45,8 +50,8 @@ export const carryOut = async (
 
 const tryOnce = async (
   runtime: Runtime,
-  { group, from, to }: StepMove,
-  goal: GoalName,
+  { group, from, to }: PlannedMove,
+  about: About,
   requester: Requester,
 ): Promise<Relocated | Outcome> => {
   const [home, away] = [runtime.fleet.seen(from)?.labscape, runtime.fleet.seen(to)];
@@ -62,7 +67,7 @@ const tryOnce = async (
     return skipped('gone');
   if (source.status !== 'healthy' || source.recovery !== undefined || source.moving)
     return skipped('not-healthy');
-  const target = { ...fresh, residency: away.residency };
+  const target = runtime.fleet.atHome(fresh);
   const refused = refusesMove(target, group);
   if (refused !== undefined) return skipped(refused);
   const { rebalance, leaseMs } = labscape.policy;
@@ -72,7 +77,7 @@ const tryOnce = async (
   return relocateGroup(
     runtime,
     {
-      ...{ source, target, group, leaseMs, about: { rebalance: goal } },
+      ...{ source, target, group, leaseMs, about },
       besides: (at) => [logMoveWrite(runtime.store, log, at)],
     },
     requester,

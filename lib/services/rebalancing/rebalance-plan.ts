@@ -1,3 +1,4 @@
+import { boundFor } from '../../allocation/candidate.ts';
 import { refusesGroup } from '../../allocation/eligibility.ts';
 import { arriving, groupDevices, heldAfter, leaving, type Seated, seat } from '../../allocation/extras.ts';
 import { GROUPS_HELD_MAX } from '../../allocation/groups.ts';
@@ -37,8 +38,10 @@ export interface StepPlan extends Pick<RebalancePlan, 'before' | 'after' | 'stop
   readonly moves: readonly StepMove[];
 }
 
+/** What came back lately offers what it may take for now. */
 const asSeen = ({ groups, ...resource }: FleetResource): RebalanceResource => ({
   ...resource,
+  fill: boundFor(resource, 'placement'),
   held: groups.length,
 });
 
@@ -59,6 +62,13 @@ const withExtras = (resource: FleetResource, group: RebalanceGroup & Pick<Seated
   return coming === undefined ? resource : { ...resource, ...heldAfter(resource, coming, 'came') };
 };
 
+/** The resource once the group is there. */
+export const withMoved = (target: FleetResource, group: Movable): FleetResource => ({
+  ...withExtras(target, group),
+  used: add(target.used, group.demand),
+  groups: [...target.groups, { kind: group.kind, group: group.id }],
+});
+
 /**
  * Why a resource takes no group by rebalancing, under its fill in every dimension and by every constraint; undefined
  * when it does. What is held for a starving group takes nothing, and nothing goes to where its spread key is already,
@@ -72,12 +82,14 @@ export const refusesMove = (
 ): string | undefined => {
   if (target.recovery !== undefined) return 'not-healthy';
   if (target.reserved !== undefined) return 'reserved';
+  if (target.eased?.share === 0) return 'in-probation';
   const { demand, constraints } = group;
-  const underFill = { ...target, limit: target.fill };
+  const fill = boundFor(target, 'placement');
+  const underFill = { ...target, limit: fill };
   const refused = refusesGroup(underFill, demand, constraints, used, held, groupDevices(group));
   if (refused !== undefined) return refused;
   // The move's condition asks for all of them, whether the group uses a dimension or not.
-  if (!within(add(used, demand), target.fill)) return 'over-fill';
+  if (!within(add(used, demand), fill)) return 'over-fill';
   return isCrowded(target, constraints) ? 'spread-taken' : undefined;
 };
 
@@ -123,11 +135,7 @@ class Picture {
       used: subtract(source.used, group.demand),
       groups: source.groups.filter((ref) => ref.group !== group.id),
     });
-    this.#resources.set(to, {
-      ...withExtras(target, group),
-      used: add(target.used, group.demand),
-      groups: [...target.groups, { kind: group.kind, group: group.id }],
-    });
+    this.#resources.set(to, withMoved(target, group));
     this.#movable.set(
       source.id,
       this.movable(source.id).filter(({ id }) => id !== group.id),

@@ -61,7 +61,7 @@ export const activeOf = async (
 };
 
 /** Why a group must stay where it is for now; undefined when it may be moved. */
-const staysFor = (
+export const staysFor = (
   group: GroupRecord,
   source: string,
   active: ReadonlySet<string>,
@@ -70,6 +70,8 @@ const staysFor = (
   if (group.status !== 'placed' || group.resource !== source) return 'moved-since';
   if (group.recovery !== undefined && active.has(group.recovery)) return 'in-recovery';
   if ((group.waitsFor ?? []).length > 0) return 'waits-for-room';
+  // Its data are where it is: no balance is worth moving them.
+  if (group.data?.required === true) return 'data';
   // Its owner before may still run it: a second hold would forget the first.
   if (group.heldUntil !== undefined && group.heldUntil > now) return 'held';
   return undefined;

@@ -83,7 +83,10 @@ export const rebalance = async (
   const snapshot = await runtime.fleet.snapshot(0);
   const named = chosen(snapshot.labscapes, request.labscapes);
   const taking = new Set(named.filter(({ policy }) => policy.rebalance.mode !== 'off').map(({ id }) => id));
-  const resources = snapshot.resources.filter(({ labscape }) => taking.has(labscape));
+  // What is in probation has no bounds to reckon with.
+  const resources = snapshot.resources.filter(
+    ({ labscape, eased }) => taking.has(labscape) && eased?.share !== 0,
+  );
   const [view, windows] = await Promise.all([
     readMovable(runtime, request.goal, resources),
     windowsOf(runtime, named),
@@ -103,7 +106,7 @@ export const rebalance = async (
   const outcomes: Outcome[] = [];
   const freed = new Map<string, string>();
   for (const move of plan.moves) {
-    const outcome = await carryOut(runtime, move, request.goal, requester);
+    const outcome = await carryOut(runtime, move, { rebalance: request.goal }, requester);
     outcomes.push(outcome);
     if (outcome.outcome === 'moved') freed.set(move.from, move.group.labscape ?? '');
   }

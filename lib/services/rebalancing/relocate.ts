@@ -4,6 +4,7 @@ import { GROUPS_HELD_MAX } from '../../allocation/groups.ts';
 import type { PlacementRequest } from '../../allocation/request.ts';
 import { isCrowded } from '../../allocation/spread.ts';
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { lacksData } from '../../data-copies.ts';
 import { holdEndsAt } from '../../failover/fencing.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { Dimension } from '../../schemas/common.ts';
@@ -71,9 +72,10 @@ export type Relocated =
 /** The transaction of one move, on pictures that were just read, and what the fleet learns by it. */
 export const relocateGroup = async (
   runtime: Runtime,
-  { source, target, group, recovery, leaseMs, about, besides }: Relocation,
+  { source, target: read, group, recovery, leaseMs, about, besides }: Relocation,
   requester: Requester,
 ): Promise<Relocated> => {
+  const target = runtime.fleet.atHome(read);
   const seated = seat(target, group);
   const coming = seated && arriving(target, [seated]);
   const going = leaving(source, [group]);
@@ -160,5 +162,10 @@ export const placeUnderFill = (
     .strategyFor(strategy, constraints)
     .choose(request, () => runtime.chance.uniform())
     .map(({ candidate }) => candidate)
-    .find((one) => one.groups.length < GROUPS_HELD_MAX && !isCrowded(one, constraints));
+    .find(
+      (one) =>
+        one.groups.length < GROUPS_HELD_MAX &&
+        !isCrowded(one, constraints) &&
+        !lacksData(group, one.id, runtime.clock.now()),
+    );
 };

@@ -59,7 +59,7 @@ export const resourceStays = (
 };
 
 /** Reasons that do not pass with time. */
-export const STAYS_FOR_GOOD: ReadonlySet<string> = new Set(['devices', 'spread']);
+export const STAYS_FOR_GOOD: ReadonlySet<string> = new Set(['devices', 'data', 'spread']);
 
 /** Why one group keeps its members; undefined when it may give and take some. */
 export const groupStays = (group: GroupRecord, owner: string, now: number): string | undefined => {
@@ -70,6 +70,7 @@ export const groupStays = (group: GroupRecord, owner: string, now: number): stri
   if (group.heldUntil !== undefined && !(isOver && group.runningEpoch >= group.epoch)) return 'held';
   // Its members share devices, or its own mark keeps it apart from others.
   if (group.devices !== undefined) return 'devices';
+  if (group.data !== undefined) return 'data';
   return group.constraints.spread === undefined ? undefined : 'spread';
 };
 

@@ -9,12 +9,12 @@ import type { Runtime } from '../runtime.ts';
 
 const TRIES_MAX = 5;
 
-const isDamped = ({ lastRecoveryEndedAt, retryAt, flaps }: ResourceRecord): boolean =>
-  lastRecoveryEndedAt !== undefined || retryAt !== undefined || flaps > 0;
+const isDamped = ({ lastRecoveryEndedAt, retryAt, flaps, returnedAt }: ResourceRecord): boolean =>
+  lastRecoveryEndedAt !== undefined || retryAt !== undefined || flaps > 0 || returnedAt !== undefined;
 
 /**
  * A person has seen what happened to a resource: its cool-down is over, its recoveries no longer count for the breaker,
- * and what was put off is due. Nothing to forget is no error. Raises not-found, unavailable.
+ * what was put off is due, and what came back takes its whole share. Nothing to forget is no error. Raises not-found, unavailable.
  */
 export const acknowledgeResource = async (
   runtime: Runtime,
@@ -32,7 +32,7 @@ export const acknowledgeResource = async (
     const owed = before.status === 'failed' && before.recovery === undefined;
     const after = {
       ...before,
-      ...{ lastRecoveryEndedAt: undefined, flaps: 0, chain: headOf(event) },
+      ...{ lastRecoveryEndedAt: undefined, flaps: 0, returnedAt: undefined, chain: headOf(event) },
       retryAt: owed ? event.at : undefined,
     };
     const outcome = await runtime.store.transact(acknowledgeWrites(runtime.store, before, after, event));

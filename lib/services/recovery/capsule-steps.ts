@@ -101,12 +101,13 @@ export const slimPlan = ({ moves, unplaced, targets }: FailoverPlan): CapsulePla
 });
 
 const slimGroup = (group: MovableGroup): FailoverStep['groups'][number] => {
-  const { id, epoch, load, count, kind, constraints, demand, devices, deviceMap, labscape, heldUntil } =
+  const { id, epoch, load, count, kind, constraints, demand, devices, deviceMap, data, labscape, heldUntil } =
     group;
   return {
     ...{ id, epoch, load, count, class: group.class, kind, constraints, demand },
     ...(devices === undefined ? {} : { devices }),
     ...(deviceMap === undefined ? {} : { deviceMap: [...deviceMap] }),
+    ...(data === undefined ? {} : { data }),
     ...(labscape === undefined ? {} : { labscape }),
     ...(heldUntil === undefined ? {} : { heldUntil }),
   };
@@ -120,7 +121,8 @@ const amounts = (v: Vector): [number, number, number, number] => [
 ];
 
 const slimResource = (resource: Considered): CapsuleResource => {
-  const { id, labscape, status, cfg, limit, used, groups, labels, residency, spread, devices } = resource;
+  const { id, labscape, status, cfg, used, groups, labels, residency, spread, devices } = resource;
+  const { limit } = resource.eased ?? resource;
   const special = {
     ...(residency === undefined ? {} : { residency }),
     ...(spread === undefined || spread.length === 0 ? {} : { spread: [...spread] }),

@@ -10,6 +10,7 @@ import {
   seat,
 } from '../../allocation/extras.ts';
 import { isCrowded } from '../../allocation/spread.ts';
+import { freshCopies, lacksData, NO_FRESH_COPY } from '../../data-copies.ts';
 import { planJointly, type Source } from '../../failover/joint-plan.ts';
 import {
   type Admits,
@@ -20,12 +21,13 @@ import {
   type PlannedMove,
   planFailover,
   type Target,
+  type Wish,
   type Wishes,
 } from '../../failover/plan.ts';
 import type { FlipMove, Gain } from '../../store/flip-writes.ts';
 
 /** What a plan looks at of a resource. */
-export type Considered = Target & Pick<Candidate, 'labels' | 'residency' | 'spread' | 'devices'>;
+export type Considered = Target & Pick<Candidate, 'labels' | 'residency' | 'spread' | 'devices' | 'eased'>;
 
 /** The rules have let these groups in, one after the other. */
 const brings = (resource: Considered, groups: readonly Seated[]): Extras => {
@@ -48,26 +50,67 @@ const withBrought = (resource: Considered, brought: readonly MovableGroup[]): Co
   return held;
 };
 
-const admits: Admits<Considered> = (target, group, used, held, brought) => {
-  const seen = isPlain(group) ? target : withBrought(target, brought);
-  return refusesGroup(seen, group.demand, group.constraints, used, held, groupDevices(group));
-};
+/** `now`: at which copies of data are fresh or stale; undefined asks nothing of them. */
+const admitsAt =
+  (now: number | undefined): Admits<Considered> =>
+  (target, group, used, held, brought) => {
+    if (now !== undefined && lacksData(group, target.id, now)) return NO_FRESH_COPY;
+    const seen = isPlain(group) ? target : withBrought(target, brought);
+    return refusesGroup(seen, group.demand, group.constraints, used, held, groupDevices(group));
+  };
 const crowds: Crowded<Considered> = (target, group, brought) =>
   isCrowded(withBrought(target, brought), group.constraints);
 
+/** What came back lately takes its share; what then fits nowhere is looked at again, when it may take all. */
+const easing = <T extends Considered>(fleet: readonly T[]): readonly T[] =>
+  fleet.some(({ eased }) => eased !== undefined)
+    ? fleet.map((one) => (one.eased === undefined ? one : { ...one, limit: one.eased.limit }))
+    : fleet;
+
+/** Groups with copies wish for the freshest that could take them; what a joint plan wants comes first. */
+const withCopies = (
+  groups: readonly MovableGroup[],
+  fleet: readonly Considered[],
+  now: number | undefined,
+  wishes: Wishes | undefined,
+): Wishes | undefined => {
+  const holding = groups.filter(({ id, data }) => data !== undefined && wishes?.has(id) !== true);
+  if (now === undefined || holding.length === 0) return wishes;
+  const byId = new Map(fleet.map((one) => [one.id, one]));
+  const admits = admitsAt(now);
+  const takes = (id: string, group: MovableGroup): boolean => {
+    const target = byId.get(id);
+    return target !== undefined && admits(target, group, target.used, target.groups.length, []) === undefined;
+  };
+  const own = holding.flatMap((group): [string, Wish][] => {
+    const to = freshCopies(group, now).find((id) => takes(id, group));
+    return to === undefined ? [] : [[group.id, { to }]];
+  });
+  return new Map([...(wishes ?? []), ...own]);
+};
+
 /**
  * Pure: where each group of `source` goes, and onto which devices, given the fleet as last seen, the source among it.
- * `wishes`: what a plan for several recoveries at once wants of these groups.
+ * `wishes`: what a plan for several recoveries at once wants of these groups. `now`: by which copies of data are judged,
+ * epoch ms; not at all without it.
  */
 export const planMoves = <T extends Considered>(
   source: Pick<Candidate, 'id' | 'capacity'>,
   groups: readonly MovableGroup[],
   fleet: readonly T[],
   wishes?: Wishes,
+  now?: number,
 ): FailoverPlan => {
   const at = fleet.findIndex(({ id }) => id === source.id);
-  const others = at < 0 ? fleet : fleet.toSpliced(at, 1);
-  const plan = planFailover(groups, others, source.capacity, admits, crowds, wishes);
+  const others = easing(at < 0 ? fleet : fleet.toSpliced(at, 1));
+  const plan = planFailover(
+    groups,
+    others,
+    source.capacity,
+    admitsAt(now),
+    crowds,
+    withCopies(groups, others, now, wishes),
+  );
   return { ...plan, moves: withDevices(plan.moves, others) };
 };
 
@@ -75,10 +118,11 @@ export const planMoves = <T extends Considered>(
 export const planMovesTogether = <T extends Candidate & Target>(
   sources: readonly Source[],
   fleet: readonly T[],
+  now?: number,
 ): FailoverPlan => {
   const lost = new Set(sources.map(({ id }) => id));
-  const others = fleet.filter(({ id }) => !lost.has(id));
-  const plan = planJointly(sources, others, admits, crowds);
+  const others = easing(fleet.filter(({ id }) => !lost.has(id)));
+  const plan = planJointly(sources, others, admitsAt(now), crowds);
   return { ...plan, moves: withDevices(plan.moves, others) };
 };
 

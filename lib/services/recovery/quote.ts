@@ -100,8 +100,8 @@ export const quoteHeld = async (
   const [first] = held;
   if (first === undefined) return quoteOf([], { moves: [], unplaced: [], targets: [] }, now);
   if (held.length === 1)
-    return quoteOf(sources, planMoves(first.resource, first.groups, snapshot.resources), now);
-  return quoteOf(sources, planMovesTogether(held.map(asSource), snapshot.resources), now);
+    return quoteOf(sources, planMoves(first.resource, first.groups, snapshot.resources, undefined, now), now);
+  return quoteOf(sources, planMovesTogether(held.map(asSource), snapshot.resources, now), now);
 };
 
 /** What recovering these resources now would do, and what the rules say to it. Changes nothing. */

@@ -34,8 +34,10 @@ const RULES: OtherRules = {
       { pulses: new Map(pulses.map(([id, lastAt, leaseEndMs]) => [id, { lastAt, leaseEndMs }])) },
       question,
     ),
-  plan: ({ source, groups, resources, wishes }) =>
-    slimPlan(planMoves(source, groups.map(groupOf), resources.map(consideredOf), wishes && new Map(wishes))),
+  plan: ({ source, groups, resources, wishes, now }) =>
+    slimPlan(
+      planMoves(source, groups.map(groupOf), resources.map(consideredOf), wishes && new Map(wishes), now),
+    ),
 };
 
 /** Makes the decisions of a capsule again by the rules of this code. Pure. */

@@ -5,7 +5,7 @@ import { readManyBeats } from '../../store/heartbeats.ts';
 import { allLabscapes } from '../../store/labscapes.ts';
 import { resourcesOf } from '../../store/resources.ts';
 import type { Runtime } from '../runtime.ts';
-import { resourceView } from './resources.ts';
+import { resourceView } from './resource-view.ts';
 
 /** Position in the list: labscapes by id, within one its resources by id. */
 export const ResourcePosition = z.strictObject({ labscape: Id, after: Id.optional() });
@@ -24,12 +24,12 @@ export const listResources = async (
   const limit = query.limit ?? PAGE_SIZE_DEFAULT;
   const { from } = query;
   const labscapes = (await allLabscapes(runtime.store, true))
-    .map((labscape) => labscape.id)
-    .filter((id) => query.labscape === undefined || id === query.labscape)
-    .filter((id) => from === undefined || id >= from.labscape)
-    .sort();
+    .filter(({ id }) => query.labscape === undefined || id === query.labscape)
+    .filter(({ id }) => from === undefined || id >= from.labscape)
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  const now = runtime.clock.now();
   const items: Resource[] = [];
-  for (const labscape of labscapes) {
+  for (const { id: labscape, policy } of labscapes) {
     const [resources, [beats]] = await Promise.all([
       resourcesOf(runtime.store, labscape, true),
       readManyBeats(runtime.store, [labscape]),
@@ -42,7 +42,7 @@ export const listResources = async (
         const position = last?.labscape === labscape ? { labscape, after: last.id } : { labscape };
         return { items, next: position };
       }
-      items.push(resourceView(resource, beats?.pulses.get(resource.id)?.lastAt));
+      items.push(resourceView(resource, policy, now, beats?.pulses.get(resource.id)?.lastAt));
     }
   }
   return { items };

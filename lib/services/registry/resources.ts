@@ -1,11 +1,10 @@
 import type * as z from 'zod';
-import type { DeviceBank } from '../../allocation/devices.ts';
 import { limitOf } from '../../allocation/limits.ts';
 import { type ChainHead, EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
 import { mayBecome } from '../../health/resource-status.ts';
 import type { Vector } from '../../schemas/common.ts';
-import type { Resource, ResourceInput, ResourcePatch, ResourceStatus } from '../../schemas/resource.ts';
+import type { ResourceInput, ResourcePatch, ResourceStatus } from '../../schemas/resource.ts';
 import {
   editResourceWrites,
   registerWrites,
@@ -22,32 +21,6 @@ import type { Runtime } from '../runtime.ts';
 import { staleConfiguration } from './labscapes.ts';
 
 const STATUS_TRIES_MAX = 5;
-
-const devicesView = ({ model, used }: DeviceBank): NonNullable<Resource['devices']> => ({
-  model,
-  count: used.length,
-  used: [...used],
-});
-
-export const resourceView = (resource: ResourceRecord, lastBeatAt?: number): Resource => ({
-  id: resource.id,
-  labscape: resource.labscape,
-  status: resource.status,
-  since: resource.since,
-  statusReason: resource.statusReason,
-  capacity: resource.capacity,
-  limit: resource.limit,
-  fill: resource.fill,
-  used: resource.used,
-  ...(resource.devices === undefined ? {} : { devices: devicesView(resource.devices) }),
-  groups: resource.groups.length,
-  labels: resource.labels,
-  epoch: resource.epoch,
-  cfg: resource.cfg,
-  assignmentRevision: resource.assignmentRevision,
-  ...(resource.recovery === undefined ? {} : { recovery: resource.recovery }),
-  ...(lastBeatAt === undefined ? {} : { lastBeatAt }),
-});
 
 const unknownLabscape = (id: string): ProblemError =>
   new ProblemError('not-found', `no labscape ${id} has joined: join it with POST /labscapes`, {
@@ -251,6 +224,7 @@ export const changeStatus = async (
         statusReason: change.reason,
         since: event.at,
         chain: headOf(event),
+        ...(change.returned === true ? { returnedAt: event.at, cfg: before.cfg + 1 } : {}),
       };
       runtime.fleet.learn(after);
       return after;

@@ -64,7 +64,9 @@ class ReserveBook {
   }
 
   #taking(resource: FleetResource): Taking {
-    return { ...resource, held: resource.groups.length, revision: this.#revisions.of(resource) };
+    // A failover may use all of what came back lately, if it must.
+    const revision = this.#revisions.of(resource);
+    return { ...resource, eased: undefined, held: resource.groups.length, revision };
   }
 }
 

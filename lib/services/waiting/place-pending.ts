@@ -1,8 +1,10 @@
-import type { Candidate } from '../../allocation/candidate.ts';
+import { boundFor, type Candidate, type Purpose } from '../../allocation/candidate.ts';
 import { refusesGroup } from '../../allocation/eligibility.ts';
 import { arriving, groupDevices, heldAfter, seat } from '../../allocation/extras.ts';
 import type { PlacementRequest } from '../../allocation/request.ts';
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { freshCopies, waitsForData } from '../../data-copies.ts';
+import type { Vector } from '../../schemas/common.ts';
 import { homeWrites } from '../../store/flip-writes.ts';
 import { type GroupRecord, readGroup } from '../../store/groups.ts';
 import { type ResourceRecord, readResource } from '../../store/resources.ts';
@@ -17,6 +19,10 @@ const TRIES_MAX = 6;
 
 /** Under which bound a pending group may be placed: what failed over may use the reserve, what waited may not. */
 export type Bound = 'fill' | 'limit';
+const PURPOSE: Readonly<Record<Bound, Purpose>> = { fill: 'placement', limit: 'failover' };
+
+/** What the use of a resource may come to when a pending group is placed there. */
+export const boundOn = (resource: FleetResource, bound: Bound): Vector => boundFor(resource, PURPOSE[bound]);
 
 /** Homes a pending group. `placed` names the resource; `nowhere` says it still waits. */
 export const placePending = async (
@@ -31,14 +37,14 @@ export const placePending = async (
     const group = await readGroup(runtime.store, groupId);
     if (group === undefined || group.status !== 'pending') return { kind: 'gone' };
     await runtime.fleet.snapshot(attempt === 0 ? undefined : 0);
-    const seen =
-      only === undefined ? rankedFor(runtime, group, bound, 1)[0] : taking(runtime, group, bound, only);
+    const seen = only === undefined ? choiceFor(runtime, group, bound) : taking(runtime, group, bound, only);
     if (seen === undefined) {
       if (attempt === 0) continue;
       return { kind: 'nowhere' };
     }
-    const target = await readResource(runtime.store, seen.labscape, seen.id);
-    if (target === undefined) continue;
+    const read = await readResource(runtime.store, seen.labscape, seen.id);
+    if (read === undefined) continue;
+    const target = runtime.fleet.atHome(read);
     const seated = seat(target, group);
     const extras = seated && arriving(target, [seated]);
     if (seated === undefined || extras === undefined) continue;
@@ -64,7 +70,7 @@ export const placePending = async (
       },
     );
     const outcome = await runtime.store.transact(
-      homeWrites(runtime.store, seated, target, target[bound], event, extras),
+      homeWrites(runtime.store, seated, target, boundOn(target, bound), event, extras),
     );
     if (outcome.kind === 'done') {
       runtime.fleet.learn({
@@ -100,11 +106,21 @@ export const rankedFor = (
   const devices = groupDevices(group);
   const request: PlacementRequest = {
     ...{ demand, constraints, kind, most, hashKey },
-    purpose: bound === 'limit' ? 'failover' : 'placement',
+    purpose: PURPOSE[bound],
     ...(devices === undefined ? {} : { devices }),
   };
   const strategy = runtime.fleet.strategyFor(group.strategy, constraints);
   return strategy.choose(request, () => runtime.chance.uniform()).map(({ candidate }) => candidate);
+};
+
+/** What demands its data goes to its freshest copy: nothing else counts. */
+const choiceFor = (runtime: Runtime, group: GroupRecord, bound: Bound): Candidate | undefined => {
+  if (group.data?.required !== true || group.epoch === 1) return rankedFor(runtime, group, bound, 1)[0];
+  for (const id of freshCopies(group, group.since)) {
+    const copy = taking(runtime, group, bound, id);
+    if (copy !== undefined) return copy;
+  }
+  return undefined;
 };
 
 /** The one resource that is asked for, while it can take the group. */
@@ -115,10 +131,10 @@ const taking = (
   only: string,
 ): FleetResource | undefined => {
   const resource = runtime.fleet.seen(only);
-  if (resource === undefined) return undefined;
+  if (resource === undefined || waitsForData(group, only)) return undefined;
   // Held for another; what failed over may use it all the same.
   if (bound === 'fill' && resource.reserved !== undefined && resource.reserved !== group.id) return undefined;
-  const asBound = { ...resource, limit: resource[bound] };
+  const asBound = { ...resource, limit: boundOn(resource, bound) };
   const { used, groups } = resource;
   const { demand, constraints } = group;
   const refused = refusesGroup(asBound, demand, constraints, used, groups.length, groupDevices(group));

@@ -1,6 +1,8 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { mayBecome } from '../../failover/recovery-status.ts';
 import { flapsAfter, isByPerson } from '../../failover/rules.ts';
+import { isRelapse } from '../../health/returning.ts';
+import type { Policy } from '../../schemas/labscape.ts';
 import type { Phase, RecoveryStatus } from '../../schemas/recovery.ts';
 import type { ResourceStatus } from '../../schemas/resource.ts';
 import { originOf } from '../../services/origin.ts';
@@ -20,6 +22,17 @@ export interface EndingOf {
   readonly epochStep: 0 | 1;
   readonly retryAfterMs?: number;
 }
+
+/** What fails in its probation flaps, however long its recovery before is over. */
+const flapsNow = (
+  resource: ResourceRecord,
+  { startedAt }: RecoveryRecord,
+  policy: Policy,
+  now: number,
+): number => {
+  const flaps = flapsAfter(resource, policy.coolDownMs, now);
+  return isRelapse(resource.returnedAt, startedAt, policy) ? Math.max(flaps, resource.flaps + 1) : flaps;
+};
 
 /** Ends a recovery and releases the lock, whatever the outcome. */
 export const end = async (
@@ -41,7 +54,7 @@ export const end = async (
     const flaps =
       policy === undefined || isByPerson(recovery.trigger)
         ? resource.flaps
-        : flapsAfter(resource, policy.coolDownMs, origin.at);
+        : flapsNow(resource, recovery, policy, origin.at);
     const epoch = resource.epoch + ending.epochStep;
     const body = { recovery: recovery.id, status: ending.status, reason: ending.reason };
     const resourceEvent = nextEvent(

@@ -1,6 +1,6 @@
 import { heldAfter } from '../../allocation/extras.ts';
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import type { FailoverPlan, MovableGroup, Wish, Wishes } from '../../failover/plan.ts';
+import type { FailoverPlan, Wishes } from '../../failover/plan.ts';
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
 import type { FleetResource } from '../../services/fleet.ts';
 import { originOf } from '../../services/origin.ts';
@@ -28,6 +28,7 @@ import {
   withResults,
 } from './context.ts';
 import { Cancelled, LostRace, Superseded } from './errors.ts';
+import { detailOf, followed, groupsOf } from './failover-detail.ts';
 import { forget, recall, remember } from './memory.ts';
 import { observe } from './observed.ts';
 
@@ -130,8 +131,9 @@ const planAfresh = async ({ runtime }: PhaseContext, picture: Picture): Promise<
   const wishes = picture.brief?.joint?.wishes;
   const plan = async (ageMaxMs: number): Promise<Planned> => {
     const { resources } = await runtime.fleet.snapshot(ageMaxMs);
-    const planned = planMoves(picture.source, owned, resources, wishes);
-    const seen = { now: runtime.clock.now(), groups: owned, fleet: resources.slice(), wishes };
+    const now = runtime.clock.now();
+    const planned = planMoves(picture.source, owned, resources, wishes, now);
+    const seen = { now, groups: owned, fleet: resources.slice(), wishes };
     return { ...seen, plan: planned, gains: gainsWithTargets(planned, resources) };
   };
   const first = await plan(FLEET_AGE_MAX_MS);
@@ -152,7 +154,7 @@ const flipOnce = async (
   const { plan, gains } = planned;
   const { joint, grace } = picture.brief ?? {};
   const detail = {
-    ...detailOf(plan, overtaken),
+    ...detailOf(planned, recovery.id, overtaken),
     ...(joint === undefined ? {} : { asJointlyPlanned: followed(plan, joint.wishes) }),
   };
   const written = recordAfter(recovery, plan, source);
@@ -203,35 +205,11 @@ const flipOnce = async (
   return { outcome, detail };
 };
 
-/** Groups that went where the joint plan wanted them, or wait as it said. */
-const followed = ({ moves, unplaced }: FailoverPlan, wishes: Wishes): number => {
-  const wishOf = (group: MovableGroup): Wish | undefined => wishes.get(group.id);
-  const went = moves.filter(({ group, to }) => {
-    const wish = wishOf(group);
-    return wish !== undefined && 'to' in wish && wish.to === to;
-  });
-  return went.length + unplaced.filter(({ group }) => 'waits' in (wishOf(group) ?? {})).length;
-};
-
 /** In the event of a move: the devices that the group has from now on. */
 const devicesOf = ({ moves }: FailoverPlan, group: string): { devices?: readonly number[] } => {
   const map = moves.find((move) => move.group.id === group)?.deviceMap;
   return map === undefined ? {} : { devices: map };
 };
-
-const groupsOf = (plan: FailoverPlan): readonly MovableGroup[] => [
-  ...plan.moves.map((m) => m.group),
-  ...plan.unplaced.map((u) => u.group),
-];
-
-const detailOf = (plan: FailoverPlan, overtaken: number): Readonly<Record<string, unknown>> => ({
-  groups: plan.moves.length + plan.unplaced.length,
-  moved: plan.moves.length,
-  pending: plan.unplaced.length,
-  targets: plan.targets.length,
-  allocations: groupsOf(plan).reduce((total, group) => total + group.count, 0),
-  replans: overtaken,
-});
 
 const recordAfter = (
   recovery: RecoveryRecord,

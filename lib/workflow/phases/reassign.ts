@@ -3,6 +3,7 @@ import { mustWaitItsTurn } from '../../failover/joint-turn.ts';
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
 import { homeByPreemption } from '../../services/placement/preempt.ts';
 import { splitPending } from '../../services/rebalancing/regroup.ts';
+import { answerResumed } from '../../services/recovery/resumed.ts';
 import { placePending } from '../../services/waiting/place-pending.ts';
 import { readGroups } from '../../store/groups.ts';
 import type { RecoveryRecord } from '../../store/recoveries.ts';
@@ -18,10 +19,22 @@ const SPLITS_MAX = 32;
  * split first. Assignments were published with the flip itself: each target's revision moved on in the same transaction.
  */
 export const reassign = async (context: PhaseContext): Promise<PhaseAnswer> => {
-  const answer = await advance(context, 'Reassign', (recovery) => placeRest(context, recovery));
+  let taken: readonly string[] = [];
+  const answer = await advance(context, 'Reassign', (recovery) => {
+    taken = takenFrom(recovery);
+    return placeRest(context, recovery);
+  });
+  // Their targets failed, too: they wait in vain for what has moved on.
+  await answerResumed(context.runtime, taken);
   // Work first, then the record of what was decided.
   await keepOwnCapsule(context);
   return answer;
+};
+
+/** Recoveries whose work this one moved on, as its flip has them. */
+const takenFrom = ({ phases }: RecoveryRecord): readonly string[] => {
+  const detail = phases.findLast(({ name }) => name === 'Failover')?.detail['takenFrom'];
+  return Array.isArray(detail) ? detail.map(String) : [];
 };
 
 const placeRest = async (context: PhaseContext, recovery: RecoveryRecord): Promise<PhaseWork> => {

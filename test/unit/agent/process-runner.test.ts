@@ -32,13 +32,15 @@ describe('a process per allocation', () => {
     const command = ['sh', '-c', script];
     const spec = { command, env: { COLOUR: 'red', LABSCAPE_GROUP: 'forged' }, data: { size: 1 } };
     const devices = { indexes: [0, 3], milli: 500 };
-    runner({}).start({ ...work('a', 'g1', 4), devices, spec });
+    const copies = { required: true, copies: [{ resource: 'r1', asOf: 7 }] };
+    runner({}).start({ ...work('a', 'g1', 4), devices, spec, data: copies });
     await until('running', () => bench.count('running') === 1 && written('env'));
     const lines = readFileSync(file('env'), 'utf8').split('\n');
     expect(lines).toEqual(
       expect.arrayContaining([
         ...['LABSCAPE_TENANT=acme', 'LABSCAPE_ALLOCATION=a', 'LABSCAPE_GROUP=g1', 'LABSCAPE_EPOCH=4'],
         ...['LABSCAPE_DEVICES=0,3', 'LABSCAPE_DEVICE_MILLI=500'],
+        `LABSCAPE_COPIES=${JSON.stringify(copies)}`,
         ...['LABSCAPE_RESOURCE=r1', 'COLOUR=red', `LABSCAPE_SPEC=${JSON.stringify(spec)}`],
       ]),
     );

@@ -48,6 +48,14 @@ export const observed = {
   ],
 };
 
+export const failedBack = {
+  ...{ resource: 'north-1', recovery: 'north-1-1-1', dryRun: false },
+  groups: [
+    { group: 'g1', class: 'high', count: 3, from: 'north-2', outcome: 'moved' },
+    { group: 'g2', class: 'low', count: 1, from: 'north-2', outcome: 'stays', reason: 'window', later: true },
+  ],
+};
+
 export const allocation = {
   ...{ id: 'a1', tenant: 'acme', status: 'placed', class: 'normal', demand: vector(10) },
   ...{

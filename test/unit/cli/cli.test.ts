@@ -3,6 +3,7 @@ import {
   allocation,
   chain,
   explanation,
+  failedBack,
   fleet,
   labscape,
   observed,
@@ -57,6 +58,11 @@ const COMMANDS: [string, string[], Record<string, Reply>][] = [
     'rebalance',
     ['rebalance', '--goal', 'emptied-hosts', '--labscape', 'north', '--moves', '3', '--apply'],
     { 'POST /rebalance': ok(rebalanced) },
+  ],
+  [
+    'failback',
+    ['failback', 'north-1', '--reason', 'repaired', '--moves', '2', '--dry-run'],
+    { 'POST /resources/north-1/failback': ok(failedBack) },
   ],
   ['rebalance, tidy', ['rebalance', '--goal', 'tidy-groups'], { 'POST /rebalance': ok(tidied) }],
   [
@@ -237,6 +243,31 @@ describe('status', () => {
     expect(out).toMatch(/north-2 +recovering \(failed\).* never +100 +silent for 2 s \[north-2-4-1\]/);
     expect(out).toContain('1 groups wait for room, the oldest since 1 min 0 s ago.');
     expect(out).toContain('north-2-4-1  running  900 ms ago');
+  });
+});
+
+describe('failback', () => {
+  test('says what went home, what stays, and whether it may go another time', async () => {
+    api.script['POST /resources/north-1/failback'] = ok(failedBack);
+    const { out } = await labscapes('failback', 'north-1', '--reason', 'repaired', '--moves', '2');
+    expect(api.asked[0]?.body).toEqual({ reason: 'repaired', dryRun: false, movesMax: 2 });
+    expect(out).toContain('1 of 2 groups that north-1-1-1 moved away went home to north-1');
+    expect(out).toMatch(/g2 +low +1 +north-2 +stays: window, for now/);
+  });
+});
+
+describe('what is on its way back', () => {
+  test.each([
+    [{ share: 0, probationUntil: 4_000, wholeAt: 9_000 }, 'beating (in probation for 4.0 s)'],
+    [{ share: 0.25, probationUntil: 0, wholeAt: 9_000 }, 'beating (takes 25 % of its bounds, all in 9.0 s)'],
+  ])('at %j is shown so', async (ahead, words) => {
+    const { share } = ahead;
+    const returning = {
+      ...{ share, probationUntil: fleet.at + ahead.probationUntil, wholeAt: fleet.at + ahead.wholeAt },
+    };
+    const resources = fleet.labscapes[0]?.resources.map((one) => ({ ...one, returning }));
+    api.script['GET /status'] = ok({ ...fleet, labscapes: [{ ...fleet.labscapes[0], resources }] });
+    expect((await labscapes('status')).out).toContain(words);
   });
 });
 

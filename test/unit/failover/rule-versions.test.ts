@@ -21,6 +21,7 @@ const FILES: Readonly<Record<RuleSet, readonly string[]>> = {
     'lib/allocation/extras.ts',
     'lib/allocation/spread.ts',
     'lib/spread.ts',
+    'lib/data-copies.ts',
     'lib/vector.ts',
   ],
 };
@@ -33,7 +34,7 @@ const KNOWN: Readonly<Record<RuleSet, readonly [version: number, code: string]>>
   detector: [1, 'd72f14cca7325f3d'],
   safety: [2, '7710787db31e3f4b'],
   fencing: [1, 'b732c80d21cce52b'],
-  plan: [1, '02419a29f66edc18'],
+  plan: [2, 'f520180743eb1d2f'],
 };
 
 /** Comments and blanks decide nothing. */
