@@ -45,11 +45,16 @@ const stepsOf = (
   { detect, decide, initiate, failover }: Observed,
   recovery: RecoveryRecord,
 ): CapsuleStep[] => {
-  const counts = (name: string, startedAt: number): boolean =>
-    recovery.phases.some((result) => result.name === name && result.startedAt === startedAt);
+  const resultOf = (name: string, startedAt: number) =>
+    recovery.phases.find((result) => result.name === name && result.startedAt === startedAt);
+  // Two runs may begin in one millisecond, and see different things.
+  const isDetects = ({ startedAt, seen }: NonNullable<typeof detect>): boolean =>
+    resultOf('Detect', startedAt)?.detail['reason'] === seen.judged.reason;
   return [
-    ...(detect !== undefined && counts('Detect', detect.startedAt) ? [detectStep(detect.seen)] : []),
-    ...(decide !== undefined && counts('Decide', decide.startedAt) ? [decideStep(decide.looks)] : []),
+    ...(detect !== undefined && isDetects(detect) ? [detectStep(detect.seen)] : []),
+    ...(decide !== undefined && resultOf('Decide', decide.startedAt) !== undefined
+      ? [decideStep(decide.looks)]
+      : []),
     ...(initiate === undefined ? [] : [initiateStep(initiate)]),
     ...(failover === undefined ? [] : [failoverStep(failover)]),
   ];
