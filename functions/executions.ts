@@ -1,6 +1,6 @@
 import { SFNClient, type SFNClientConfig } from '@aws-sdk/client-sfn';
 import type { Executions } from '../lib/services/runtime.ts';
-import { CLIENT_BOUNDS } from '../lib/store/dynamodb-client.ts';
+import { CLIENT_BOUNDS } from '../lib/store/table/dynamodb-client.ts';
 import { stateMachineExecutions } from '../lib/workflow/executions.ts';
 
 export const stepFunctionsClient = (config: SFNClientConfig = {}): SFNClient =>

@@ -3,9 +3,9 @@ import type { Chance, Clock } from '../lib/clock.ts';
 import { Fleet } from '../lib/services/fleet.ts';
 import { QuotaBook } from '../lib/services/placement/quota-book.ts';
 import type { Executions, Runtime } from '../lib/services/runtime.ts';
-import { dynamodbClient } from '../lib/store/dynamodb-client.ts';
-import { isRevoked } from '../lib/store/principals.ts';
+import { isRevoked } from '../lib/store/access/principals.ts';
 import { Store } from '../lib/store/store.ts';
+import { dynamodbClient } from '../lib/store/table/dynamodb-client.ts';
 import { countFailure } from './verdict-metrics.ts';
 
 const required = (name: string): string => {

@@ -9,7 +9,7 @@ import { issuerFromEnv } from '../../lib/security/authorise-env.ts';
 import { lazily } from '../../lib/security/authorizer.ts';
 import { processAuthorizer } from '../../lib/security/policy-files.ts';
 import { tokenVerifier } from '../../lib/security/token-verifier.ts';
-import { isRevoked } from '../../lib/store/principals.ts';
+import { isRevoked } from '../../lib/store/access/principals.ts';
 import { runtime } from '../runtime.ts';
 
 const { store, clock } = runtime();

@@ -9,7 +9,7 @@ import {
   labscapeView,
 } from '../../lib/services/registry/labscapes.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
-import { allLabscapes } from '../../lib/store/labscapes.ts';
+import { allLabscapes } from '../../lib/store/fleet/labscapes.ts';
 import { requesterOf } from '../requester.ts';
 import { apiDeps } from '../runtime.ts';
 

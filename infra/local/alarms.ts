@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
-import type { Functions } from './functions.ts';
-import type { LogSink } from './logs.ts';
-import type { LocalAlarm } from './template-alarms.ts';
+import type { Functions } from './functions/functions.ts';
+import type { LogSink } from './functions/logs.ts';
+import type { LocalAlarm } from './template/template-alarms.ts';
 
 export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
 

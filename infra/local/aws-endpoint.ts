@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { asError } from './errors.ts';
-import { closeServer, listen } from './listen.ts';
-import type { LocalFunction } from './template-functions.ts';
+import { closeServer, listen } from './gateway/listen.ts';
+import type { LocalFunction } from './template/template-functions.ts';
 
 /** DynamoDB's own limit is 16 MB for a batch; nothing our functions send comes near. */
 const BODY_BYTES_MAX = 16 * 1024 * 1024;

@@ -1,21 +1,25 @@
 import { existsSync } from 'node:fs';
 import { startAlarms } from './alarms.ts';
-import { startApiGateway } from './api-gateway.ts';
 import { type DataFolder, openDataFolder } from './data-folder.ts';
-import { type Counters, startDynamodbEndpoint, type TransactionRecord } from './dynamodb-endpoint.ts';
-import { type Engine, startEngine } from './engine.ts';
+import {
+  type Counters,
+  startDynamodbEndpoint,
+  type TransactionRecord,
+} from './database/dynamodb-endpoint.ts';
+import { type Engine, startEngine } from './database/engine.ts';
 import { HostError } from './errors.ts';
-import { type Execution, Executions } from './executions.ts';
-import { accessKeys, Functions, type Invocation } from './functions.ts';
-import type { PermissionUse } from './guard.ts';
-import { type Mint, openIssuer } from './issuer.ts';
-import { refuseIfTaken } from './listen.ts';
-import { LogSink, type MetricListener } from './logs.ts';
+import { accessKeys, Functions, type Invocation } from './functions/functions.ts';
+import type { PermissionUse } from './functions/guard.ts';
+import { LogSink, type MetricListener } from './functions/logs.ts';
+import { startApiGateway } from './gateway/api-gateway.ts';
+import { type Mint, openIssuer } from './gateway/issuer.ts';
+import { refuseIfTaken } from './gateway/listen.ts';
 import { startSchedules } from './schedules.ts';
-import { startStepFunctionsEndpoint } from './step-functions.ts';
-import { synthesise } from './synthesise.ts';
-import { ensureTables } from './tables.ts';
-import { type LocalTemplate, readTemplate } from './template.ts';
+import { synthesise } from './template/synthesise.ts';
+import { ensureTables } from './template/tables.ts';
+import { type LocalTemplate, readTemplate } from './template/template.ts';
+import { type Execution, Executions } from './workflow/executions.ts';
+import { startStepFunctionsEndpoint } from './workflow/step-functions.ts';
 
 /** CloudFormation parameter that carries the local issuer's public key. */
 const KEYS_PARAMETER = 'IssuerKeys';

@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import * as z from 'zod';
 import { ROLES, type Role } from '../../lib/security/caller.ts';
 import { asError, HostError } from './errors.ts';
+import type { MintRequest } from './gateway/issuer.ts';
 import { type Host, startHost } from './host.ts';
-import type { MintRequest } from './issuer.ts';
 import { FLEET_SIZE, TENANT } from './sample/fleet-plan.ts';
 
 const PORT_DEFAULT = 4600;

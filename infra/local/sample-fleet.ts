@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Client, createClient } from '../../lib/client/client.ts';
-import type { MintRequest } from './issuer.ts';
+import type { MintRequest } from './gateway/issuer.ts';
 import { bundlePrograms } from './sample/agent-bundle.ts';
 import { AgentProcess } from './sample/agent-process.ts';
 import { FLEET_SIZE, type FleetPlan, type FleetSize, planFleet } from './sample/fleet-plan.ts';

@@ -1,5 +1,5 @@
-import type { Functions } from './functions.ts';
-import type { LocalSchedule } from './template.ts';
+import type { Functions } from './functions/functions.ts';
+import type { LocalSchedule } from './template/template.ts';
 
 /** EventBridge's scheduled rules. Like there, the first call comes one period after the start, and calls may overlap. */
 export function startSchedules(schedules: readonly LocalSchedule[], functions: Functions): () => void {

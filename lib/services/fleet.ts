@@ -11,8 +11,8 @@ import { weightAt } from '../optimisation/pace.ts';
 import type { Constraints } from '../schemas/allocation.ts';
 import type { Policy } from '../schemas/labscape.ts';
 import type { StrategyName } from '../schemas/strategy.ts';
-import { allLabscapes, type LabscapeRecord } from '../store/labscapes.ts';
-import { locate, type ResourceRecord, resourcesOf } from '../store/resources.ts';
+import { allLabscapes, type LabscapeRecord } from '../store/fleet/labscapes.ts';
+import { locate, type ResourceRecord, resourcesOf } from '../store/fleet/resources.ts';
 import type { Store } from '../store/store.ts';
 import { equals } from '../vector.ts';
 

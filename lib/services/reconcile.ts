@@ -1,12 +1,12 @@
 import { isEnded } from '../failover/recovery-status.ts';
 import { waitMaxMs } from '../failover/wait-bounds.ts';
 import type { Policy } from '../schemas/labscape.ts';
-import { expiredLeases } from '../store/allocations.ts';
-import { readManyBeats } from '../store/heartbeats.ts';
-import type { LabscapeReadinessRow } from '../store/readiness.ts';
-import { decodeRecovery, type RecoveryRecord, recoveriesPage } from '../store/recoveries.ts';
-import { retireAttempt, takeoverWrites } from '../store/recovery-writes.ts';
-import { type ResourceRecord, readResource } from '../store/resources.ts';
+import { readManyBeats } from '../store/fleet/heartbeats.ts';
+import type { LabscapeReadinessRow } from '../store/fleet/readiness.ts';
+import { type ResourceRecord, readResource } from '../store/fleet/resources.ts';
+import { expiredLeases } from '../store/placement/allocations.ts';
+import { decodeRecovery, type RecoveryRecord, recoveriesPage } from '../store/recovery/recoveries.ts';
+import { retireAttempt, takeoverWrites } from '../store/recovery/recovery-writes.ts';
 import { drillByItself } from './drills/drill-sweep.ts';
 import { type Heard, hear, judgeLabscape, sightOf } from './health/verdicts.ts';
 import { system } from './origin.ts';

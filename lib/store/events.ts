@@ -1,9 +1,9 @@
 import type { AuditEvent } from '../schemas/audit.ts';
-import { type Item, N, num, S, str } from './attributes.ts';
 import { dayOf, timeKey } from './keys.ts';
 import type { Page, Store } from './store.ts';
-import { putNew } from './update.ts';
-import type { Write } from './write.ts';
+import { type Item, N, num, S, str } from './table/attributes.ts';
+import { putNew } from './table/update.ts';
+import type { Write } from './table/write.ts';
 
 /** Place of an event among all of its day. */
 export const timeSortKey = ({ at, entity, rev }: Pick<AuditEvent, 'at' | 'entity' | 'rev'>): string =>

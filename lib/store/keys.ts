@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Item, str } from './attributes.ts';
+import { type Item, str } from './table/attributes.ts';
 
 export type Key = { readonly pk: { readonly S: string }; readonly sk: { readonly S: string } };
 

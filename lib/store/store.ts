@@ -9,10 +9,10 @@ import {
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { type Item, str } from './attributes.ts';
-import { BadStartKey, StoreUnavailable, Throttled, translate } from './errors.ts';
 import type { Key } from './keys.ts';
-import type { UpdateInput, Write } from './write.ts';
+import { type Item, str } from './table/attributes.ts';
+import { BadStartKey, StoreUnavailable, Throttled, translate } from './table/errors.ts';
+import type { UpdateInput, Write } from './table/write.ts';
 
 /** DynamoDB's own bounds. */
 export const TRANSACTION_ITEMS_MAX = 100;

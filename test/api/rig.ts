@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { MintRequest } from '../../infra/local/gateway/issuer.ts';
 import { type Host, startHost } from '../../infra/local/host.ts';
-import type { MintRequest } from '../../infra/local/issuer.ts';
 import { ApiProblem } from '../../lib/client/api-error.ts';
 import { type Client, createClient } from '../../lib/client/client.ts';
 import { RETRY_NEVER } from '../../lib/client/retry.ts';

@@ -3,7 +3,7 @@ import {
   type TransactWriteItem,
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
-import { dynamodbClient } from '../../lib/store/dynamodb-client.ts';
+import { dynamodbClient } from '../../lib/store/table/dynamodb-client.ts';
 import type { Bench } from './rig.ts';
 
 /** The same engine without anything of ours in between: the floor that figures are held against. */

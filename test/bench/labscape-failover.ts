@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TransactionRecord } from '../../infra/local/dynamodb-endpoint.ts';
+import type { TransactionRecord } from '../../infra/local/database/dynamodb-endpoint.ts';
 import { ApiProblem } from '../../lib/client/api-error.ts';
 import { inLanes } from '../../lib/services/recovery/lanes.ts';
 import { leastShare, sum } from '../../lib/vector.ts';

@@ -4,13 +4,13 @@ import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../lib/audit/event.
 import type { Constraints } from '../../lib/schemas/allocation.ts';
 import type { Vector } from '../../lib/schemas/common.ts';
 import { profileOf } from '../../lib/services/placement/allocate.ts';
-import { type AllocationRecord, encodeAllocation } from '../../lib/store/allocations.ts';
-import type { Item } from '../../lib/store/attributes.ts';
 import { putEvent } from '../../lib/store/events.ts';
-import { encodeGroup, type GroupRecord } from '../../lib/store/groups.ts';
 import { keys } from '../../lib/store/keys.ts';
+import { type AllocationRecord, encodeAllocation } from '../../lib/store/placement/allocations.ts';
+import { encodeGroup, type GroupRecord } from '../../lib/store/placement/groups.ts';
 import { Store } from '../../lib/store/store.ts';
-import { updateInput, vectorDelta } from '../../lib/store/update.ts';
+import type { Item } from '../../lib/store/table/attributes.ts';
+import { updateInput, vectorDelta } from '../../lib/store/table/update.ts';
 import { mapVector } from '../../lib/vector.ts';
 import { BareTable } from './bare-table.ts';
 import { type Bench, TENANT } from './rig.ts';

@@ -1,7 +1,7 @@
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../infra/bundle.ts';
-import { runApp } from '../../infra/local/synthesise.ts';
+import { runApp } from '../../infra/local/template/synthesise.ts';
 import { VERSION } from '../../lib/version.ts';
 import { LABSCAPE } from './site.ts';
 import { ACCOUNT, type Workspace } from './workspace.ts';

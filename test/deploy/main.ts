@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { openIssuer } from '../../infra/local/issuer.ts';
+import { openIssuer } from '../../infra/local/gateway/issuer.ts';
 import { checkAccess } from './access.ts';
 import { checkAlarm } from './alarm.ts';
 import { AUDIENCE, changedSources, ISSUER, synthesiseTest } from './assembly.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Mint, MintRequest } from '../../infra/local/issuer.ts';
+import type { Mint, MintRequest } from '../../infra/local/gateway/issuer.ts';
 import { type Client, createClient } from '../../lib/client/client.ts';
 import type { Vector } from '../../lib/schemas/common.ts';
 import type { Cloud } from './cloud.ts';

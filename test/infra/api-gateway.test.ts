@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
-import { type ApiGateway, startApiGateway } from '../../infra/local/api-gateway.ts';
+import { type ApiGateway, startApiGateway } from '../../infra/local/gateway/api-gateway.ts';
 import { Problem } from '../../lib/schemas/problem.ts';
 import { hostFunctions, temporaryFolder, tinyFunction } from './support.ts';
 

@@ -11,12 +11,15 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type DynamodbEndpoint, startDynamodbEndpoint } from '../../infra/local/dynamodb-endpoint.ts';
-import { type Engine, startEngine } from '../../infra/local/engine.ts';
-import type { Statement } from '../../infra/local/iam.ts';
-import { closeServer, listen } from '../../infra/local/listen.ts';
-import { ensureTables } from '../../infra/local/tables.ts';
-import type { LocalFunction } from '../../infra/local/template-functions.ts';
+import {
+  type DynamodbEndpoint,
+  startDynamodbEndpoint,
+} from '../../infra/local/database/dynamodb-endpoint.ts';
+import { type Engine, startEngine } from '../../infra/local/database/engine.ts';
+import type { Statement } from '../../infra/local/functions/iam.ts';
+import { closeServer, listen } from '../../infra/local/gateway/listen.ts';
+import { ensureTables } from '../../infra/local/template/tables.ts';
+import type { LocalFunction } from '../../infra/local/template/template-functions.ts';
 import { allow, tableOf, temporaryFolder, tinyFunction } from './support.ts';
 
 const SLOW_MS = 150;

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
-import { LogSink } from '../../infra/local/logs.ts';
+import { LogSink } from '../../infra/local/functions/logs.ts';
 import { hostFunctions, temporaryFolder, tinyFunction } from './support.ts';
 
 const folder = temporaryFolder();

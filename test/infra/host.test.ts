@@ -5,7 +5,7 @@ import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { ROOT } from '../../infra/bundle.ts';
 import { type Host, startHost } from '../../infra/local/host.ts';
-import { synthesise } from '../../infra/local/synthesise.ts';
+import { synthesise } from '../../infra/local/template/synthesise.ts';
 import { temporaryFolder } from './support.ts';
 
 const folder = temporaryFolder();
@@ -92,7 +92,7 @@ describe('the local host', () => {
   });
 
   test('does not leave its engine behind when it is killed', async () => {
-    const script = `import { startEngine } from ${JSON.stringify(join(ROOT, 'infra/local/engine.ts'))};
+    const script = `import { startEngine } from ${JSON.stringify(join(ROOT, 'infra/local/database/engine.ts'))};
       console.log((await startEngine()).pid);
       setInterval(() => {}, 1000);`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { Executions } from '../../infra/local/executions.ts';
-import type { Invocation } from '../../infra/local/functions.ts';
-import { synthesise } from '../../infra/local/synthesise.ts';
-import { type LocalMachine, readTemplate } from '../../infra/local/template.ts';
+import type { Invocation } from '../../infra/local/functions/functions.ts';
+import { synthesise } from '../../infra/local/template/synthesise.ts';
+import { type LocalMachine, readTemplate } from '../../infra/local/template/template.ts';
+import { Executions } from '../../infra/local/workflow/executions.ts';
 import { TASK_VERSION } from '../../lib/workflow/task-version.ts';
 
 const INPUT = { resource: 'gpu-1', epoch: 3, attempt: 0, trigger: 'detector' };

@@ -13,9 +13,9 @@ import {
 } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { AwsEndpoint } from '../../infra/local/aws-endpoint.ts';
-import { Executions } from '../../infra/local/executions.ts';
-import { startStepFunctionsEndpoint } from '../../infra/local/step-functions.ts';
-import type { LocalFunction } from '../../infra/local/template-functions.ts';
+import type { LocalFunction } from '../../infra/local/template/template-functions.ts';
+import { Executions } from '../../infra/local/workflow/executions.ts';
+import { startStepFunctionsEndpoint } from '../../infra/local/workflow/step-functions.ts';
 import { allow, hostFunctions, temporaryFolder, tinyFunction } from './support.ts';
 
 const ARN = 'arn:aws:states:us-east-1:000000000000:stateMachine:wait';

@@ -1,11 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { accessKeys, Functions } from '../../infra/local/functions.ts';
-import type { Statement } from '../../infra/local/iam.ts';
-import { LogSink } from '../../infra/local/logs.ts';
-import type { LocalTable } from '../../infra/local/template.ts';
-import type { LocalFunction } from '../../infra/local/template-functions.ts';
+import { accessKeys, Functions } from '../../infra/local/functions/functions.ts';
+import type { Statement } from '../../infra/local/functions/iam.ts';
+import { LogSink } from '../../infra/local/functions/logs.ts';
+import type { LocalTable } from '../../infra/local/template/template.ts';
+import type { LocalFunction } from '../../infra/local/template/template-functions.ts';
 
 /** A folder for one test file, and how to remove it. */
 export function temporaryFolder(): { path: string; remove: () => void } {

@@ -8,12 +8,12 @@ import * as z from 'zod';
 import { stepFunctionsClient } from '../../functions/executions.ts';
 import { countNotReady } from '../../functions/readiness-metrics.ts';
 import { valuesFor } from '../../infra/local/alarms.ts';
-import { closeServer, listen } from '../../infra/local/listen.ts';
-import { runApp } from '../../infra/local/synthesise.ts';
-import { type LocalTemplate, readTemplate } from '../../infra/local/template.ts';
+import { closeServer, listen } from '../../infra/local/gateway/listen.ts';
+import { runApp } from '../../infra/local/template/synthesise.ts';
+import { type LocalTemplate, readTemplate } from '../../infra/local/template/template.ts';
 import { PERMISSIONS } from '../../infra/permissions.ts';
 import { ASSIGNMENT_WAIT_S_MAX } from '../../lib/schemas/assignment.ts';
-import { CLIENT_BOUNDS, dynamodbClient } from '../../lib/store/dynamodb-client.ts';
+import { CLIENT_BOUNDS, dynamodbClient } from '../../lib/store/table/dynamodb-client.ts';
 import { temporaryFolder } from './support.ts';
 
 const Resource = z.object({

@@ -14,7 +14,7 @@ import type { Constraints } from '../../lib/schemas/allocation.ts';
 import { DEVICE_MILLI, type DeviceDemand } from '../../lib/schemas/devices.ts';
 import type { FleetResource } from '../../lib/services/fleet.ts';
 import { planMoves } from '../../lib/services/recovery/plan-moves.ts';
-import type { GroupRecord } from '../../lib/store/groups.ts';
+import type { GroupRecord } from '../../lib/store/placement/groups.ts';
 import { ZERO } from '../../lib/vector.ts';
 import { RUNS } from './arbitraries.ts';
 

@@ -4,7 +4,7 @@ import { shareOfBound } from '../../lib/allocation/limits.ts';
 import { CLASSES } from '../../lib/schemas/common.ts';
 import type { FleetResource } from '../../lib/services/fleet.ts';
 import { planFailback } from '../../lib/services/rebalancing/failback-plan.ts';
-import type { GroupRecord } from '../../lib/store/groups.ts';
+import type { GroupRecord } from '../../lib/store/placement/groups.ts';
 import { mapVector, sum, within } from '../../lib/vector.ts';
 
 const even = (n: number) => mapVector(() => n);

@@ -8,7 +8,7 @@ import {
 } from '../../lib/health/labscape-sight.ts';
 import { Policy } from '../../lib/schemas/labscape.ts';
 import { type Heard, sightOf, stepsOf } from '../../lib/services/health/verdicts.ts';
-import { decodeBeats } from '../../lib/store/heartbeats.ts';
+import { decodeBeats } from '../../lib/store/fleet/heartbeats.ts';
 import { RUNS } from './arbitraries.ts';
 
 const NOW = 1_795_132_800_000;

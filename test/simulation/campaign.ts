@@ -1,7 +1,7 @@
-import { type Caught, hunt, MUTATION_SEEDS_MAX, MUTATIONS } from './mutations.ts';
-import type { Pool } from './pool.ts';
+import { type Caught, hunt, MUTATION_SEEDS_MAX, MUTATIONS } from './mutations/mutations.ts';
 import type { SeedResult } from './run-seed.ts';
 import { Tally } from './tally.ts';
+import type { Pool } from './worker/pool.ts';
 
 export interface Campaign {
   readonly tally: Tally;

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Engine, startEngine } from '../../infra/local/engine.ts';
-import { synthesise } from '../../infra/local/synthesise.ts';
-import { type LocalTemplate, readTemplate } from '../../infra/local/template.ts';
-import { type EngineAnswer, EngineLine } from './engine-line.ts';
-import { readableHistory } from './history.ts';
-import { parseOrdinals } from './ordinals.ts';
+import { type Engine, startEngine } from '../../infra/local/database/engine.ts';
+import { synthesise } from '../../infra/local/template/synthesise.ts';
+import { type LocalTemplate, readTemplate } from '../../infra/local/template/template.ts';
 import { runSeed } from './run-seed.ts';
-import { shrinkSeed } from './shrink-seed.ts';
-import type { Mutate } from './store-line.ts';
+import { shrinkSeed } from './shrink/shrink-seed.ts';
+import { type EngineAnswer, EngineLine } from './worker/engine-line.ts';
+import type { Mutate } from './worker/store-line.ts';
+import { readableHistory } from './world/history.ts';
+import { parseOrdinals } from './world/ordinals.ts';
 
 process.env['POWERTOOLS_LOG_LEVEL'] = 'SILENT';
 process.env['POWERTOOLS_METRICS_DISABLED'] = 'true';

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
-import { measure, ratioOf, study, withPairs } from './availability.ts';
-import { measuredText, studyText } from './availability-report.ts';
+import { measure, ratioOf, study, withPairs } from './availability/availability.ts';
+import { measuredText, studyText } from './availability/availability-report.ts';
 import { huntAll, runSeeds } from './campaign.ts';
-import { readableHistory } from './history.ts';
-import { Pool, WORKERS } from './pool.ts';
 import { breachesText, failureText, mutationTable, progress, summary } from './report.ts';
-import { shrinkSeed } from './shrink-seed.ts';
+import { shrinkSeed } from './shrink/shrink-seed.ts';
+import { Pool, WORKERS } from './worker/pool.ts';
+import { readableHistory } from './world/history.ts';
 
 /** More failures are most likely the same one. */
 const SHRUNK_MAX = 3;

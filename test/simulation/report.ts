@@ -1,9 +1,9 @@
-import { FAULT_KINDS } from './faults.ts';
-import { readableHistory } from './history.ts';
-import type { Caught } from './mutations.ts';
+import type { Caught } from './mutations/mutations.ts';
 import type { SeedResult } from './run-seed.ts';
-import type { Shrunk } from './shrink-seed.ts';
+import type { Shrunk } from './shrink/shrink-seed.ts';
 import type { Tally } from './tally.ts';
+import { FAULT_KINDS } from './world/faults.ts';
+import { readableHistory } from './world/history.ts';
 
 const firstLine = (text: string): string => text.split('\n')[0] ?? '';
 

@@ -1,20 +1,20 @@
-import { ensureTables } from '../../infra/local/tables.ts';
-import type { LocalTemplate } from '../../infra/local/template.ts';
+import { ensureTables } from '../../infra/local/template/tables.ts';
+import type { LocalTemplate } from '../../infra/local/template/template.ts';
 import { refusesGroup } from '../../lib/allocation/eligibility.ts';
 import { groupDevices } from '../../lib/allocation/extras.ts';
 import { isEnded } from '../../lib/failover/recovery-status.ts';
 import { allocationIdOf } from '../../lib/services/placement/allocation-draft.ts';
-import type { GroupRecord } from '../../lib/store/groups.ts';
-import { TableComparison } from './compare-tables.ts';
-import type { EngineLine } from './engine-line.ts';
-import type { FaultKind } from './faults.ts';
-import { dropTables } from './history-tables.ts';
-import type { Breach } from './invariants.ts';
-import { type Capsules, judgeCapsules } from './invariants-capsule.ts';
-import { auditFaults } from './invariants-end.ts';
-import type { Mutate } from './store-line.ts';
-import { Troubles } from './troubles.ts';
-import { renamed, World } from './world.ts';
+import type { GroupRecord } from '../../lib/store/placement/groups.ts';
+import { TableComparison } from './invariants/compare-tables.ts';
+import type { Breach } from './invariants/invariants.ts';
+import { type Capsules, judgeCapsules } from './invariants/invariants-capsule.ts';
+import { auditFaults } from './invariants/invariants-end.ts';
+import type { EngineLine } from './worker/engine-line.ts';
+import type { Mutate } from './worker/store-line.ts';
+import type { FaultKind } from './world/faults.ts';
+import { dropTables } from './world/history-tables.ts';
+import { Troubles } from './world/troubles.ts';
+import { renamed, World } from './world/world.ts';
 
 /** Virtual time with faults, and the most that convergence may take after them, ms. */
 const TROUBLED_MS = 16_000;

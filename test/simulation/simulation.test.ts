@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runSeeds } from './campaign.ts';
 import { readCorpus } from './corpus.ts';
-import { Pool } from './pool.ts';
 import { breachesText } from './report.ts';
+import { Pool } from './worker/pool.ts';
 
 const SEEDS = 40;
 

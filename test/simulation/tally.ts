@@ -1,5 +1,5 @@
-import { FAULT_KINDS, type FaultKind } from './faults.ts';
 import type { SeedResult } from './run-seed.ts';
+import { FAULT_KINDS, type FaultKind } from './world/faults.ts';
 
 /** What a run must have on average to have tested anything, and from how many seeds on no kind may be missing. */
 const STEPS_MIN = 200;

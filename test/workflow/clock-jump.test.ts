@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { MintRequest } from '../../infra/local/issuer.ts';
+import type { MintRequest } from '../../infra/local/gateway/issuer.ts';
 import type { Allocation } from '../../lib/schemas/allocation.ts';
 import type { Recovery } from '../../lib/schemas/recovery.ts';
 import { Rig, startRig, until } from '../api/rig.ts';

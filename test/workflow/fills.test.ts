@@ -3,8 +3,8 @@ import { reserveShare } from '../../lib/allocation/reserve.ts';
 import { sweep } from '../../lib/services/reconcile.ts';
 import { editResource, retireResource } from '../../lib/services/registry/resources.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
-import { StoreUnavailable } from '../../lib/store/errors.ts';
-import { resourcesOf } from '../../lib/store/resources.ts';
+import { resourcesOf } from '../../lib/store/fleet/resources.ts';
+import { StoreUnavailable } from '../../lib/store/table/errors.ts';
 import { even } from '../api/rig.ts';
 import { type PhasesRig, REQUESTER, startPhases } from './phases-rig.ts';
 
@@ -74,7 +74,7 @@ const cases: readonly Case[] = [
     change: async (runtime, id) => {
       const { store } = rig.warm();
       // As a drain leaves it.
-      const { updateInput } = await import('../../lib/store/update.ts');
+      const { updateInput } = await import('../../lib/store/table/update.ts');
       const { keys } = await import('../../lib/store/keys.ts');
       const drained = { status: { S: 'drained' } };
       const key = keys.resource(id, `${id}-1`);

@@ -1,6 +1,6 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { engineBinary } from '../../infra/local/engine.ts';
+import { engineBinary } from '../../infra/local/database/engine.ts';
 
 /** What POSIX counts `ulimit -f` in, bytes. */
 const BLOCK_BYTES = 512;

@@ -2,8 +2,8 @@ import { appendFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { startHost } from '../../infra/local/host.ts';
-import { synthesise } from '../../infra/local/synthesise.ts';
-import { readTemplate } from '../../infra/local/template.ts';
+import { synthesise } from '../../infra/local/template/synthesise.ts';
+import { readTemplate } from '../../infra/local/template/template.ts';
 import { Rig } from '../api/rig.ts';
 import { newSite, type Site } from '../api/site.ts';
 import { temporaryFolder } from '../infra/support.ts';

@@ -22,7 +22,7 @@ const RELEASE_TOGETHER = 4;
 /** A recovery that still runs waits for restore and resume first. */
 const RELEASE_MS_MAX = 60_000;
 const RETIRE_MS_MAX = 90_000;
-/** TOMBSTONE_MS of lib/store/allocations.ts. */
+/** TOMBSTONE_MS of lib/store/placement/allocations.ts. */
 const TOMBSTONE_H = 48;
 const REASON = 'the drill is over';
 

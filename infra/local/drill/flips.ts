@@ -1,4 +1,4 @@
-import type { TransactionRecord } from '../dynamodb-endpoint.ts';
+import type { TransactionRecord } from '../database/dynamodb-endpoint.ts';
 
 export interface Flips {
   /** Committed transactions of the time looked at that wrote a group of the victim: who owns it changed there. */

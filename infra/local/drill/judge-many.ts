@@ -1,4 +1,4 @@
-import type { TransactionRecord } from '../dynamodb-endpoint.ts';
+import type { TransactionRecord } from '../database/dynamodb-endpoint.ts';
 import { checkAudit } from './check-audit.ts';
 import { allRunningAt, type CounterLog, checkCounters, checkRunning } from './check-counters.ts';
 import { checkHomes } from './check-homes.ts';

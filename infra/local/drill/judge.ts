@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import type { ChainHead } from '../../../lib/audit/event.ts';
 import type { Assignments } from '../../../lib/schemas/assignment.ts';
 import type { Trigger } from '../../../lib/schemas/recovery.ts';
-import type { TransactionRecord } from '../dynamodb-endpoint.ts';
+import type { TransactionRecord } from '../database/dynamodb-endpoint.ts';
 import { checkAudit, type SeenEvent } from './check-audit.ts';
 import { allRunningAt, type CounterLog, checkCounters, checkRunning } from './check-counters.ts';
 import { checkHomes } from './check-homes.ts';

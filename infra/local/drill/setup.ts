@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Client, createClient } from '../../../lib/client/client.ts';
 import { Constraints } from '../../../lib/schemas/allocation.ts';
-import type { MintRequest } from '../issuer.ts';
+import type { MintRequest } from '../gateway/issuer.ts';
 import type { FleetPlan } from '../sample/fleet-plan.ts';
 import { DrillError } from './drill-error.ts';
 import type { DrillRun } from './drill-run.ts';

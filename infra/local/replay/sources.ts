@@ -4,14 +4,14 @@ import { DescribeTableCommand, type DynamoDBClient, ListTablesCommand } from '@a
 import { createClient } from '../../../lib/client/client.ts';
 import { Capsule } from '../../../lib/schemas/capsule.ts';
 import { capsuleOf } from '../../../lib/services/recovery/capsule-view.ts';
-import { readCapsuleParts } from '../../../lib/store/capsules.ts';
-import { dynamodbClient } from '../../../lib/store/dynamodb-client.ts';
-import { readRecovery } from '../../../lib/store/recoveries.ts';
+import { readCapsuleParts } from '../../../lib/store/recovery/capsules.ts';
+import { readRecovery } from '../../../lib/store/recovery/recoveries.ts';
 import { Store } from '../../../lib/store/store.ts';
+import { dynamodbClient } from '../../../lib/store/table/dynamodb-client.ts';
 import { openDataFolder } from '../data-folder.ts';
-import { startEngine } from '../engine.ts';
+import { startEngine } from '../database/engine.ts';
 import { asError, HostError } from '../errors.ts';
-import { REGION } from '../intrinsics.ts';
+import { REGION } from '../template/intrinsics.ts';
 import type { Source } from './options.ts';
 
 /** The capsule of a recovery, wherever it is kept. Throws HostError. */

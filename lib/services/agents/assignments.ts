@@ -1,10 +1,10 @@
 import { holdEndsAt, isSettling } from '../../failover/fencing.ts';
 import { mayRun } from '../../health/resource-status.ts';
 import type { Assignment, Assignments } from '../../schemas/assignment.ts';
-import { type AllocationRecord, membersOf } from '../../store/allocations.ts';
-import { type GroupRecord, readGroups } from '../../store/groups.ts';
-import { readLabscape } from '../../store/labscapes.ts';
-import { type ResourceRecord, readResource } from '../../store/resources.ts';
+import { readLabscape } from '../../store/fleet/labscapes.ts';
+import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
+import { type AllocationRecord, membersOf } from '../../store/placement/allocations.ts';
+import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
 import { getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';
 

@@ -1,11 +1,11 @@
 import type * as z from 'zod';
 import type { ReportInput } from '../../schemas/assignment.ts';
-import type { GroupRecord } from '../../store/groups.ts';
-import { dropOrder } from '../../store/heartbeats.ts';
-import { endWait } from '../../store/preempt-writes.ts';
-import { readRecovery } from '../../store/recoveries.ts';
-import { acknowledgeFence, bumpAssignments, endHold, writeRunning } from '../../store/report-writes.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import { dropOrder } from '../../store/fleet/heartbeats.ts';
+import { acknowledgeFence, bumpAssignments, endHold, writeRunning } from '../../store/fleet/report-writes.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
+import type { GroupRecord } from '../../store/placement/groups.ts';
+import { endWait } from '../../store/placement/preempt-writes.ts';
+import { readRecovery } from '../../store/recovery/recoveries.ts';
 import { answerResumed } from '../recovery/resumed.ts';
 import { answerWait } from '../recovery/waits.ts';
 import type { Runtime } from '../runtime.ts';

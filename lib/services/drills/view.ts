@@ -1,5 +1,5 @@
 import type { Drill } from '../../schemas/drills.ts';
-import { lastDrills } from '../../store/drills.ts';
+import { lastDrills } from '../../store/recovery/drills.ts';
 import { getLabscape } from '../registry/labscapes.ts';
 import type { Runtime } from '../runtime.ts';
 

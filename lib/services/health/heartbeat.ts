@@ -10,10 +10,10 @@ import {
   readBeats,
   readManyBeats,
   writeBeats,
-} from '../../store/heartbeats.ts';
+} from '../../store/fleet/heartbeats.ts';
+import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
+import { type ResourceRecord, readResources, resourcesOf } from '../../store/fleet/resources.ts';
 import { RESOURCE_SHARDS } from '../../store/keys.ts';
-import type { LabscapeRecord } from '../../store/labscapes.ts';
-import { type ResourceRecord, readResources, resourcesOf } from '../../store/resources.ts';
 import { SNAPSHOT_AGE_MAX_MS } from '../fleet.ts';
 import { notePaces, pacesOf } from '../rebalancing/paces.ts';
 import type { Runtime } from '../runtime.ts';

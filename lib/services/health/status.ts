@@ -2,12 +2,12 @@ import { type DetectorPolicy, type Judged, judge } from '../../health/detector.t
 import { type LabscapeHeard, labscapeSight } from '../../health/labscape-sight.ts';
 import { weighed } from '../../health/testimony.ts';
 import type { Status } from '../../schemas/status.ts';
-import { pendingGroups } from '../../store/groups.ts';
-import { decodeBeats, readManyBeats } from '../../store/heartbeats.ts';
-import { allLabscapes } from '../../store/labscapes.ts';
-import { readLabscapeReadiness } from '../../store/readiness.ts';
-import { decodeRecovery, recoveriesPage } from '../../store/recoveries.ts';
-import { type ResourceRecord, resourcesOf } from '../../store/resources.ts';
+import { decodeBeats, readManyBeats } from '../../store/fleet/heartbeats.ts';
+import { allLabscapes } from '../../store/fleet/labscapes.ts';
+import { readLabscapeReadiness } from '../../store/fleet/readiness.ts';
+import { type ResourceRecord, resourcesOf } from '../../store/fleet/resources.ts';
+import { pendingGroups } from '../../store/placement/groups.ts';
+import { decodeRecovery, recoveriesPage } from '../../store/recovery/recoveries.ts';
 import { labscapeView } from '../readiness/view.ts';
 import { weigher } from '../rebalancing/paces.ts';
 import { returningView } from '../registry/resource-view.ts';

@@ -1,7 +1,7 @@
 import { type Ineligible, ineligible } from '../../allocation/eligibility.ts';
 import { ProblemError } from '../../errors.ts';
 import { DIMENSIONS } from '../../schemas/common.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import { getResource } from '../registry/resources.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';

@@ -7,12 +7,16 @@ import type { PlacementRequest } from '../../allocation/request.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
 import type { Allocation } from '../../schemas/allocation.ts';
-import { placeWrites, waitWrites } from '../../store/allocation-writes.ts';
-import { type AllocationRecord, decodeAllocation, readAllocation } from '../../store/allocations.ts';
-import type { Item } from '../../store/attributes.ts';
-import { type GroupRecord, readGroup } from '../../store/groups.ts';
-import { decodeResource } from '../../store/resources.ts';
-import type { QuotaSlice } from '../../store/tenants.ts';
+import type { QuotaSlice } from '../../store/access/tenants.ts';
+import { decodeResource } from '../../store/fleet/resources.ts';
+import { placeWrites, waitWrites } from '../../store/placement/allocation-writes.ts';
+import {
+  type AllocationRecord,
+  decodeAllocation,
+  readAllocation,
+} from '../../store/placement/allocations.ts';
+import { type GroupRecord, readGroup } from '../../store/placement/groups.ts';
+import type { Item } from '../../store/table/attributes.ts';
 import { add } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
 import { originOf } from '../origin.ts';

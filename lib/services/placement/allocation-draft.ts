@@ -3,7 +3,7 @@ import { canonicalConstraints, canonicalDevices, kindOf } from '../../allocation
 import type { AllocationInput } from '../../schemas/allocation.ts';
 import { allocationIdOf } from '../../schemas/allocation-key.ts';
 import { withinTenant } from '../../spread.ts';
-import type { AllocationRecord } from '../../store/allocations.ts';
+import type { AllocationRecord } from '../../store/placement/allocations.ts';
 import type { Requester } from '../origin.ts';
 import type { Runtime } from '../runtime.ts';
 

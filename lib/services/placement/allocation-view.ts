@@ -1,7 +1,7 @@
 import { isProtectedKind } from '../../allocation/groups.ts';
 import type { Allocation } from '../../schemas/allocation.ts';
-import type { AllocationRecord } from '../../store/allocations.ts';
-import type { GroupRecord } from '../../store/groups.ts';
+import type { AllocationRecord } from '../../store/placement/allocations.ts';
+import type { GroupRecord } from '../../store/placement/groups.ts';
 
 /** An allocation as its tenant sees it: where it runs is where its group is. */
 export const allocationView = (allocation: AllocationRecord, group: GroupRecord | undefined): Allocation => {

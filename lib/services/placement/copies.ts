@@ -1,8 +1,8 @@
 import { ProblemError } from '../../errors.ts';
 import type { Allocation } from '../../schemas/allocation.ts';
 import type { CopiesInput } from '../../schemas/data.ts';
-import { readAllocation } from '../../store/allocations.ts';
-import { readGroup, writeData } from '../../store/groups.ts';
+import { readAllocation } from '../../store/placement/allocations.ts';
+import { readGroup, writeData } from '../../store/placement/groups.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { allocationView } from './allocation-view.ts';

@@ -2,7 +2,7 @@ import { refusesGroup } from '../../allocation/eligibility.ts';
 import { groupDevices } from '../../allocation/extras.ts';
 import { isCrowded } from '../../allocation/spread.ts';
 import { waitsForData } from '../../data-copies.ts';
-import type { GroupRecord } from '../../store/groups.ts';
+import type { GroupRecord } from '../../store/placement/groups.ts';
 import { add, dominantShare } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
 import { type Bound, boundOn } from '../waiting/place-pending.ts';

@@ -5,7 +5,7 @@ import { ProblemError } from '../../errors.ts';
 import type { AllocationInput } from '../../schemas/allocation.ts';
 import { CLASSES, type Vector } from '../../schemas/common.ts';
 import type { Explanation, PreemptionHint } from '../../schemas/explanation.ts';
-import { readSlices, readTenant } from '../../store/tenants.ts';
+import { readSlices, readTenant } from '../../store/access/tenants.ts';
 import { mapVector, subtract, sum, within } from '../../vector.ts';
 import type { Runtime } from '../runtime.ts';
 import { natureOf } from './allocation-draft.ts';

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../errors.ts';
-import type { PlacedGroup } from '../../store/gang-writes.ts';
+import type { PlacedGroup } from '../../store/placement/gang-writes.ts';
 import { add, sum } from '../../vector.ts';
 import { type ReserveChange, reserveAfter } from '../reserve/reserve.ts';
 import type { Runtime } from '../runtime.ts';

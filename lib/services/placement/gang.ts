@@ -11,12 +11,12 @@ import {
 } from '../../allocation/gang.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
-import { type AllocationRecord, readAllocation } from '../../store/allocations.ts';
-import type { Item } from '../../store/attributes.ts';
-import { gangWrites, type PlacedGroup } from '../../store/gang-writes.ts';
-import { readGroup } from '../../store/groups.ts';
-import { decodeResource } from '../../store/resources.ts';
-import type { QuotaSlice } from '../../store/tenants.ts';
+import type { QuotaSlice } from '../../store/access/tenants.ts';
+import { decodeResource } from '../../store/fleet/resources.ts';
+import { type AllocationRecord, readAllocation } from '../../store/placement/allocations.ts';
+import { gangWrites, type PlacedGroup } from '../../store/placement/gang-writes.ts';
+import { readGroup } from '../../store/placement/groups.ts';
+import type { Item } from '../../store/table/attributes.ts';
 import { add, sum } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
 import { originOf } from '../origin.ts';

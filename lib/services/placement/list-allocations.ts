@@ -1,8 +1,12 @@
 import * as z from 'zod';
 import type { Allocation } from '../../schemas/allocation.ts';
-import { allocationsPage, decodeAllocation, LAST_ALLOCATION_SHARD } from '../../store/allocations.ts';
-import { itemOf, StartKey, startKeyOf } from '../../store/cursor-key.ts';
-import { readGroups } from '../../store/groups.ts';
+import {
+  allocationsPage,
+  decodeAllocation,
+  LAST_ALLOCATION_SHARD,
+} from '../../store/placement/allocations.ts';
+import { readGroups } from '../../store/placement/groups.ts';
+import { itemOf, StartKey, startKeyOf } from '../../store/table/cursor-key.ts';
 import type { Runtime } from '../runtime.ts';
 import { allocationView } from './allocation-view.ts';
 

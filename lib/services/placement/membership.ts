@@ -3,9 +3,9 @@ import { deviceMembersMax, type Seated, seat } from '../../allocation/extras.ts'
 import { closeBoundOf, GROUPS_BORN_MAX, isLarge } from '../../allocation/groups.ts';
 import type { Allocation } from '../../schemas/allocation.ts';
 import { withinTenant } from '../../spread.ts';
-import type { Membership } from '../../store/allocation-writes.ts';
-import { type GroupRecord, readGroups } from '../../store/groups.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
+import type { Membership } from '../../store/placement/allocation-writes.ts';
+import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
 import { within } from '../../vector.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Draft } from './allocation-draft.ts';

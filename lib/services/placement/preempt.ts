@@ -4,18 +4,18 @@ import { type PreemptionRequest, planPreemption, preemptable } from '../../alloc
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { holdEndsAt } from '../../failover/fencing.ts';
 import { withinTenant } from '../../spread.ts';
-import type { AllocationRecord } from '../../store/allocations.ts';
-import type { Item } from '../../store/attributes.ts';
-import { type GroupRecord, readGroup, readGroups } from '../../store/groups.ts';
+import type { QuotaSlice } from '../../store/access/tenants.ts';
+import { readResources } from '../../store/fleet/resources.ts';
+import type { AllocationRecord } from '../../store/placement/allocations.ts';
+import { type GroupRecord, readGroup, readGroups } from '../../store/placement/groups.ts';
 import {
   type Eviction,
   fitsBeside,
   holdOf,
   homeByPreemptionWrites,
   preemptWrites,
-} from '../../store/preempt-writes.ts';
-import { readResources } from '../../store/resources.ts';
-import type { QuotaSlice } from '../../store/tenants.ts';
+} from '../../store/placement/preempt-writes.ts';
+import type { Item } from '../../store/table/attributes.ts';
 import { add, subtract, sum } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
 import { originOf, type Requester } from '../origin.ts';

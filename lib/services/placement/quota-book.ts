@@ -1,10 +1,10 @@
 import { fitQuota } from '../../allocation/quota.ts';
 import { ProblemError } from '../../errors.ts';
 import type { Vector } from '../../schemas/common.ts';
-import type { Item } from '../../store/attributes.ts';
+import { lendWrites } from '../../store/access/tenant-writes.ts';
+import { decodeSlice, type QuotaSlice, readSlices, readTenant } from '../../store/access/tenants.ts';
 import type { Store } from '../../store/store.ts';
-import { lendWrites } from '../../store/tenant-writes.ts';
-import { decodeSlice, type QuotaSlice, readSlices, readTenant } from '../../store/tenants.ts';
+import type { Item } from '../../store/table/attributes.ts';
 import { add } from '../../vector.ts';
 
 /** How often caps are gathered from other slices before the caller hears that the quota is busy. */

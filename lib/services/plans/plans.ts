@@ -1,7 +1,12 @@
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
 import type { RecoveryPlan, RecoveryPlanInput } from '../../schemas/recovery-plan.ts';
-import { allPlans, putPlanWrites, type RecoveryPlanRecord, readPlan } from '../../store/recovery-plans.ts';
+import {
+  allPlans,
+  putPlanWrites,
+  type RecoveryPlanRecord,
+  readPlan,
+} from '../../store/recovery/recovery-plans.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { staleConfiguration } from '../registry/labscapes.ts';
 import type { Runtime } from '../runtime.ts';

@@ -3,7 +3,12 @@ import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
 import { isOver, mayBecome, onApproval } from '../../failover/plan-run.ts';
 import type { PlanAnswerInput, PlanQuote, PlanRun, PlanRunInput } from '../../schemas/recovery-plan.ts';
-import { lastRuns, type RecoveryPlanRecord, readRun, runWrites } from '../../store/recovery-plans.ts';
+import {
+  lastRuns,
+  type RecoveryPlanRecord,
+  readRun,
+  runWrites,
+} from '../../store/recovery/recovery-plans.ts';
 import { originOf, type Requester } from '../origin.ts';
 import type { Runtime } from '../runtime.ts';
 import { getPlan } from './plans.ts';

@@ -4,13 +4,13 @@ import type { FailoverPlan } from '../../failover/plan.ts';
 import { type Fit, keptFit } from '../../failover/readiness.ts';
 import { CLASSES } from '../../schemas/common.ts';
 import type { ReadinessReason } from '../../schemas/readiness.ts';
-import { type GroupRecord, readGroups } from '../../store/groups.ts';
 import {
   type LabscapeReadinessRow,
   type ReadinessRow,
   readinessRows,
   readLabscapeReadiness,
-} from '../../store/readiness.ts';
+} from '../../store/fleet/readiness.ts';
+import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
 import type { FleetResource } from '../fleet.ts';
 import { planMoves, planMovesTogether } from '../recovery/plan-moves.ts';
 import { asSource, type Held } from '../recovery/quote.ts';

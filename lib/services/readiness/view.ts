@@ -2,13 +2,13 @@ import * as z from 'zod';
 import { ProblemError } from '../../errors.ts';
 import { Id, PAGE_SIZE_DEFAULT } from '../../schemas/common.ts';
 import type { LabscapeReadiness, ReadinessPage, ResourceReadiness } from '../../schemas/readiness.ts';
-import { allLabscapes } from '../../store/labscapes.ts';
+import { allLabscapes } from '../../store/fleet/labscapes.ts';
 import {
   type LabscapeReadinessRow,
   type ReadinessRow,
   readinessRows,
   readLabscapeReadiness,
-} from '../../store/readiness.ts';
+} from '../../store/fleet/readiness.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** Position in the list: labscapes by id, within one its resources by id. */

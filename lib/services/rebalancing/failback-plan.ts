@@ -2,7 +2,7 @@ import { isProtectedKind } from '../../allocation/groups.ts';
 import { CLASSES } from '../../schemas/common.ts';
 import type { Failback } from '../../schemas/failback.ts';
 import type { Move } from '../../schemas/recovery.ts';
-import type { GroupRecord } from '../../store/groups.ts';
+import type { GroupRecord } from '../../store/placement/groups.ts';
 import type { FleetResource } from '../fleet.ts';
 import { type Movable, refusesMove, withMoved } from './rebalance-plan.ts';
 

@@ -1,11 +1,11 @@
 import { ProblemError } from '../../errors.ts';
 import { movesWithin } from '../../optimisation/move-window.ts';
 import type { Failback, FailbackInput } from '../../schemas/failback.ts';
-import { readGroups } from '../../store/groups.ts';
-import { readMoveLogs } from '../../store/move-logs.ts';
-import { readRecovery } from '../../store/recoveries.ts';
-import { forgetMover } from '../../store/recovery-writes.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
+import { readGroups } from '../../store/placement/groups.ts';
+import { readMoveLogs } from '../../store/placement/move-logs.ts';
+import { readRecovery } from '../../store/recovery/recoveries.ts';
+import { forgetMover } from '../../store/recovery/recovery-writes.ts';
 import type { Requester } from '../origin.ts';
 import { getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';

@@ -2,10 +2,10 @@ import type * as z from 'zod';
 import type { Pulse } from '../../health/detector.ts';
 import { explainWeight, learnPaces, levelOf, type Pace, type WeightView } from '../../optimisation/pace.ts';
 import type { HeartbeatInput } from '../../schemas/heartbeat.ts';
-import type { BeatRecord } from '../../store/heartbeats.ts';
-import type { LabscapeRecord } from '../../store/labscapes.ts';
-import { writePace } from '../../store/pace-writes.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { BeatRecord } from '../../store/fleet/heartbeats.ts';
+import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
+import { writePace } from '../../store/fleet/pace-writes.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import { leaseEndMs } from '../health/verdicts.ts';
 import type { Runtime } from '../runtime.ts';
 

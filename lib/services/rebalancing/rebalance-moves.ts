@@ -1,8 +1,8 @@
 import { movesWithin } from '../../optimisation/move-window.ts';
 import type { RebalanceAnswer } from '../../schemas/rebalance.ts';
-import { readLabscape } from '../../store/labscapes.ts';
-import { logMoveWrite, MOVE_LOG, readMoveLogs } from '../../store/move-logs.ts';
-import { readResource } from '../../store/resources.ts';
+import { readLabscape } from '../../store/fleet/labscapes.ts';
+import { readResource } from '../../store/fleet/resources.ts';
+import { logMoveWrite, MOVE_LOG, readMoveLogs } from '../../store/placement/move-logs.ts';
 import type { Requester } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';

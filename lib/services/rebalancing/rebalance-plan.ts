@@ -12,7 +12,7 @@ import type {
   RebalancePlan,
   RebalanceResource,
 } from '../../optimisation/rebalance-types.ts';
-import type { GroupRecord } from '../../store/groups.ts';
+import type { GroupRecord } from '../../store/placement/groups.ts';
 import { add, subtract, within } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
 

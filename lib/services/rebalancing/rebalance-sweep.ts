@@ -1,5 +1,5 @@
-import type { LabscapeRecord } from '../../store/labscapes.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import { system } from '../origin.ts';
 import type { Runtime } from '../runtime.ts';
 import { rebalance } from './rebalance.ts';

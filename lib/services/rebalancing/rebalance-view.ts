@@ -10,9 +10,9 @@ import {
 import { lowerMaximum } from '../../optimisation/goals/lower-maximum.ts';
 import { DIMENSIONS } from '../../schemas/common.ts';
 import type { GoalName } from '../../schemas/rebalance.ts';
-import { type GroupRecord, readGroups } from '../../store/groups.ts';
 import { keys } from '../../store/keys.ts';
-import { decodeRecovery } from '../../store/recoveries.ts';
+import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
+import { decodeRecovery } from '../../store/recovery/recoveries.ts';
 import { dominantShare, leastShare, mapVector, sum } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
 import type { Runtime } from '../runtime.ts';

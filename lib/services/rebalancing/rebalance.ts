@@ -6,8 +6,8 @@ import {
   type RebalanceInput,
   TIDY_GROUPS,
 } from '../../schemas/rebalance.ts';
-import type { LabscapeRecord } from '../../store/labscapes.ts';
-import { type MoveLog, readMoveLogs } from '../../store/move-logs.ts';
+import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
+import { type MoveLog, readMoveLogs } from '../../store/placement/move-logs.ts';
 import type { Requester } from '../origin.ts';
 import type { Runtime } from '../runtime.ts';
 import { wakeFor } from '../waiting/pending-queue.ts';

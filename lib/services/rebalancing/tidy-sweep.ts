@@ -1,5 +1,5 @@
 import { GROUPS_BORN_MAX } from '../../allocation/groups.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import { system } from '../origin.ts';
 import type { Runtime } from '../runtime.ts';
 import { isQuiet } from './rebalance-sweep.ts';

@@ -2,9 +2,9 @@ import { closeBoundOf, GROUPS_BORN_MAX } from '../../allocation/groups.ts';
 import { isLeaving } from '../../failover/fencing.ts';
 import { isTooLarge, type Member } from '../../optimisation/split-merge.ts';
 import type { TidyResource } from '../../optimisation/tidy.ts';
-import { type AllocationRecord, membersOf } from '../../store/allocations.ts';
-import { type GroupRecord, readGroups } from '../../store/groups.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
+import { type AllocationRecord, membersOf } from '../../store/placement/allocations.ts';
+import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
 import type { Runtime } from '../runtime.ts';
 import { activeOf } from './rebalance-view.ts';
 

@@ -1,7 +1,7 @@
 import { GROUPS_BORN_MAX, GROUPS_HELD_MAX } from '../../allocation/groups.ts';
 import { planTidy, type TidyBounds, type TidyStep, untidyOf } from '../../optimisation/tidy.ts';
 import type { RebalanceAnswer } from '../../schemas/rebalance.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import type { Requester } from '../origin.ts';
 import type { Runtime } from '../runtime.ts';
 import { wakeFor } from '../waiting/pending-queue.ts';

@@ -1,7 +1,7 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
-import { acknowledgeWrites } from '../../store/recovery-word-writes.ts';
-import { type ResourceRecord, resourcesOf } from '../../store/resources.ts';
+import { type ResourceRecord, resourcesOf } from '../../store/fleet/resources.ts';
+import { acknowledgeWrites } from '../../store/recovery/recovery-word-writes.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { getResource } from '../registry/resources.ts';
 import { pauseAfterRace } from '../retry.ts';

@@ -1,7 +1,7 @@
 import { ProblemError } from '../../errors.ts';
 import { targetOfAlarm } from '../../failover/alarm-target.ts';
 import type { AlarmBinding, AlarmMessage } from '../../schemas/alarm.ts';
-import { type ResourceRecord, resourcesOf } from '../../store/resources.ts';
+import { type ResourceRecord, resourcesOf } from '../../store/fleet/resources.ts';
 import { system } from '../origin.ts';
 import { changeStatus, getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';

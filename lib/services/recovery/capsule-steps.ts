@@ -13,7 +13,7 @@ import type {
 } from '../../schemas/capsule.ts';
 import type { Vector } from '../../schemas/common.ts';
 import type { Trigger } from '../../schemas/recovery.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import type { FencedLabscape, FenceQuestion, HeardOf } from './fence-wait.ts';
 import type { Considered } from './plan-moves.ts';
 

@@ -1,7 +1,7 @@
 import { isEnded } from '../../failover/recovery-status.ts';
 import { type Capsule, DECIDING_PHASES, type DecidingPhase } from '../../schemas/capsule.ts';
-import { type CapsulePart, readCapsuleParts } from '../../store/capsules.ts';
-import type { RecoveryRecord } from '../../store/recoveries.ts';
+import { type CapsulePart, readCapsuleParts } from '../../store/recovery/capsules.ts';
+import type { RecoveryRecord } from '../../store/recovery/recoveries.ts';
 import type { Runtime } from '../runtime.ts';
 import { getRecovery } from './recovery-view.ts';
 

@@ -1,7 +1,7 @@
 import { CLASSES } from '../../schemas/common.ts';
 import type { Grace } from '../../schemas/recovery.ts';
-import { type GroupRecord, readGroups } from '../../store/groups.ts';
-import { type ResourceRecord, readResource } from '../../store/resources.ts';
+import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
+import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
 import type { Requester } from '../origin.ts';
 import { placeUnderFill, relocateGroup } from '../rebalancing/relocate.ts';
 import { getResource } from '../registry/resources.ts';

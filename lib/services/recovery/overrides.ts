@@ -8,7 +8,7 @@ import {
   proposeWrites,
   readOverride,
   settleOverrideWrites,
-} from '../../store/overrides.ts';
+} from '../../store/recovery/overrides.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';

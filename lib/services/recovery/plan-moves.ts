@@ -24,7 +24,7 @@ import {
   type Wish,
   type Wishes,
 } from '../../failover/plan.ts';
-import type { FlipMove, Gain } from '../../store/flip-writes.ts';
+import type { FlipMove, Gain } from '../../store/recovery/flip-writes.ts';
 
 /** What a plan looks at of a resource. */
 export type Considered = Target & Pick<Candidate, 'labels' | 'residency' | 'spread' | 'devices' | 'eased'>;

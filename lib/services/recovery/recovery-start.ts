@@ -1,9 +1,9 @@
 import type * as z from 'zod';
 import { ProblemError } from '../../errors.ts';
 import type { DrainInput } from '../../schemas/recovery.ts';
-import { writeBriefs } from '../../store/recovery-briefs.ts';
-import { retireAttempt } from '../../store/recovery-writes.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
+import { writeBriefs } from '../../store/recovery/recovery-briefs.ts';
+import { retireAttempt } from '../../store/recovery/recovery-writes.ts';
 import type { Requester } from '../origin.ts';
 import { changeStatus, getResource } from '../registry/resources.ts';
 import { type ExecutionInput, executionName, type Runtime } from '../runtime.ts';

@@ -2,8 +2,13 @@ import * as z from 'zod';
 import { ProblemError } from '../../errors.ts';
 import { actualOutcome, quotedOutcome } from '../../failover/outcome.ts';
 import type { Recovery } from '../../schemas/recovery.ts';
-import { itemOf, StartKey, startKeyOf } from '../../store/cursor-key.ts';
-import { decodeRecovery, type RecoveryRecord, readRecovery, recoveriesPage } from '../../store/recoveries.ts';
+import {
+  decodeRecovery,
+  type RecoveryRecord,
+  readRecovery,
+  recoveriesPage,
+} from '../../store/recovery/recoveries.ts';
+import { itemOf, StartKey, startKeyOf } from '../../store/table/cursor-key.ts';
 import { leastShare } from '../../vector.ts';
 import type { Runtime } from '../runtime.ts';
 

@@ -1,7 +1,7 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
 import type { Recovery } from '../../schemas/recovery.ts';
-import { cancelWrites, resumeWrites } from '../../store/recovery-word-writes.ts';
+import { cancelWrites, resumeWrites } from '../../store/recovery/recovery-word-writes.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';

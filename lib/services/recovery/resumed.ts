@@ -1,4 +1,4 @@
-import { readRecovery } from '../../store/recoveries.ts';
+import { readRecovery } from '../../store/recovery/recoveries.ts';
 import type { Runtime } from '../runtime.ts';
 import { runningState } from './running.ts';
 import { answerWait } from './waits.ts';

@@ -1,6 +1,6 @@
-import { readGroups } from '../../store/groups.ts';
-import { readManyBeats } from '../../store/heartbeats.ts';
-import type { RecoveryRecord } from '../../store/recoveries.ts';
+import { readManyBeats } from '../../store/fleet/heartbeats.ts';
+import { readGroups } from '../../store/placement/groups.ts';
+import type { RecoveryRecord } from '../../store/recovery/recoveries.ts';
 import type { Runtime } from '../runtime.ts';
 
 export interface RunningState {

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../errors.ts';
-import { readLabscape } from '../../store/labscapes.ts';
+import { readLabscape } from '../../store/fleet/labscapes.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** Whether nothing at all is to recover in a labscape, as it stands now: no picture of it is asked. */

@@ -1,5 +1,5 @@
 import type { Phase } from '../../schemas/recovery.ts';
-import { exchangeWaiting, readRecovery } from '../../store/recoveries.ts';
+import { exchangeWaiting, readRecovery } from '../../store/recovery/recoveries.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** The answer to a request for approval that ends the recovery instead of letting it go on. */

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { Id, PAGE_SIZE_DEFAULT } from '../../schemas/common.ts';
 import type { Resource } from '../../schemas/resource.ts';
-import { readManyBeats } from '../../store/heartbeats.ts';
-import { allLabscapes } from '../../store/labscapes.ts';
-import { resourcesOf } from '../../store/resources.ts';
+import { readManyBeats } from '../../store/fleet/heartbeats.ts';
+import { allLabscapes } from '../../store/fleet/labscapes.ts';
+import { resourcesOf } from '../../store/fleet/resources.ts';
 import type { Runtime } from '../runtime.ts';
 import { resourceView } from './resource-view.ts';
 

@@ -1,7 +1,7 @@
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
-import { type PrincipalRecord, readPrincipal } from '../../store/principals.ts';
-import { principalWrites } from '../../store/tenant-writes.ts';
+import { type PrincipalRecord, readPrincipal } from '../../store/access/principals.ts';
+import { principalWrites } from '../../store/access/tenant-writes.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';

@@ -3,8 +3,8 @@ import { isFailbackDue, returningAt } from '../../health/returning.ts';
 import type { Policy } from '../../schemas/labscape.ts';
 import type { Resource } from '../../schemas/resource.ts';
 import { RETURN_POLICY_DEFAULT } from '../../schemas/return-policy.ts';
-import { readLabscape } from '../../store/labscapes.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import { readLabscape } from '../../store/fleet/labscapes.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** Where it stands on its way back, while it is, and what is due then. */

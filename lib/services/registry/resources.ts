@@ -10,9 +10,9 @@ import {
   registerWrites,
   type StatusChange,
   statusWrites,
-} from '../../store/fleet-writes.ts';
-import type { LabscapeRecord } from '../../store/labscapes.ts';
-import { type ResourceRecord, readResource } from '../../store/resources.ts';
+} from '../../store/fleet/fleet-writes.ts';
+import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
+import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
 import { firstOver, mapVector, ZERO } from '../../vector.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { fillUnder, followFills, lowerFills } from '../reserve/fills.ts';

@@ -1,8 +1,8 @@
 import { GROUPS_HELD_MAX } from '../../allocation/groups.ts';
 import { decideReserve, ReserveCheck, type ReserveDecision } from '../../allocation/reserve-check.ts';
 import type { Policy } from '../../schemas/labscape.ts';
-import type { Membership } from '../../store/allocation-writes.ts';
-import { type GroupRecord, readGroups } from '../../store/groups.ts';
+import type { Membership } from '../../store/placement/allocation-writes.ts';
+import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
 import { add } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
 import type { Draft } from '../placement/allocation-draft.ts';

@@ -1,4 +1,4 @@
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
 
 /** Numbers are forgotten when they are so many. */
 const REVISIONS_MAX = 50_000;

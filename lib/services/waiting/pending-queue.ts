@@ -9,10 +9,16 @@ import {
 import { planReservations, RESERVATIONS_MAX } from '../../allocation/reservations.ts';
 import { STRATEGY_DEFAULT } from '../../allocation/strategy-rule.ts';
 import type { Vector } from '../../schemas/common.ts';
-import { type GroupRecord, pendingGroups } from '../../store/groups.ts';
-import { backOff, duePending, putOffBeyond, reserve, unreserve } from '../../store/pending-writes.ts';
-import { type ResourceRecord, readResource } from '../../store/resources.ts';
-import { readSlices, readTenant } from '../../store/tenants.ts';
+import { readSlices, readTenant } from '../../store/access/tenants.ts';
+import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
+import { type GroupRecord, pendingGroups } from '../../store/placement/groups.ts';
+import {
+  backOff,
+  duePending,
+  putOffBeyond,
+  reserve,
+  unreserve,
+} from '../../store/placement/pending-writes.ts';
 import { add, mapVector, subtract, sum } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
 import { type Requester, system } from '../origin.ts';

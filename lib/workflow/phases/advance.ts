@@ -1,7 +1,7 @@
 import type { Phase } from '../../schemas/recovery.ts';
 import { executionName } from '../../services/runtime.ts';
-import type { RecoveryRecord, Waiting } from '../../store/recoveries.ts';
-import { writeProgress } from '../../store/recovery-writes.ts';
+import type { RecoveryRecord, Waiting } from '../../store/recovery/recoveries.ts';
+import { writeProgress } from '../../store/recovery/recovery-writes.ts';
 import {
   goOn,
   isPast,

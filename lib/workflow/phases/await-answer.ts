@@ -1,7 +1,7 @@
 import type { Phase } from '../../schemas/recovery.ts';
 import { runningState } from '../../services/recovery/running.ts';
 import { answerWait, leaveToken } from '../../services/recovery/waits.ts';
-import { readBeats } from '../../store/heartbeats.ts';
+import { readBeats } from '../../store/fleet/heartbeats.ts';
 import { ownRecovery, type PhaseAnswer, type PhaseContext, readOwnResource } from './context.ts';
 import { keepCapsule } from './observed.ts';
 

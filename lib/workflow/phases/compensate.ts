@@ -1,5 +1,5 @@
 import { isEnded } from '../../failover/recovery-status.ts';
-import type { RecoveryRecord } from '../../store/recoveries.ts';
+import type { RecoveryRecord } from '../../store/recovery/recoveries.ts';
 import {
   endUnrecorded,
   findRecovery,

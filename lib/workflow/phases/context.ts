@@ -6,9 +6,9 @@ import { PHASES, type Phase, type PhaseResult } from '../../schemas/recovery.ts'
 import type { Requester } from '../../services/origin.ts';
 import { system } from '../../services/origin.ts';
 import { type ExecutionInput, executionName, type Runtime } from '../../services/runtime.ts';
-import { type RecoveryRecord, readRecovery, type Waiting } from '../../store/recoveries.ts';
-import { retireAttempt } from '../../store/recovery-writes.ts';
-import { type ResourceRecord, readResource } from '../../store/resources.ts';
+import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
+import { type RecoveryRecord, readRecovery, type Waiting } from '../../store/recovery/recoveries.ts';
+import { retireAttempt } from '../../store/recovery/recovery-writes.ts';
 import { Superseded } from './errors.ts';
 
 /** What a phase hands to the next one besides what it stored: its own duration, known only after its write. */

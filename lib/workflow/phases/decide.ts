@@ -15,12 +15,12 @@ import { observedBy } from '../../services/recovery/observed-decisions.ts';
 import { overridesFor } from '../../services/recovery/overrides.ts';
 import { type Held, quoteHeld } from '../../services/recovery/quote.ts';
 import { executionName } from '../../services/runtime.ts';
-import { readGroups } from '../../store/groups.ts';
-import { putObserved } from '../../store/observed-decisions.ts';
-import type { RecoveryRecord } from '../../store/recoveries.ts';
-import { readBrief } from '../../store/recovery-briefs.ts';
-import { claimWrites, endingWrites } from '../../store/recovery-writes.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
+import { readGroups } from '../../store/placement/groups.ts';
+import { putObserved } from '../../store/recovery/observed-decisions.ts';
+import type { RecoveryRecord } from '../../store/recovery/recoveries.ts';
+import { readBrief } from '../../store/recovery/recovery-briefs.ts';
+import { claimWrites, endingWrites } from '../../store/recovery/recovery-writes.ts';
 import { ZERO } from '../../vector.ts';
 import {
   findRecovery,

@@ -3,9 +3,9 @@ import { judge } from '../../health/detector.ts';
 import { leaseEndMs } from '../../services/health/verdicts.ts';
 import { changeStatus } from '../../services/registry/resources.ts';
 import { executionName } from '../../services/runtime.ts';
-import { readBeats } from '../../store/heartbeats.ts';
-import { readRecovery } from '../../store/recoveries.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import { readBeats } from '../../store/fleet/heartbeats.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
+import { readRecovery } from '../../store/recovery/recoveries.ts';
 import {
   endUnrecorded,
   goOn,

@@ -6,9 +6,9 @@ import type { Policy } from '../../schemas/labscape.ts';
 import type { Phase, RecoveryStatus } from '../../schemas/recovery.ts';
 import type { ResourceStatus } from '../../schemas/resource.ts';
 import { originOf } from '../../services/origin.ts';
-import type { RecoveryRecord } from '../../store/recoveries.ts';
-import { endingWrites } from '../../store/recovery-writes.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
+import type { RecoveryRecord } from '../../store/recovery/recoveries.ts';
+import { endingWrites } from '../../store/recovery/recovery-writes.ts';
 import { type PhaseContext, readOwnResource, requesterOf } from './context.ts';
 import { LostRace, Superseded } from './errors.ts';
 

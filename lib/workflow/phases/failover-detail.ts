@@ -1,6 +1,6 @@
 import { freshCopies, NO_FRESH_COPY } from '../../data-copies.ts';
 import type { FailoverPlan, MovableGroup, Wish, Wishes } from '../../failover/plan.ts';
-import type { GroupRecord } from '../../store/groups.ts';
+import type { GroupRecord } from '../../store/placement/groups.ts';
 
 /** A plan, what it was made of, and when, epoch ms. */
 interface Seen {

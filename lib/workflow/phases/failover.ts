@@ -7,11 +7,11 @@ import { originOf } from '../../services/origin.ts';
 import { gainsWithTargets, movesWithTargets, planMoves } from '../../services/recovery/plan-moves.ts';
 import { pauseAfterRace } from '../../services/retry.ts';
 import { executionName } from '../../services/runtime.ts';
-import { type FlipInput, flipWrites, movingWrite } from '../../store/flip-writes.ts';
-import { type GroupRecord, readGroups } from '../../store/groups.ts';
-import type { RecoveryRecord } from '../../store/recoveries.ts';
-import { type RecoveryBrief, readBrief } from '../../store/recovery-briefs.ts';
-import { decodeResource, type ResourceRecord } from '../../store/resources.ts';
+import { decodeResource, type ResourceRecord } from '../../store/fleet/resources.ts';
+import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
+import { type FlipInput, flipWrites, movingWrite } from '../../store/recovery/flip-writes.ts';
+import type { RecoveryRecord } from '../../store/recovery/recoveries.ts';
+import { type RecoveryBrief, readBrief } from '../../store/recovery/recovery-briefs.ts';
 import type { Outcome } from '../../store/store.ts';
 import { sum } from '../../vector.ts';
 import {

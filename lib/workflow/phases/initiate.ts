@@ -2,10 +2,10 @@ import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { originOf } from '../../services/origin.ts';
 import { fenceWaitMs } from '../../services/recovery/fence-wait.ts';
 import { executionName } from '../../services/runtime.ts';
-import { readBeats } from '../../store/heartbeats.ts';
-import { type RecoveryRecord, readRecovery } from '../../store/recoveries.ts';
-import { fenceWrites } from '../../store/recovery-writes.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import { readBeats } from '../../store/fleet/heartbeats.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
+import { type RecoveryRecord, readRecovery } from '../../store/recovery/recoveries.ts';
+import { fenceWrites } from '../../store/recovery/recovery-writes.ts';
 import {
   goOn,
   newWait,

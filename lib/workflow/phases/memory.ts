@@ -1,8 +1,8 @@
 import type { Runtime } from '../../services/runtime.ts';
-import type { GroupRecord } from '../../store/groups.ts';
-import type { RecoveryRecord } from '../../store/recoveries.ts';
-import type { RecoveryBrief } from '../../store/recovery-briefs.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
+import type { GroupRecord } from '../../store/placement/groups.ts';
+import type { RecoveryRecord } from '../../store/recovery/recoveries.ts';
+import type { RecoveryBrief } from '../../store/recovery/recovery-briefs.ts';
 
 /** What a warm function knows of a recovery from the phase before: saves reads, never decides. */
 export interface Memory {

@@ -10,8 +10,8 @@ import {
   type SeenByInitiate,
 } from '../../services/recovery/capsule-steps.ts';
 import { executionName, type Runtime } from '../../services/runtime.ts';
-import { writeCapsulePart } from '../../store/capsules.ts';
-import type { RecoveryRecord } from '../../store/recoveries.ts';
+import { writeCapsulePart } from '../../store/recovery/capsules.ts';
+import type { RecoveryRecord } from '../../store/recovery/recoveries.ts';
 import { findRecovery, type PhaseContext } from './context.ts';
 import { recall } from './memory.ts';
 

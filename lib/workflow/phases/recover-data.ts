@@ -1,5 +1,5 @@
-import { dropOrder } from '../../store/heartbeats.ts';
-import type { RecoveryRecord } from '../../store/recoveries.ts';
+import { dropOrder } from '../../store/fleet/heartbeats.ts';
+import type { RecoveryRecord } from '../../store/recovery/recoveries.ts';
 import { advance } from './advance.ts';
 import { answerOf, type PhaseAnswer, type PhaseContext } from './context.ts';
 import { checkScopeTwice } from './scope.ts';

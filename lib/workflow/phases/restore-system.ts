@@ -1,5 +1,5 @@
-import { putOrder } from '../../store/heartbeats.ts';
-import { readResource } from '../../store/resources.ts';
+import { putOrder } from '../../store/fleet/heartbeats.ts';
+import { readResource } from '../../store/fleet/resources.ts';
 import { advance } from './advance.ts';
 import { newWait, type PhaseAnswer, type PhaseContext } from './context.ts';
 

@@ -1,8 +1,8 @@
 import { extrasFaults } from '../../allocation/extras.ts';
 import type { Runtime } from '../../services/runtime.ts';
-import { readGroups } from '../../store/groups.ts';
-import type { RecoveryRecord } from '../../store/recoveries.ts';
-import { type ResourceRecord, readResources } from '../../store/resources.ts';
+import { type ResourceRecord, readResources } from '../../store/fleet/resources.ts';
+import { readGroups } from '../../store/placement/groups.ts';
+import type { RecoveryRecord } from '../../store/recovery/recoveries.ts';
 import { equals, firstOver, sum } from '../../vector.ts';
 
 /** The failed resource and every resource that took something from it. */

@@ -2,7 +2,7 @@ import { verifyChain } from '../../audit/chain.ts';
 import { EMPTY_CHAIN, entityOf } from '../../audit/event.ts';
 import type { Runtime } from '../../services/runtime.ts';
 import { lastEventsOf } from '../../store/events.ts';
-import type { ResourceRecord } from '../../store/resources.ts';
+import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import { advance } from './advance.ts';
 import type { PhaseAnswer, PhaseContext } from './context.ts';
 import { checkScopeTwice, scopeOf } from './scope.ts';

@@ -1,5 +1,5 @@
-import { readGroups } from '../../store/groups.ts';
-import { readResource } from '../../store/resources.ts';
+import { readResource } from '../../store/fleet/resources.ts';
+import { readGroups } from '../../store/placement/groups.ts';
 import { isZero } from '../../vector.ts';
 import { advance } from './advance.ts';
 import type { PhaseAnswer, PhaseContext } from './context.ts';

@@ -1,5 +1,5 @@
 import { type AttributeValue, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import type { LocalTable } from '../../../infra/local/template.ts';
+import type { LocalTable } from '../../../infra/local/template/template.ts';
 import { type Index, type Item, itemBytes, readUnits, writeUnits } from './item-size.ts';
 
 interface Written {

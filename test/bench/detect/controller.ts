@@ -12,7 +12,7 @@ import {
   sightOf,
   stepsOf,
 } from '../../../lib/services/health/verdicts.ts';
-import { type BeatRecord, decodeBeats } from '../../../lib/store/heartbeats.ts';
+import { type BeatRecord, decodeBeats } from '../../../lib/store/fleet/heartbeats.ts';
 
 export interface Watched extends Judgeable {
   readonly labscape: string;

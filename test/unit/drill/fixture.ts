@@ -1,9 +1,9 @@
+import type { TransactionRecord } from '../../../infra/local/database/dynamodb-endpoint.ts';
 import type { CounterLog } from '../../../infra/local/drill/check-counters.ts';
 import type { SeenResource } from '../../../infra/local/drill/check-limits.ts';
 import type { SeenRecovery } from '../../../infra/local/drill/check-moves.ts';
 import type { Evidence } from '../../../infra/local/drill/judge.ts';
 import type { SeenAllocation } from '../../../infra/local/drill/ledger.ts';
-import type { TransactionRecord } from '../../../infra/local/dynamodb-endpoint.ts';
 import type { CounterLine } from '../../../infra/local/sample/counter-file.ts';
 import type { Vector } from '../../../lib/schemas/common.ts';
 import { CAPACITY, demandOf, History } from '../audit/fixture.ts';

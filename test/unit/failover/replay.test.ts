@@ -14,9 +14,9 @@ import { fenceWaitMs } from '../../../lib/services/recovery/fence-wait.ts';
 import type { Considered } from '../../../lib/services/recovery/plan-moves.ts';
 import { planMoves } from '../../../lib/services/recovery/plan-moves.ts';
 import { replayCapsule } from '../../../lib/services/recovery/replay.ts';
-import { CorruptItem } from '../../../lib/store/attributes.ts';
-import { decodeParts, encodePart, PART_BYTES_MAX } from '../../../lib/store/capsules.ts';
-import type { RecoveryRecord } from '../../../lib/store/recoveries.ts';
+import { decodeParts, encodePart, PART_BYTES_MAX } from '../../../lib/store/recovery/capsules.ts';
+import type { RecoveryRecord } from '../../../lib/store/recovery/recoveries.ts';
+import { CorruptItem } from '../../../lib/store/table/attributes.ts';
 
 const NOW = 1_800_000_000_000;
 const LIMIT = { processing: 1_000, memory: 1_000, storage: 1_000, network: 1_000 };

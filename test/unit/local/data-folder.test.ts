@@ -3,8 +3,8 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openDataFolder } from '../../../infra/local/data-folder.ts';
-import { startEngine } from '../../../infra/local/engine.ts';
-import { openIssuer } from '../../../infra/local/issuer.ts';
+import { startEngine } from '../../../infra/local/database/engine.ts';
+import { openIssuer } from '../../../infra/local/gateway/issuer.ts';
 import { temporaryFolder } from '../../infra/support.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { evaluate, Statement } from '../../../infra/local/iam.ts';
+import { evaluate, Statement } from '../../../infra/local/functions/iam.ts';
 
 const word = fc.stringMatching(/^[A-Za-z]{1,8}$/);
 const action = fc.tuple(word, word).map(([service, name]) => `${service}:${name}`);

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { RouteTable } from '../../../infra/local/route-table.ts';
+import { RouteTable } from '../../../infra/local/gateway/route-table.ts';
 import { ROUTES } from '../../../lib/http/routes.ts';
 
 const routeOf = (key: string) => ({ key, functionArn: key, timeoutMs: 1 });

@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
 import type { Pulse } from '../../../lib/health/detector.ts';
 import { BATCH_RESOURCES_MAX } from '../../../lib/schemas/heartbeat.ts';
-import type { Item } from '../../../lib/store/attributes.ts';
-import { decodeBeats, writeBeats } from '../../../lib/store/heartbeats.ts';
+import { decodeBeats, writeBeats } from '../../../lib/store/fleet/heartbeats.ts';
 import type { Store } from '../../../lib/store/store.ts';
-import type { UpdateInput } from '../../../lib/store/write.ts';
+import type { Item } from '../../../lib/store/table/attributes.ts';
+import type { UpdateInput } from '../../../lib/store/table/write.ts';
 
 const NOW = 1_795_132_800_000;
 

@@ -1,13 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
-import { decodeAllocation } from '../../../lib/store/allocations.ts';
-import { CorruptItem, ITEM_VERSION, type Item, N, versioned } from '../../../lib/store/attributes.ts';
-import { decodeGroup, encodeGroup, type GroupRecord } from '../../../lib/store/groups.ts';
-import { decodeBeats, newBeatItem } from '../../../lib/store/heartbeats.ts';
-import { decodeLabscape } from '../../../lib/store/labscapes.ts';
-import { decodePrincipal, encodePrincipal } from '../../../lib/store/principals.ts';
-import { decodeRecovery, encodeRecovery, type RecoveryRecord } from '../../../lib/store/recoveries.ts';
-import { decodeResource, encodeResource, type ResourceRecord } from '../../../lib/store/resources.ts';
-import { decodeSlice, decodeTenant, encodeSlice, encodeTenant } from '../../../lib/store/tenants.ts';
+import { decodePrincipal, encodePrincipal } from '../../../lib/store/access/principals.ts';
+import { decodeSlice, decodeTenant, encodeSlice, encodeTenant } from '../../../lib/store/access/tenants.ts';
+import { decodeBeats, newBeatItem } from '../../../lib/store/fleet/heartbeats.ts';
+import { decodeLabscape } from '../../../lib/store/fleet/labscapes.ts';
+import { decodeResource, encodeResource, type ResourceRecord } from '../../../lib/store/fleet/resources.ts';
+import { decodeAllocation } from '../../../lib/store/placement/allocations.ts';
+import { decodeGroup, encodeGroup, type GroupRecord } from '../../../lib/store/placement/groups.ts';
+import {
+  decodeRecovery,
+  encodeRecovery,
+  type RecoveryRecord,
+} from '../../../lib/store/recovery/recoveries.ts';
+import { CorruptItem, ITEM_VERSION, type Item, N, versioned } from '../../../lib/store/table/attributes.ts';
 import { ZERO } from '../../../lib/vector.ts';
 
 const chain = { rev: 1, head: 'head' };

@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { arriving, leaving, NO_EXTRAS, swapped } from '../../../lib/allocation/extras.ts';
 import { EMPTY_CHAIN, nextEvent } from '../../../lib/audit/event.ts';
-import { endWrites, placeWrites } from '../../../lib/store/allocation-writes.ts';
-import type { AllocationRecord } from '../../../lib/store/allocations.ts';
-import { homeWrites, targetWrite } from '../../../lib/store/flip-writes.ts';
-import { gangWrites } from '../../../lib/store/gang-writes.ts';
-import type { GroupRecord } from '../../../lib/store/groups.ts';
-import { type Eviction, homeByPreemptionWrites } from '../../../lib/store/preempt-writes.ts';
-import { encodeResource, type ResourceRecord } from '../../../lib/store/resources.ts';
+import { encodeResource, type ResourceRecord } from '../../../lib/store/fleet/resources.ts';
+import { endWrites, placeWrites } from '../../../lib/store/placement/allocation-writes.ts';
+import type { AllocationRecord } from '../../../lib/store/placement/allocations.ts';
+import { gangWrites } from '../../../lib/store/placement/gang-writes.ts';
+import type { GroupRecord } from '../../../lib/store/placement/groups.ts';
+import { type Eviction, homeByPreemptionWrites } from '../../../lib/store/placement/preempt-writes.ts';
+import { homeWrites, targetWrite } from '../../../lib/store/recovery/flip-writes.ts';
 import type { Store } from '../../../lib/store/store.ts';
 import { ZERO } from '../../../lib/vector.ts';
 

@@ -10,7 +10,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { expect, test } from '@jest/globals';
-import { dynamodbClient } from '../../../lib/store/dynamodb-client.ts';
+import { dynamodbClient } from '../../../lib/store/table/dynamodb-client.ts';
 
 const ITEM = {
   pk: { S: 'a "quoted" ü\n\u2028' },

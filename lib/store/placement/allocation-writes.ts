@@ -1,0 +1,232 @@
+import { boundFor, type Candidate } from '../../allocation/candidate.ts';
+import type { DeviceMap } from '../../allocation/devices.ts';
+import type { Extras } from '../../allocation/extras.ts';
+import { encodeGroupRef, GROUPS_BORN_MAX } from '../../allocation/groups.ts';
+import type { AuditEvent } from '../../schemas/audit.ts';
+import type { Vector } from '../../schemas/common.ts';
+import { subtract } from '../../vector.ts';
+import { putEvent } from '../events.ts';
+import type { ResourceRecord } from '../fleet/resources.ts';
+import { keys } from '../keys.ts';
+import type { Store } from '../store.ts';
+import { type Item, N, S, SS } from '../table/attributes.ts';
+import { capIs, chainAt, groupsBelow, membersBelow } from '../table/conditions.ts';
+import {
+  absent,
+  attributeEquals,
+  type Condition,
+  exists,
+  putNew,
+  updateItem,
+  vectorAtMost,
+  vectorBelow,
+  vectorDelta,
+} from '../table/update.ts';
+import { tellingOld, type Write } from '../table/write.ts';
+import { type AllocationRecord, encodeAllocation, leaseEntry, TOMBSTONE_MS } from './allocations.ts';
+import { comingPart, goingPart } from './extras.ts';
+import { encodeGroup, type GroupRecord, packMap } from './groups.ts';
+
+export interface Joining {
+  readonly kind: 'join';
+  readonly group: string;
+  /** The group takes members while it is below this in every dimension. */
+  readonly closeBound: Vector;
+  /** The devices that its members share, as seen, and how many members may share them. */
+  readonly devices?: { readonly map: DeviceMap; readonly membersMax: number };
+}
+export interface Birth {
+  readonly kind: 'birth';
+  readonly group: GroupRecord;
+}
+export type Membership = Joining | Birth;
+
+export const quotaTaken = (store: Store, tenant: string, slice: number, demand: Vector, cap: Vector): Write =>
+  tellingOld(
+    updateItem('quota', {
+      table: store.tables.state,
+      key: keys.quota(tenant, slice),
+      add: vectorDelta('used', demand),
+      // The cap is compared as the caller saw it, so it must not have been cut since.
+      conditions: [vectorAtMost('used', subtract(cap, demand)), capIs(cap)],
+    }),
+  );
+
+const quotaReturned = (store: Store, tenant: string, slice: number, demand: Vector): Write =>
+  updateItem('quota', {
+    table: store.tables.state,
+    key: keys.quota(tenant, slice),
+    add: vectorDelta('used', demand, -1),
+    conditions: [exists('pk')],
+  });
+
+/** A resource as placement sees it: with what it may take for now, if it came back lately. */
+export type Taker = ResourceRecord & Pick<Candidate, 'eased'>;
+
+export interface PlaceInput {
+  readonly allocation: AllocationRecord;
+  readonly resource: Taker;
+  readonly membership: Membership;
+  /** What it takes of the resource beside its demand. */
+  readonly extras: Extras;
+  readonly sliceCap: Vector;
+  /** What the resource's use may come to; what placement may use unless given. */
+  readonly bound?: Vector;
+  readonly event: AuditEvent;
+}
+
+/** The group has its devices still, and they have room for one more of its members. */
+const sharing = ({ map, membersMax }: NonNullable<Joining['devices']>): readonly Condition[] => [
+  attributeEquals('devMap', packMap(map)),
+  membersBelow(membersMax),
+];
+
+/** What placement brings to a resource. */
+export interface Gain {
+  readonly demand: Vector;
+  /** Groups that are born there. */
+  readonly births: readonly Pick<GroupRecord, 'id' | 'kind'>[];
+  readonly extras: Extras;
+  readonly bound?: Vector | undefined;
+}
+
+/** A resource takes what is placed on it only while healthy, as configured, and under its fill (or the bound) afterwards. */
+export const gainWrite = (
+  store: Store,
+  as: string,
+  resource: Taker,
+  { demand, births, extras, bound = boundFor(resource, 'placement') }: Gain,
+): Write => {
+  const coming = comingPart(extras);
+  const conditions: Condition[] = [
+    attributeEquals('status', S('healthy')),
+    attributeEquals('cfg', N(resource.cfg)),
+    vectorAtMost('used', subtract(bound, demand), demand),
+    ...coming.conditions,
+  ];
+  const add: Item = { ...vectorDelta('used', demand), assignRev: N(1), ...coming.add };
+  if (births.length > 0) {
+    conditions.push(groupsBelow(GROUPS_BORN_MAX - births.length + 1));
+    add['groupIds'] = SS(births.map(({ kind, id }) => encodeGroupRef({ kind, group: id })));
+  }
+  const key = keys.resource(resource.labscape, resource.id);
+  return tellingOld(updateItem(as, { table: store.tables.state, key, set: coming.set, add, conditions }));
+};
+
+/** Allocate, one transaction: allocation absent · resource healthy, as configured, under fill · group · quota · event. */
+export const placeWrites = (store: Store, input: PlaceInput): readonly Write[] => {
+  const { allocation, resource, membership, event } = input;
+  const { demand } = allocation;
+  const table = store.tables.state;
+  const births = membership.kind === 'birth' ? [membership.group] : [];
+  return [
+    tellingOld(putNew('allocation', table, encodeAllocation(allocation))),
+    gainWrite(store, 'resource', resource, { demand, births, extras: input.extras, bound: input.bound }),
+    membership.kind === 'birth'
+      ? putNew('group', table, encodeGroup(membership.group))
+      : updateItem('group', {
+          table,
+          key: keys.group(membership.group),
+          add: { ...vectorDelta('dem', demand), count: N(1), load: N(1) },
+          conditions: [
+            attributeEquals('resource', S(resource.id)),
+            attributeEquals('status', S('placed')),
+            vectorBelow('dem', membership.closeBound),
+            ...(membership.devices === undefined ? [] : sharing(membership.devices)),
+          ],
+        }),
+    quotaTaken(store, allocation.tenant, allocation.slice, demand, input.sliceCap),
+    putEvent(store, event),
+  ];
+};
+
+/** A demand that waits: a pending group of one, counted against quota. */
+export const waitWrites = (
+  store: Store,
+  input: Pick<PlaceInput, 'allocation' | 'sliceCap' | 'event'> & { readonly group: GroupRecord },
+): readonly Write[] => [
+  tellingOld(putNew('allocation', store.tables.state, encodeAllocation(input.allocation))),
+  putNew('group', store.tables.state, encodeGroup(input.group)),
+  quotaTaken(store, input.allocation.tenant, input.allocation.slice, input.allocation.demand, input.sliceCap),
+  putEvent(store, input.event),
+];
+
+export interface EndInput {
+  readonly allocation: AllocationRecord;
+  readonly group: GroupRecord;
+  /** What it gives back to the resource beside its demand. */
+  readonly extras: Extras;
+  readonly to: 'released' | 'expired';
+  readonly event: AuditEvent;
+}
+
+/** Release or expiry: everything allocate took is given back; the last member closes the group. */
+export const endWrites = (store: Store, input: EndInput): readonly Write[] => {
+  const { allocation, group, event } = input;
+  const table = store.tables.state;
+  const last = group.count === 1;
+  const writes: Write[] = [
+    updateItem('allocation', {
+      table,
+      key: keys.allocation(allocation.tenant, allocation.id),
+      set: {
+        state: S(input.to),
+        endedAt: N(event.at),
+        rev: N(event.rev),
+        head: S(event.hash),
+        ttl: N(Math.ceil((event.at + TOMBSTONE_MS) / 1000)),
+      },
+      // Out of the sparse indexes: no longer a member, no longer leased.
+      remove: ['grp', 'grpSk', 'findPk', 'findSk'],
+      conditions: [attributeEquals('state', S('active')), ...chainAt(allocation.chain)],
+    }),
+    updateItem('group', {
+      table,
+      key: keys.group(group.id),
+      ...(last ? { set: { status: S('closed') }, remove: ['findPk', 'findSk'] } : {}),
+      add: { ...vectorDelta('dem', allocation.demand, -1), count: N(-1), load: N(1) },
+      conditions: [
+        attributeEquals('epoch', N(group.epoch)),
+        attributeEquals('count', N(group.count)),
+        attributeEquals('status', S(group.status)),
+      ],
+    }),
+    quotaReturned(store, allocation.tenant, allocation.slice, allocation.demand),
+    putEvent(store, event),
+  ];
+  if (group.resource !== undefined && group.labscape !== undefined) {
+    const going = goingPart(input.extras);
+    const left = last ? { groupIds: SS([encodeGroupRef({ kind: group.kind, group: group.id })]) } : {};
+    const write = updateItem('resource', {
+      table,
+      key: keys.resource(group.labscape, group.resource),
+      add: { ...vectorDelta('used', allocation.demand, -1), assignRev: N(1) },
+      set: going.set,
+      deleteFromSet: { ...left, ...going.deleteFromSet },
+      conditions: [exists('pk'), absent('moving'), ...going.conditions],
+    });
+    // Two things may have failed then, and the item tells which.
+    writes.push(input.extras.bank === undefined ? write : tellingOld(write));
+  }
+  return writes;
+};
+
+export const renewWrites = (
+  store: Store,
+  allocation: AllocationRecord,
+  leaseUntil: number,
+  event: AuditEvent,
+): readonly Write[] => [
+  updateItem('allocation', {
+    table: store.tables.state,
+    key: keys.allocation(allocation.tenant, allocation.id),
+    set: {
+      leaseUntil: N(leaseUntil),
+      rev: N(event.rev),
+      head: S(event.hash),
+      ...leaseEntry(allocation.tenant, allocation.id, leaseUntil),
+    },
+    conditions: [attributeEquals('state', S('active')), ...chainAt(allocation.chain)],
+  }),
+  putEvent(store, event),
+];

@@ -1,0 +1,157 @@
+import type { LocalMachine } from '../../../infra/local/template/template.ts';
+import { type Run, RunnableMachine } from '../../../infra/local/workflow/state-machine.ts';
+import { TaskTokens } from '../../../infra/local/workflow/task-tokens.ts';
+import { type ExecutionInput, type Executions, executionName } from '../../../lib/services/runtime.ts';
+import type { Streams } from './chance.ts';
+import type { Faults } from './faults.ts';
+import type { Answer } from './lambda.ts';
+import type { Activity, Scheduler } from './scheduler.ts';
+
+/** The state machine's own pause before try n of a task: full jitter on 1, 2, 4 … 10 s, as its Retry says. */
+const RETRY_MAX_MS = 10_000;
+const OLD_TASK_AFTER_MS = 5_000;
+const REDRIVE_AFTER_MS = 3_000;
+
+export interface MachineDeps {
+  readonly scheduler: Scheduler;
+  readonly faults: Faults;
+  readonly streams: Streams;
+  readonly machine: LocalMachine;
+  readonly invoke: (payload: unknown) => Promise<Answer>;
+}
+
+interface Execution {
+  readonly name: string;
+  readonly input: ExecutionInput;
+  readonly activity: Activity;
+  running: boolean;
+  redriven: boolean;
+  tries: number;
+}
+
+/** Executions of the synthesized machine in virtual time. */
+export class SimulatedMachine {
+  readonly executions = new Map<string, Execution>();
+  readonly #deps: MachineDeps;
+  readonly #machine: RunnableMachine;
+  readonly #tokens: TaskTokens;
+  /** Of the execution whose task begins: the library does not say for whom it calls. */
+  #tokenCount = 0;
+
+  constructor(deps: MachineDeps) {
+    this.#deps = deps;
+    this.#tokens = new TaskTokens({
+      after: (arn, ms, run) => this.#wait(arn.replace('arn:', ''), ms, run),
+      newToken: () => {
+        this.#tokenCount += 1;
+        return `token-${this.#tokenCount}`;
+      },
+    });
+    this.#machine = new RunnableMachine(deps.machine, (_arn, payload) => this.#task(payload), this.#tokens, {
+      retriesAtOnce: true,
+    });
+  }
+
+  get active(): number {
+    return [...this.executions.values()].filter(({ running }) => running).length;
+  }
+
+  /** What functions see of it. */
+  executionsFor(activity: () => Activity): Executions {
+    const { scheduler } = this.#deps;
+    const call = <T>(label: string, perform: () => T): Promise<T> =>
+      scheduler.park(activity(), `${activity().label}: ${label}`, perform);
+    return {
+      start: (input) => call(`StartExecution ${executionName(input)}`, () => this.#start(input)),
+      succeed: (token) =>
+        call(`SendTaskSuccess ${token}`, () => this.#answer(token, () => this.#tokens.succeed(token, {}))),
+      fail: (token, error, cause) =>
+        call(`SendTaskFailure ${token}`, () =>
+          this.#answer(token, () => this.#tokens.fail(token, error, cause)),
+        ),
+    };
+  }
+
+  /** The execution rests while its task waits for an answer. */
+  #wait(name: string, ms: number, run: () => void): () => void {
+    const execution = this.executions.get(name);
+    if (execution === undefined) throw new Error('a wait of no execution');
+    const { activity } = execution;
+    activity.parked += 1;
+    const callOff = this.#deps.scheduler.after(ms, `wait of ${name} is over`, run);
+    return () => {
+      activity.parked -= 1;
+      callOff();
+    };
+  }
+
+  #answer(token: string, send: () => void): 'done' | 'gone' {
+    if (this.#tokens.stateOf(token) !== 'waiting') return 'gone';
+    send();
+    return 'done';
+  }
+
+  #start(input: ExecutionInput): 'started' | 'already' {
+    if (this.#deps.faults.strikes('startFails')) throw new Error('ThrottlingException: Rate exceeded');
+    const name = executionName(input);
+    const known = this.executions.get(name);
+    if (known !== undefined) return known.running ? 'started' : 'already';
+    const activity = this.#deps.scheduler.begin(`execution ${name}`);
+    const execution: Execution = { name, input, activity, running: true, redriven: false, tries: 0 };
+    this.executions.set(name, execution);
+    this.#drive(execution);
+    return 'started';
+  }
+
+  #drive(execution: Execution): void {
+    const { scheduler, faults } = this.#deps;
+    const ended = (how: string): void => {
+      execution.running = false;
+      scheduler.end(execution.activity);
+      scheduler.note(`  execution ${execution.name} ${how}`);
+      if (execution.redriven || !faults.strikes('redrive')) return;
+      execution.redriven = true;
+      scheduler.after(REDRIVE_AFTER_MS, `redrive ${execution.name}`, () => {
+        const again = {
+          ...execution,
+          activity: scheduler.begin(`execution ${execution.name} again`),
+          running: true,
+        };
+        this.executions.set(execution.name, again);
+        this.#drive(again);
+      });
+    };
+    const run: Run = this.#machine.run(`arn:${execution.name}`, execution.name, execution.input);
+    run.result.then(
+      () => ended('succeeded'),
+      (error: unknown) => ended(`failed: ${String(error).slice(0, 120)}`),
+    );
+  }
+
+  async #task(payload: unknown): Promise<Answer> {
+    const { scheduler, faults, streams } = this.#deps;
+    const { input, phase } = payload as { input: ExecutionInput; phase: string };
+    const execution = this.executions.get(executionName(input));
+    if (execution === undefined) throw new Error('a task of no execution');
+    const { activity } = execution;
+    activity.parked += 1;
+    if (execution.tries > 0) {
+      const delayMs = streams('retry').uniform() * Math.min(RETRY_MAX_MS, 1_000 * 2 ** (execution.tries - 1));
+      await new Promise<void>((resolve) => {
+        scheduler.after(Math.max(1, delayMs), `retry ${phase} of ${execution.name}`, () => resolve());
+      });
+    }
+    const answer = await this.#deps.invoke(payload);
+    execution.tries = answer.ok ? 0 : execution.tries + 1;
+    if (faults.strikes('duplicateTask'))
+      scheduler.after(
+        streams('old task').happens(0.5) ? 0 : streams('old task').uniform() * OLD_TASK_AFTER_MS,
+        `replay ${phase} of ${execution.name}`,
+        () => {
+          void this.#deps.invoke(payload);
+        },
+      );
+    activity.parked -= 1;
+    return answer;
+  }
+}

@@ -1,0 +1,124 @@
+import type { AuditEvent } from '../../../lib/schemas/audit.ts';
+import { decodePrincipal, type PrincipalRecord } from '../../../lib/store/access/principals.ts';
+import { decodeSlice, type QuotaSlice } from '../../../lib/store/access/tenants.ts';
+import { decodeEvent } from '../../../lib/store/events.ts';
+import { decodeLabscape, type LabscapeRecord } from '../../../lib/store/fleet/labscapes.ts';
+import { decodeResource, type ResourceRecord } from '../../../lib/store/fleet/resources.ts';
+import { type AllocationRecord, decodeAllocation } from '../../../lib/store/placement/allocations.ts';
+import { decodeGroup, type GroupRecord } from '../../../lib/store/placement/groups.ts';
+import { decodeRecovery, type RecoveryRecord } from '../../../lib/store/recovery/recoveries.ts';
+import type { Item } from '../../../lib/store/table/attributes.ts';
+import type { Commit } from '../invariants/mirror.ts';
+
+export interface Change<T> {
+  readonly before: T | undefined;
+  readonly after: T;
+}
+
+/** What one commit did, in the words of the domain. */
+export interface Changes {
+  readonly resources: Change<ResourceRecord>[];
+  readonly groups: Change<GroupRecord>[];
+  readonly allocations: Change<AllocationRecord>[];
+  readonly recoveries: Change<RecoveryRecord>[];
+  readonly slices: Change<QuotaSlice & { readonly tenant: string }>[];
+  readonly beats: Beat[];
+  /** Keys of what is audited and nothing above: labscapes, tenants, principals. */
+  readonly profiles: string[];
+  readonly events: AuditEvent[];
+  readonly when: Moment;
+}
+
+/** Virtual times of a commit and of what led to it, ms. */
+export interface Moment {
+  readonly now: number;
+  /** Its request was made, and the invocation `by` began. */
+  readonly madeAt: number;
+  readonly beganAt: number;
+  readonly by: string;
+}
+
+/** A batch that was taken in: sequence numbers of its agent before and after, and the resources that it speaks for. */
+export interface Beat {
+  readonly agent: string;
+  readonly before: number;
+  readonly after: number;
+  readonly resources: readonly string[];
+}
+
+/** Attributes of a heartbeat item that hold a resource's pulse, and an agent's sequence number. */
+const PULSE = 'r_';
+const AGENT = 'a_';
+const PROFILE = /^(TENANT|PRINCIPAL)#/;
+const SLICE = /^TENANT#(.+)#\d+$/;
+
+/** The whole state after the last commit. */
+export class State {
+  readonly resources = new Map<string, ResourceRecord>();
+  readonly groups = new Map<string, GroupRecord>();
+  readonly allocations = new Map<string, AllocationRecord>();
+  readonly recoveries = new Map<string, RecoveryRecord>();
+  readonly labscapes = new Map<string, LabscapeRecord>();
+  /** By item key. */
+  readonly slices = new Map<string, QuotaSlice & { readonly tenant: string }>();
+  readonly principals = new Map<string, PrincipalRecord>();
+  readonly events: AuditEvent[] = [];
+
+  apply(commit: Commit, when: Moment): Changes {
+    const changes: Changes = {
+      resources: [],
+      groups: [],
+      allocations: [],
+      recoveries: [],
+      slices: [],
+      beats: [],
+      profiles: [],
+      events: [],
+      when,
+    };
+    for (const { before, after } of commit.writes) this.#take(before, after, changes);
+    return changes;
+  }
+
+  #take(before: Item | undefined, item: Item, changes: Changes): void {
+    const pk = item['pk']?.S ?? '';
+    const sk = item['sk']?.S ?? '';
+    if (pk === 'LABS' || (PROFILE.test(pk) && !SLICE.test(pk))) changes.profiles.push(sk);
+    if (item['entity'] !== undefined) {
+      const event = decodeEvent(item);
+      this.events.push(event);
+      changes.events.push(event);
+    } else if (sk.startsWith('RES#'))
+      put(this.resources, sk.slice(4), decodeResource(item), changes.resources);
+    else if (pk.startsWith('GRP#')) put(this.groups, pk.slice(4), decodeGroup(item), changes.groups);
+    else if (sk.startsWith('ALLOC#')) {
+      const allocation = decodeAllocation(item);
+      put(this.allocations, `${allocation.tenant}#${allocation.id}`, allocation, changes.allocations);
+    } else if (pk.startsWith('REC#'))
+      put(this.recoveries, pk.slice(4), decodeRecovery(item), changes.recoveries);
+    else if (SLICE.test(pk)) {
+      const tenant = SLICE.exec(pk)?.[1] ?? '';
+      put(this.slices, pk, { ...decodeSlice(item), tenant }, changes.slices);
+    } else if (pk === 'LABS') this.labscapes.set(sk.slice(4), decodeLabscape(item));
+    else if (pk.startsWith('PRINCIPAL#')) this.principals.set(pk.slice(10), decodePrincipal(item));
+    else if (pk.startsWith('BEAT#')) changes.beats.push(...beatOf(before ?? {}, item));
+  }
+}
+
+/** A beat is written with a pulse for each of its resources; a pulse that stays the same tells nothing new. */
+const beatOf = (before: Item, after: Item): readonly Beat[] => {
+  const changed = (prefix: string): readonly string[] =>
+    Object.keys(after).filter((name) => name.startsWith(prefix) && before[name] !== after[name]);
+  const resources = changed(PULSE).map((name) => name.slice(PULSE.length));
+  return changed(AGENT).map((name) => ({
+    agent: name.slice(AGENT.length),
+    before: Number(before[name]?.N ?? 0),
+    after: Number(after[name]?.N ?? 0),
+    resources,
+  }));
+};
+
+const put = <T>(into: Map<string, T>, key: string, after: T, changes: Change<T>[]): void => {
+  changes.push({ before: into.get(key), after });
+  into.set(key, after);
+};

@@ -1,0 +1,263 @@
+import type { LocalTable, LocalTemplate } from '../../../infra/local/template/template.ts';
+import { type ExecutionInput, executionName } from '../../../lib/services/runtime.ts';
+import { type Breach, breachesOf } from '../invariants/invariants.ts';
+import { HealthWatch } from '../invariants/invariants-health.ts';
+import { RebalanceWatch } from '../invariants/invariants-rebalance.ts';
+import { ReturnWatch } from '../invariants/invariants-return.ts';
+import { RulesWatch } from '../invariants/invariants-rules.ts';
+import { TenancyWatch } from '../invariants/invariants-tenancy.ts';
+import { Mirror } from '../invariants/mirror.ts';
+import type { EngineLine } from '../worker/engine-line.ts';
+import type { Committed, Mutate } from '../worker/store-line.ts';
+import { SimulatedAgent } from './agent.ts';
+import { streams } from './chance.ts';
+import { type FaultKind, Faults } from './faults.ts';
+import { SimulatedHost } from './host.ts';
+import { ACCOUNT, type Answer, Lambda } from './lambda.ts';
+import { SimulatedMachine } from './machine.ts';
+import { Network } from './network.ts';
+import { Scheduler } from './scheduler.ts';
+import { type Changes, State } from './state.ts';
+import { SimulatedTenant } from './tenant.ts';
+
+/** Any moment will do: what counts is that it is the same for the same seed. */
+const EPOCH_MS = Date.UTC(2026, 0, 1);
+export const BEAT_MS = 2_000;
+export const LEASE_MS = 6_000;
+const LATE_MS = 5_000;
+const CAPACITY = 10_000;
+/** So little that the fleet fills up. */
+const CAPACITY_TIGHT = 1_500;
+/** Of the hosts of one labscape, where hosts differ: what fills one group there is too large elsewhere. */
+const LARGE_FACTOR = 4;
+const DEVICES = { model: 'sim', count: 3 };
+const LABSCAPES = 3;
+const RESOURCES_EACH = 2;
+const TENANTS = 2;
+/** CloudWatch's own delay between a metric and its 10-second alarm, ms. */
+const ALARM_MS = 10_000;
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly faultFactor: number;
+  readonly leftOut: ReadonlySet<number>;
+  readonly mutate: Mutate;
+  readonly sdk: boolean;
+  readonly template: LocalTemplate;
+  readonly engine: EngineLine;
+  readonly tables: { readonly state: string; readonly audit: string };
+}
+
+/** Everything of one history: the shipped functions and machine, simulated hosts, clients and time. */
+export class World {
+  readonly chance;
+  readonly scheduler: Scheduler;
+  readonly faults: Faults;
+  readonly mirror = new Mirror();
+  readonly state = new State();
+  readonly machine: SimulatedMachine;
+  readonly lambda: Lambda;
+  readonly network: Network;
+  readonly agents: readonly SimulatedAgent[];
+  readonly hosts: readonly SimulatedHost[];
+  readonly tenants: readonly SimulatedTenant[];
+  readonly breaches: Breach[] = [];
+  readonly health = new HealthWatch();
+  readonly rules = new RulesWatch();
+  readonly balance = new RebalanceWatch();
+  readonly returning = new ReturnWatch();
+  readonly tenancy = new TenancyWatch();
+  readonly options: WorldOptions;
+  /** What the controller's clock is off by, ms. */
+  jumpMs = 0;
+  /** The store answers nobody before, virtual ms. */
+  outUntil = 0;
+  /** Hears of every commit. */
+  onChange: (changes: Changes) => void = () => {};
+  /** Hears of every task of a recovery. */
+  onTask: (phase: string, resource: string) => void = () => {};
+  onRunning: () => void = () => {};
+  #ids = 0;
+
+  constructor(options: WorldOptions) {
+    this.options = options;
+    this.chance = streams(options.seed);
+    this.scheduler = new Scheduler(this.chance('schedule'));
+    this.faults = new Faults(this.chance, options.faultFactor, options.leftOut);
+    this.faults.active = false;
+    const { scheduler, faults, chance } = this;
+    const [machine] = options.template.machines;
+    if (machine === undefined) throw new Error('the template has no state machine');
+    this.lambda = new Lambda({
+      ...{ scheduler, faults, streams: chance },
+      store: {
+        ...{
+          scheduler,
+          faults,
+          engine: options.engine,
+          tables: options.tables,
+          mutate: options.mutate,
+          sdk: options.sdk,
+          tokens: new Set(),
+        },
+        onCommit: (committed) => this.#commit(committed),
+        lateMs: () => LATE_MS * this.chance('late writes').uniform(),
+        isOut: () => this.scheduler.now < this.outUntil,
+      },
+      executions: (activity) => this.machine.executionsFor(activity),
+      wallMs: () => EPOCH_MS + this.scheduler.now + this.jumpMs,
+      newId: () => {
+        this.#ids += 1;
+        return `id-${String(this.#ids).padStart(8, '0')}`;
+      },
+      onFailure: (labscape) => scheduler.after(ALARM_MS, `alarm of ${labscape}`, () => this.alarm(labscape)),
+    });
+    this.machine = new SimulatedMachine({
+      ...{ scheduler, faults, streams: chance, machine },
+      invoke: (payload) => this.#task(payload),
+    });
+    this.network = new Network(scheduler, faults, this.lambda);
+    this.hosts = LABSCAPE_IDS.flatMap((labscape) =>
+      resourcesOf(labscape).map((id) => new SimulatedHost(id, labscape)),
+    );
+    const deps = {
+      scheduler,
+      faults,
+      network: this.network,
+      beatMs: BEAT_MS,
+      onRunning: () => this.onRunning(),
+    };
+    this.agents = LABSCAPE_IDS.map(
+      (labscape) =>
+        new SimulatedAgent(
+          labscape,
+          this.hosts.filter((host) => host.labscape === labscape),
+          deps,
+        ),
+    );
+    this.tenants = Array.from({ length: TENANTS }, (_, index) => {
+      const id = `tenant-${index}`;
+      return new SimulatedTenant(id, {
+        ...{ scheduler, network: this.network, chance: chance(id), tenancy: this.tenancy },
+        others: () => this.tenants.filter((other) => other.id !== id),
+        onWrong: (what) => this.breach(12, what),
+      });
+    });
+  }
+
+  /** Joins the labscapes, registers the resources and the tenants; no fault strikes yet. */
+  async setUp(): Promise<void> {
+    const requests: Promise<unknown>[] = [];
+    const then = (request: Promise<unknown>): void => void requests.push(request);
+    for (const id of LABSCAPE_IDS) {
+      const policy = {
+        ...{
+          mode: this.#fromTheStart('asksFirst') ? 'ask' : 'automatic',
+          beatMs: BEAT_MS,
+          leaseMs: LEASE_MS,
+          restoreWaitMs: 5_000,
+          resumeWaitMs: 8_000,
+        },
+        ...{ coolDownMs: 20_000, breakerShare: 0.7, probationMs: 6_000, slowStartMs: 8_000 },
+        failback: id === FAILS_BACK_ITSELF ? 'automatic' : 'off',
+        rebalance: { mode: id === BALANCES_ITSELF ? 'automatic' : 'by-hand', ...BALANCE_WINDOW },
+      };
+      then(this.operator('joinLabscape', {}, { id, policy }));
+    }
+    await this.until(requests);
+    const each = this.#fromTheStart('tightCapacity') ? CAPACITY_TIGHT : CAPACITY;
+    const isUneven = this.#fromTheStart('unevenHosts');
+    for (const { id, labscape } of this.hosts) {
+      const own = isUneven && labscape === HAS_LARGE ? LARGE_FACTOR * each : each;
+      const capacity = { processing: own, memory: own, storage: own, network: own };
+      then(this.operator('registerResource', {}, { id, labscape, capacity, devices: DEVICES }));
+    }
+    for (const [index, { id }] of this.tenants.entries()) {
+      const small = index === 0 && this.#fromTheStart('fullQuota');
+      const each = small ? CAPACITY / 4 : CAPACITY * 6;
+      const quota = { processing: each, memory: each, storage: each, network: each };
+      then(this.operator('putTenant', { tenant: id }, { quota, slices: 2 }));
+    }
+    await this.until(requests);
+    // Each in its own rhythm: who takes over may hear of it before the old owner does.
+    for (const [index, agent] of this.agents.entries())
+      agent.start(1 + (index * BEAT_MS) / this.agents.length);
+    for (const tenant of this.tenants) tenant.start();
+  }
+
+  /** Of what is wrong in a history from its beginning. */
+  #fromTheStart(kind: FaultKind): boolean {
+    this.faults.active = true;
+    const strikes = this.faults.strikes(kind);
+    this.faults.active = false;
+    return strikes;
+  }
+
+  operator(
+    operation: Parameters<Network['send']>[1]['operation'],
+    params: Record<string, string>,
+    body?: unknown,
+  ) {
+    const headers = { 'if-match': '*' };
+    const call = { operation, params, headers, ...(body === undefined ? {} : { body }) };
+    return this.network.send({ principal: 'operator', roles: 'operator,admin' }, call);
+  }
+
+  /** An alarm's message, as SNS delivers it: at least once. */
+  alarm(labscape: string): void {
+    const Message = JSON.stringify({
+      ...{ AlarmName: `failed-${labscape}`, AWSAccountId: ACCOUNT, NewStateValue: 'ALARM' },
+      Trigger: { Dimensions: [{ name: 'labscape', value: labscape }] },
+    });
+    void this.lambda.invoke('recovery-trigger', { Records: [{ Sns: { Message } }] });
+  }
+
+  /** Steps until all of `promises` have settled. */
+  async until(promises: readonly Promise<unknown>[]): Promise<void> {
+    let open = promises.length;
+    for (const promise of promises) void promise.then(() => (open -= 1));
+    while (open > 0) if (!(await this.scheduler.step())) throw new Error('nothing is left to do');
+  }
+
+  /** A task of a recovery. */
+  #task(payload: unknown): Promise<Answer> {
+    const { input, phase } = payload as { input: ExecutionInput; phase: string };
+    if (phase === 'Decide') this.rules.decides(executionName(input), this.scheduler.now);
+    this.onTask(phase, input.resource);
+    return this.lambda.invoke('recovery', payload);
+  }
+
+  #commit({ request, activity, madeAt }: Committed): void {
+    const commit = this.mirror.commit(request.operation, request.body);
+    if (commit === undefined) return;
+    const { label: by, beganAt } = activity;
+    const { state } = this;
+    const changes = state.apply(commit, { now: this.scheduler.now, madeAt, beganAt, by });
+    const breaches = [
+      ...breachesOf(state, changes),
+      ...[this.health, this.rules, this.balance, this.returning, this.tenancy].flatMap((watch) =>
+        watch.look(state, changes),
+      ),
+    ];
+    for (const breach of breaches) this.breach(breach.invariant, breach.what);
+    this.onChange(changes);
+  }
+
+  breach(invariant: number, what: string): void {
+    this.breaches.push({ invariant, what });
+    this.scheduler.note(`!! invariant ${invariant}: ${what}`);
+  }
+}
+
+const BALANCES_ITSELF = 'lab-0';
+const FAILS_BACK_ITSELF = 'lab-1';
+const HAS_LARGE = 'lab-1';
+/** So narrow that two operators at once pass it if anything lets them. */
+const BALANCE_WINDOW = { movesPerWindow: 2, windowMs: 8_000 };
+
+const LABSCAPE_IDS = Array.from({ length: LABSCAPES }, (_, index) => `lab-${index}`);
+const resourcesOf = (labscape: string): readonly string[] =>
+  Array.from({ length: RESOURCES_EACH }, (_, index) => `${labscape}-r${index}`);
+
+export const renamed = (tables: readonly LocalTable[], suffix: string): readonly LocalTable[] =>
+  tables.map((table) => ({ ...table, name: `${table.name}-${suffix}` }));
