@@ -1,4 +1,5 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { ACCESS_ROUTES } from '../../lib/http/routes/access.ts';
 import { getPrincipal, setPrincipal } from '../../lib/services/registry/principals.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
@@ -15,6 +16,7 @@ const view = (principal: Awaited<ReturnType<typeof getPrincipal>>) => ({
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'principals',
+    ACCESS_ROUTES,
     {
       getPrincipal: async (request) => {
         request.permit({});
