@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Id, Instant, Reason } from './common.ts';
+import { Id, Instant, oneOf, Reason } from './common.ts';
 import { DrillPolicy, DrillPolicyPatch } from './drills.ts';
 import { RebalancePolicy, RebalancePolicyPatch } from './rebalance.ts';
 import { ReturnFields, ReturnPatch } from './return-policy.ts';
@@ -139,7 +139,8 @@ export const LabscapePatch = z
     policy: policyPatch.optional(),
     reason: Reason.optional(),
   })
-  .refine((patch) => Object.keys(patch).some((key) => key !== 'reason'), 'names nothing to change');
+  .refine((patch) => Object.keys(patch).some((key) => key !== 'reason'), 'names nothing to change')
+  .meta(oneOf('name', 'weight', 'residency', 'maintenance', 'policy'));
 
 export const Labscape = z.object({
   id: Id,
