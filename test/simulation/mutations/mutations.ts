@@ -1,6 +1,7 @@
 import type { Breach } from '../invariants/invariants.ts';
 import type { Mutate } from '../worker/store-line.ts';
 import { CAPSULE_MUTATIONS } from './mutations-capsule.ts';
+import { DATA_MUTATIONS } from './mutations-data.ts';
 import { REBALANCE_MUTATIONS } from './mutations-rebalance.ts';
 import { RECOVERY_MUTATIONS } from './mutations-recovery.ts';
 import { RETURN_MUTATIONS } from './mutations-return.ts';
@@ -28,6 +29,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...TIDY_MUTATIONS,
   ...RETURN_MUTATIONS,
   ...CAPSULE_MUTATIONS,
+  ...DATA_MUTATIONS,
 ];
 
 /** Every mutation must be seen within so many seeds. */

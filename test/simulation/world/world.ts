@@ -1,6 +1,7 @@
 import type { LocalTable, LocalTemplate } from '../../../infra/local/template/template.ts';
 import { type ExecutionInput, executionName } from '../../../lib/services/runtime.ts';
 import { type Breach, breachesOf } from '../invariants/invariants.ts';
+import { DataWatch } from '../invariants/invariants-data.ts';
 import { HealthWatch } from '../invariants/invariants-health.ts';
 import { RebalanceWatch } from '../invariants/invariants-rebalance.ts';
 import { ReturnWatch } from '../invariants/invariants-return.ts';
@@ -11,6 +12,7 @@ import type { EngineLine } from '../worker/engine-line.ts';
 import type { Committed, Mutate } from '../worker/store-line.ts';
 import { SimulatedAgent } from './agent.ts';
 import { streams } from './chance.ts';
+import { DataOwner } from './data-owner.ts';
 import { type FaultKind, Faults } from './faults.ts';
 import { SimulatedHost } from './host.ts';
 import { ACCOUNT, type Answer, Lambda } from './lambda.ts';
@@ -67,6 +69,7 @@ export class World {
   readonly balance = new RebalanceWatch();
   readonly returning = new ReturnWatch();
   readonly tenancy = new TenancyWatch();
+  readonly data = new DataWatch(() => this.wallMs);
   readonly options: WorldOptions;
   /** What the controller's clock is off by, ms. */
   jumpMs = 0;
@@ -105,7 +108,7 @@ export class World {
         isOut: () => this.scheduler.now < this.outUntil,
       },
       executions: (activity) => this.machine.executionsFor(activity),
-      wallMs: () => EPOCH_MS + this.scheduler.now + this.jumpMs,
+      wallMs: () => this.wallMs,
       newId: () => {
         this.#ids += 1;
         return `id-${String(this.#ids).padStart(8, '0')}`;
@@ -139,10 +142,20 @@ export class World {
       const id = `tenant-${index}`;
       return new SimulatedTenant(id, {
         ...{ scheduler, network: this.network, chance: chance(id), tenancy: this.tenancy },
+        data: new DataOwner(
+          chance(`data of ${id}`),
+          this.hosts.map((host) => host.id),
+        ),
+        wallMs: () => EPOCH_MS + scheduler.now,
         others: () => this.tenants.filter((other) => other.id !== id),
         onWrong: (what) => this.breach(12, what),
       });
     });
+  }
+
+  /** The controller's clock, epoch ms. */
+  get wallMs(): number {
+    return EPOCH_MS + this.scheduler.now + this.jumpMs;
   }
 
   /** Joins the labscapes, registers the resources and the tenants; no fault strikes yet. */
@@ -235,7 +248,7 @@ export class World {
     const changes = state.apply(commit, { now: this.scheduler.now, madeAt, beganAt, by });
     const breaches = [
       ...breachesOf(state, changes),
-      ...[this.health, this.rules, this.balance, this.returning, this.tenancy].flatMap((watch) =>
+      ...[this.health, this.rules, this.balance, this.returning, this.tenancy, this.data].flatMap((watch) =>
         watch.look(state, changes),
       ),
     ];
