@@ -92,9 +92,9 @@ const sealNext = async (parts: SealerParts, last: Seal | undefined): Promise<Sea
 
 const draftNext = async (parts: SealerParts, last: Seal | undefined): Promise<SealBody | undefined> => {
   const { store, objects, clock } = parts;
-  const keys = await keysOf(parts, last);
   const gathered = await gather(parts, last);
   if (gathered === undefined) return undefined;
+  const keys = await keysOf(parts, last);
   const { window, events } = gathered;
   const body = nextSeal(last, window, events, keys);
   // First the events, then the word that they are sealed: a draft never speaks of what is not kept.
