@@ -1,4 +1,5 @@
 import type { ApiFunction } from '../lib/http/routes.ts';
+import type { BucketName } from './constructs/object-buckets.ts';
 import type { AUDIT_INDEXES, STATE_INDEXES } from './state-stack.ts';
 
 export type FunctionName = ApiFunction | 'authorise' | 'recovery' | 'recovery-trigger' | 'sweep';
@@ -16,12 +17,18 @@ export type StateAction =
   | 'UpdateItem'
   | 'ConditionCheckItem';
 export type AuditAction = 'PutItem' | 'Query' | `Query:${(typeof AUDIT_INDEXES)[number]}`;
+/**
+ * `GetObject` of what is not there is answered honestly only to who may list; `PutObjectRetention` is for objects that
+ * name their own; a removal looks at the retention first, which is a `GetObject`.
+ */
+export type ObjectAction = 'ListBucket' | 'GetObject' | 'PutObject' | 'DeleteObject' | 'PutObjectRetention';
 export type TaskAnswer = 'SendTaskSuccess' | 'SendTaskFailure';
 
 export interface Permissions {
   readonly state: readonly StateAction[];
   /** Events are appended by conditional Put, and never changed: see the Deny in control-function.ts. */
   readonly audit: readonly AuditAction[];
+  readonly objects?: Readonly<Partial<Record<BucketName, readonly ObjectAction[]>>>;
   readonly startsRecoveries?: true;
   /** How it may answer the waiting states of the recovery machine. */
   readonly answersTasks?: readonly TaskAnswer[];

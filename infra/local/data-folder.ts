@@ -12,6 +12,8 @@ export interface DataFolder {
   readonly database: string;
   readonly issuerKey: string;
   readonly logs: string;
+  /** What S3 holds, a folder per bucket. */
+  readonly objects: string;
   /** Writes down whose engine has the database open. */
   noteEngine(pid: number): void;
   /** Removes the database, once its engine has ended. */
@@ -47,6 +49,7 @@ export function openDataFolder(path: string | undefined): DataFolder {
     database: join(folder, 'state.db'),
     issuerKey: join(folder, 'issuer-key.json'),
     logs: join(folder, 'logs'),
+    objects: join(folder, 'objects'),
     dropDatabase: () => {
       for (const part of ['', '-wal', '-shm']) rmSync(`${join(folder, 'state.db')}${part}`, { force: true });
     },

@@ -17,6 +17,7 @@ export type Invocation =
 export interface Endpoints {
   readonly dynamodb: string;
   readonly stepFunctions: string;
+  readonly s3: string;
 }
 
 export interface FunctionsOptions {
@@ -119,6 +120,7 @@ export class Functions {
       AWS_SECRET_ACCESS_KEY: 'local',
       AWS_ENDPOINT_URL_DYNAMODB: this.#options.endpoints.dynamodb,
       AWS_ENDPOINT_URL_SFN: this.#options.endpoints.stepFunctions,
+      AWS_ENDPOINT_URL_S3: this.#options.endpoints.s3,
       AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
       AWS_LAMBDA_FUNCTION_NAME: fn.name,
       AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
