@@ -69,6 +69,8 @@ const StageInput = z.strictObject({
       lock: z.enum(['GOVERNANCE', 'COMPLIANCE']).default('GOVERNANCE'),
     })
     .prefault({}),
+  /** Keys that sign seals, made so far: one more changes the key, and it never gets less. */
+  sealKeys: z.int().min(1).max(20).default(1),
   backups: z
     .strictObject({
       everyMinutes: z.int().min(5).max(1440).default(60),

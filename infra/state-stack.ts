@@ -12,6 +12,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { StageConfig } from './config.ts';
 import { type BucketName, objectBuckets } from './constructs/object-buckets.ts';
+import { sealKeys } from './constructs/seal-keys.ts';
 
 export interface StateStackProps extends StackProps {
   readonly config: StageConfig;
@@ -39,6 +40,8 @@ export class StateStack extends Stack {
   readonly key: Key;
   readonly state: Table;
   readonly audit: Table;
+  /** Oldest first. */
+  readonly sealKeys: readonly Key[];
   readonly buckets: Readonly<Record<BucketName, IBucket>>;
 
   constructor(scope: App, id: string, props: StateStackProps) {
@@ -73,6 +76,7 @@ export class StateStack extends Stack {
       sortKey: { name: 'rev', type: AttributeType.NUMBER },
     });
     this.audit.addGlobalSecondaryIndex(index(AUDIT_INDEXES[0], 'day', 'timeSk', ProjectionType.ALL));
+    this.sealKeys = sealKeys(this, props.config);
     this.buckets = objectBuckets(this, props.config, this.key);
   }
 }

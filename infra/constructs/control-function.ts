@@ -23,6 +23,7 @@ export interface Stores {
   readonly state: Table;
   readonly audit: Table;
   readonly key: Key;
+  readonly sealKeys: readonly Key[];
   readonly buckets: Readonly<Record<BucketName, IBucket>>;
 }
 
@@ -91,6 +92,7 @@ export class ControlFunction extends Construct {
           ? { STATE_MACHINE_ARN: props.stateMachineArn }
           : {}),
         ...bucketNames(props),
+        ...(permissions.signsSeals ? { SEAL_KEYS: signingKeys(props).join(',') } : {}),
         ...props.environment,
       },
       ...(props.reservedConcurrency === undefined
@@ -123,9 +125,18 @@ const bucketNames = ({ config, permissions, stores }: ControlFunctionProps): Rec
   Object.fromEntries(
     BUCKETS.filter((name) => permissions.objects?.[name] !== undefined).flatMap((name) => [
       [`${name.toUpperCase()}_BUCKET`, stores.buckets[name].bucketName],
-      ...(name === 'archive' ? [['ARCHIVE_LOCK', config.archive.lock]] : []),
+      ...(name === 'archive'
+        ? [
+            ['ARCHIVE_LOCK', config.archive.lock],
+            ['ARCHIVE_RETENTION_DAYS', String(config.archive.retentionDays)],
+          ]
+        : []),
     ]),
   );
+
+/** Of the seal keys the newest, and the one before it, which announces it. */
+const signingKeys = ({ stores }: ControlFunctionProps): string[] =>
+  stores.sealKeys.slice(-2).map((key) => key.keyArn);
 
 /** The ARN as the stack of functions will see it: by a name that is known before the synth ends. */
 const exportedArn = (bucket: IBucket): string => Stack.of(bucket).exportValue(bucket.bucketArn);
@@ -186,6 +197,7 @@ function statements(props: ControlFunctionProps): PolicyStatement[] {
       conditions: { StringEquals: { 'kms:ViaService': `dynamodb.${Stack.of(key).region}.amazonaws.com` } },
     }),
     ...bucketStatements(props),
+    allow('SignSeals', permissions.signsSeals ? ['kms:GetPublicKey', 'kms:Sign'] : [], signingKeys(props)),
     allow('StartRecoveries', permissions.startsRecoveries ? ['states:StartExecution'] : [], [
       props.stateMachineArn,
     ]),

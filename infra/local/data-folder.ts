@@ -11,6 +11,8 @@ export interface DataFolder {
   readonly path: string;
   readonly database: string;
   readonly issuerKey: string;
+  /** Private keys that sign seals. */
+  readonly sealKeys: string;
   readonly logs: string;
   /** What S3 holds, a folder per bucket. */
   readonly objects: string;
@@ -48,6 +50,7 @@ export function openDataFolder(path: string | undefined): DataFolder {
     path: folder,
     database: join(folder, 'state.db'),
     issuerKey: join(folder, 'issuer-key.json'),
+    sealKeys: join(folder, 'seal-keys.json'),
     logs: join(folder, 'logs'),
     objects: join(folder, 'objects'),
     dropDatabase: () => {

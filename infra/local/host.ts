@@ -14,6 +14,8 @@ import { LogSink, type MetricListener } from './functions/logs.ts';
 import { startApiGateway } from './gateway/api-gateway.ts';
 import { type Mint, openIssuer } from './gateway/issuer.ts';
 import { refuseIfTaken } from './gateway/listen.ts';
+import { startKmsEndpoint } from './kms/kms-endpoint.ts';
+import { SigningKeys } from './kms/signing-keys.ts';
 import { startS3Endpoint } from './objects/s3-endpoint.ts';
 import { startSchedules } from './schedules.ts';
 import { synthesise } from './template/synthesise.ts';
@@ -154,10 +156,19 @@ async function compose(
   undo.push(() => stepFunctions.stop());
   const s3 = await startS3Endpoint({ buckets: template.buckets, callers, folder: folder.objects, guards });
   undo.push(() => s3.stop());
+  const kms = await startKmsEndpoint({
+    ...{ callers, guards, arns: template.signingKeys, keys: new SigningKeys(folder.sealKeys) },
+  });
+  undo.push(() => kms.stop());
   const functions = new Functions(
     {
       functions: template.functions,
-      endpoints: { dynamodb: dynamodb?.url ?? engine.url, stepFunctions: stepFunctions.url, s3: s3.url },
+      endpoints: {
+        dynamodb: dynamodb?.url ?? engine.url,
+        stepFunctions: stepFunctions.url,
+        s3: s3.url,
+        kms: kms.url,
+      },
       sink,
       environment: {
         ...(logLevel === undefined ? {} : { POWERTOOLS_LOG_LEVEL: logLevel.toUpperCase() }),
@@ -183,6 +194,7 @@ async function compose(
       ...(dynamodb?.permissionsUsed() ?? []),
       ...stepFunctions.permissionsUsed(),
       ...s3.permissionsUsed(),
+      ...kms.permissionsUsed(),
     ],
     transactions: () => dynamodb?.transactions() ?? [],
     executions: () => executions.list(),

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { AuditEvent } from './audit.ts';
+import { AuditEvent, EntityRef } from './audit.ts';
 import { Instant, wholeNumber } from './common.ts';
 
 export const SEAL_VERSION = 1;
@@ -44,10 +44,11 @@ export const SealKey = z.object({
 export type SealKey = z.infer<typeof SealKey>;
 
 export const SealsQuery = z.strictObject({
-  after: wholeNumber(0, Number.MAX_SAFE_INTEGER).optional(),
   cursor: z.string().max(1024).optional(),
   limit: wholeNumber(1, 500).optional(),
 });
+
+export const ProofQuery = z.strictObject({ entity: EntityRef, rev: wholeNumber(1, 9_999_999_999) });
 
 /** That an event is in a seal: its leaf, and the hashes beside the way to the root (RFC 9162, 2.1.3). */
 export const Proof = z.object({

@@ -10,7 +10,7 @@ import { BOUND_ALARM, BOUND_RESOURCE, everythingOnce } from './broad-scenario.ts
 import { temporaryFolder } from './support.ts';
 
 /** The others are of what the host does not emulate: logs, and the key of the tables. */
-const CHECKED = /^(dynamodb|states|s3):/;
+const CHECKED = /^((dynamodb|states|s3):|kms:(Sign|GetPublicKey)$)/;
 
 /** An object is named when it is written: a role can only name all of a bucket. */
 const OBJECTS = /: s3:\w+Object\w* [^*]+\/\*$/;

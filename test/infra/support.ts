@@ -45,6 +45,7 @@ export function hostFunctions(functions: readonly LocalFunction[], sink = new Lo
     dynamodb: 'http://127.0.0.1:9',
     stepFunctions: 'http://127.0.0.1:9',
     s3: 'http://127.0.0.1:9',
+    kms: 'http://127.0.0.1:9',
   };
   return new Functions({ functions, endpoints, sink }, accessKeys(functions));
 }

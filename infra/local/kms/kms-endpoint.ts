@@ -37,11 +37,17 @@ export async function startKmsEndpoint(options: {
     if (call.operation !== 'Sign' && call.operation !== 'GetPublicKey')
       throw new AwsError('UnknownOperationException', `${call.operation} is not emulated`);
     const { KeyId } = parse(OfKey, call.input);
-    if (!options.arns.includes(KeyId)) throw new AwsError('NotFoundException', `Key '${KeyId}' does not exist`);
+    if (!options.arns.includes(KeyId))
+      throw new AwsError('NotFoundException', `Key '${KeyId}' does not exist`);
     guard?.authorise(call.caller, `kms:${call.operation}`, KeyId);
     if (call.operation === 'GetPublicKey')
       return {
-        ...{ KeyId, KeySpec: 'ECC_NIST_EDWARDS25519', KeyUsage: 'SIGN_VERIFY', SigningAlgorithms: [ALGORITHM] },
+        ...{
+          KeyId,
+          KeySpec: 'ECC_NIST_EDWARDS25519',
+          KeyUsage: 'SIGN_VERIFY',
+          SigningAlgorithms: [ALGORITHM],
+        },
         PublicKey: options.keys.publicKey(KeyId).toString('base64'),
       };
     const message = Buffer.from(parse(Sign, call.input).Message, 'base64');

@@ -63,6 +63,9 @@ export interface LocalTable extends z.infer<typeof TableShape> {
   readonly arn: string;
 }
 
+const SIGNING = 'SIGN_VERIFY';
+const KeyShape = z.object({ KeyUsage: z.string().optional() });
+
 const BucketShape = z.object({
   ObjectLockConfiguration: z
     .object({ Rule: z.object({ DefaultRetention: z.object({ Days: z.int() }) }) })
@@ -98,6 +101,8 @@ export interface LocalSchedule {
 export interface LocalTemplate {
   readonly tables: readonly LocalTable[];
   readonly buckets: readonly LocalBucket[];
+  /** ARNs of the keys that sign. */
+  readonly signingKeys: readonly string[];
   readonly functions: readonly LocalFunction[];
   readonly routes: readonly LocalRoute[];
   readonly machines: readonly LocalMachine[];
@@ -122,6 +127,10 @@ export function readTemplate(dir: string, parameters: Readonly<Record<string, st
         ...(lock === undefined ? {} : { lockDays: lock.Rule.DefaultRetention.Days }),
       };
     }),
+    signingKeys: assembly
+      .ofType('AWS::KMS::Key')
+      .filter(({ properties }) => KeyShape.parse(properties).KeyUsage === SIGNING)
+      .map(({ arn }) => arn()),
     functions: readFunctions(assembly),
     routes: readRoutes(assembly),
     machines: assembly.ofType('AWS::StepFunctions::StateMachine').map(({ name, arn, properties }) => ({

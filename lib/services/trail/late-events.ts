@@ -9,7 +9,7 @@ import { readWindow } from './seal-archive.ts';
 /** Late events that one seal takes in; more are the next ones', which look at the same windows when they are older. */
 const LATE_MAX = 5_000;
 /** Seals from an event's time on that are looked at: as many as windows that it may be late by, each cut forty times. */
-const SEALS_AFTER_MAX = 20_000;
+export const SEALS_AFTER_MAX = 20_000;
 /** Events of one look. */
 const FOUND_MAX = 100_000;
 
