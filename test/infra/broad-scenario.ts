@@ -35,7 +35,7 @@ export async function everythingOnce(rig: Rig): Promise<void> {
     waitingForRoom,
     returning,
     ...[approval, earlyAnswers, resuming, fencing, silence, alarms, takenOver, relief, splitting, balance],
-    ...[homecoming, tidying, readings],
+    ...[homecoming, tidying, sealing, readings],
   ])
     await part(rig);
 }
@@ -299,6 +299,11 @@ async function tidying(rig: Rig): Promise<void> {
   });
   const labscapes = [site.labscape];
   await rig.admin.call('rebalance', { body: { goal: 'tidy-groups', labscapes, dryRun: false } });
+}
+
+/** The first seal says what was before everything. */
+async function sealing(rig: Rig): Promise<void> {
+  await rig.invoke('sealer', {});
 }
 
 /** All that can be read is read; and each route is called, whatever it answers. */

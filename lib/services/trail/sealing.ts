@@ -33,6 +33,8 @@ export interface SealerParts {
   readonly clock: Clock;
   /** How long nobody may delete what is archived, ms. */
   readonly retainMs: number;
+  /** Most events of one seal; SEAL_EVENTS_MAX unless given. */
+  readonly eventsMax?: number;
 }
 
 /** Events of one seal; a busier window is cut where it has so many. Bounds memory and the size of an object. */
@@ -105,7 +107,7 @@ const draftNext = async (parts: SealerParts, last: Seal | undefined): Promise<Se
 
 /** The next window and its events with late ones, in seal order. */
 const gather = async (
-  { store, objects, clock }: SealerParts,
+  { store, objects, clock, eventsMax = SEAL_EVENTS_MAX }: SealerParts,
   last: Seal | undefined,
 ): Promise<{ window: Span; events: readonly AuditEvent[] } | undefined> => {
   const due = dueSpan(last?.to ?? 0, clock.now());
@@ -115,19 +117,18 @@ const gather = async (
   const window = windowOf(due, first?.at);
   if (window === undefined) return undefined;
   const read = { from: first?.at ?? window.to, to: window.to };
-  const found = await eventsOfSpan(store, read, SEAL_EVENTS_MAX + 1);
-  const cut = cutAt(window, found);
+  const found = await eventsOfSpan(store, read, eventsMax + 1);
+  const cut = cutAt(window, found, eventsMax);
   const own = found.filter(({ at }) => at < cut.to);
   const late = last === undefined ? [] : await lateEvents(store, objects, cut);
   return { window: cut, events: [...late, ...own].sort(bySealOrder) };
 };
 
 /** A window with more events than one seal takes ends before the first that is too many. */
-const cutAt = (window: Span, found: readonly AuditEvent[]): Span => {
-  const excess = found[SEAL_EVENTS_MAX];
+const cutAt = (window: Span, found: readonly AuditEvent[], most: number): Span => {
+  const excess = found[most];
   if (excess === undefined) return window;
-  if (excess.at === found[0]?.at)
-    throw new RangeError(`more than ${SEAL_EVENTS_MAX} events of one millisecond`);
+  if (excess.at === found[0]?.at) throw new RangeError(`more than ${most} events of one millisecond`);
   return { from: window.from, to: excess.at };
 };
 
