@@ -79,7 +79,7 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   audit: {
     state: ['GetItem'],
     audit: ['Query', 'Query:byTime'],
-    objects: { archive: ['ListBucket', 'GetObject'] },
+    objects: { archive: ['GetObject'] },
   },
   recovery: {
     // Members of a group that is split are found by the index.

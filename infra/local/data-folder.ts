@@ -68,6 +68,13 @@ function makeFolder(path: string): void {
   mkdirSync(path);
 }
 
+/** Whether a host, or the engine of one that was killed, has the folder open. */
+export function isInUse(path: string): boolean {
+  const folder = resolve(path);
+  const { host, engine } = readLock(join(folder, 'host.lock'));
+  return (host !== undefined && isAlive(host)) || (engine !== undefined && isAlive(engine));
+}
+
 /** Two engines on one file would each believe their own cache. */
 function refuseIfInUse(folder: string, lock: string): void {
   const { host, engine } = readLock(lock);
