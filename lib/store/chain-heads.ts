@@ -14,7 +14,9 @@ const ENTITIES: Readonly<Record<string, (id: string, scope: string) => string>> 
 };
 
 /** What an item remembers as the last event of its chain; undefined for one that has no chain. */
-export const chainHeadOf = (item: Item): { readonly entity: string; readonly head: ChainHead } | undefined => {
+export const chainHeadOf = (
+  item: Item,
+): { readonly entity: string; readonly head: ChainHead } | undefined => {
   const [head, rev] = [optStr(item, 'head'), optNum(item, 'rev')];
   if (head === undefined || rev === undefined) return undefined;
   const [kind = '', id = ''] = str(item, 'sk').split('#');

@@ -21,7 +21,8 @@ export function copyFindings(
   const findings: Finding[] = [];
   for (const { number, hash, signature } of archive) {
     const seal = inTable.get(number);
-    if (seal === undefined) findings.push(of(number, 'missing', 'the table has not got it, and the archive has'));
+    if (seal === undefined)
+      findings.push(of(number, 'missing', 'the table has not got it, and the archive has'));
     else if (seal.hash !== hash || seal.signature !== signature)
       findings.push(of(number, 'replaced', 'the archive has another one of this number'));
   }
@@ -35,7 +36,9 @@ export function copyFindings(
       findings.push(of(draft.number, 'replaced', 'another one was decided on'));
     // One that is decided on and not yet signed may be the next.
     if (seal === undefined && draft.number !== last + 1 && !inArchive.has(draft.number))
-      findings.push(of(draft.number, 'missing', 'it was decided on, and is neither in the table nor the archive'));
+      findings.push(
+        of(draft.number, 'missing', 'it was decided on, and is neither in the table nor the archive'),
+      );
   }
   return findings;
 }

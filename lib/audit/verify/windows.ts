@@ -19,8 +19,8 @@ export const lookupIn =
 /** Compares what was sealed, as the archive has it, with what the table has, seal by seal. */
 export class WindowCheck {
   readonly findings: Finding[] = [];
-  /** Sealed events that the table no longer has, and the archive does; only counted where pruning is allowed. */
-  pruned = 0;
+  /** Sealed events that the table no longer has, and the archive does, where pruning is allowed. */
+  readonly restored: AuditEvent[] = [];
   readonly #inTable: Lookup;
   readonly #pruning: boolean;
   /** Events of the table that a seal holds, and the number of that seal. */
@@ -52,13 +52,14 @@ export class WindowCheck {
       this.#add('archive', item, 'edited', `its copy in the archive, in seal ${number}, is not what it was`);
     const now = this.#inTable(event.entity, event.rev);
     if (now === undefined) {
-      if (this.#pruning) this.pruned += 1;
+      if (this.#pruning) this.restored.push(event);
       else this.#add('seals', item, 'deleted', `seal ${number} holds it; the archive still has it`);
       return;
     }
     if (now.hash !== event.hash) this.#add('seals', item, 'replaced', `seal ${number} holds another event`);
     const before = this.#sealed.get(now);
-    if (before !== undefined) this.#add('seals', item, 'sealed-twice', `in seal ${before} and in seal ${number}`);
+    if (before !== undefined)
+      this.#add('seals', item, 'sealed-twice', `in seal ${before} and in seal ${number}`);
     this.#sealed.set(now, number);
   }
 
