@@ -41,6 +41,8 @@ export interface Verified {
   readonly trusted: string | undefined;
   readonly faults: readonly Finding[];
   readonly ms: number;
+  /** Memory of this process at its most, the engine's left out, MiB. */
+  readonly peakMiB: number;
 }
 
 /** Checks all that a data folder says happened, with nothing running and nothing believed but the public key. */
@@ -103,6 +105,7 @@ const verify = async (
     trusted: publicKey?.id,
     faults,
     ms: Math.round(performance.now() - startedMs),
+    peakMiB: Math.round(process.resourceUsage().maxRSS / 1024),
   };
 };
 
