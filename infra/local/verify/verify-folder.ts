@@ -49,15 +49,16 @@ export interface Verified {
 export const verifyFolder = async (options: VerifyOptions): Promise<Verified> => {
   const copy = await openCopy(options.dataDir);
   try {
-    return await verify(copy, options);
+    return await verifyCopy(copy, options);
   } finally {
     await copy.close();
   }
 };
 
-const verify = async (
+/** The same of tables and an archive that are open. */
+export const verifyCopy = async (
   copy: OpenedCopy,
-  { publicKey, pruned = false, progress = () => {} }: VerifyOptions,
+  { publicKey, pruned = false, progress = () => {} }: Omit<VerifyOptions, 'dataDir'>,
 ): Promise<Verified> => {
   const startedMs = performance.now();
   const audit = await readAudit(copy, (items) => progress(`reading the audit: ${items} items`));
