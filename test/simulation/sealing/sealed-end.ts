@@ -17,8 +17,8 @@ import { inTurns, type Lane } from './turns.ts';
 /** Histories that end with seals: one of so many. */
 export const SEALED_ONE_IN = 4;
 /** Share of the events that the index by time shows late to the sealers, and by how much at most, ms. */
-const LATE_SHARE = 0.1;
-const LATE_MS = 40 * 60_000;
+const LATE_SHARE = 0.3;
+const LATE_MS = 15 * 60_000;
 /** Share of the sealers' calls that fail, before they are made or after. */
 const FAILED_SHARE = 0.01;
 const SEALS_MAX = 1_000;
@@ -79,6 +79,8 @@ const sealAll = async (world: World, objects: MemoryObjects): Promise<void> => {
       world.breach(17, `a sealer failed: ${error instanceof Error ? (error.stack ?? error.message) : error}`);
     }
   };
+  // What was before the history, in one go.
+  await inTurns(chance, [run(0, true)]);
   for (; now < end && world.breaches.length === 0; now += WINDOW_MS)
     await inTurns(chance, [run(0, false), run(1, false)]);
   // Once everything is seen, an empty day closes what is left.
