@@ -33,9 +33,9 @@ module.exports = {
     ),
     forbid(
       'only-the-store-knows-dynamodb',
-      'One place translates errors and conditions; the composition root makes the client.',
+      'One place translates errors and conditions, of S3 as well; the composition root makes the client.',
       { pathNot: ['^lib/store/', '^functions/runtime\\.ts$', '^test/', '^infra/local/', 'node_modules'] },
-      { path: npm('@aws-sdk/client-dynamodb|@aws-sdk/lib-dynamodb') },
+      { path: npm('@aws-sdk/client-dynamodb|@aws-sdk/lib-dynamodb|@aws-sdk/client-s3') },
     ),
     forbid(
       'store-is-below-services',

@@ -6,13 +6,8 @@ import type { Executions, Runtime } from '../lib/services/runtime.ts';
 import { isRevoked } from '../lib/store/access/principals.ts';
 import { Store } from '../lib/store/store.ts';
 import { dynamodbClient } from '../lib/store/table/dynamodb-client.ts';
+import { required } from './environment.ts';
 import { countFailure } from './verdict-metrics.ts';
-
-const required = (name: string): string => {
-  const value = process.env[name];
-  if (value === undefined || value === '') throw new Error(`environment variable ${name} is not set`);
-  return value;
-};
 
 /** The only clock and the only chance of the functions. */
 export const systemClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };

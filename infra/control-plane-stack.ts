@@ -10,9 +10,9 @@ import { ControlFunction } from './constructs/control-function.ts';
 import { ControlDashboard } from './constructs/dashboard.ts';
 import { FailedEvents } from './constructs/failed-events.ts';
 import { FailureAlarms } from './constructs/failure-alarms.ts';
+import { FunctionSchedule } from './constructs/function-schedule.ts';
 import { RecoveryMachine } from './constructs/recovery-machine.ts';
 import { Rollout } from './constructs/rollout.ts';
-import { SweepSchedule } from './constructs/sweep-schedule.ts';
 import { type FunctionName, PERMISSIONS } from './permissions.ts';
 import type { StateStack } from './state-stack.ts';
 
@@ -27,11 +27,15 @@ const TIMEOUTS_S: Partial<Record<FunctionName, number>> = {
   recovery: 30,
   recoveries: 29,
   sweep: 30,
+  sealer: 120,
 };
 const TIMEOUT_S = 10;
 /** MiB. Lambda gives CPU by memory: recovery plans over the whole fleet. */
-const MEMORY_MIB: Partial<Record<FunctionName, number>> = { recovery: 1024 };
+const MEMORY_MIB: Partial<Record<FunctionName, number>> = { recovery: 1024, sealer: 1024 };
 const MEMORY_DEFAULT_MIB = 512;
+const SWEEP_EVERY_MINUTES = 1;
+/** As often as windows end. */
+const SEAL_EVERY_MINUTES = 5;
 
 export interface ControlPlaneStackProps extends StackProps {
   readonly config: StageConfig;
@@ -78,7 +82,15 @@ export class ControlPlaneStack extends Stack {
       trigger: live('recovery-trigger'),
       failures: failed.queue,
     });
-    new SweepSchedule(this, 'Sweep', live('sweep'), failed.queue);
+    failed.collect(live('sealer'), 0, Duration.minutes(SEAL_EVERY_MINUTES));
+    new FunctionSchedule(this, 'Sweep', {
+      description: 'backstop of the detector, leases, pending work, recoveries without an owner',
+      ...{ everyMinutes: SWEEP_EVERY_MINUTES, live: live('sweep'), failures: failed.queue },
+    });
+    new FunctionSchedule(this, 'Sealer', {
+      description: 'seals of the audit',
+      ...{ everyMinutes: SEAL_EVERY_MINUTES, live: live('sealer'), failures: failed.queue },
+    });
     const http = new ControlApi(this, 'Http', {
       config,
       routes: props.routes,
@@ -109,7 +121,14 @@ export class ControlPlaneStack extends Stack {
         ALARM_BINDINGS: JSON.stringify(config.recoveryAlarms.bindings),
       },
     };
-    const names: FunctionName[] = ['authorise', ...API_FUNCTIONS, 'recovery', 'sweep', 'recovery-trigger'];
+    const names: FunctionName[] = [
+      'authorise',
+      ...API_FUNCTIONS,
+      'recovery',
+      'sweep',
+      'recovery-trigger',
+      'sealer',
+    ];
     return Object.fromEntries(
       names.map((name) => [name, this.#function(name, environments[name])]),
     ) as Record<FunctionName, ControlFunction>;

@@ -1,7 +1,8 @@
 import type { ApiFunction } from '../lib/http/routes.ts';
+import type { BucketName } from './constructs/object-buckets.ts';
 import type { AUDIT_INDEXES, STATE_INDEXES } from './state-stack.ts';
 
-export type FunctionName = ApiFunction | 'authorise' | 'recovery' | 'recovery-trigger' | 'sweep';
+export type FunctionName = ApiFunction | 'authorise' | 'recovery' | 'recovery-trigger' | 'sweep' | 'sealer';
 
 /**
  * DynamoDB has no permission for transactions: each item of one is authorised as the plain call it stands for. `Query`
@@ -16,12 +17,20 @@ export type StateAction =
   | 'UpdateItem'
   | 'ConditionCheckItem';
 export type AuditAction = 'PutItem' | 'Query' | `Query:${(typeof AUDIT_INDEXES)[number]}`;
+/**
+ * `GetObject` of what is not there is answered honestly only to who may list; `PutObjectRetention` is for objects that
+ * name their own; a removal looks at the retention first, which is a `GetObject`.
+ */
+export type ObjectAction = 'ListBucket' | 'GetObject' | 'PutObject' | 'DeleteObject' | 'PutObjectRetention';
 export type TaskAnswer = 'SendTaskSuccess' | 'SendTaskFailure';
 
 export interface Permissions {
   readonly state: readonly StateAction[];
   /** Events are appended by conditional Put, and never changed: see the Deny in control-function.ts. */
   readonly audit: readonly AuditAction[];
+  readonly objects?: Readonly<Partial<Record<BucketName, readonly ObjectAction[]>>>;
+  /** With the two newest of the seal keys: at a change the old one announces the new one. */
+  readonly signsSeals?: true;
   readonly startsRecoveries?: true;
   /** How it may answer the waiting states of the recovery machine. */
   readonly answersTasks?: readonly TaskAnswer[];
@@ -66,7 +75,12 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
     startsRecoveries: true,
     answersTasks: ['SendTaskSuccess', 'SendTaskFailure'],
   },
-  audit: { state: ['GetItem'], audit: ['Query', 'Query:byTime'] },
+  // A proof is made from the archived events of a seal.
+  audit: {
+    state: ['GetItem'],
+    audit: ['Query', 'Query:byTime'],
+    objects: { archive: ['GetObject'] },
+  },
   recovery: {
     // Members of a group that is split are found by the index.
     state: [...READ, 'Query:byGroup', 'PutItem', 'UpdateItem'],
@@ -83,5 +97,11 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
     state: [...READ, 'Query:find', 'Query:byGroup', 'PutItem', 'UpdateItem'],
     audit: ['PutItem'],
     startsRecoveries: true,
+  },
+  sealer: {
+    state: [],
+    audit: ['PutItem', 'Query', 'Query:byTime'],
+    objects: { archive: ['ListBucket', 'GetObject', 'PutObject', 'PutObjectRetention'] },
+    signsSeals: true,
   },
 };

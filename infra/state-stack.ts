@@ -9,7 +9,10 @@ import {
   type TableProps,
 } from 'aws-cdk-lib/aws-dynamodb';
 import { Key } from 'aws-cdk-lib/aws-kms';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { StageConfig } from './config.ts';
+import { type BucketName, objectBuckets } from './constructs/object-buckets.ts';
+import { sealKeys } from './constructs/seal-keys.ts';
 
 export interface StateStackProps extends StackProps {
   readonly config: StageConfig;
@@ -32,17 +35,20 @@ const index = (
   sortKey: string(range),
 });
 
-/** What must outlive every deployment: the tables and the key they are encrypted with. */
+/** What must outlive every deployment: the tables, the buckets, and the key they are encrypted with. */
 export class StateStack extends Stack {
   readonly key: Key;
   readonly state: Table;
   readonly audit: Table;
+  /** Oldest first. */
+  readonly sealKeys: readonly Key[];
+  readonly buckets: Readonly<Record<BucketName, IBucket>>;
 
   constructor(scope: App, id: string, props: StateStackProps) {
     super(scope, id, props);
     const removalPolicy = props.config.disposable ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN;
     this.key = new Key(this, 'Key', {
-      description: `Labscape ${props.config.stage}: state and audit`,
+      description: `Labscape ${props.config.stage}: state, audit, archive and backups`,
       enableKeyRotation: true,
       removalPolicy,
     });
@@ -70,5 +76,7 @@ export class StateStack extends Stack {
       sortKey: { name: 'rev', type: AttributeType.NUMBER },
     });
     this.audit.addGlobalSecondaryIndex(index(AUDIT_INDEXES[0], 'day', 'timeSk', ProjectionType.ALL));
+    this.sealKeys = sealKeys(this, props.config);
+    this.buckets = objectBuckets(this, props.config, this.key);
   }
 }

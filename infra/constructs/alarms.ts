@@ -11,6 +11,8 @@ import { Construct } from 'constructs';
 import type { StageConfig } from '../config.ts';
 
 const PERIOD = Duration.minutes(5);
+/** Three calls of the sealer. */
+const SEALER_PERIOD = Duration.minutes(15);
 /** A restart of an agent, or a recovery, is over by then. */
 const NOT_READY_PERIODS = 2;
 
@@ -43,6 +45,7 @@ export class Alarms extends Construct {
     const waiting = props.failures.metricApproximateNumberOfMessagesVisible({ period: PERIOD });
     this.#atLeast('Undelivered', waiting, 1);
     this.#deadMan(props.sweep);
+    this.#sealerSilent();
     this.#notReady();
   }
 
@@ -81,6 +84,26 @@ export class Alarms extends Construct {
   #deadMan(sweep: IFunction): void {
     this.#notify(
       sweep.metricInvocations({ period: PERIOD }).createAlarm(this, 'SweepSilent', {
+        threshold: 1,
+        evaluationPeriods: 1,
+        comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+        treatMissingData: TreatMissingData.BREACHING,
+      }),
+    );
+  }
+
+  /** Not its calls but its good ends: a sealer that cannot sign or archive is as silent as one that is not called. */
+  #sealerSilent(): void {
+    const metric = new Metric({
+      namespace: 'Labscape',
+      metricName: 'SealerRuns',
+      dimensionsMap: { function: 'sealer' },
+      statistic: Stats.SUM,
+      period: SEALER_PERIOD,
+    });
+    this.#notify(
+      metric.createAlarm(this, 'SealerSilent', {
+        alarmDescription: 'No run of the sealer came to its end: see docs/audit.md',
         threshold: 1,
         evaluationPeriods: 1,
         comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
@@ -12,15 +12,19 @@ import {
   Runtime,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { POLICY_DIR } from '../bundle.ts';
 import type { StageConfig } from '../config.ts';
 import type { FunctionName, Permissions } from '../permissions.ts';
+import { BUCKETS, type BucketName } from './object-buckets.ts';
 
 export interface Stores {
   readonly state: Table;
   readonly audit: Table;
   readonly key: Key;
+  readonly sealKeys: readonly Key[];
+  readonly buckets: Readonly<Record<BucketName, IBucket>>;
 }
 
 export interface ControlFunctionProps {
@@ -87,6 +91,8 @@ export class ControlFunction extends Construct {
         ...(permissions.startsRecoveries || permissions.answersTasks
           ? { STATE_MACHINE_ARN: props.stateMachineArn }
           : {}),
+        ...bucketNames(props),
+        ...(permissions.signsSeals ? { SEAL_KEYS: signingKeys(props).join(',') } : {}),
         ...props.environment,
       },
       ...(props.reservedConcurrency === undefined
@@ -95,6 +101,7 @@ export class ControlFunction extends Construct {
     });
     logGroup.grantWrite(role);
     for (const statement of statements(props)) role.addToPolicy(statement);
+    acknowledgeObjects(role, props);
     this.live = new Alias(this, 'Live', { aliasName: LIVE, version: this.lambda.currentVersion as IVersion });
   }
 }
@@ -112,6 +119,63 @@ const TABLE_KEY_ACTIONS = [
 
 /** What a query of an index starts with in PERMISSIONS. */
 const INDEX_QUERY = 'Query:';
+
+/** `ARCHIVE_BUCKET`, `BACKUPS_BUCKET` for whoever may do anything there. */
+const bucketNames = ({ config, permissions, stores }: ControlFunctionProps): Record<string, string> =>
+  Object.fromEntries(
+    BUCKETS.filter((name) => permissions.objects?.[name] !== undefined).flatMap((name) => [
+      [`${name.toUpperCase()}_BUCKET`, stores.buckets[name].bucketName],
+      ...(name === 'archive'
+        ? [
+            ['ARCHIVE_LOCK', config.archive.lock],
+            ['ARCHIVE_RETENTION_DAYS', String(config.archive.retentionDays)],
+          ]
+        : []),
+    ]),
+  );
+
+/** Of the seal keys the newest, and the one before it, which announces it. */
+const signingKeys = ({ stores }: ControlFunctionProps): string[] =>
+  stores.sealKeys.slice(-2).map((key) => key.keyArn);
+
+/** The ARN as the stack of functions will see it: by a name that is known before the synth ends. */
+const exportedArn = (bucket: IBucket): string => Stack.of(bucket).exportValue(bucket.bucketArn);
+
+/** Beside the statement that it is about, so that neither stays without the other. */
+function acknowledgeObjects(role: Role, { permissions, stores }: ControlFunctionProps): void {
+  for (const bucket of BUCKETS.filter((name) => permissions.objects?.[name] !== undefined)) {
+    const arn = Stack.of(role).resolve(exportedArn(stores.buckets[bucket]));
+    Validations.of(role).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::${arn['Fn::ImportValue']}/*]`,
+      reason: `Objects of the bucket ${bucket} are named when they are written: a role can only name all that is in it.`,
+    });
+  }
+}
+
+/** Actions on the objects of a bucket, and its list. */
+function bucketStatements({ permissions, stores }: ControlFunctionProps): PolicyStatement[] {
+  const rows = BUCKETS.flatMap((name) => {
+    const actions = permissions.objects?.[name];
+    return actions === undefined ? [] : [{ name, actions, bucket: stores.buckets[name] }];
+  });
+  const { key } = stores;
+  return [
+    ...rows.flatMap(({ name, actions, bucket }) => [
+      allow(
+        `${name}Objects`,
+        actions.filter((action) => action !== 'ListBucket').map((action) => `s3:${action}`),
+        [`${exportedArn(bucket)}/*`],
+      ),
+      allow(`${name}List`, actions.includes('ListBucket') ? ['s3:ListBucket'] : [], [bucket.bucketArn]),
+    ]),
+    new PolicyStatement({
+      sid: 'ObjectKey',
+      actions: rows.length === 0 ? [] : ['kms:Decrypt', 'kms:GenerateDataKey'],
+      resources: [key.keyArn],
+      conditions: { StringEquals: { 'kms:ViaService': `s3.${Stack.of(key).region}.amazonaws.com` } },
+    }),
+  ];
+}
 
 function statements(props: ControlFunctionProps): PolicyStatement[] {
   const { state, audit, key } = props.stores;
@@ -132,6 +196,8 @@ function statements(props: ControlFunctionProps): PolicyStatement[] {
       resources: [key.keyArn],
       conditions: { StringEquals: { 'kms:ViaService': `dynamodb.${Stack.of(key).region}.amazonaws.com` } },
     }),
+    ...bucketStatements(props),
+    allow('SignSeals', permissions.signsSeals ? ['kms:GetPublicKey', 'kms:Sign'] : [], signingKeys(props)),
     allow('StartRecoveries', permissions.startsRecoveries ? ['states:StartExecution'] : [], [
       props.stateMachineArn,
     ]),

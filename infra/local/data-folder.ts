@@ -11,7 +11,11 @@ export interface DataFolder {
   readonly path: string;
   readonly database: string;
   readonly issuerKey: string;
+  /** Private keys that sign seals. */
+  readonly sealKeys: string;
   readonly logs: string;
+  /** What S3 holds, a folder per bucket. */
+  readonly objects: string;
   /** Writes down whose engine has the database open. */
   noteEngine(pid: number): void;
   /** Removes the database, once its engine has ended. */
@@ -46,7 +50,9 @@ export function openDataFolder(path: string | undefined): DataFolder {
     path: folder,
     database: join(folder, 'state.db'),
     issuerKey: join(folder, 'issuer-key.json'),
+    sealKeys: join(folder, 'seal-keys.json'),
     logs: join(folder, 'logs'),
+    objects: join(folder, 'objects'),
     dropDatabase: () => {
       for (const part of ['', '-wal', '-shm']) rmSync(`${join(folder, 'state.db')}${part}`, { force: true });
     },
@@ -60,6 +66,13 @@ function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
   mkdirSync(path);
+}
+
+/** Whether a host, or the engine of one that was killed, has the folder open. */
+export function isInUse(path: string): boolean {
+  const folder = resolve(path);
+  const { host, engine } = readLock(join(folder, 'host.lock'));
+  return (host !== undefined && isAlive(host)) || (engine !== undefined && isAlive(engine));
 }
 
 /** Two engines on one file would each believe their own cache. */

@@ -14,6 +14,9 @@ import { LogSink, type MetricListener } from './functions/logs.ts';
 import { startApiGateway } from './gateway/api-gateway.ts';
 import { type Mint, openIssuer } from './gateway/issuer.ts';
 import { refuseIfTaken } from './gateway/listen.ts';
+import { startKmsEndpoint } from './kms/kms-endpoint.ts';
+import { SigningKeys } from './kms/signing-keys.ts';
+import { startS3Endpoint } from './objects/s3-endpoint.ts';
 import { startSchedules } from './schedules.ts';
 import { synthesise } from './template/synthesise.ts';
 import { ensureTables } from './template/tables.ts';
@@ -32,7 +35,7 @@ export interface HostOptions {
   /** 0 takes a free one. */
   readonly port: number;
   /**
-   * Checks of each call to DynamoDB and Step Functions: IAM, transaction conflicts, counters. Without them functions
+   * Checks of each call to DynamoDB, Step Functions and S3: IAM, transaction conflicts, counters. Without them functions
    * talk to the engine directly; for benchmarks. Default true.
    */
   readonly guards?: boolean;
@@ -60,7 +63,7 @@ export interface Host {
   readonly mint: Mint;
   /** Calls to DynamoDB by function and operation, e.g. `status.Query`; empty without guards. */
   counters(): Counters;
-  /** What functions needed of DynamoDB and Step Functions, and whether their roles allowed it; empty without guards. */
+  /** What functions needed of DynamoDB, Step Functions and S3, and whether their roles allowed it; empty without guards. */
   permissionsUsed(): readonly PermissionUse[];
   /** Write transactions with the items they touched, the last 2000; empty without guards. */
   transactions(): readonly TransactionRecord[];
@@ -151,10 +154,21 @@ async function compose(
     guards,
   });
   undo.push(() => stepFunctions.stop());
+  const s3 = await startS3Endpoint({ buckets: template.buckets, callers, folder: folder.objects, guards });
+  undo.push(() => s3.stop());
+  const kms = await startKmsEndpoint({
+    ...{ callers, guards, arns: template.signingKeys, keys: new SigningKeys(folder.sealKeys) },
+  });
+  undo.push(() => kms.stop());
   const functions = new Functions(
     {
       functions: template.functions,
-      endpoints: { dynamodb: dynamodb?.url ?? engine.url, stepFunctions: stepFunctions.url },
+      endpoints: {
+        dynamodb: dynamodb?.url ?? engine.url,
+        stepFunctions: stepFunctions.url,
+        s3: s3.url,
+        kms: kms.url,
+      },
       sink,
       environment: {
         ...(logLevel === undefined ? {} : { POWERTOOLS_LOG_LEVEL: logLevel.toUpperCase() }),
@@ -176,7 +190,12 @@ async function compose(
   return {
     url: gateway.url,
     counters: () => dynamodb?.counters() ?? {},
-    permissionsUsed: () => [...(dynamodb?.permissionsUsed() ?? []), ...stepFunctions.permissionsUsed()],
+    permissionsUsed: () => [
+      ...(dynamodb?.permissionsUsed() ?? []),
+      ...stepFunctions.permissionsUsed(),
+      ...s3.permissionsUsed(),
+      ...kms.permissionsUsed(),
+    ],
     transactions: () => dynamodb?.transactions() ?? [],
     executions: () => executions.list(),
     invoke: (name, event) => functions.invoke(name, event),

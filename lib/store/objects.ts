@@ -9,3 +9,12 @@ export interface ObjectStore {
   /** Not there is fine; retained raises. */
   remove(key: string): Promise<void>;
 }
+
+/** The object is retained: nobody may replace or delete it yet. */
+export class ObjectRetained extends Error {
+  override readonly name = 'ObjectRetained';
+
+  constructor(key: string, options: ErrorOptions = {}) {
+    super(`${key} is retained and cannot be replaced or deleted`, options);
+  }
+}

@@ -54,7 +54,11 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   readAllocations: ['admin', 'operator', 'tenant'],
   readAudit: ['admin', 'operator'],
 };
-const ABSENT = new Set(['getRecovery', 'getCapsule', 'getPlan', 'listPlanRuns', 'getPlanRun']);
+const ABSENT = new Set([
+  ...['getRecovery', 'getCapsule', 'getPlan', 'listPlanRuns', 'getPlanRun'],
+  // Nothing is sealed yet.
+  'proveEvent',
+]);
 const ROLES: readonly Role[] = ['admin', 'operator', 'tenant', 'agent'];
 const guarded = routes.filter((route) => route.action !== 'public');
 

@@ -69,6 +69,7 @@ const queries = (names: Names): Readonly<Record<string, string>> => ({
   releaseAllocation: `tenant=${names.tenant}`,
   putCopies: `tenant=${names.tenant}`,
   renewAllocation: `tenant=${names.tenant}`,
+  proveEvent: `entity=${encodeURIComponent(`labscape#${names.labscape}`)}&rev=1`,
   verifyChain: `entity=${encodeURIComponent(`labscape#${names.labscape}`)}`,
 });
 

@@ -1,4 +1,5 @@
 import { ROUTES } from '../../lib/http/routes.ts';
+import { happenedBefore } from '../api/old-events.ts';
 import { even, type Rig, refusalOf, until } from '../api/rig.ts';
 import { goodRequest } from '../api/samples.ts';
 import { ScriptedAgent } from '../api/scripted-agent.ts';
@@ -35,7 +36,7 @@ export async function everythingOnce(rig: Rig): Promise<void> {
     waitingForRoom,
     returning,
     ...[approval, earlyAnswers, resuming, fencing, silence, alarms, takenOver, relief, splitting, balance],
-    ...[homecoming, tidying, readings],
+    ...[homecoming, tidying, sealing, readings],
   ])
     await part(rig);
 }
@@ -299,6 +300,13 @@ async function tidying(rig: Rig): Promise<void> {
   });
   const labscapes = [site.labscape];
   await rig.admin.call('rebalance', { body: { goal: 'tidy-groups', labscapes, dryRun: false } });
+}
+
+/** What is old enough is sealed and proved. */
+async function sealing(rig: Rig): Promise<void> {
+  await happenedBefore(rig, ['old'], 30 * 60_000);
+  await rig.invoke('sealer', {});
+  await rig.admin.call('proveEvent', { query: { entity: 'principal#old', rev: 1 } });
 }
 
 /** All that can be read is read; and each route is called, whatever it answers. */

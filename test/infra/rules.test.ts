@@ -14,6 +14,8 @@ import { ROUTES } from '../../lib/http/routes.ts';
 import { temporaryFolder } from './support.ts';
 
 const config = parseStage({ stage: 'prod', issuer: 'https://id.example.com', audience: 'labscape' });
+/** As app.ts sets it among others: who may write access logs is said by the bucket's policy. */
+const FLAGS = { '@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy': true };
 const folder = temporaryFolder();
 let code: string;
 
@@ -26,7 +28,8 @@ afterAll(() => folder.remove());
 
 /** The stacks of a stage, their code aside. */
 function stacks(stage = config): App {
-  const app = new App({ outdir: join(folder.path, `out-${stage.stage}`), analyticsReporting: false });
+  const outdir = join(folder.path, `out-${stage.stage}`);
+  const app = new App({ outdir, analyticsReporting: false, context: FLAGS });
   const stores = new StateStack(app, `labscape-${stage.stage}-state`, { config: stage });
   const functions = Object.fromEntries(Object.keys(PERMISSIONS).map((name) => [name, code]));
   const bundles = { functions, layer: code };

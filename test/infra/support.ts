@@ -41,7 +41,12 @@ export function tinyFunction(
 
 /** Hosts functions that need no AWS service. */
 export function hostFunctions(functions: readonly LocalFunction[], sink = new LogSink(undefined)): Functions {
-  const endpoints = { dynamodb: 'http://127.0.0.1:9', stepFunctions: 'http://127.0.0.1:9' };
+  const endpoints = {
+    dynamodb: 'http://127.0.0.1:9',
+    stepFunctions: 'http://127.0.0.1:9',
+    s3: 'http://127.0.0.1:9',
+    kms: 'http://127.0.0.1:9',
+  };
   return new Functions({ functions, endpoints, sink }, accessKeys(functions));
 }
 

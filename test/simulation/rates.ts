@@ -102,6 +102,8 @@ export const STANDARD_RATES = {
   operatorTidies: 365 / YEAR_S,
   // Per history: the hosts of one labscape are several times as large as the others. Assumed.
   unevenHosts: 0.1,
+  // Per history that is sealed, behind the control plane's back. Assumed.
+  tampering: 1e-3,
 } as const;
 
 export type FaultKind = keyof typeof STANDARD_RATES;
@@ -159,6 +161,7 @@ export const STRESS_RATES: Rates = {
   operatorFailsBack: 0.15,
   operatorTidies: 0.15,
   unevenHosts: 0.3,
+  tampering: 0.5,
 };
 
 /** What makes things better; the factor on the faults leaves it alone. */

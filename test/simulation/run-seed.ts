@@ -10,6 +10,7 @@ import { TableComparison } from './invariants/compare-tables.ts';
 import type { Breach } from './invariants/invariants.ts';
 import { type Capsules, judgeCapsules } from './invariants/invariants-capsule.ts';
 import { auditFaults } from './invariants/invariants-end.ts';
+import { SEALED_ONE_IN, sealTheEnd } from './sealing/sealed-end.ts';
 import type { EngineLine } from './worker/engine-line.ts';
 import type { Mutate } from './worker/store-line.ts';
 import type { FaultKind } from './world/faults.ts';
@@ -99,6 +100,10 @@ const history = async (world: World, options: SeedOptions): Promise<SeedResult> 
       );
       for (const what of wrong) world.breach(16, what);
       capsules = counts;
+      if (options.seed % SEALED_ONE_IN === 0 && world.breaches.length === 0) {
+        faults.active = true;
+        await sealTheEnd(world);
+      }
     }
   } catch (error) {
     world.breach(0, error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -17,6 +17,8 @@ export type Invocation =
 export interface Endpoints {
   readonly dynamodb: string;
   readonly stepFunctions: string;
+  readonly s3: string;
+  readonly kms: string;
 }
 
 export interface FunctionsOptions {
@@ -119,6 +121,8 @@ export class Functions {
       AWS_SECRET_ACCESS_KEY: 'local',
       AWS_ENDPOINT_URL_DYNAMODB: this.#options.endpoints.dynamodb,
       AWS_ENDPOINT_URL_SFN: this.#options.endpoints.stepFunctions,
+      AWS_ENDPOINT_URL_S3: this.#options.endpoints.s3,
+      AWS_ENDPOINT_URL_KMS: this.#options.endpoints.kms,
       AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
       AWS_LAMBDA_FUNCTION_NAME: fn.name,
       AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',

@@ -18,10 +18,13 @@ export interface PermissionUse {
 export class Guard {
   readonly #uses = new Map<string, PermissionUse>();
 
-  /** Throws AccessDeniedException, worded as by AWS, unless the caller's role allows it. */
-  authorise(caller: LocalFunction, action: string, resource: string): void {
+  /**
+   * Throws AccessDeniedException, worded as by AWS, unless the caller's role allows it. Counted as the use of `family`
+   * where a role can only name the resource with all of its kind.
+   */
+  authorise(caller: LocalFunction, action: string, resource: string, family: string = resource): void {
     const decision = evaluate(caller.statements, action, resource);
-    this.#count(caller, action, resource, decision === 'allowed');
+    this.#count(caller, action, family, decision === 'allowed');
     if (decision === 'allowed') return;
     const role = caller.roleArn.slice(caller.roleArn.lastIndexOf('/') + 1);
     const user = `arn:${PARTITION}:sts::${ACCOUNT}:assumed-role/${role}/${caller.name}`;

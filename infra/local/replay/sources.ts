@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { DescribeTableCommand, type DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { createClient } from '../../../lib/client/client.ts';
 import { Capsule } from '../../../lib/schemas/capsule.ts';
 import { capsuleOf } from '../../../lib/services/recovery/capsule-view.ts';
@@ -10,6 +9,7 @@ import { Store } from '../../../lib/store/store.ts';
 import { dynamodbClient } from '../../../lib/store/table/dynamodb-client.ts';
 import { openDataFolder } from '../data-folder.ts';
 import { startEngine } from '../database/engine.ts';
+import { ownTables } from '../database/own-tables.ts';
 import { asError, HostError } from '../errors.ts';
 import { REGION } from '../template/intrinsics.ts';
 import type { Source } from './options.ts';
@@ -72,7 +72,7 @@ const fromFolder = async (recovery: string, dir: string): Promise<Capsule> => {
       credentials: { accessKeyId: 'host', secretAccessKey: 'host' },
     });
     try {
-      const store = new Store(client, { state: await stateTable(client), audit: '' });
+      const store = new Store(client, await ownTables(client));
       const found = await readRecovery(store, recovery);
       if (found === undefined) throw new HostError(`the folder ${dir} has no recovery ${recovery}`);
       return capsuleOf(found, await readCapsuleParts(store, recovery));
@@ -83,14 +83,4 @@ const fromFolder = async (recovery: string, dir: string): Promise<Capsule> => {
   } finally {
     folder.release();
   }
-};
-
-/** Told from the audit's by its key; its name depends on the stage. */
-const stateTable = async (client: DynamoDBClient): Promise<string> => {
-  const { TableNames = [] } = await client.send(new ListTablesCommand({}));
-  for (const TableName of TableNames) {
-    const { Table } = await client.send(new DescribeTableCommand({ TableName }));
-    if (Table?.KeySchema?.some(({ AttributeName }) => AttributeName === 'pk')) return TableName;
-  }
-  throw new HostError('the database has no table of ours');
 };

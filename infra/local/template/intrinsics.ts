@@ -47,6 +47,7 @@ const ARN_OF: Readonly<Record<string, (name: string) => string>> = {
   'AWS::KMS::Key': (name) => arn('kms', `key/${name}`),
   'AWS::Events::Rule': (name) => arn('events', `rule/${name}`),
   'AWS::SQS::Queue': (name) => arn('sqs', name),
+  'AWS::S3::Bucket': (name) => `arn:${PARTITION}:s3:::${name}`,
 };
 
 /** Types whose Ref is the ARN and not the name. */
@@ -55,6 +56,10 @@ const REF_IS_ARN = new Set([
   'AWS::Lambda::LayerVersion',
   'AWS::Lambda::Alias',
 ]);
+
+/** Their names are in lower case, and those of folders here, where nobody wants to read a hash. */
+const BUCKET = 'AWS::S3::Bucket';
+const HASH = /[0-9A-F]{8}$/;
 
 /** There is one version of a function here, so an alias is the function. */
 const ALIAS = 'AWS::Lambda::Alias';
@@ -142,6 +147,7 @@ export class Resolver {
     const { Type, Properties } = this.#resource(id, stack);
     const property = NAME_PROPERTY[Type];
     const given = property === undefined ? undefined : Properties[property];
+    if (Type === BUCKET) return `${stack.name}-${id.replace(HASH, '')}`.toLowerCase();
     return given === undefined ? `${stack.name}-${id}` : z.string().parse(this.resolve(given, stack));
   }
 

@@ -7,6 +7,8 @@ import { type LocalRoute, readRoutes } from './template-routes.ts';
 /** Resource types of the templates that mean nothing on one machine. Any type that is in no list is an error. */
 const WITHOUT_EFFECT = new Set([
   'AWS::KMS::Key',
+  // Statements about whoever calls from elsewhere, or without TLS; a caller here has a role.
+  'AWS::S3::BucketPolicy',
   'AWS::Logs::LogGroup',
   'AWS::Lambda::Permission',
   'AWS::ApiGatewayV2::Api',
@@ -25,6 +27,7 @@ const WITHOUT_EFFECT = new Set([
 ]);
 const EMULATED = new Set([
   'AWS::DynamoDB::Table',
+  'AWS::S3::Bucket',
   'AWS::Lambda::Function',
   'AWS::Lambda::LayerVersion',
   'AWS::IAM::Role',
@@ -60,6 +63,21 @@ export interface LocalTable extends z.infer<typeof TableShape> {
   readonly arn: string;
 }
 
+const SIGNING = 'SIGN_VERIFY';
+const KeyShape = z.object({ KeyUsage: z.string().optional() });
+
+const BucketShape = z.object({
+  ObjectLockConfiguration: z
+    .object({ Rule: z.object({ DefaultRetention: z.object({ Days: z.int() }) }) })
+    .optional(),
+});
+export interface LocalBucket {
+  readonly name: string;
+  readonly arn: string;
+  /** How long an object is retained if its writer says nothing, days; absent where there is no Object Lock. */
+  readonly lockDays?: number;
+}
+
 const MachineShape = z.object({ DefinitionString: z.string() });
 export interface LocalMachine {
   readonly name: string;
@@ -82,6 +100,9 @@ export interface LocalSchedule {
 /** Everything in the templates that the local host hosts. */
 export interface LocalTemplate {
   readonly tables: readonly LocalTable[];
+  readonly buckets: readonly LocalBucket[];
+  /** ARNs of the keys that sign. */
+  readonly signingKeys: readonly string[];
   readonly functions: readonly LocalFunction[];
   readonly routes: readonly LocalRoute[];
   readonly machines: readonly LocalMachine[];
@@ -98,6 +119,18 @@ export function readTemplate(dir: string, parameters: Readonly<Record<string, st
     tables: assembly
       .ofType('AWS::DynamoDB::Table')
       .map(({ id, name, arn, properties }) => ({ ...TableShape.parse(properties), id, name, arn: arn() })),
+    buckets: assembly.ofType('AWS::S3::Bucket').map(({ name, arn, properties }) => {
+      const lock = BucketShape.parse(properties).ObjectLockConfiguration;
+      return {
+        name,
+        arn: arn(),
+        ...(lock === undefined ? {} : { lockDays: lock.Rule.DefaultRetention.Days }),
+      };
+    }),
+    signingKeys: assembly
+      .ofType('AWS::KMS::Key')
+      .filter(({ properties }) => KeyShape.parse(properties).KeyUsage === SIGNING)
+      .map(({ arn }) => arn()),
     functions: readFunctions(assembly),
     routes: readRoutes(assembly),
     machines: assembly.ofType('AWS::StepFunctions::StateMachine').map(({ name, arn, properties }) => ({

@@ -5,6 +5,7 @@ import { type CheckedChain, checkChain, checkChains } from '../chains.ts';
 import { type Context, defineCommand, EXIT, type ExitCode, flag, UsageError } from '../command.ts';
 import { instant } from '../format.ts';
 import { table } from '../table.ts';
+import { checkedSeals, readPublicKey, sealsLine, showKeys, showProof, showSeals } from './audit-seals.ts';
 
 type Event = z.output<typeof AuditEvent>;
 type Query = { entity?: string; from?: number; to?: number };
@@ -69,7 +70,13 @@ async function withHead(context: Context, entity: string): Promise<CheckedChain>
   return { ...checked, faults: [...checked.faults, cut] };
 }
 
-async function verify(context: Context, query: Query, heads: boolean): Promise<ExitCode> {
+interface Depth {
+  readonly heads: boolean;
+  readonly seals: boolean;
+  readonly keyFile: string | undefined;
+}
+
+async function verify(context: Context, query: Query, { heads, seals, keyFile }: Depth): Promise<ExitCode> {
   const { entity } = query;
   let chains = entity === undefined ? await chainsOfRange(context, query) : [await withHead(context, entity)];
   if (entity === undefined && heads) {
@@ -77,8 +84,17 @@ async function verify(context: Context, query: Query, heads: boolean): Promise<E
   }
   const events = chains.reduce((sum, chain) => sum + chain.events, 0);
   const broken = chains.filter(({ faults }) => faults.length > 0);
-  const result = { verified: broken.length === 0, events, chains: chains.length, broken };
-  context.show(result, () => renderVerified(result, context));
+  const trusted = await readPublicKey(keyFile);
+  const sealed = seals ? await checkedSeals(context, trusted) : { seals: [], faults: [] };
+  const verified = broken.length === 0 && sealed.faults.length === 0;
+  const result = { verified, events, chains: chains.length, broken };
+  const more = seals ? { seals: sealed.seals.length, sealFaults: sealed.faults } : {};
+  context.show({ ...result, ...more }, () =>
+    [
+      renderVerified(result, context),
+      ...(seals ? [sealsLine(context, sealed.seals.length, sealed.faults, trusted)] : []),
+    ].join('\n'),
+  );
   return result.verified ? EXIT.done : EXIT.failed;
 }
 
@@ -100,7 +116,7 @@ function renderVerified(
   { paint }: Context,
 ): string {
   const total = `${result.events} events in ${result.chains} chains`;
-  if (result.verified) return `${paint('green', 'verified')}: ${total}, each hash computed here`;
+  if (result.broken.length === 0) return `${paint('green', 'verified')}: ${total}, each hash computed here`;
   const rows = result.broken
     .slice(0, LISTED_MAX)
     .map(({ entity, faults }) => [entity, faults.map(({ rev, fault }) => `${fault} at ${rev}`).join(', ')]);
@@ -114,24 +130,45 @@ function renderVerified(
 
 export const audit = defineCommand({
   name: 'audit',
-  usage: 'events|verify [--entity KIND#ID] [--from MS] [--to MS] [--limit N] [--heads]',
-  summary: 'the audit log; verify downloads it and checks every hash chain here, with --heads also its end',
+  usage:
+    'events|verify|seals|keys|proof [--entity KIND#ID] [--rev N] [--from MS] [--to MS] [--limit N] [--heads] [--seals] [--public-key FILE]',
+  summary:
+    'the audit log; verify downloads it and checks every hash chain here, with --heads also its end and with --seals the signed seals; proof checks that an event is in one',
   positionals: { min: 1, max: 1 },
   flags: z.strictObject({
     entity: flag.text.optional(),
     from: flag.whole.optional(),
     to: flag.whole.optional(),
     limit: flag.whole.optional(),
+    rev: flag.whole.optional(),
     heads: flag.on.optional(),
+    seals: flag.on.optional(),
+    'public-key': flag.text.optional(),
   }),
-  run: async (context, { flags: { limit, heads, ...rest }, positionals }) => {
+  run: async (
+    context,
+    { flags: { limit, heads, seals, rev, 'public-key': keyFile, ...rest }, positionals },
+  ) => {
     const query: Query = {
       ...(rest.entity !== undefined && { entity: rest.entity }),
       ...(rest.from !== undefined && { from: rest.from }),
       ...(rest.to !== undefined && { to: rest.to }),
     };
-    if (positionals[0] === 'events') return showEvents(context, query, limit);
-    if (positionals[0] === 'verify') return verify(context, query, heads ?? false);
-    throw new UsageError('say `audit events` or `audit verify`');
+    switch (positionals[0]) {
+      case 'events':
+        return showEvents(context, query, limit);
+      case 'verify':
+        return verify(context, query, { heads: heads ?? false, seals: seals ?? false, keyFile });
+      case 'seals':
+        return showSeals(context, keyFile);
+      case 'keys':
+        return showKeys(context);
+      case 'proof':
+        if (query.entity === undefined || rev === undefined)
+          throw new UsageError('say which event: --entity KIND#ID --rev N');
+        return showProof(context, query.entity, rev, keyFile);
+      default:
+        throw new UsageError('say `audit events`, `verify`, `seals`, `keys` or `proof`');
+    }
   },
 });

@@ -1,6 +1,7 @@
 import { AuditEvent, AuditQuery, VerifyAnswer, VerifyQuery } from '../../schemas/audit.ts';
 import { CLOUD_EVENTS, CloudEventBatch, FeedQuery } from '../../schemas/cloud-event.ts';
 import { pageOf } from '../../schemas/common.ts';
+import { Proof, ProofQuery, Seal, SealKey, SealsQuery } from '../../schemas/seal.ts';
 import type { Route } from './route.ts';
 
 /** What happened. */
@@ -35,5 +36,34 @@ export const AUDIT_ROUTES = [
     action: 'readAudit',
     query: VerifyQuery,
     answers: { 200: VerifyAnswer },
+  },
+  {
+    method: 'GET',
+    path: '/audit/seals',
+    operation: 'listSeals',
+    summary: 'Signed seals over the audit events, oldest first',
+    function: 'audit',
+    action: 'readAudit',
+    query: SealsQuery,
+    answers: { 200: pageOf(Seal) },
+  },
+  {
+    method: 'GET',
+    path: '/audit/keys',
+    operation: 'listSealKeys',
+    summary: 'Public keys of the seals, oldest first',
+    function: 'audit',
+    action: 'readAudit',
+    answers: { 200: pageOf(SealKey) },
+  },
+  {
+    method: 'GET',
+    path: '/audit/proof',
+    operation: 'proveEvent',
+    summary: 'That an event is in a seal, for the caller to check',
+    function: 'audit',
+    action: 'readAudit',
+    query: ProofQuery,
+    answers: { 200: Proof },
   },
 ] as const satisfies readonly Route[];

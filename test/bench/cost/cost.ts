@@ -260,11 +260,11 @@ const monthly = (plane: Plane, { beats, sweeps }: { beats: Usage; sweeps: Usage 
   };
 };
 
-/** By the month, whatever is done: alarms and metrics of the stage, and its key. */
+/** By the month, whatever is done: alarms and metrics of the stage, and its keys. */
 const fixedCosts = ({ template, metrics }: Plane): Readonly<Record<string, number>> => ({
   alarms: template.alarms.length * PRICES.alarmMonth,
   metrics: metrics.size * PRICES.metricMonth,
-  key: PRICES.keyMonth,
+  keys: (1 + template.signingKeys.length) * PRICES.keyMonth,
 });
 
 /** What the same fleet would pay if every agent also kept a long poll open for each resource, as its default is. */

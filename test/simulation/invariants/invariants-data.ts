@@ -13,7 +13,7 @@ interface Said {
 }
 
 /**
- * Number 17, none of the design's: work that demands its data and has run before gets a new owner only where a copy was said
+ * Number 19, none of the design's: work that demands its data and has run before gets a new owner only where a copy was said
  * to be that was not stale; for work that waits, stale as of when it stopped. Judged leniently by SAID_MS.
  */
 export class DataWatch {
@@ -54,7 +54,7 @@ export class DataWatch {
     );
     return fresh
       ? []
-      : [{ invariant: 17, what: `group ${after.id} goes to ${after.resource}, without the data it demands` }];
+      : [{ invariant: 19, what: `group ${after.id} goes to ${after.resource}, without the data it demands` }];
   }
 
   #learn(before: GroupRecord | undefined, after: GroupRecord, wallMs: number): void {

@@ -6,7 +6,7 @@ const DEMANDS_IT = /\\"required\\":true/g;
 export const DATA_MUTATIONS: readonly Mutation[] = [
   {
     name: 'demanded data forgotten',
-    invariant: 17,
+    invariant: 19,
     faultFactor: 6,
     mutate: () => ({
       answer: (_request, answer, by) =>

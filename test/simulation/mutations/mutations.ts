@@ -6,6 +6,7 @@ import { REBALANCE_MUTATIONS } from './mutations-rebalance.ts';
 import { RECOVERY_MUTATIONS } from './mutations-recovery.ts';
 import { RETURN_MUTATIONS } from './mutations-return.ts';
 import { AUDIT_MUTATIONS, RULE_MUTATIONS } from './mutations-rules.ts';
+import { SEAL_MUTATIONS } from './mutations-seals.ts';
 import { STORE_MUTATIONS, TOGETHER_MUTATIONS } from './mutations-store.ts';
 import { TIDY_MUTATIONS } from './mutations-tidy.ts';
 
@@ -30,6 +31,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...RETURN_MUTATIONS,
   ...CAPSULE_MUTATIONS,
   ...DATA_MUTATIONS,
+  ...SEAL_MUTATIONS,
 ];
 
 /** Every mutation must be seen within so many seeds. */

@@ -195,7 +195,11 @@ describe('a command line that is not understood exits with 2, says why, and asks
     ['a mode without a reason', ['mode', 'north', 'ask'], '--reason is missing'],
     ['a file that is not there', ['apply', '/no/such/fleet.yaml'], 'cannot read /no/such/fleet.yaml'],
     ['words after --', ['status', '--', 'x'], 'takes nothing after --'],
-    ['an unknown kind of audit', ['audit', 'sing'], 'say `audit events` or `audit verify`'],
+    [
+      'an unknown kind of audit',
+      ['audit', 'sing'],
+      'say `audit events`, `verify`, `seals`, `keys` or `proof`',
+    ],
   ])('%s', async (_, argv, says) => {
     const { code, out, err } = await labscapes(...argv);
     expect({ code, out }).toEqual({ code: 2, out: '' });

@@ -17,7 +17,7 @@ describe('the plan of a deployment says', () => {
     const text = plan(PROD);
     for (const words of [
       'Deploys stage prod into the account and region of your AWS credentials',
-      'labscape-prod-state   two tables and their key; they outlive their stack',
+      'labscape-prod-state   two tables, the buckets of archive and backups, and their key; they outlive their stack',
       `Tokens: issued by ${ISSUER} for labscape`,
       'Rollout: canary',
       'Alarms go to: nobody (alarms.email is not set)',
@@ -99,6 +99,7 @@ describe('a farewell', () => {
     const text = farewell(TEST);
     expect(text).toContain('Destroys stack labscape-test-state with both tables and everything in them');
     expect(text).toContain('Nothing is kept.');
+    expect(text).toContain('CloudFormation deletes empty buckets only');
     expect(text).not.toContain('Keeps:');
   });
 });

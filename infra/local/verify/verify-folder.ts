@@ -1,0 +1,154 @@
+import { groupByEntity } from '../../../lib/audit/chain.ts';
+import type { PublicSealKey } from '../../../lib/audit/seal-key.ts';
+import { checkSeals } from '../../../lib/audit/seal-trust.ts';
+import { copyFindings } from '../../../lib/audit/verify/archived-seals.ts';
+import { chainFindings } from '../../../lib/audit/verify/chains.ts';
+import type { Finding } from '../../../lib/audit/verify/finding.ts';
+import { stateFindings } from '../../../lib/audit/verify/state.ts';
+import { lookupIn, WindowCheck } from '../../../lib/audit/verify/windows.ts';
+import type { AuditEvent } from '../../../lib/schemas/audit.ts';
+import { Seal, SealKey } from '../../../lib/schemas/seal.ts';
+import { archiveKeys, readWindow } from '../../../lib/services/trail/seal-archive.ts';
+import type { ObjectStore } from '../../../lib/store/objects.ts';
+import { asError } from '../errors.ts';
+import { type OpenedCopy, openCopy } from './opened-copy.ts';
+import { readAudit, readState } from './read-folder.ts';
+
+export interface VerifyOptions {
+  readonly dataDir: string;
+  /** What an auditor holds; without it the folder's own keys are believed. */
+  readonly publicKey?: PublicSealKey | undefined;
+  readonly pruned?: boolean;
+  readonly progress?: (text: string) => void;
+}
+
+export interface Verified {
+  readonly verified: boolean;
+  readonly events: number;
+  readonly chains: number;
+  readonly resources: number;
+  readonly allocations: number;
+  readonly seals: number;
+  /** End of the last seal, epoch ms. */
+  readonly sealedUntil: number;
+  /** Events after that. */
+  readonly unsealed: number;
+  /** Events of before that are in no seal yet: late ones. */
+  readonly waiting: number;
+  readonly pruned: number;
+  /** Ids of the keys that signed. */
+  readonly keys: readonly string[];
+  readonly trusted: string | undefined;
+  readonly faults: readonly Finding[];
+  readonly ms: number;
+  /** Memory of this process at its most, the engine's left out, MiB. */
+  readonly peakMiB: number;
+}
+
+/** Checks all that a data folder says happened, with nothing running and nothing believed but the public key. */
+export const verifyFolder = async (options: VerifyOptions): Promise<Verified> => {
+  const copy = await openCopy(options.dataDir);
+  try {
+    return await verifyCopy(copy, options);
+  } finally {
+    await copy.close();
+  }
+};
+
+/** The same of tables and an archive that are open. */
+export const verifyCopy = async (
+  copy: OpenedCopy,
+  { publicKey, pruned = false, progress = () => {} }: Omit<VerifyOptions, 'dataDir'>,
+): Promise<Verified> => {
+  const startedMs = performance.now();
+  const audit = await readAudit(copy, (items) => progress(`reading the audit: ${items} items`));
+  const state = await readState(copy, (items) => progress(`reading the state: ${items} items`));
+  progress('reading the archive');
+  const archived = await readArchive(copy.archive);
+  const inTable = groupByEntity(audit.events);
+  const windows = new WindowCheck(lookupIn(inTable), pruned);
+  for (const [index, seal] of audit.seals.entries()) {
+    if (index % 50 === 0) progress(`comparing seals: ${index} of ${audit.seals.length}`);
+    await takeWindow(copy.archive, seal, windows);
+  }
+  windows.end(audit.seals.at(-1), inTable);
+  progress('checking chains');
+  const events = [...audit.events, ...windows.restored];
+  const chains = windows.restored.length === 0 ? inTable : groupByEntity(events);
+  const chainFaults = chainFindings(chains, state.heads);
+  progress('rebuilding the state');
+  const stateFaults = stateFindings(events, state, state.groups);
+  progress('checking seals');
+  const keys = [...audit.keys, ...archived.keys];
+  const sealFaults = checkSeals(audit.seals, keys, publicKey).map(
+    ({ seal, fault, why }): Finding => ({ check: 'seals', item: `seal ${seal}`, fault, why }),
+  );
+  const faults = [
+    ...audit.findings,
+    ...state.findings,
+    ...chainFaults,
+    ...stateFaults,
+    ...sealFaults,
+    ...copyFindings(audit.seals, archived.seals, audit.drafts),
+    ...archived.findings,
+    ...windows.findings,
+  ];
+  return {
+    verified: faults.length === 0,
+    events: audit.events.length,
+    chains: chains.size,
+    resources: state.resources.length,
+    allocations: state.allocations.length,
+    seals: audit.seals.length,
+    sealedUntil: audit.seals.at(-1)?.to ?? 0,
+    ...{ unsealed: windows.unsealed, waiting: windows.waiting, pruned: windows.restored.length },
+    keys: [...new Set(audit.seals.map(({ key }) => key))],
+    trusted: publicKey?.id,
+    faults,
+    ms: Math.round(performance.now() - startedMs),
+    peakMiB: Math.round(process.resourceUsage().maxRSS / 1024),
+  };
+};
+
+const takeWindow = async (archive: ObjectStore, seal: Seal, windows: WindowCheck): Promise<void> => {
+  let events: readonly AuditEvent[] | undefined;
+  try {
+    events = await readWindow(archive, seal);
+  } catch (error) {
+    const item = `seal ${seal.number}`;
+    const why = `its events in the archive cannot be read: ${asError(error).message}`;
+    windows.findings.push({ check: 'archive', item, fault: 'unreadable', why });
+    return;
+  }
+  windows.take(seal, events);
+};
+
+interface Archived {
+  readonly seals: readonly Seal[];
+  readonly keys: readonly SealKey[];
+  readonly findings: readonly Finding[];
+}
+
+const readArchive = async (archive: ObjectStore): Promise<Archived> => {
+  const [seals, keys, findings]: [Seal[], SealKey[], Finding[]] = [[], [], []];
+  for (const prefix of [archiveKeys.seals, archiveKeys.keys])
+    for await (const key of allKeys(archive, prefix))
+      try {
+        const value: unknown = JSON.parse(Buffer.from((await archive.get(key)) ?? []).toString('utf8'));
+        if (prefix === archiveKeys.seals) seals.push(Seal.parse(value));
+        else keys.push(SealKey.parse(value));
+      } catch (error) {
+        const why = asError(error).message;
+        findings.push({ check: 'archive', item: key, fault: 'unreadable', why });
+      }
+  return { seals, keys, findings };
+};
+
+async function* allKeys(archive: ObjectStore, prefix: string): AsyncGenerator<string, void> {
+  let after: string | undefined;
+  do {
+    const keys: readonly string[] = await archive.list(prefix, after);
+    yield* keys;
+    after = keys.at(-1);
+  } while (after !== undefined);
+}

@@ -1,0 +1,25 @@
+import { type ChainHead, entityOf } from '../audit/event.ts';
+import { type Item, optNum, optStr, str } from './table/attributes.ts';
+
+/** The entity of an item of the state table by its key. */
+const ENTITIES: Readonly<Record<string, (id: string, scope: string) => string>> = {
+  RES: (id) => entityOf.resource(id),
+  LAB: (id) => entityOf.labscape(id),
+  ALLOC: (id, tenant) => entityOf.allocation(tenant, id),
+  TENANT: (id) => entityOf.tenant(id),
+  PRINCIPAL: (id) => entityOf.principal(id),
+  REC: (id) => entityOf.recovery(id),
+  OVR: (id, labscape) => entityOf.override(labscape, id),
+  PLAN: (id) => entityOf.plan(id),
+};
+
+/** What an item remembers as the last event of its chain; undefined for one that has no chain. */
+export const chainHeadOf = (
+  item: Item,
+): { readonly entity: string; readonly head: ChainHead } | undefined => {
+  const [head, rev] = [optStr(item, 'head'), optNum(item, 'rev')];
+  if (head === undefined || rev === undefined) return undefined;
+  const [kind = '', id = ''] = str(item, 'sk').split('#');
+  const entity = ENTITIES[kind]?.(id, str(item, 'pk').split('#')[1] ?? '');
+  return entity === undefined ? undefined : { entity, head: { rev, head } };
+};
