@@ -72,6 +72,8 @@ const StageInput = z.strictObject({
   backups: z
     .strictObject({
       everyMinutes: z.int().min(5).max(1440).default(60),
+      /** How often the newest is restored on trial. */
+      drillEveryMinutes: z.int().min(5).max(43_200).default(1440),
       /** A backup goes when it is older than that and not among the `keep` newest good ones. */
       days: z.int().min(1).max(365).default(7),
       keep: z.int().min(1).max(100).default(24),

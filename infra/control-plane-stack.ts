@@ -5,6 +5,7 @@ import { API_FUNCTIONS } from '../lib/http/routes.ts';
 import type { Bundles } from './bundle.ts';
 import type { StageConfig } from './config.ts';
 import { Alarms } from './constructs/alarms.ts';
+import { BackupSchedule } from './constructs/backup-schedule.ts';
 import { ControlApi } from './constructs/control-api.ts';
 import { ControlFunction } from './constructs/control-function.ts';
 import { ControlDashboard } from './constructs/dashboard.ts';
@@ -24,13 +25,15 @@ import type { StateStack } from './state-stack.ts';
 const TIMEOUTS_S: Partial<Record<FunctionName, number>> = {
   authorise: 8,
   assignments: 29,
+  // Lambda's own limit: it reads everything.
+  backup: 900,
   recovery: 30,
   recoveries: 29,
   sweep: 30,
 };
 const TIMEOUT_S = 10;
-/** MiB. Lambda gives CPU by memory: recovery plans over the whole fleet. */
-const MEMORY_MIB: Partial<Record<FunctionName, number>> = { recovery: 1024 };
+/** MiB. Lambda gives CPU by memory: recovery plans over the whole fleet, and a backup holds all of it. */
+const MEMORY_MIB: Partial<Record<FunctionName, number>> = { recovery: 1024, backup: 3008 };
 const MEMORY_DEFAULT_MIB = 512;
 
 export interface ControlPlaneStackProps extends StackProps {
@@ -72,6 +75,7 @@ export class ControlPlaneStack extends Stack {
     const failed = new FailedEvents(this, 'FailedEvents', config);
     // The next sweep does the work of one that failed; an alarm is told once, so it is worth trying longer.
     failed.collect(live('sweep'), 0, Duration.minutes(1));
+    failed.collect(live('backup'), 0, Duration.minutes(1));
     failed.collect(live('recovery-trigger'), 2, Duration.hours(1));
     new FailureAlarms(this, 'Failures', {
       config,
@@ -79,6 +83,7 @@ export class ControlPlaneStack extends Stack {
       failures: failed.queue,
     });
     new SweepSchedule(this, 'Sweep', live('sweep'), failed.queue);
+    new BackupSchedule(this, 'Backup', live('backup'), failed.queue);
     const http = new ControlApi(this, 'Http', {
       config,
       routes: props.routes,
@@ -104,12 +109,20 @@ export class ControlPlaneStack extends Stack {
     const { config } = this.#props;
     const environments: Partial<Record<FunctionName, Record<string, string>>> = {
       authorise: { ISSUER: config.issuer, AUDIENCE: config.audience, JWKS: issuerKeys },
+      backup: { BACKUP_POLICY: JSON.stringify(config.backups) },
       'recovery-trigger': {
         ALARM_ACCOUNTS: config.recoveryAlarms.accounts.join(','),
         ALARM_BINDINGS: JSON.stringify(config.recoveryAlarms.bindings),
       },
     };
-    const names: FunctionName[] = ['authorise', ...API_FUNCTIONS, 'recovery', 'sweep', 'recovery-trigger'];
+    const names: FunctionName[] = [
+      'authorise',
+      ...API_FUNCTIONS,
+      'recovery',
+      'sweep',
+      'backup',
+      'recovery-trigger',
+    ];
     return Object.fromEntries(
       names.map((name) => [name, this.#function(name, environments[name])]),
     ) as Record<FunctionName, ControlFunction>;

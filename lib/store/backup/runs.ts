@@ -45,6 +45,11 @@ export const readRuns = async (store: Store, most = RUNS_MAX): Promise<readonly 
   return page.items.map(decodeRun);
 };
 
+export const readRun = async (store: Store, id: string): Promise<RunRecord | undefined> => {
+  const item = await store.get(keys.backup(id));
+  return item === undefined ? undefined : decodeRun(item);
+};
+
 /** `before` is undefined where it begins. */
 export const runWrites = (
   store: Store,
