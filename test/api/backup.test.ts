@@ -65,6 +65,7 @@ test('a backup under load holds the state as the audit folds to at its point', a
 }, 60_000);
 
 test('it restores into an empty control plane that holds every invariant, and works', async () => {
+  await rig.invoke('sweep', {});
   const id = await bench.take();
   const backup = await loadBackup(bench.objects, id);
   const other = await startRig();

@@ -36,7 +36,10 @@ export function planRestore(input: RestoreInput): RestorePlan {
   const byKey = new Map(repaired.map((item) => [keyOf(item), item]));
   const draft = new RestoreDraft(input, {
     ...{ events, folded, seen, busy: busyGroups(all, events, folded) },
-    targets: new Map(repaired.map((item) => [str(item, 'sk'), item])),
+    // Others have such sort keys as well: what a resource's failure would come to.
+    targets: new Map(
+      repaired.filter((item) => /^(LAB|GRP)#/.test(str(item, 'pk'))).map((item) => [str(item, 'sk'), item]),
+    ),
   });
   draft.take(wrong.map((item) => byKey.get(keyOf(item)) ?? item));
   const liveKeys = new Set(live.events.map(({ entity, rev }) => `${entity}/${rev}`));
