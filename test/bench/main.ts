@@ -12,6 +12,7 @@ type Benchmark = (progress: (text: string) => void, options: BenchmarkOptions) =
 /** Every benchmark by its name; each is loaded only when it is asked for. */
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   allocate: async () => (await import('./allocate.ts')).allocate,
+  backup: async () => (await import('./backup.ts')).backup,
   balance: async () => (await import('./balance.ts')).balance,
   coldstart: async () => (await import('./coldstart.ts')).coldstart,
   cost: async () => (await import('./cost/cost.ts')).cost,
