@@ -2,10 +2,13 @@ import { putOver } from '../../store/backup/restore-writes.ts';
 import { putEvent } from '../../store/events.ts';
 import { type Store, TRANSACTION_ITEMS_MAX } from '../../store/store.ts';
 import type { Write } from '../../store/table/write.ts';
+import { itemLine } from './lines.ts';
 import type { RestoredItem, RestorePlan } from './restore-types.ts';
 
-/** Well below the 4 MB of a transaction: items and events are some KB. */
-const BULK = 50;
+/** Of DynamoDB's 4 MB for a transaction, characters of JSON: what is binary is shorter on the wire. */
+const BULK_CHARS_MAX = 2_000_000;
+/** Transactions at once: the next is packed while the table writes. */
+const LANES = 4;
 
 export interface Restored {
   readonly events: number;
@@ -53,23 +56,50 @@ async function inBulk<T>(
   onRefused: (one: T) => void,
 ): Promise<number> {
   let done = 0;
-  for (let at = 0; at < all.length; at += BULK) {
-    const some = all.slice(at, at + BULK);
-    if (
-      (await settled(
+  const bulks = bulksOf(all, (one, n) => write(one, `write${n}`));
+  const lane = async (): Promise<void> => {
+    // The lanes share one generator: each bulk is one lane's.
+    for (const bulk of bulks) {
+      const whole = await settled(
         store,
-        some.map((one, n) => write(one, `write${n}`)),
-      )) === 'done'
-    ) {
-      done += some.length;
-      continue;
+        bulk.map((each) => each.write),
+      );
+      if (whole === 'done') {
+        done += bulk.length;
+        continue;
+      }
+      for (const { one } of bulk) {
+        if ((await settled(store, [write(one, 'write')])) === 'done') done += 1;
+        else onRefused(one);
+      }
     }
-    for (const one of some) {
-      if ((await settled(store, [write(one, 'write')])) === 'done') done += 1;
-      else onRefused(one);
-    }
-  }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
   return done;
+}
+
+interface Packed<T> {
+  readonly one: T;
+  readonly write: Write;
+}
+
+function* bulksOf<T>(
+  all: readonly T[],
+  write: (one: T, n: number) => Write,
+): Generator<readonly Packed<T>[], void> {
+  let bulk: Packed<T>[] = [];
+  let chars = 0;
+  for (const one of all) {
+    const size = itemLine(write(one, 0).item.Put?.Item ?? {}).length;
+    if (bulk.length === TRANSACTION_ITEMS_MAX || (bulk.length > 0 && chars + size > BULK_CHARS_MAX)) {
+      yield bulk;
+      bulk = [];
+      chars = 0;
+    }
+    bulk.push({ one, write: write(one, bulk.length) });
+    chars += size;
+  }
+  if (bulk.length > 0) yield bulk;
 }
 
 const RACES_MAX = 5;
