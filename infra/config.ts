@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { AlarmBinding } from '../lib/schemas/alarm.ts';
 import { Id } from '../lib/schemas/common.ts';
+import { BreakGlassKey } from '../lib/schemas/signing.ts';
 
 /** Stages that may lose their data: deleting the stack deletes the tables. */
 const DISPOSABLE_STAGES: readonly string[] = ['local', 'test'];
@@ -61,6 +62,12 @@ const StageInput = z.strictObject({
     .prefault({}),
   /** False: the detector only writes verdicts, and alarms alone start recoveries. */
   detectorStarts: z.boolean().default(true),
+  /** Public keys of those who get in when no provider answers; the private halves are kept offline. */
+  breakGlass: z
+    .array(BreakGlassKey)
+    .max(8)
+    .refine((keys) => new Set(keys.map(({ name }) => name)).size === keys.length, 'names somebody twice')
+    .default([]),
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
 });
 

@@ -23,6 +23,7 @@ import type { StateStack } from './state-stack.ts';
  */
 const TIMEOUTS_S: Partial<Record<FunctionName, number>> = {
   authorise: 8,
+  'authorise-signed': 8,
   assignments: 29,
   recovery: 30,
   recoveries: 29,
@@ -62,7 +63,11 @@ export class ControlPlaneStack extends Stack {
       description: "The issuer's JSON Web Key Set inline; empty fetches it from the issuer",
       default: '',
     });
-    const functions = this.#functions(keys.valueAsString);
+    const breakGlass = new CfnParameter(this, 'BreakGlassKeys', {
+      description: 'Public keys that work without any provider, as JSON; see docs/security.md',
+      default: JSON.stringify(config.breakGlass),
+    });
+    const functions = this.#functions(keys.valueAsString, breakGlass.valueAsString);
     const live = (name: FunctionName) => functions[name].live as IFunction;
     const { machine } = new RecoveryMachine(this, 'Recovery', {
       config,
@@ -84,6 +89,7 @@ export class ControlPlaneStack extends Stack {
       routes: props.routes,
       handlers: Object.fromEntries(API_FUNCTIONS.map((name) => [name, live(name)])),
       authoriser: live('authorise'),
+      signedAuthoriser: live('authorise-signed'),
     });
     new Alarms(this, 'Alarms', {
       config,
@@ -94,22 +100,27 @@ export class ControlPlaneStack extends Stack {
     });
     const tables = [props.stores.state, props.stores.audit];
     new ControlDashboard(this, 'Dashboard', { config, machine, tables, failures: failed.queue });
-    const behindApi = new Set<string>([...API_FUNCTIONS, 'authorise']);
+    const behindApi = new Set<string>([...API_FUNCTIONS, 'authorise', 'authorise-signed']);
     // What may lose its data may lose a deployment, too; and emulators know no CodeDeploy.
     if (!config.disposable)
       new Rollout(this, 'Rollout', { config, functions, behindApi, apiId: http.api.apiId });
   }
 
-  #functions(issuerKeys: string): Record<FunctionName, ControlFunction> {
+  #functions(issuerKeys: string, breakGlass: string): Record<FunctionName, ControlFunction> {
     const { config } = this.#props;
     const environments: Partial<Record<FunctionName, Record<string, string>>> = {
       authorise: { ISSUER: config.issuer, AUDIENCE: config.audience, JWKS: issuerKeys },
+      'authorise-signed': { BREAK_GLASS: breakGlass },
       'recovery-trigger': {
         ALARM_ACCOUNTS: config.recoveryAlarms.accounts.join(','),
         ALARM_BINDINGS: JSON.stringify(config.recoveryAlarms.bindings),
       },
     };
-    const names: FunctionName[] = ['authorise', ...API_FUNCTIONS, 'recovery', 'sweep', 'recovery-trigger'];
+    const names: FunctionName[] = [
+      ...(['authorise', 'authorise-signed'] as const),
+      ...API_FUNCTIONS,
+      ...(['recovery', 'sweep', 'recovery-trigger'] as const),
+    ];
     return Object.fromEntries(
       names.map((name) => [name, this.#function(name, environments[name])]),
     ) as Record<FunctionName, ControlFunction>;

@@ -1,7 +1,13 @@
 import type { ApiFunction } from '../lib/http/routes.ts';
 import type { AUDIT_INDEXES, STATE_INDEXES } from './state-stack.ts';
 
-export type FunctionName = ApiFunction | 'authorise' | 'recovery' | 'recovery-trigger' | 'sweep';
+export type FunctionName =
+  | ApiFunction
+  | 'authorise'
+  | 'authorise-signed'
+  | 'recovery'
+  | 'recovery-trigger'
+  | 'sweep';
 
 /**
  * DynamoDB has no permission for transactions: each item of one is authorised as the plain call it stands for. `Query`
@@ -35,6 +41,8 @@ const READ = ['GetItem', 'BatchGetItem', 'Query'] as const;
  */
 export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   authorise: { state: ['GetItem'], audit: [] },
+  // It keeps the number of each signature, and the event of each use of a break-glass key.
+  'authorise-signed': { state: ['GetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
   status: { state: [...READ, 'Query:find'], audit: [] },
   labscapes: { state: ['GetItem', 'Query', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
   tenants: { state: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },

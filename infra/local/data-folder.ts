@@ -11,6 +11,8 @@ export interface DataFolder {
   readonly path: string;
   readonly database: string;
   readonly issuerKey: string;
+  /** Public keys of break-glass principals, if somebody put them there. */
+  readonly breakGlass: string;
   readonly logs: string;
   /** Writes down whose engine has the database open. */
   noteEngine(pid: number): void;
@@ -46,6 +48,7 @@ export function openDataFolder(path: string | undefined): DataFolder {
     path: folder,
     database: join(folder, 'state.db'),
     issuerKey: join(folder, 'issuer-key.json'),
+    breakGlass: join(folder, 'break-glass.json'),
     logs: join(folder, 'logs'),
     dropDatabase: () => {
       for (const part of ['', '-wal', '-shm']) rmSync(`${join(folder, 'state.db')}${part}`, { force: true });

@@ -8,13 +8,14 @@ import { ProblemError } from '../errors.ts';
 import { lazily } from '../security/authorizer.ts';
 import type { Caller } from '../security/caller.ts';
 import { processAuthorizer } from '../security/policy-files.ts';
+import type { ReportRefusal } from '../security/refusal.ts';
 import { shapeAnswer } from './answer.ts';
 import { type ApiEvent, type Exchange, openExchange } from './exchange.ts';
 import { type Cleared, openGate } from './gate.ts';
 import { readInput } from './input.ts';
 import { answerProblems } from './problems.ts';
 import { recorder } from './recorder.ts';
-import { routesOf } from './route-table.ts';
+import { plainKeyOf, routesOf } from './route-table.ts';
 import type { ApiFunction, Operation, ROUTES } from './routes.ts';
 
 export type { Cleared } from './gate.ts';
@@ -67,6 +68,8 @@ export type Operations<F extends ApiFunction> = {
 export interface ApiDeps {
   readonly clock: Clock;
   readonly isRevoked: (principal: string) => Promise<boolean>;
+  /** Hears of everybody who was not let in; see lib/security/refusal.ts. */
+  readonly reportRefusal?: ReportRefusal;
   /** For tests: an answer that its route does not declare is an internal error. */
   readonly checkAnswers?: boolean;
 }
@@ -89,7 +92,7 @@ export function apiHandler<F extends ApiFunction>(
   const authorizer = lazily(processAuthorizer);
 
   async function serve(exchange: Exchange): Promise<APIGatewayProxyStructuredResultV2> {
-    const route = routes.get(exchange.event.routeKey);
+    const route = routes.get(plainKeyOf(exchange.event.routeKey));
     const operation = route === undefined ? undefined : byName[route.operation];
     if (route === undefined || operation === undefined) {
       throw new ProblemError('not-found', 'There is no such route; GET /openapi.json lists all of them.');

@@ -4,6 +4,8 @@ import { ProblemError } from '../errors.ts';
 import { type Authorizer, ownTarget, type Target } from '../security/authorizer.ts';
 import type { Caller } from '../security/caller.ts';
 import { CLOCK_SKEW_S, callerFromContext } from '../security/claims.ts';
+import type { ReportRefusal } from '../security/refusal.ts';
+import { checkBody } from './body-digest.ts';
 import type { Exchange } from './exchange.ts';
 import type { Route } from './routes.ts';
 
@@ -15,6 +17,7 @@ export interface GateDeps {
   readonly isRevoked: (principal: string) => Promise<boolean>;
   readonly authorizer: Authorizer;
   readonly log: Logger;
+  readonly reportRefusal?: ReportRefusal | undefined;
 }
 
 export interface Gate {
@@ -40,6 +43,17 @@ function identify(exchange: Exchange, clock: Clock): Caller {
   return caller;
 }
 
+/** Who calls, and, where the request is signed, whether this is the body that was signed. */
+function authenticate(exchange: Exchange, clock: Clock, refuse: Refuse): Caller {
+  try {
+    const caller = identify(exchange, clock);
+    checkBody(exchange.event);
+    return caller;
+  } catch (error) {
+    throw error instanceof ProblemError ? refuse(error) : error;
+  }
+}
+
 /** Public routes have no caller to clear and no object to ask about. */
 function openDoor(exchange: Exchange): Gate {
   exchange.principal = ANONYMOUS.principal;
@@ -53,10 +67,13 @@ function openDoor(exchange: Exchange): Gate {
   };
 }
 
-function startClearance(caller: Caller, deps: GateDeps): Cleared {
+/** Tells of a refusal before it is thrown. */
+type Refuse = (error: ProblemError) => ProblemError;
+
+function startClearance(caller: Caller, deps: GateDeps, refuse: Refuse): Cleared {
   const check = deps.isRevoked(caller.principal).then((revoked) => {
     if (revoked)
-      throw new ProblemError('principal-revoked', 'This principal has been revoked; ask an admin.');
+      throw refuse(new ProblemError('principal-revoked', 'This principal has been revoked; ask an admin.'));
   });
   // Whoever awaits it sees the failure; until then it must not end the process.
   check.catch(() => {});
@@ -69,15 +86,17 @@ class PolicyGate implements Gate {
   readonly caller: Caller;
   readonly #route: Route;
   readonly #deps: GateDeps;
+  readonly #refuse: Refuse;
   readonly #clearance: Cleared;
   #wasCleared = false;
   #wasPermitted = false;
 
-  constructor(caller: Caller, route: Route, deps: GateDeps) {
+  constructor(caller: Caller, route: Route, deps: GateDeps, refuse: Refuse) {
     this.caller = caller;
     this.#route = route;
     this.#deps = deps;
-    this.#clearance = startClearance(caller, deps);
+    this.#refuse = refuse;
+    this.#clearance = startClearance(caller, deps, refuse);
   }
 
   readonly cleared: Cleared = async () => {
@@ -92,7 +111,7 @@ class PolicyGate implements Gate {
     }
     const mayDoItToOwn = this.#allows(ownTarget(this.caller));
     if (mayDoItToOwn && (target.tenant !== undefined || target.resource !== undefined)) {
-      throw new ProblemError('not-found', 'There is no such object, or it is not yours.');
+      throw this.#refuse(new ProblemError('not-found', 'There is no such object, or it is not yours.'));
     }
     throw this.#forbidden();
   };
@@ -126,7 +145,7 @@ class PolicyGate implements Gate {
   }
 
   #forbidden(): ProblemError {
-    return new ProblemError('forbidden', `Your roles do not allow ${this.#route.action} here.`);
+    return this.#refuse(new ProblemError('forbidden', `Your roles do not allow ${this.#route.action} here.`));
   }
 
   #allows(target: Target): boolean {
@@ -144,7 +163,12 @@ class PolicyGate implements Gate {
 /** Knows the caller, starts the revocation check, and answers for policy. */
 export function openGate(exchange: Exchange, route: Route, deps: GateDeps): Gate {
   if (route.action === 'public') return openDoor(exchange);
-  const gate = new PolicyGate(identify(exchange, deps.clock), route, deps);
+  const refuse: Refuse = (error) => {
+    const { principal, event } = exchange;
+    deps.reportRefusal?.({ code: error.code, principal, route: event.routeKey, atMs: deps.clock.now() });
+    return error;
+  };
+  const gate = new PolicyGate(authenticate(exchange, deps.clock, refuse), route, deps, refuse);
   gate.permitAnything();
   return gate;
 }

@@ -15,6 +15,8 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
   putTenant: { quota: { processing: 500_000, memory: 2_000_000, storage: 20_000, network: 50_000 } },
   revokePrincipal: { reason: 'Laptop was stolen.' },
   reinstatePrincipal: { reason: 'Laptop was found.' },
+  addKey: { publicKey: 'JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs', overlapMs: 3_600_000 },
+  revokeKey: { reason: 'The host was sold.' },
   registerResource: { id: 'north-1', labscape: 'north', capacity, labels: { zone: 'a' } },
   editResource: { capacity, reason: 'Memory was added.' },
   failResource: reason,

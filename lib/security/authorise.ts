@@ -3,6 +3,7 @@ import type { ProblemCode } from '../errors.ts';
 import { type Authorizer, ownTarget } from './authorizer.ts';
 import type { Caller } from './caller.ts';
 import { type CallerContext, CLOCK_SKEW_S, callerFromClaims, callerToContext } from './claims.ts';
+import type { ReportRefusal } from './refusal.ts';
 import type { VerifyToken } from './token-verifier.ts';
 
 /** Ours have under 1 KB; the bound keeps parsing cheap for whoever sends more. */
@@ -17,6 +18,7 @@ export interface AuthoriseDeps {
   readonly clock: Clock;
   /** Policies that failed to evaluate have denied; somebody must hear of it. */
   readonly reportPolicyErrors: (errors: readonly string[]) => void;
+  readonly reportRefusal?: ReportRefusal | undefined;
 }
 
 export interface AuthoriseRequest {
@@ -40,7 +42,7 @@ export interface Refused {
 
 export type Verdict = Allowed | Refused;
 
-function refused(code: RefusalCode, detail: string, caller?: Caller): Refused {
+export function refused(code: RefusalCode, detail: string, caller?: Caller): Refused {
   return {
     isAuthorized: false,
     context: { code, detail, ...(caller === undefined ? {} : { principal: caller.principal }) },
@@ -88,7 +90,12 @@ async function identify(token: string, deps: AuthoriseDeps): Promise<Caller | Re
   return outcome.caller;
 }
 
-function mayUse(routeKey: string, caller: Caller, deps: AuthoriseDeps): boolean {
+/** Whether the caller may use the route on anything at all. */
+export function mayUse(
+  routeKey: string,
+  caller: Caller,
+  deps: Pick<AuthoriseDeps, 'authorizer' | 'actionOf' | 'reportPolicyErrors'>,
+): boolean {
   const action = deps.actionOf(routeKey);
   if (action === undefined) return false;
   const decision = deps.authorizer.decide(caller, action, ownTarget(caller));
@@ -101,6 +108,15 @@ function mayUse(routeKey: string, caller: Caller, deps: AuthoriseDeps): boolean 
  * with the token; it does throw when no verdict is possible (store, issuer), because a verdict would be cached.
  */
 export async function authorise(request: AuthoriseRequest, deps: AuthoriseDeps): Promise<Verdict> {
+  const verdict = await judge(request, deps);
+  if (!verdict.isAuthorized) {
+    const { code, principal } = verdict.context;
+    deps.reportRefusal?.({ code, principal, route: request.routeKey, atMs: deps.clock.now() });
+  }
+  return verdict;
+}
+
+async function judge(request: AuthoriseRequest, deps: AuthoriseDeps): Promise<Verdict> {
   const token = bearerToken(request.authorization);
   if (typeof token !== 'string') return token;
   const caller = await identify(token, deps);

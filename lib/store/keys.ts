@@ -49,6 +49,7 @@ export const keys = {
   tenant: (id: string): Key => key(`TENANT#${id}`),
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),
   principal: (id: string): Key => key(`PRINCIPAL#${id}`),
+  nonce: (keyId: string, nonce: string): Key => key(`NONCE#${keyId}#${nonce}`),
 };
 
 export const observedPartition = (labscape: string): string => `OBS#${labscape}`;

@@ -4,6 +4,7 @@ import type { Store } from '../store.ts';
 import {
   ITEM_VERSION,
   type Item,
+  J,
   N,
   num,
   oneOf,
@@ -14,11 +15,23 @@ import {
   versioned,
 } from '../table/attributes.ts';
 
+/** A public key that signs in a principal's name; times in epoch ms. */
+export interface SigningKeyRecord {
+  /** RFC 7638 thumbprint. */
+  readonly id: string;
+  /** Raw Ed25519 public key, base64url. */
+  readonly x: string;
+  readonly addedAt: number;
+  readonly expiresAt?: number | undefined;
+  readonly revokedAt?: number | undefined;
+}
+
 export interface PrincipalRecord {
   readonly id: string;
   readonly status: 'active' | 'revoked';
   readonly reason: string | undefined;
   readonly changedAt: number | undefined;
+  readonly keys: readonly SigningKeyRecord[];
   readonly chain: ChainHead;
 }
 
@@ -28,6 +41,7 @@ export const decodePrincipal = versioned(
     status: oneOf(item, 'status', ['active', 'revoked'] as const),
     reason: optStr(item, 'reason'),
     changedAt: optNum(item, 'changedAt'),
+    keys: JSON.parse(optStr(item, 'keys') ?? '[]') as SigningKeyRecord[],
     chain: { rev: num(item, 'rev'), head: str(item, 'head') },
   }),
 );
@@ -39,6 +53,7 @@ export const encodePrincipal = (principal: PrincipalRecord): Item => ({
   status: S(principal.status),
   reason: S(principal.reason ?? ''),
   changedAt: N(principal.changedAt ?? 0),
+  keys: J(principal.keys),
   rev: N(principal.chain.rev),
   head: S(principal.chain.head),
 });
