@@ -80,9 +80,7 @@ export const bodyOf = (operation: string, names: Names): object | undefined => b
 const KEY = 'A'.repeat(43);
 
 export const pathOf = (route: Route, names: Names): string =>
-  route.path.replace(/\{(\w+)\}/g, (_, name: string) =>
-    name === 'key' ? KEY : names[name as keyof Names],
-  );
+  route.path.replace(/\{(\w+)\}/g, (_, name: string) => (name === 'key' ? KEY : names[name as keyof Names]));
 
 export const queryOf = (operation: string, names: Names): string => queries(names)[operation] ?? '';
 
