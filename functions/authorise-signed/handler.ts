@@ -1,5 +1,4 @@
 import { Logger } from '@aws-lambda-powertools/logger';
-import { Metrics } from '@aws-lambda-powertools/metrics';
 import type {
   APIGatewayRequestAuthorizerEventV2,
   APIGatewaySimpleAuthorizerWithContextResult,
@@ -13,6 +12,7 @@ import { lazily } from '../../lib/security/authorizer.ts';
 import { processAuthorizer } from '../../lib/security/policy-files.ts';
 import { burnNonce, recordBreakGlass } from '../../lib/services/registry/signature-use.ts';
 import { readPrincipal } from '../../lib/store/access/principals.ts';
+import { countBreakGlass } from '../break-glass-metrics.ts';
 import { runtime } from '../runtime.ts';
 
 const control = runtime();
@@ -21,11 +21,7 @@ const log = new Logger({ serviceName: 'authorise-signed' });
 /** Somebody is in without the provider: the metric that the alarm watches, and a line in the log. */
 function announce({ signed, routeKey, requestId }: Use): void {
   log.warn('break-glass key used', { principal: signed.key.principal, routeKey, requestId });
-  const metrics = new Metrics({ namespace: 'Labscape', serviceName: 'authorise-signed' });
-  metrics.clearDefaultDimensions();
-  metrics.addDimensions({ function: 'authorise-signed' });
-  metrics.addMetric('BreakGlassUses', 'Count', 1);
-  metrics.publishStoredMetrics();
+  countBreakGlass();
 }
 
 const deps = {

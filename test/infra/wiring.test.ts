@@ -5,6 +5,7 @@ import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as z from 'zod';
+import { countBreakGlass } from '../../functions/break-glass-metrics.ts';
 import { stepFunctionsClient } from '../../functions/executions.ts';
 import { countNotReady } from '../../functions/readiness-metrics.ts';
 import { valuesFor } from '../../infra/local/alarms.ts';
