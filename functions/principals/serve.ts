@@ -1,4 +1,5 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { ACCESS_ROUTES } from '../../lib/http/routes/access.ts';
 import { getPrincipal, setPrincipal } from '../../lib/services/registry/principals.ts';
 import { addKey, isGood, revokeKey } from '../../lib/services/registry/signing-keys.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
@@ -21,6 +22,7 @@ export const serve = (control: Runtime): ApiHandler => {
   });
   return apiHandler(
     'principals',
+    ACCESS_ROUTES,
     {
       getPrincipal: async (request) => {
         request.permit({});

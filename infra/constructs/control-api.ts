@@ -13,7 +13,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { ApiFunction, Route } from '../../lib/http/routes.ts';
-import { SIGNED_PREFIX } from '../../lib/schemas/signing.ts';
+import { SIGNED_PREFIX } from '../../lib/schemas/signature.ts';
 import type { StageConfig } from '../config.ts';
 
 /** How long a decision about one token and route is kept; a revoked principal is refused by the handler at once. */

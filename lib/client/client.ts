@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Chance } from '../clock.ts';
 import type { Operation, Route } from '../http/routes.ts';
-import { SIGNED_PREFIX } from '../schemas/signing.ts';
+import { SIGNED_PREFIX } from '../schemas/signature.ts';
 import { ApiContractError, ApiUnreachable, problemFrom } from './api-error.ts';
 import { type AnswerOf, type InputOf, type PagedOperation, type PageItemOf, routeOf } from './operations.ts';
 import { type BuiltRequest, buildRequest, type CallParts } from './request.ts';

@@ -1,7 +1,8 @@
 import { createHash, createPrivateKey, sign } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { Chance, Clock } from '../clock.ts';
-import { KeyFile, SIGNATURE } from '../schemas/signing.ts';
+import { SIGNATURE } from '../schemas/signature.ts';
+import { KeyFile } from '../schemas/signing.ts';
 import type { BuiltRequest } from './request.ts';
 
 /** The headers that sign a request; each try is signed anew. */

@@ -3,7 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { ProblemError } from '../errors.ts';
 import { signatureFromContext } from '../security/claims.ts';
 import type { ApiEvent } from './exchange.ts';
-import { isSignedKey } from './route-table.ts';
+import { isSignedKey } from './signed-key.ts';
 
 /** RFC 9530, one member of the field; others beside it are allowed and not looked at. */
 const SHA_256 = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):\s*(?:,|$)/;

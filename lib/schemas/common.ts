@@ -98,3 +98,8 @@ export const Page = z.strictObject({
 /** A page of results; `next` is absent on the last one. */
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), next: z.string().optional() });
+
+/** For the document: at least one of these fields is there. The rule itself is a refinement, which no document shows. */
+export const oneOf = (...fields: readonly string[]) => ({
+  anyOf: fields.map((field) => ({ required: [field] })),
+});

@@ -1,11 +1,6 @@
 import type { Clock } from '../clock.ts';
-import {
-  type BreakGlassKey,
-  breakGlassPrincipal,
-  type KeyName,
-  SIGNATURE,
-  thumbprintOf,
-} from '../schemas/signing.ts';
+import { breakGlassPrincipal, SIGNATURE } from '../schemas/signature.ts';
+import { type BreakGlassKey, type KeyName, thumbprintOf } from '../schemas/signing.ts';
 import { type AuthoriseDeps, mayUse, refused, type Verdict } from './authorise.ts';
 import { isBreakGlass } from './break-glass.ts';
 import type { Caller } from './caller.ts';

@@ -1,4 +1,4 @@
-import { BREAK_GLASS_SCOPE } from '../schemas/signing.ts';
+import { BREAK_GLASS_SCOPE } from '../schemas/signature.ts';
 
 /**
  * Whether a principal is a break-glass key. Nothing automatic may stand in its way: no rate limit, no response to a

@@ -5,7 +5,8 @@ import {
   type VerifiedSignature,
   verifySignature,
 } from 'http-message-sig';
-import { type KeyName, Nonce, parseKeyId, SIGNATURE } from '../schemas/signing.ts';
+import { SIGNATURE } from '../schemas/signature.ts';
+import { type KeyName, Nonce, parseKeyId } from '../schemas/signing.ts';
 import { keyObjectOf } from './public-key.ts';
 
 /** Ours have under 500 bytes; the bound keeps parsing cheap for whoever sends more. */

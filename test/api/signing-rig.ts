@@ -3,7 +3,8 @@ import { type AttributeValue, DynamoDBClient, paginateScan } from '@aws-sdk/clie
 import { type Client, createClient } from '../../lib/client/client.ts';
 import { requestSigner } from '../../lib/client/request-signer.ts';
 import { RETRY_NEVER } from '../../lib/client/retry.ts';
-import { KeyFile, keyIdOf, SIGNED_PREFIX, thumbprintOf } from '../../lib/schemas/signing.ts';
+import { SIGNED_PREFIX } from '../../lib/schemas/signature.ts';
+import { KeyFile, keyIdOf, thumbprintOf } from '../../lib/schemas/signing.ts';
 import type { RawRequest, Rig } from './rig.ts';
 
 const chance = { uniform: Math.random, id: randomUUID };

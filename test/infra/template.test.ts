@@ -8,8 +8,8 @@ import { runApp, synthesise } from '../../infra/local/template/synthesise.ts';
 import { type LocalTemplate, readTemplate } from '../../infra/local/template/template.ts';
 import type { LocalFunction } from '../../infra/local/template/template-functions.ts';
 import { PERMISSIONS } from '../../infra/permissions.ts';
-import { isSignedKey } from '../../lib/http/route-table.ts';
 import { ROUTES, type Route } from '../../lib/http/routes.ts';
+import { isSignedKey } from '../../lib/http/signed-key.ts';
 import { temporaryFolder } from './support.ts';
 
 const Template = z.object({

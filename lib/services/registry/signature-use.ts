@@ -1,5 +1,5 @@
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { SIGNATURE } from '../../schemas/signing.ts';
+import { SIGNATURE } from '../../schemas/signature.ts';
 import type { Use } from '../../security/authorise-signed.ts';
 import { type NonceRecord, nonceUpdate, principalWrites } from '../../store/access/principal-writes.ts';
 import { type PrincipalRecord, readPrincipal } from '../../store/access/principals.ts';

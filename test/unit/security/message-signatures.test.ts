@@ -3,7 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { createSignatureSync, verifySignature } from 'http-message-sig';
 import { buildRequest } from '../../../lib/client/request.ts';
 import { requestSigner } from '../../../lib/client/request-signer.ts';
-import { KeyFile, keyIdOf, SIGNATURE, thumbprintOf } from '../../../lib/schemas/signing.ts';
+import { SIGNATURE } from '../../../lib/schemas/signature.ts';
+import { KeyFile, keyIdOf, thumbprintOf } from '../../../lib/schemas/signing.ts';
 import { readPublicKey } from '../../../lib/security/public-key.ts';
 import {
   checkSignature,
