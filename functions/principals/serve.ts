@@ -1,5 +1,6 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { ACCESS_ROUTES } from '../../lib/http/routes/access.ts';
+import { explainPrincipalAccess } from '../../lib/services/registry/access.ts';
 import { getPrincipal, setPrincipal } from '../../lib/services/registry/principals.ts';
 import { addKey, isGood, revokeKey } from '../../lib/services/registry/signing-keys.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
@@ -43,6 +44,14 @@ export const serve = (control: Runtime): ApiHandler => {
         return answer(
           await setPrincipal(control, params.principal, 'active', body.reason, requesterOf(request)),
         );
+      },
+      explainAccess: async (request) => {
+        request.permit({});
+        await request.cleared();
+        return {
+          status: 200,
+          body: await explainPrincipalAccess(control, request.params.principal, request.body),
+        };
       },
       addKey: async (request) => {
         request.permit({});

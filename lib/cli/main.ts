@@ -23,6 +23,7 @@ import { rebalance } from './commands/rebalance.ts';
 import { recoveries } from './commands/recoveries.ts';
 import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
+import { why } from './commands/why.ts';
 import { acknowledge, approve, cancel, reject, resume } from './commands/words.ts';
 import { explain } from './explain.ts';
 import type { CliIo } from './io.ts';
@@ -62,6 +63,7 @@ const COMMANDS: readonly Command[] = [
   observed,
   override,
   key,
+  why,
   audit,
 ];
 
@@ -122,8 +124,8 @@ export async function main(
       io.err(`${errPaint('red', `labscape ${name}: ${error.message}`)}\n${usageOf(command)}`);
       return EXIT.usage;
     }
-    const { what, why, now, exit } = explain(error, name);
-    io.err(`${errPaint('red', what)}\n${why.map((line) => `  ${line}`).join('\n')}\n${now}\n`);
+    const { what, why: reasons, now, exit } = explain(error, name);
+    io.err(`${errPaint('red', what)}\n${reasons.map((line) => `  ${line}`).join('\n')}\n${now}\n`);
     return exit;
   }
 }

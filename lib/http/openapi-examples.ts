@@ -16,6 +16,7 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
   revokePrincipal: { reason: 'Laptop was stolen.' },
   reinstatePrincipal: { reason: 'Laptop was found.' },
   addKey: { publicKey: 'JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs', overlapMs: 3_600_000 },
+  explainAccess: { action: 'allocate', roles: ['tenant'], tenant: 'acme', object: { tenant: 'zeta' } },
   revokeKey: { reason: 'The host was sold.' },
   registerResource: { id: 'north-1', labscape: 'north', capacity, labels: { zone: 'a' } },
   editResource: { capacity, reason: 'Memory was added.' },

@@ -446,3 +446,44 @@ describe('a break-glass key', () => {
     expect(confirmed).toMatchObject({ status: 'active', confirmedBy: 'break-glass.alice', counts: true });
   });
 });
+
+describe('why somebody is refused', () => {
+  const ask = (
+    principal: string,
+    body: { action: string; roles?: ('tenant' | 'operator')[]; tenant?: string; object?: object },
+  ) => rig.admin.call('explainAccess', { params: { principal }, body });
+
+  test('is told to administrators, with the policy that decides', async () => {
+    const roles: 'tenant'[] = ['tenant'];
+    const { tenant } = site;
+    expect(await ask('tina', { action: 'allocate', roles, tenant, object: { tenant } })).toMatchObject({
+      ...{ allowed: true, decidedBy: ['tenant-own'], why: 'permitted by tenant-own' },
+    });
+    expect(
+      await ask('tina', { action: 'allocate', roles, tenant, object: { tenant: away.tenant } }),
+    ).toMatchObject({
+      ...{ allowed: false, decidedBy: [] },
+      why: 'no policy permits it here: tenant may allocate on its own only',
+    });
+    expect(await ask('tina', { action: 'overrideRules', roles, tenant })).toMatchObject({
+      why: 'no policy permits overrideRules to tenant; admin, operator, break-glass may',
+    });
+    expect(
+      await ask(principalOf(key), { action: 'beat', object: { labscape: site.labscape } }),
+    ).toMatchObject({
+      ...{ allowed: true, decidedBy: ['agent-own-labscape'] },
+    });
+    expect(await ask('break-glass.alice', { action: 'overrideRules' })).toMatchObject({
+      ...{ allowed: true, decidedBy: ['break-glass-everything'] },
+    });
+  });
+
+  test('counts a revocation first, and needs an action and roles that exist', async () => {
+    await rig.admin.call('revokePrincipal', { params: { principal: 'gone' }, body: { reason: 'test' } });
+    expect(await ask('gone', { action: 'readFleet', roles: ['operator'] })).toMatchObject({
+      ...{ allowed: false, status: 'revoked', decidedBy: ['operator-fleet'] },
+    });
+    expect((await refusalOf(ask('tina', { action: 'dance', roles: ['tenant'] }))).code).toBe('invalid-input');
+    expect((await refusalOf(ask('tina', { action: 'allocate' }))).code).toBe('invalid-input');
+  });
+});

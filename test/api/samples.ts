@@ -33,6 +33,7 @@ const bodies = (names: Names): Readonly<Record<string, object>> => ({
   reinstatePrincipal: reason,
   addKey: { publicKey: 'JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs' },
   revokeKey: reason,
+  explainAccess: { action: 'allocate', roles: ['tenant'], tenant: names.tenant },
   registerResource: { id: names.resource, labscape: names.labscape, capacity },
   editResource: { labels: { a: 'b' } },
   failResource: reason,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { AccessAnswer, AccessQuestion } from '../../schemas/access.ts';
 import { Id, PrincipalId } from '../../schemas/common.ts';
 import { Thumbprint } from '../../schemas/signing.ts';
 import { KeyInput, Principal, RevokeInput, Tenant, TenantInput } from '../../schemas/tenant.ts';
@@ -83,5 +84,16 @@ export const ACCESS_ROUTES = [
     params: z.strictObject({ principal: PrincipalId, key: Thumbprint }),
     body: RevokeInput,
     answers: { 200: Principal },
+  },
+  {
+    method: 'POST',
+    path: '/principals/{principal}/access',
+    operation: 'explainAccess',
+    summary: 'Why a principal may, or may not, do something',
+    function: 'principals',
+    action: 'managePrincipals',
+    params: principal,
+    body: AccessQuestion,
+    answers: { 200: AccessAnswer },
   },
 ] as const satisfies readonly Route[];
