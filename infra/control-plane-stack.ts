@@ -13,6 +13,7 @@ import { FailureAlarms } from './constructs/failure-alarms.ts';
 import { RecoveryMachine } from './constructs/recovery-machine.ts';
 import { Rollout } from './constructs/rollout.ts';
 import { SweepSchedule } from './constructs/sweep-schedule.ts';
+import { POOL_CLAIMS } from './constructs/user-pool.ts';
 import { type FunctionName, PERMISSIONS } from './permissions.ts';
 import type { StateStack } from './state-stack.ts';
 
@@ -109,7 +110,7 @@ export class ControlPlaneStack extends Stack {
   #functions(issuerKeys: string, breakGlass: string): Record<FunctionName, ControlFunction> {
     const { config } = this.#props;
     const environments: Partial<Record<FunctionName, Record<string, string>>> = {
-      authorise: { ISSUER: config.issuer, AUDIENCE: config.audience, JWKS: issuerKeys },
+      authorise: { ...this.#issuer(), JWKS: issuerKeys },
       'authorise-signed': { BREAK_GLASS: breakGlass },
       'recovery-trigger': {
         ALARM_ACCOUNTS: config.recoveryAlarms.accounts.join(','),
@@ -124,6 +125,15 @@ export class ControlPlaneStack extends Stack {
     return Object.fromEntries(
       names.map((name) => [name, this.#function(name, environments[name])]),
     ) as Record<FunctionName, ControlFunction>;
+  }
+
+  /** Whose tokens are taken, and how they are read. */
+  #issuer(): Record<string, string> {
+    const { config } = this.#props;
+    const { people } = this.#props.stores;
+    const { issuer = '', audience = '' } = people ?? config;
+    const claims = people === undefined ? config.claims : POOL_CLAIMS;
+    return { ISSUER: issuer, AUDIENCE: audience, CLAIMS: JSON.stringify(claims) };
   }
 
   #function(name: FunctionName, environment: Record<string, string> = {}): ControlFunction {

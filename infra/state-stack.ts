@@ -10,6 +10,7 @@ import {
 } from 'aws-cdk-lib/aws-dynamodb';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { StageConfig } from './config.ts';
+import { PeoplePool } from './constructs/user-pool.ts';
 
 export interface StateStackProps extends StackProps {
   readonly config: StageConfig;
@@ -32,11 +33,13 @@ const index = (
   sortKey: string(range),
 });
 
-/** What must outlive every deployment: the tables and the key they are encrypted with. */
+/** What must outlive every deployment: the tables, the key they are encrypted with, and people, if they are ours. */
 export class StateStack extends Stack {
   readonly key: Key;
   readonly state: Table;
   readonly audit: Table;
+  /** Absent where the stage names its issuer. */
+  readonly people: PeoplePool | undefined;
 
   constructor(scope: App, id: string, props: StateStackProps) {
     super(scope, id, props);
@@ -69,6 +72,8 @@ export class StateStack extends Stack {
       partitionKey: string('entity'),
       sortKey: { name: 'rev', type: AttributeType.NUMBER },
     });
+    this.people =
+      props.config.issuer === undefined ? new PeoplePool(this, 'People', props.config) : undefined;
     this.audit.addGlobalSecondaryIndex(index(AUDIT_INDEXES[0], 'day', 'timeSk', ProjectionType.ALL));
   }
 }

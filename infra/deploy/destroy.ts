@@ -19,6 +19,7 @@ export function farewell(config: StageConfig): string {
         `  stack labscape-${stage}-state (termination protection)`,
         '  both tables (deletion protection, point-in-time recovery) and all that is in them',
         '  the KMS key that they are encrypted with; without it they could not be read',
+        ...(config.issuer === undefined ? ['  the user pool (deletion protection) and everybody in it'] : []),
         `  log groups ${logs} (events expire after ${config.logRetentionDays} days)`,
         '  the queue of failed events (they expire after 14 days)',
       ];

@@ -3,6 +3,7 @@ import type { ProblemCode } from '../errors.ts';
 import { type Authorizer, ownTarget } from './authorizer.ts';
 import type { Caller } from './caller.ts';
 import { type CallerContext, CLOCK_SKEW_S, callerFromClaims, callerToContext } from './claims.ts';
+import { type ClaimsMap, mapClaims } from './claims-map.ts';
 import type { ReportRefusal } from './refusal.ts';
 import type { VerifyToken } from './token-verifier.ts';
 
@@ -11,6 +12,8 @@ export const TOKEN_BYTES_MAX = 8192;
 
 export interface AuthoriseDeps {
   readonly verify: VerifyToken;
+  /** How the issuer's claims are read; as our own unless given. */
+  readonly claims?: ClaimsMap | undefined;
   readonly isRevoked: (principal: string) => Promise<boolean>;
   readonly authorizer: Authorizer;
   /** Cedar action of a route, undefined if there is no such route. */
@@ -76,7 +79,10 @@ async function identify(token: string, deps: AuthoriseDeps): Promise<Caller | Re
   const verified = await deps.verify(token);
   if (verified.claims === undefined)
     return refused('unauthenticated', `Send a valid token: ${verified.reason}.`);
-  const outcome = callerFromClaims(verified.claims);
+  const { claims } = deps;
+  const outcome = callerFromClaims(
+    claims === undefined ? verified.claims : mapClaims(verified.claims, claims),
+  );
   if (outcome.caller === undefined) {
     return refused('unauthenticated', `Send a token with valid claims: ${outcome.reason}.`);
   }
