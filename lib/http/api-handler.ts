@@ -8,7 +8,6 @@ import { ProblemError } from '../errors.ts';
 import { lazily } from '../security/authorizer.ts';
 import type { Caller } from '../security/caller.ts';
 import { processAuthorizer } from '../security/policy-files.ts';
-import type { ReportRefusal } from '../security/refusal.ts';
 import { shapeAnswer } from './answer.ts';
 import { type ApiEvent, type Exchange, openExchange } from './exchange.ts';
 import { type Cleared, openGate } from './gate.ts';
@@ -69,8 +68,6 @@ export type Operations<F extends ApiFunction> = {
 export interface ApiDeps {
   readonly clock: Clock;
   readonly isRevoked: (principal: string) => Promise<boolean>;
-  /** Hears of everybody who was not let in; see lib/security/refusal.ts. */
-  readonly reportRefusal?: ReportRefusal;
   /** For tests: an answer that its route does not declare is an internal error. */
   readonly checkAnswers?: boolean;
 }

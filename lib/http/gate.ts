@@ -4,7 +4,6 @@ import { ProblemError } from '../errors.ts';
 import { type Authorizer, ownTarget, type Target } from '../security/authorizer.ts';
 import type { Caller } from '../security/caller.ts';
 import { CLOCK_SKEW_S, callerFromContext } from '../security/claims.ts';
-import type { ReportRefusal } from '../security/refusal.ts';
 import { checkBody } from './body-digest.ts';
 import type { Exchange } from './exchange.ts';
 import type { Route } from './routes.ts';
@@ -17,7 +16,6 @@ export interface GateDeps {
   readonly isRevoked: (principal: string) => Promise<boolean>;
   readonly authorizer: Authorizer;
   readonly log: Logger;
-  readonly reportRefusal?: ReportRefusal | undefined;
 }
 
 export interface Gate {
@@ -43,17 +41,6 @@ function identify(exchange: Exchange, clock: Clock): Caller {
   return caller;
 }
 
-/** Who calls, and, where the request is signed, whether this is the body that was signed. */
-function authenticate(exchange: Exchange, clock: Clock, refuse: Refuse): Caller {
-  try {
-    const caller = identify(exchange, clock);
-    checkBody(exchange.event);
-    return caller;
-  } catch (error) {
-    throw error instanceof ProblemError ? refuse(error) : error;
-  }
-}
-
 /** Public routes have no caller to clear and no object to ask about. */
 function openDoor(exchange: Exchange): Gate {
   exchange.principal = ANONYMOUS.principal;
@@ -67,13 +54,10 @@ function openDoor(exchange: Exchange): Gate {
   };
 }
 
-/** Tells of a refusal before it is thrown. */
-type Refuse = (error: ProblemError) => ProblemError;
-
-function startClearance(caller: Caller, deps: GateDeps, refuse: Refuse): Cleared {
+function startClearance(caller: Caller, deps: GateDeps): Cleared {
   const check = deps.isRevoked(caller.principal).then((revoked) => {
     if (revoked)
-      throw refuse(new ProblemError('principal-revoked', 'This principal has been revoked; ask an admin.'));
+      throw new ProblemError('principal-revoked', 'This principal has been revoked; ask an admin.');
   });
   // Whoever awaits it sees the failure; until then it must not end the process.
   check.catch(() => {});
@@ -86,17 +70,15 @@ class PolicyGate implements Gate {
   readonly caller: Caller;
   readonly #route: Route;
   readonly #deps: GateDeps;
-  readonly #refuse: Refuse;
   readonly #clearance: Cleared;
   #wasCleared = false;
   #wasPermitted = false;
 
-  constructor(caller: Caller, route: Route, deps: GateDeps, refuse: Refuse) {
+  constructor(caller: Caller, route: Route, deps: GateDeps) {
     this.caller = caller;
     this.#route = route;
     this.#deps = deps;
-    this.#refuse = refuse;
-    this.#clearance = startClearance(caller, deps, refuse);
+    this.#clearance = startClearance(caller, deps);
   }
 
   readonly cleared: Cleared = async () => {
@@ -111,7 +93,7 @@ class PolicyGate implements Gate {
     }
     const mayDoItToOwn = this.#allows(ownTarget(this.caller));
     if (mayDoItToOwn && (target.tenant !== undefined || target.resource !== undefined)) {
-      throw this.#refuse(new ProblemError('not-found', 'There is no such object, or it is not yours.'));
+      throw new ProblemError('not-found', 'There is no such object, or it is not yours.');
     }
     throw this.#forbidden();
   };
@@ -145,7 +127,7 @@ class PolicyGate implements Gate {
   }
 
   #forbidden(): ProblemError {
-    return this.#refuse(new ProblemError('forbidden', `Your roles do not allow ${this.#route.action} here.`));
+    return new ProblemError('forbidden', `Your roles do not allow ${this.#route.action} here.`);
   }
 
   #allows(target: Target): boolean {
@@ -163,12 +145,9 @@ class PolicyGate implements Gate {
 /** Knows the caller, starts the revocation check, and answers for policy. */
 export function openGate(exchange: Exchange, route: Route, deps: GateDeps): Gate {
   if (route.action === 'public') return openDoor(exchange);
-  const refuse: Refuse = (error) => {
-    const { principal, event } = exchange;
-    deps.reportRefusal?.({ code: error.code, principal, route: event.routeKey, atMs: deps.clock.now() });
-    return error;
-  };
-  const gate = new PolicyGate(authenticate(exchange, deps.clock, refuse), route, deps, refuse);
+  const caller = identify(exchange, deps.clock);
+  checkBody(exchange.event);
+  const gate = new PolicyGate(caller, route, deps);
   gate.permitAnything();
   return gate;
 }

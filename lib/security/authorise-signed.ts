@@ -25,7 +25,7 @@ export interface Use {
 }
 
 export interface AuthoriseSignedDeps
-  extends Pick<AuthoriseDeps, 'authorizer' | 'actionOf' | 'reportPolicyErrors' | 'reportRefusal'> {
+  extends Pick<AuthoriseDeps, 'authorizer' | 'actionOf' | 'reportPolicyErrors'> {
   readonly clock: Clock;
   readonly findHolder: (principal: string) => Promise<KeyHolder | undefined>;
   readonly breakGlass: readonly BreakGlassKey[];
@@ -85,23 +85,16 @@ export async function authoriseSigned(
   deps: AuthoriseSignedDeps,
 ): Promise<Verdict> {
   const { routeKey, requestId } = request;
-  const report = (verdict: ReturnType<typeof refused>): Verdict => {
-    const { code, principal } = verdict.context;
-    deps.reportRefusal?.({ code, principal, route: routeKey, atMs: deps.clock.now() });
-    return verdict;
-  };
-  const { signed, ...why } = await checkSignature(request, keysOf(deps), Math.floor(deps.clock.now() / 1000));
-  if (signed === undefined)
-    return report(refused('unauthenticated', `Sign the request: ${'reason' in why ? why.reason : ''}.`));
+  const outcome = await checkSignature(request, keysOf(deps), Math.floor(deps.clock.now() / 1000));
+  if (outcome.signed === undefined) return refused('unauthenticated', `Sign the request: ${outcome.reason}.`);
+  const { signed } = outcome;
   const caller = callerOf(signed);
-  if (!mayUse(routeKey, caller, deps))
-    return report(refused('forbidden', 'Your roles do not allow this.', caller));
+  if (!mayUse(routeKey, caller, deps)) return refused('forbidden', 'Your roles do not allow this.', caller);
   const use = { signed, routeKey, requestId };
   const isFresh = isBreakGlass(caller.principal)
     ? await deps.recordBreakGlass(use)
     : deps.guardsReplays(routeKey) || (await deps.burnNonce(use));
-  if (!isFresh)
-    return report(refused('unauthenticated', 'Sign each request anew: this nonce was used.', caller));
+  if (!isFresh) return refused('replayed-signature', 'Sign each request anew: this nonce was used.', caller);
   const digest = signed.digest === undefined ? {} : { digest: signed.digest };
   return { isAuthorized: true, context: { ...callerToContext(caller), keyId: signed.keyId, ...digest } };
 }

@@ -4,7 +4,6 @@ import { type Authorizer, ownTarget } from './authorizer.ts';
 import type { Caller } from './caller.ts';
 import { type CallerContext, CLOCK_SKEW_S, callerFromClaims, callerToContext } from './claims.ts';
 import { type ClaimsMap, mapClaims } from './claims-map.ts';
-import type { ReportRefusal } from './refusal.ts';
 import type { VerifyToken } from './token-verifier.ts';
 
 /** Ours have under 1 KB; the bound keeps parsing cheap for whoever sends more. */
@@ -21,7 +20,6 @@ export interface AuthoriseDeps {
   readonly clock: Clock;
   /** Policies that failed to evaluate have denied; somebody must hear of it. */
   readonly reportPolicyErrors: (errors: readonly string[]) => void;
-  readonly reportRefusal?: ReportRefusal | undefined;
 }
 
 export interface AuthoriseRequest {
@@ -30,7 +28,10 @@ export interface AuthoriseRequest {
   readonly routeKey: string;
 }
 
-type RefusalCode = Extract<ProblemCode, 'unauthenticated' | 'forbidden' | 'principal-revoked'>;
+type RefusalCode = Extract<
+  ProblemCode,
+  'unauthenticated' | 'forbidden' | 'principal-revoked' | 'replayed-signature'
+>;
 
 export interface Allowed {
   readonly isAuthorized: true;
@@ -114,15 +115,6 @@ export function mayUse(
  * with the token; it does throw when no verdict is possible (store, issuer), because a verdict would be cached.
  */
 export async function authorise(request: AuthoriseRequest, deps: AuthoriseDeps): Promise<Verdict> {
-  const verdict = await judge(request, deps);
-  if (!verdict.isAuthorized) {
-    const { code, principal } = verdict.context;
-    deps.reportRefusal?.({ code, principal, route: request.routeKey, atMs: deps.clock.now() });
-  }
-  return verdict;
-}
-
-async function judge(request: AuthoriseRequest, deps: AuthoriseDeps): Promise<Verdict> {
   const token = bearerToken(request.authorization);
   if (typeof token !== 'string') return token;
   const caller = await identify(token, deps);

@@ -203,6 +203,12 @@ describe('functions', () => {
     expect(reserved('local')).toEqual([]);
   });
 
+  test('who judges signatures knows no issuer, and needs none', () => {
+    const { environment } = functionOf('authorise-signed');
+    expect(Object.keys(environment).filter((name) => /ISSUER|JWKS|AUDIENCE/.test(name))).toEqual([]);
+    expect(JSON.parse(environment['BREAK_GLASS'] ?? '')).toEqual([]);
+  });
+
   test('long polls and recovery phases may take longest', () => {
     const timeouts = Object.fromEntries(template.functions.map((fn) => [fn.name, fn.timeoutS]));
     expect(timeouts).toMatchObject({

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import * as z from 'zod';
 import { readKeyFile } from '../../client/request-signer.ts';
 import { PrincipalId } from '../../schemas/common.ts';
@@ -25,6 +25,7 @@ function makeKey(principal: string, file: string): KeyFile {
   const kid = keyIdOf(principal, thumbprintOf(jwk.x ?? ''));
   const key = KeyFile.parse({ kty: jwk.kty, crv: jwk.crv, x: jwk.x, d: jwk.d, kid });
   // Never over another key: that could not be made again.
+  if (existsSync(file)) throw new UsageError(`${file} exists already: name another file`);
   writeFileSync(file, `${JSON.stringify(key)}\n`, { mode: 0o600, flag: 'wx' });
   return key;
 }
