@@ -1,49 +1,17 @@
-import { createHash, createPrivateKey, sign } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { Chance, Clock } from '../clock.ts';
-import { SIGNATURE } from '../schemas/signature.ts';
 import { KeyFile } from '../schemas/signing.ts';
 import type { BuiltRequest } from './request.ts';
 
 /** The headers that sign a request; each try is signed anew. */
 export type SignRequest = (request: BuiltRequest) => Promise<Readonly<Record<string, string>>>;
 
-/** RFC 9530. */
-const digestOf = (body: string): string => `sha-256=:${createHash('sha256').update(body).digest('base64')}:`;
-
-/** Signs as RFC 9421 says, with all that SIGNATURE asks for. */
+/** Signs each request, and each try of it, with a number of its own. */
 export function requestSigner(key: KeyFile, clock: Clock, chance: Chance): SignRequest {
-  const { kid, ...jwk } = key;
-  const privateKey = createPrivateKey({ key: jwk, format: 'jwk' });
-  const signer = {
-    algorithm: SIGNATURE.algorithm,
-    sign: (data: Uint8Array) => new Uint8Array(sign(null, data, privateKey)),
-  };
   return async (request) => {
     // Whoever sends tokens does not need the package.
-    const { createSignatureSync } = await import('http-message-sig');
-    const digest = request.body === undefined ? {} : { 'content-digest': digestOf(request.body) };
-    const headers: Readonly<Record<string, string>> = { ...request.headers, ...digest };
-    const covered = SIGNATURE.coveredIfSent.filter((name) => headers[name] !== undefined);
-    const created = Math.floor(clock.now() / 1000);
-    const fields = createSignatureSync(
-      {
-        kind: 'request',
-        method: request.method,
-        targetUri: request.url.href,
-        fields: covered.map((name) => ({ name, value: headers[name] ?? '' })),
-      },
-      {
-        label: SIGNATURE.label,
-        components: [...SIGNATURE.covered, ...covered],
-        parameters: {
-          ...{ created, expires: created + SIGNATURE.ageSMax, nonce: chance.id() },
-          ...{ keyid: kid, alg: SIGNATURE.algorithm, tag: SIGNATURE.tag },
-        },
-        signer,
-      },
-    );
-    return { ...digest, signature: fields.signature, 'signature-input': fields.signatureInput };
+    const { openKey, signMessage } = await import('./message-signature.ts');
+    return signMessage(request, openKey(key), Math.floor(clock.now() / 1000), chance.id());
   };
 }
 

@@ -102,6 +102,12 @@ export const STANDARD_RATES = {
   operatorTidies: 365 / YEAR_S,
   // Per history: the hosts of one labscape are several times as large as the others. Assumed.
   unevenHosts: 0.1,
+  // Per history: its agents sign their requests. No fault; a tenth of the fleets, assumed.
+  agentsSign: 0.1,
+  // Per agent that signs and second. Each month.
+  keyRotates: 12 / YEAR_S,
+  // Per change of keys: the old one is revoked before its agent has the new one. Assumed.
+  keyRevoked: 1e-2,
 } as const;
 
 export type FaultKind = keyof typeof STANDARD_RATES;
@@ -159,6 +165,9 @@ export const STRESS_RATES: Rates = {
   operatorFailsBack: 0.15,
   operatorTidies: 0.15,
   unevenHosts: 0.3,
+  agentsSign: 0.3,
+  keyRotates: 0.2,
+  keyRevoked: 0.4,
 };
 
 /** What makes things better; the factor on the faults leaves it alone. */

@@ -5,6 +5,7 @@ import { REBALANCE_MUTATIONS } from './mutations-rebalance.ts';
 import { RECOVERY_MUTATIONS } from './mutations-recovery.ts';
 import { RETURN_MUTATIONS } from './mutations-return.ts';
 import { AUDIT_MUTATIONS, RULE_MUTATIONS } from './mutations-rules.ts';
+import { SIGNATURE_MUTATIONS } from './mutations-signatures.ts';
 import { STORE_MUTATIONS, TOGETHER_MUTATIONS } from './mutations-store.ts';
 import { TIDY_MUTATIONS } from './mutations-tidy.ts';
 
@@ -28,6 +29,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...TIDY_MUTATIONS,
   ...RETURN_MUTATIONS,
   ...CAPSULE_MUTATIONS,
+  ...SIGNATURE_MUTATIONS,
 ];
 
 /** Every mutation must be seen within so many seeds. */
