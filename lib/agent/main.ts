@@ -74,9 +74,9 @@ function parse(argv: readonly string[]) {
 function clientOf(config: AgentConfig, clock: Clock, chance: Chance) {
   const transport = nodeTransport();
   const { url, token, tokenFile, keyFile } = config;
-  const sign = keyFile === undefined ? undefined : signerFromFile(keyFile, clock, chance);
+  const signer = keyFile === undefined ? undefined : signerFromFile(keyFile, clock, chance);
   const provide = tokenFile === undefined ? () => token : tokenFromFile(tokenFile);
-  const client = createClient({ url, token: provide, sign, chance, transport: transport.send });
+  const client = createClient({ url, token: provide, signer, chance, transport: transport.send });
   return { client, close: transport.close };
 }
 

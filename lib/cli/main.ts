@@ -177,7 +177,7 @@ function contextOf({ global }: Parsed, io: CliIo, clock: Clock, chance: Chance):
   const keyFile = global.keyFile ?? (global.token === undefined ? io.environment['LABSCAPE_KEY'] : undefined);
   const json = global.json ?? false;
   const credentials = keyFile
-    ? { sign: signerFromFile(keyFile, clock, chance) }
+    ? { signer: signerFromFile(keyFile, clock, chance) }
     : token && { token: () => token };
   const show: Context['show'] = (value, human) =>
     io.out(`${json ? JSON.stringify(value, null, 2) : human()}\n`);

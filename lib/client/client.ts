@@ -5,7 +5,7 @@ import { SIGNED_PREFIX } from '../schemas/signature.ts';
 import { ApiContractError, ApiUnreachable, problemFrom } from './api-error.ts';
 import { type AnswerOf, type InputOf, type PagedOperation, type PageItemOf, routeOf } from './operations.ts';
 import { type BuiltRequest, buildRequest, type CallParts } from './request.ts';
-import { KeyFileError, type SignRequest } from './request-signer.ts';
+import { KeyFileError, type RequestSigner } from './request-signer.ts';
 import { isIdempotent, RETRY_DEFAULT, type RetryPolicy, retryDelayMs } from './retry.ts';
 import { fetchTransport, type Transport, type TransportAnswer } from './transport.ts';
 
@@ -19,7 +19,7 @@ export interface ClientOptions {
   readonly url: string;
   readonly token?: TokenProvider;
   /** Signs every request instead: those go to the signed routes. */
-  readonly sign?: SignRequest | undefined;
+  readonly signer?: RequestSigner | undefined;
   readonly chance: Chance;
   readonly retry?: RetryPolicy;
   readonly timeoutMs?: number;
@@ -75,7 +75,7 @@ async function exchangeWithRetries<O extends Operation>(
   const idempotent = isIdempotent(route.method, parts.headers ?? {});
   for (let tries = 1; ; tries += 1) {
     try {
-      return await tryWithFreshToken(options, operation, route, parts, callOptions);
+      return await tryWithFreshCredentials(options, operation, route, parts, callOptions);
     } catch (error) {
       const delayMs = retryDelayMs(error, tries, idempotent, policy, options.chance);
       if (delayMs === undefined || callOptions.signal?.aborted) throw error;
@@ -84,8 +84,8 @@ async function exchangeWithRetries<O extends Operation>(
   }
 }
 
-/** A refused token had no effect, so any operation may be repeated with a newer one. */
-async function tryWithFreshToken<O extends Operation>(
+/** A refused token or signature had no effect, so any operation may be repeated with a newer one. */
+async function tryWithFreshCredentials<O extends Operation>(
   options: ClientOptions,
   operation: O,
   route: Route,
@@ -94,6 +94,9 @@ async function tryWithFreshToken<O extends Operation>(
 ): Promise<Exchange<O>> {
   const token = await options.token?.();
   const answer = await send(options, operation, route, parts, callOptions, token);
+  const isRefused = answer.status === 401 || answer.status === 403;
+  if (isRefused && options.signer?.hearTime(answer.header('date')))
+    return parse(operation, route, await send(options, operation, route, parts, callOptions, undefined));
   if (answer.status !== 401 || token === undefined) return parse(operation, route, answer);
   const renewed = await options.token?.(token);
   if (renewed === undefined || renewed === token) return parse(operation, route, answer);
@@ -130,16 +133,16 @@ async function send(
 }
 
 async function prepare(
-  { url, userAgent = 'labscape', sign }: ClientOptions,
+  { url, userAgent = 'labscape', signer }: ClientOptions,
   route: Route,
   parts: CallParts,
   token: string | undefined,
 ): Promise<BuiltRequest> {
-  if (sign === undefined || route.action === 'public')
+  if (signer === undefined || route.action === 'public')
     return buildRequest(url, route, parts, token, userAgent);
   const base = `${url.replace(/\/+$/, '')}${SIGNED_PREFIX}`;
   const request = buildRequest(base, route, parts, undefined, userAgent);
-  return { ...request, headers: { ...request.headers, ...(await sign(request)) } };
+  return { ...request, headers: { ...request.headers, ...(await signer.sign(request)) } };
 }
 
 /** fetch says "fetch failed" and hides the reason one level down. */

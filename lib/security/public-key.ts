@@ -9,15 +9,17 @@ export const keyObjectOf = (x: string): KeyObject =>
 
 /** The raw public part, base64url, of an Ed25519 public key in PEM (SPKI) or base64 of either alphabet; else undefined. */
 export function readPublicKey(text: string): string | undefined {
-  const trimmed = text.trim();
   try {
-    if (!trimmed.startsWith('-----')) return rawKey(trimmed);
-    if (!trimmed.startsWith('-----BEGIN PUBLIC KEY-----')) return undefined;
-    const key = createPublicKey(trimmed);
-    return key.asymmetricKeyType === 'ed25519' ? key.export({ format: 'jwk' }).x : undefined;
+    return text.trim().startsWith('-----') ? pemKey(text.trim()) : rawKey(text.trim());
   } catch {
     return undefined;
   }
+}
+
+function pemKey(text: string): string | undefined {
+  if (!text.startsWith('-----BEGIN PUBLIC KEY-----')) return undefined;
+  const key = createPublicKey(text);
+  return key.asymmetricKeyType === 'ed25519' ? key.export({ format: 'jwk' }).x : undefined;
 }
 
 function rawKey(text: string): string | undefined {

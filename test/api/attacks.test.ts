@@ -133,6 +133,18 @@ describe('an agent that signs', () => {
     expect((await rig.send(await sign(rig, report(mine.resource), key))).status).toBe(200);
   });
 
+  test('whose clock is hours off learns the time from its first refusal', async () => {
+    const read = { params: { resource: mine.resource } };
+    for (const clockOffS of [-7_200, 3_600, 40]) {
+      const late = signing(rig, key, { clockOffS });
+      expect((await late.call('getResource', read)).id).toBe(mine.resource);
+      expect((await late.call('getResource', read)).id).toBe(mine.resource);
+    }
+    // Not further than a day: then something else is wrong.
+    const lost = signing(rig, key, { clockOffS: -100_000 });
+    expect((await refusalOf(lost.call('getResource', read))).status).toBe(403);
+  });
+
   test('leaves no number behind for its beats, whose order is their guard', async () => {
     const before = rig.host.counters()['authorise-signed.UpdateItem'] ?? 0;
     for (let i = 0; i < 3; i += 1) expect((await rig.send(await sign(rig, beat(), key))).status).toBe(200);

@@ -16,10 +16,10 @@ export function newKey(principal: string): KeyFile {
 }
 
 /** A client that tries once and signs. */
-export const signing = (rig: Rig, key: KeyFile): Client =>
+export const signing = (rig: Rig, key: KeyFile, how: { readonly clockOffS?: number } = {}): Client =>
   createClient({
     url: rig.host.url,
-    sign: requestSigner(key, clockOff(0), chance),
+    signer: requestSigner(key, clockOff(how.clockOffS ?? 0), chance),
     chance,
     retry: RETRY_NEVER,
   });
@@ -37,7 +37,7 @@ export async function sign(
   const { method, headers = {} } = raw;
   const body = raw.body?.toString();
   const signer = requestSigner(key, clockOff(how.clockOffS ?? 0), chance);
-  return { ...raw, path, headers: { ...headers, ...(await signer({ method, url, headers, body })) } };
+  return { ...raw, path, headers: { ...headers, ...(await signer.sign({ method, url, headers, body })) } };
 }
 
 /** What a refused request may leave behind: nothing but the number of its signature. */

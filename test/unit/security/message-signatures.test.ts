@@ -1,11 +1,18 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  verify,
+} from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { createSignatureSync, verifySignature } from 'http-message-sig';
 import { buildRequest } from '../../../lib/client/request.ts';
 import { requestSigner } from '../../../lib/client/request-signer.ts';
 import { SIGNATURE } from '../../../lib/schemas/signature.ts';
 import { KeyFile, keyIdOf, thumbprintOf } from '../../../lib/schemas/signing.ts';
-import { readPublicKey } from '../../../lib/security/public-key.ts';
+import { keyObjectOf, readPublicKey } from '../../../lib/security/public-key.ts';
 import {
   checkSignature,
   type FindKey,
@@ -98,6 +105,27 @@ describe('the vectors of RFC 9421', () => {
   });
 });
 
+describe('a weak key', () => {
+  const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
+  const number = (bytes: Buffer): bigint => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
+
+  /** R and S with S · base point = R: with the neutral element as key, the equation of a signature holds for any text. */
+  function fitsAnything(): Buffer {
+    const { d = '', x = '' } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+    const half = createHash('sha512').update(Buffer.from(d, 'base64url')).digest().subarray(0, 32);
+    half[0] = (half[0] ?? 0) & 248;
+    half[31] = ((half[31] ?? 0) & 63) | 64;
+    const s = Buffer.from((number(half) % ORDER).toString(16).padStart(64, '0'), 'hex').reverse();
+    return Buffer.concat([Buffer.from(x, 'base64url'), s]);
+  }
+
+  test('fits nothing, whoever registers it: the library of ciphers refuses points of small order', () => {
+    const neutral = Buffer.concat([Buffer.from([1]), Buffer.alloc(31)]);
+    const key = keyObjectOf(neutral.toString('base64url'));
+    expect(verify(null, Buffer.from('pay'), key, fitsAnything())).toBe(false);
+  });
+});
+
 const NOW_S = 1_800_000_000;
 const AUTHORITY = 'api.example.com';
 
@@ -125,7 +153,7 @@ interface Parts {
 async function signed(parts: Parts = {}, key = KEY, atS = NOW_S): Promise<SignedRequest> {
   const { method = 'GET', path = '/status', ...rest } = parts;
   const built = buildRequest(`https://${AUTHORITY}/signed`, { method, path }, rest, undefined, 'test');
-  const headers = { ...built.headers, ...(await requestSigner(key, clockAt(atS), chance)(built)) };
+  const headers = { ...built.headers, ...(await requestSigner(key, clockAt(atS), chance).sign(built)) };
   return {
     ...{ method, headers, authority: AUTHORITY },
     path: decodeURIComponent(built.url.pathname),
