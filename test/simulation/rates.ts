@@ -165,7 +165,7 @@ export const STRESS_RATES: Rates = {
   operatorFailsBack: 0.15,
   operatorTidies: 0.15,
   unevenHosts: 0.3,
-  agentsSign: 0.3,
+  agentsSign: 0.15,
   keyRotates: 0.2,
   keyRevoked: 0.4,
 };
