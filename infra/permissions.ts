@@ -46,7 +46,11 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   status: { state: [...READ, 'Query:find'], audit: [] },
   labscapes: { state: ['GetItem', 'Query', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
   tenants: { state: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
-  principals: { state: ['GetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
+  // Keys of a labscape are found by the index.
+  principals: {
+    state: ['GetItem', 'BatchGetItem', 'Query:find', 'PutItem', 'UpdateItem'],
+    audit: ['PutItem'],
+  },
   resources: {
     // A resource joins a labscape that must exist; what waits is placed on it; members of groups are given to others.
     state: [...READ, 'Query:find', 'Query:byGroup', 'PutItem', 'UpdateItem', 'ConditionCheckItem'],

@@ -1,8 +1,10 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { ACCESS_ROUTES } from '../../lib/http/routes/access.ts';
+import { PAGE_SIZE_DEFAULT, PrincipalId } from '../../lib/schemas/common.ts';
 import { explainPrincipalAccess } from '../../lib/services/registry/access.ts';
 import { getPrincipal, setPrincipal } from '../../lib/services/registry/principals.ts';
-import { addKey, isGood, revokeKey } from '../../lib/services/registry/signing-keys.ts';
+import { addKey, isGood, listHolders, revokeKey } from '../../lib/services/registry/signing-keys.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
 import { apiDeps } from '../runtime.ts';
@@ -51,6 +53,20 @@ export const serve = (control: Runtime): ApiHandler => {
         return {
           status: 200,
           body: await explainPrincipalAccess(control, request.params.principal, request.body),
+        };
+      },
+      listKeys: async (request) => {
+        request.permit({ labscape: request.params.labscape });
+        const { cursor, limit = PAGE_SIZE_DEFAULT } = request.query;
+        const after = decodeCursor(PrincipalId, cursor);
+        const { items, next } = await listHolders(control, request.params.labscape, limit, after);
+        const now = control.clock.now();
+        return {
+          status: 200,
+          body: {
+            items: items.map((principal) => view(principal, now)),
+            ...(next === undefined ? {} : { next: encodeCursor(next) }),
+          },
         };
       },
       addKey: async (request) => {

@@ -78,6 +78,8 @@ export const find = {
   leaseShard: (shard: number): string => `LEASE#${shard}`,
   pending: 'PENDING',
   recoveries: 'RECOVERIES',
+  /** Principals of a labscape that have, or had, a key. */
+  holders: (labscape: string): string => `KEYS#${labscape}`,
 };
 
 /** Sortable time: 13 digits are enough until the year 2286. */

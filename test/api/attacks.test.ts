@@ -8,7 +8,7 @@ import type { Client } from '../../lib/client/client.ts';
 import { Problem } from '../../lib/schemas/problem.ts';
 import type { KeyFile } from '../../lib/schemas/signing.ts';
 import { temporaryFolder } from '../infra/support.ts';
-import { problemOf, type RawAnswer, type RawRequest, Rig, refusalOf, until } from './rig.ts';
+import { collect, problemOf, type RawAnswer, type RawRequest, Rig, refusalOf, until } from './rig.ts';
 import { goodRequest, type Names, routes } from './samples.ts';
 import { everyItem, newKey, sign, signing } from './signing-rig.ts';
 import { newSite, type Site } from './site.ts';
@@ -280,6 +280,13 @@ describe('keys', () => {
     expect((await refusalOf(register(old))).code).toBe('conflict');
     const chain = await rig.admin.call('verifyChain', { query: { entity: `principal#${principal}` } });
     expect(chain).toMatchObject({ verified: true, events: 4 });
+    const query = { limit: 1 };
+    const params = { labscape: site.labscape };
+    const holders = await collect(rig.admin.pages('listKeys', { params, query }));
+    const good = holders.find(({ id }) => id === principal)?.keys.filter((one) => one.good);
+    expect(good?.map(({ id }) => id)).toEqual([thumbprintOf(third)]);
+    expect(holders.every(({ id }) => id.startsWith(`${site.labscape}.`))).toBe(true);
+    expect(holders.length).toBeGreaterThan(1);
   });
 
   test('and their principals, revoked in mid-session, are refused from the next request on', async () => {

@@ -65,6 +65,7 @@ async function people(rig: Rig): Promise<void> {
   const params = { principal: `${labscape}.host-1` };
   await rig.admin.call('addKey', { params, body: { publicKey: key.x } });
   await signing(rig, key).call('getResource', { params: { resource: resources[0] ?? '' } });
+  await rig.admin.call('listKeys', { params: { labscape } });
   await signing(rig, BREAK_GLASS).call('getStatus');
   await signing(rig, BREAK_GLASS).call('getStatus');
 }

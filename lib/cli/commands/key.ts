@@ -15,7 +15,7 @@ import {
 } from '../command.ts';
 import { table } from '../table.ts';
 
-const WORDS = ['new', 'register', 'show', 'revoke'] as const;
+const WORDS = ['new', 'register', 'list', 'show', 'revoke'] as const;
 
 /** A key pair in a file that only its owner can read; nothing of it is sent anywhere. */
 function makeKey(principal: string, file: string): KeyFile {
@@ -49,6 +49,24 @@ async function register(context: Context, file: string, overlapMs: number | unde
     (key) => `\n${key.id} stays good until ${new Date(key.expiresAt ?? 0).toISOString()}`,
   );
   context.show(answer, () => `${principal} signs with ${kid} from now on${until.join('')}`);
+  return EXIT.done;
+}
+
+async function list(context: Context, labscape: string) {
+  const holders = [];
+  for await (const holder of context.client.pages('listKeys', { params: { labscape } })) holders.push(holder);
+  const rows = holders.map(({ id, status, keys }) => [
+    ...[id, status, String(keys.filter(({ good }) => good).length)],
+    keys.find(({ good, expiresAt }) => good && expiresAt === undefined)?.id ?? '',
+  ]);
+  context.show(holders, () =>
+    rows.length === 0
+      ? `nobody in ${labscape} has a key`
+      : table(
+          ['principal', 'is', 'good keys', 'signs with'].map((title) => ({ title })),
+          rows,
+        ),
+  );
   return EXIT.done;
 }
 
@@ -87,7 +105,7 @@ async function revoke(context: Context, kid: string, reason: string | undefined)
 export const key = defineCommand({
   name: 'key',
   usage:
-    'new LABSCAPE.AGENT FILE | register FILE [--overlap 24h] | show LABSCAPE.AGENT | revoke LABSCAPE.AGENT/KEY --reason TEXT',
+    'new LABSCAPE.AGENT FILE | register FILE [--overlap 24h] | list LABSCAPE | show LABSCAPE.AGENT | revoke LABSCAPE.AGENT/KEY --reason TEXT',
   summary: 'Keys with which agents sign instead of sending tokens: makes, registers, lists and revokes them',
   positionals: { min: 2, max: 3 },
   flags: z.object({ overlap: flag.span.optional(), reason: flag.text.optional() }),
@@ -99,6 +117,8 @@ export const key = defineCommand({
         return makeNew(context, invocation);
       case 'register':
         return register(context, second, overlap);
+      case 'list':
+        return list(context, second);
       case 'show':
         return show(context, second);
       case 'revoke':

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { AccessAnswer, AccessQuestion } from '../../schemas/access.ts';
-import { Id, PrincipalId } from '../../schemas/common.ts';
+import { Id, Page, PrincipalId, pageOf } from '../../schemas/common.ts';
 import { Thumbprint } from '../../schemas/signing.ts';
 import { KeyInput, Principal, RevokeInput, Tenant, TenantInput } from '../../schemas/tenant.ts';
 import type { Route } from './route.ts';
@@ -95,5 +95,16 @@ export const ACCESS_ROUTES = [
     params: principal,
     body: AccessQuestion,
     answers: { 200: AccessAnswer },
+  },
+  {
+    method: 'GET',
+    path: '/labscapes/{labscape}/keys',
+    operation: 'listKeys',
+    summary: 'Agents of a labscape that sign, and their keys',
+    function: 'principals',
+    action: 'managePrincipals',
+    params: z.strictObject({ labscape: Id }),
+    query: Page,
+    answers: { 200: pageOf(Principal) },
   },
 ] as const satisfies readonly Route[];

@@ -6,7 +6,13 @@ import type { KeyInput } from '../../schemas/tenant.ts';
 import { isBreakGlass } from '../../security/break-glass.ts';
 import { readPublicKey } from '../../security/public-key.ts';
 import { principalWrites } from '../../store/access/principal-writes.ts';
-import { type PrincipalRecord, readPrincipal, type SigningKeyRecord } from '../../store/access/principals.ts';
+import {
+  decodePrincipal,
+  holdersPage,
+  type PrincipalRecord,
+  readPrincipal,
+  type SigningKeyRecord,
+} from '../../store/access/principals.ts';
 import { readLabscape } from '../../store/fleet/labscapes.ts';
 import type { Store } from '../../store/store.ts';
 import type { Write } from '../../store/table/write.ts';
@@ -159,3 +165,15 @@ async function change(
     retryAfterS: 1,
   });
 }
+
+/** Principals of a labscape with keys, good or over, by name after `after`. */
+export const listHolders = async (
+  runtime: Runtime,
+  labscape: string,
+  limit: number,
+  after: string | undefined,
+): Promise<{ readonly items: readonly PrincipalRecord[]; readonly next: string | undefined }> => {
+  const page = await holdersPage(runtime.store, labscape, limit, after);
+  const items = page.items.map(decodePrincipal);
+  return { items, next: page.next === undefined ? undefined : items.at(-1)?.id };
+};

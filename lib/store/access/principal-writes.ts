@@ -2,11 +2,11 @@ import type { AuditEvent } from '../../schemas/audit.ts';
 import { putEvent } from '../events.ts';
 import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
-import { ITEM_VERSION, J, N, S } from '../table/attributes.ts';
+import { ITEM_VERSION, N, S } from '../table/attributes.ts';
 import { chainAt } from '../table/conditions.ts';
 import { absent, putNew, type Update, updateItem } from '../table/update.ts';
 import type { Write } from '../table/write.ts';
-import { encodePrincipal, type PrincipalRecord } from './principals.ts';
+import { encodePrincipal, keyAttributes, type PrincipalRecord } from './principals.ts';
 
 export const principalWrites = (
   store: Store,
@@ -23,7 +23,7 @@ export const principalWrites = (
           status: S(after.status),
           reason: S(after.reason ?? ''),
           changedAt: N(after.changedAt ?? 0),
-          keys: J(after.keys),
+          ...keyAttributes(after),
           rev: N(event.rev),
           head: S(event.hash),
         },

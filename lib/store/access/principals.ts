@@ -1,6 +1,6 @@
 import type { ChainHead } from '../../audit/event.ts';
-import { keys } from '../keys.ts';
-import type { Store } from '../store.ts';
+import { find, keys } from '../keys.ts';
+import type { Page, Store } from '../store.ts';
 import {
   ITEM_VERSION,
   type Item,
@@ -46,6 +46,10 @@ export const decodePrincipal = versioned(
   }),
 );
 
+/** The keys, and where those of its labscape are found. */
+export const keyAttributes = ({ id, keys: own }: PrincipalRecord): Item =>
+  own.length === 0 ? {} : { keys: J(own), findPk: S(find.holders(id.split('.')[0] ?? '')), findSk: S(id) };
+
 export const encodePrincipal = (principal: PrincipalRecord): Item => ({
   ...keys.principal(principal.id),
   v: N(ITEM_VERSION),
@@ -53,7 +57,7 @@ export const encodePrincipal = (principal: PrincipalRecord): Item => ({
   status: S(principal.status),
   reason: S(principal.reason ?? ''),
   changedAt: N(principal.changedAt ?? 0),
-  keys: J(principal.keys),
+  ...keyAttributes(principal),
   rev: N(principal.chain.rev),
   head: S(principal.chain.head),
 });
@@ -66,3 +70,19 @@ export const readPrincipal = async (store: Store, id: string): Promise<Principal
 /** Only revoked principals need an item: a token of the issuer is enough otherwise. */
 export const isRevoked = async (store: Store, principal: string): Promise<boolean> =>
   (await readPrincipal(store, principal))?.status === 'revoked';
+
+/** In the order of their names; by the index, hence maybe a moment behind. */
+export const holdersPage = async (
+  store: Store,
+  labscape: string,
+  limit: number,
+  after: string | undefined,
+): Promise<Page> =>
+  store.find({
+    KeyConditionExpression: after === undefined ? 'findPk = :pk' : 'findPk = :pk AND findSk > :after',
+    ExpressionAttributeValues: {
+      ':pk': S(find.holders(labscape)),
+      ...(after === undefined ? {} : { ':after': S(after) }),
+    },
+    Limit: limit,
+  });
