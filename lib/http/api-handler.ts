@@ -16,6 +16,7 @@ import { answerProblems } from './problems.ts';
 import { recorder } from './recorder.ts';
 import { type Route, routeKeyOf } from './routes/route.ts';
 import type { ApiFunction, Operation, ROUTES } from './routes.ts';
+import { plainKeyOf } from './signed-key.ts';
 
 export type { Cleared } from './gate.ts';
 
@@ -105,7 +106,7 @@ export function apiHandler<F extends ApiFunction>(
   const authorizer = lazily(processAuthorizer);
 
   async function serve(exchange: Exchange): Promise<APIGatewayProxyStructuredResultV2> {
-    const route = routes.get(exchange.event.routeKey);
+    const route = routes.get(plainKeyOf(exchange.event.routeKey));
     const operation = route === undefined ? undefined : byName[route.operation];
     if (route === undefined || operation === undefined) {
       throw new ProblemError('not-found', 'There is no such route; GET /openapi.json lists all of them.');

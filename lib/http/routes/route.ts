@@ -28,6 +28,8 @@ export interface Route {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
+  /** It refuses by itself what it has heard before, so signed requests need no nonce kept. */
+  readonly guardsReplays?: true;
   /** Answer by status; null is an empty body. */
   readonly answers: Readonly<Record<number, z.ZodType | null>>;
   /** Of its answers; application/json unless given. */

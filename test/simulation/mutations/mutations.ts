@@ -7,6 +7,7 @@ import { RECOVERY_MUTATIONS } from './mutations-recovery.ts';
 import { RETURN_MUTATIONS } from './mutations-return.ts';
 import { AUDIT_MUTATIONS, RULE_MUTATIONS } from './mutations-rules.ts';
 import { SEAL_MUTATIONS } from './mutations-seals.ts';
+import { SIGNATURE_MUTATIONS } from './mutations-signatures.ts';
 import { STORE_MUTATIONS, TOGETHER_MUTATIONS } from './mutations-store.ts';
 import { TIDY_MUTATIONS } from './mutations-tidy.ts';
 
@@ -32,6 +33,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...CAPSULE_MUTATIONS,
   ...DATA_MUTATIONS,
   ...SEAL_MUTATIONS,
+  ...SIGNATURE_MUTATIONS,
 ];
 
 /** Every mutation must be seen within so many seeds. */

@@ -6,6 +6,7 @@ import { HealthWatch } from '../invariants/invariants-health.ts';
 import { RebalanceWatch } from '../invariants/invariants-rebalance.ts';
 import { ReturnWatch } from '../invariants/invariants-return.ts';
 import { RulesWatch } from '../invariants/invariants-rules.ts';
+import { SignatureWatch } from '../invariants/invariants-signatures.ts';
 import { TenancyWatch } from '../invariants/invariants-tenancy.ts';
 import { Mirror } from '../invariants/mirror.ts';
 import type { EngineLine } from '../worker/engine-line.ts';
@@ -70,6 +71,7 @@ export class World {
   readonly returning = new ReturnWatch();
   readonly tenancy = new TenancyWatch();
   readonly data = new DataWatch(() => this.wallMs);
+  readonly signatures = new SignatureWatch();
   readonly options: WorldOptions;
   /** What the controller's clock is off by, ms. */
   jumpMs = 0;
@@ -119,7 +121,10 @@ export class World {
       ...{ scheduler, faults, streams: chance, machine },
       invoke: (payload) => this.#task(payload),
     });
-    this.network = new Network(scheduler, faults, this.lambda);
+    this.network = new Network(scheduler, faults, this.lambda, () => EPOCH_MS + this.scheduler.now);
+    this.network.onLetIn = (letIn) => {
+      for (const what of this.signatures.heard(letIn)) this.breach(12, what);
+    };
     this.hosts = LABSCAPE_IDS.flatMap((labscape) =>
       resourcesOf(labscape).map((id) => new SimulatedHost(id, labscape)),
     );
@@ -191,6 +196,12 @@ export class World {
       const quota = { processing: each, memory: each, storage: each, network: each };
       then(this.operator('putTenant', { tenant: id }, { quota, slices: 2 }));
     }
+    if (this.#fromTheStart('agentsSign'))
+      for (const agent of this.agents) {
+        const { principal, current } = agent.keys;
+        then(this.operator('addKey', { principal }, { publicKey: current.publicKey }));
+        agent.signs = true;
+      }
     await this.until(requests);
     // Each in its own rhythm: who takes over may hear of it before the old owner does.
     for (const [index, agent] of this.agents.entries())
@@ -248,9 +259,10 @@ export class World {
     const changes = state.apply(commit, { now: this.scheduler.now, madeAt, beganAt, by });
     const breaches = [
       ...breachesOf(state, changes),
-      ...[this.health, this.rules, this.balance, this.returning, this.tenancy, this.data].flatMap((watch) =>
-        watch.look(state, changes),
-      ),
+      ...[
+        ...[this.health, this.rules, this.balance, this.returning, this.tenancy],
+        ...[this.signatures, this.data],
+      ].flatMap((watch) => watch.look(state, changes)),
     ];
     for (const breach of breaches) this.breach(breach.invariant, breach.what);
     this.onChange(changes);
