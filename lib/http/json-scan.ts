@@ -6,6 +6,12 @@
 /** Deeper than any schema of ours; keeps later recursive walks shallow. */
 export const JSON_DEPTH_MAX = 20;
 
+/**
+ * Names and items of a text, all levels together: a full batch of heartbeats has about 2,000. Bounds what parsing and
+ * validating may cost where a short value each would fit 16,000 into a body.
+ */
+export const JSON_VALUES_MAX = 8_192;
+
 /** Names with a meaning to JavaScript objects; no schema of ours uses them. */
 const FORBIDDEN_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
@@ -42,6 +48,7 @@ class Scan {
   readonly #frames: Frame[] = [];
   #expect: Expect = 'value';
   #at = 0;
+  #values = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -115,8 +122,10 @@ class Scan {
   }
 
   #takeValue(token: string): JsonFault | undefined {
-    if (token === '{' || token === '[') return this.#open(token);
     if (/^[}\]:,]/.test(token)) return this.#wanted();
+    this.#values += 1;
+    if (this.#values > JSON_VALUES_MAX) return this.#fault(`more than ${JSON_VALUES_MAX} values`);
+    if (token === '{' || token === '[') return this.#open(token);
     return this.#unpaired(token) ?? this.#afterValue();
   }
 
