@@ -49,6 +49,7 @@ export const entityOf = {
   principal: (id: string): string => `principal#${id}`,
   recovery: (id: string): string => `recovery#${id}`,
   plan: (id: string): string => `plan#${id}`,
+  incident: (id: string): string => `incident#${id}`,
   override: (labscape: string, id: string): string => `override#${labscape}#${id}`,
   allocation: (tenant: string, key: string): string => `allocation#${tenant}#${key}`,
 };

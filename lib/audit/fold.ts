@@ -17,6 +17,7 @@ const WITHOUT_SUMS: ReadonlySet<string> = new Set([
   'recovery',
   'override',
   'plan',
+  'incident',
 ]);
 
 /**

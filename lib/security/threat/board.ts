@@ -1,11 +1,6 @@
+import type { ResponseKind, SubjectType } from '../../schemas/incident.ts';
 import type { Caller } from '../caller.ts';
 import { isAgentAction, isBreakGlass, isNeverLockedOut, isNeverStarved } from '../never-starved.ts';
-
-export const RESPONSES = ['throttle', 'quarantine', 'revoke'] as const;
-export type ResponseKind = (typeof RESPONSES)[number];
-
-export const SUBJECT_TYPES = ['principal', 'tenant', 'labscape', 'network'] as const;
-export type SubjectType = (typeof SUBJECT_TYPES)[number];
 
 /** A response in force, as every instance reads it. */
 export interface Restriction {
