@@ -6,6 +6,7 @@ import type { Executions, Runtime } from '../lib/services/runtime.ts';
 import { isRevoked } from '../lib/store/access/principals.ts';
 import { Store } from '../lib/store/store.ts';
 import { dynamodbClient } from '../lib/store/table/dynamodb-client.ts';
+import { defenceOf } from './defence.ts';
 import { countFailure } from './verdict-metrics.ts';
 
 const required = (name: string): string => {
@@ -50,4 +51,5 @@ export const runtime = (executions: Executions = NO_EXECUTIONS): Runtime => {
 export const apiDeps = (from: Runtime) => ({
   clock: from.clock,
   isRevoked: (principal: string) => isRevoked(from.store, principal),
+  defence: defenceOf(from),
 });

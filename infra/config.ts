@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { AlarmBinding } from '../lib/schemas/alarm.ts';
 import { Id } from '../lib/schemas/common.ts';
+import { THREAT_MODES } from '../lib/security/threat/respond.ts';
 
 /** Stages that may lose their data: deleting the stack deletes the tables. */
 const DISPOSABLE_STAGES: readonly string[] = ['local', 'test'];
@@ -11,6 +12,14 @@ const RETENTION_DAYS = [1, 7, 30, 90, 365] as const;
 const StageName = z
   .string()
   .regex(/^[a-z][a-z0-9]{0,15}$/, 'must be 1 to 16 characters of a-z and 0-9, starting with a letter');
+
+const rate = (perSecond: number, burst: number) =>
+  z
+    .strictObject({
+      perSecond: z.int().min(1).max(100_000).default(perSecond),
+      burst: z.int().min(1).max(100_000).default(burst),
+    })
+    .prefault({});
 
 const StageInput = z.strictObject({
   stage: StageName,
@@ -27,6 +36,30 @@ const StageInput = z.strictObject({
     .strictObject({
       perSecond: z.int().min(1).default(2000),
       burst: z.int().min(1).default(1000),
+    })
+    .prefault({}),
+  /** Requests a second of one principal, and of one tenant, in each warm instance of a function: beyond it, 429. */
+  limits: z
+    .strictObject({
+      principal: rate(500, 1000),
+      tenant: rate(1000, 2000),
+    })
+    .prefault({}),
+  /** Web pages that may call the API from a browser; none unless given. */
+  cors: z
+    .strictObject({
+      origins: z
+        .array(
+          z.url({ protocol: /^https?$/, error: 'must be an origin such as https://console.example.com' }),
+        )
+        .max(20)
+        .default([]),
+    })
+    .prefault({}),
+  threat: z
+    .strictObject({
+      /** Whether incidents are responded to by themselves, or responses only proposed. */
+      mode: z.enum(THREAT_MODES).default('observe'),
     })
     .prefault({}),
   /** How a deployment moves callers to new code: all minus a tenth after 5 minutes, a tenth each minute, or at once. */

@@ -103,6 +103,7 @@ export class ControlPlaneStack extends Stack {
   #functions(issuerKeys: string): Record<FunctionName, ControlFunction> {
     const { config } = this.#props;
     const environments: Partial<Record<FunctionName, Record<string, string>>> = {
+      sweep: { THREAT_MODE: config.threat.mode },
       authorise: { ISSUER: config.issuer, AUDIENCE: config.audience, JWKS: issuerKeys },
       'recovery-trigger': {
         ALARM_ACCOUNTS: config.recoveryAlarms.accounts.join(','),

@@ -16,47 +16,54 @@ export type StateAction =
   | 'UpdateItem'
   | 'ConditionCheckItem';
 export type AuditAction = 'PutItem' | 'Query' | `Query:${(typeof AUDIT_INDEXES)[number]}`;
+export type SignalsAction = 'PutItem' | 'UpdateItem' | 'Query' | 'BatchGetItem';
 export type TaskAnswer = 'SendTaskSuccess' | 'SendTaskFailure';
 
 export interface Permissions {
   readonly state: readonly StateAction[];
   /** Events are appended by conditional Put, and never changed: see the Deny in control-function.ts. */
   readonly audit: readonly AuditAction[];
+  /** Of the table of signals: everybody who refuses appends what was counted, the sweep reads it. */
+  readonly signals?: readonly SignalsAction[];
   readonly startsRecoveries?: true;
   /** How it may answer the waiting states of the recovery machine. */
   readonly answersTasks?: readonly TaskAnswer[];
 }
 
 const READ = ['GetItem', 'BatchGetItem', 'Query'] as const;
+const COUNTS = { signals: ['PutItem'] } as const;
 
 /**
  * All that a function may do. One role per function is made from its row, and nothing else; that each permission is
  * needed, test/infra/permissions.test.ts shows.
  */
 export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
-  authorise: { state: ['GetItem'], audit: [] },
-  status: { state: [...READ, 'Query:find'], audit: [] },
-  labscapes: { state: ['GetItem', 'Query', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
-  tenants: { state: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
-  principals: { state: ['GetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
+  authorise: { state: ['GetItem'], audit: [], ...COUNTS },
+  status: { state: [...READ, 'Query:find'], audit: [], ...COUNTS },
+  labscapes: { state: ['GetItem', 'Query', 'PutItem', 'UpdateItem'], audit: ['PutItem'], ...COUNTS },
+  tenants: { state: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'], ...COUNTS },
+  principals: { state: ['GetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'], ...COUNTS },
   resources: {
     // A resource joins a labscape that must exist; what waits is placed on it; members of groups are given to others.
     state: [...READ, 'Query:find', 'Query:byGroup', 'PutItem', 'UpdateItem', 'ConditionCheckItem'],
     audit: ['PutItem'],
     startsRecoveries: true,
+    ...COUNTS,
   },
   // What a release makes room for is found by the index.
-  allocations: { state: [...READ, 'Query:find', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
+  allocations: { state: [...READ, 'Query:find', 'PutItem', 'UpdateItem'], audit: ['PutItem'], ...COUNTS },
   assignments: {
     state: ['GetItem', 'BatchGetItem', 'Query:byGroup', 'UpdateItem'],
     audit: [],
     answersTasks: ['SendTaskSuccess'],
+    ...COUNTS,
   },
   heartbeats: {
     // A resource that returns by its beat is offered to what waits.
     state: [...READ, 'Query:find', 'UpdateItem'],
     audit: ['PutItem'],
     startsRecoveries: true,
+    ...COUNTS,
   },
   recoveries: {
     // A quote plans on the whole fleet; an override is a new item; what became of a decision is in the resource's chain.
@@ -65,8 +72,15 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
     // One that was parked goes on.
     startsRecoveries: true,
     answersTasks: ['SendTaskSuccess', 'SendTaskFailure'],
+    ...COUNTS,
   },
-  audit: { state: ['GetItem'], audit: ['Query', 'Query:byTime'] },
+  incidents: {
+    // The board, and what is forgotten of a principal.
+    state: ['GetItem', 'Query', 'PutItem', 'UpdateItem'],
+    audit: ['PutItem'],
+    signals: ['PutItem', 'UpdateItem', 'BatchGetItem'],
+  },
+  audit: { state: ['GetItem'], audit: ['Query', 'Query:byTime'], ...COUNTS },
   recovery: {
     // Members of a group that is split are found by the index.
     state: [...READ, 'Query:byGroup', 'PutItem', 'UpdateItem'],
@@ -83,5 +97,7 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
     state: [...READ, 'Query:find', 'Query:byGroup', 'PutItem', 'UpdateItem'],
     audit: ['PutItem'],
     startsRecoveries: true,
+    // Incidents are made of what was counted; habits are kept.
+    signals: ['Query', 'BatchGetItem', 'PutItem', 'UpdateItem'],
   },
 };

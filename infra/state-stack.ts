@@ -37,6 +37,8 @@ export class StateStack extends Stack {
   readonly key: Key;
   readonly state: Table;
   readonly audit: Table;
+  /** Counters and habits, which are personal data: nothing here outlives its time, and nothing depends on it. */
+  readonly signals: Table;
 
   constructor(scope: App, id: string, props: StateStackProps) {
     super(scope, id, props);
@@ -70,5 +72,11 @@ export class StateStack extends Stack {
       sortKey: { name: 'rev', type: AttributeType.NUMBER },
     });
     this.audit.addGlobalSecondaryIndex(index(AUDIT_INDEXES[0], 'day', 'timeSk', ProjectionType.ALL));
+    this.signals = new Table(this, 'Signals', {
+      ...common,
+      partitionKey: string('pk'),
+      sortKey: string('sk'),
+      timeToLiveAttribute: 'ttl',
+    });
   }
 }

@@ -1,6 +1,8 @@
 import { CfnOutput, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
+  CorsHttpMethod,
+  type CorsPreflightOptions,
   HttpApi,
   HttpMethod,
   HttpNoneAuthorizer,
@@ -34,6 +36,24 @@ const ACCESS_LOG = AccessLogFormat.custom(
   }),
 );
 
+/** How long a browser remembers that it may call. */
+const CORS_MAX_AGE_S = 600;
+
+/** Tokens travel in a header, so no credentials of the browser's own do. */
+const corsFor = (config: StageConfig): CorsPreflightOptions => ({
+  allowOrigins: [...config.cors.origins],
+  allowMethods: [
+    CorsHttpMethod.GET,
+    CorsHttpMethod.POST,
+    CorsHttpMethod.PUT,
+    CorsHttpMethod.PATCH,
+    CorsHttpMethod.DELETE,
+  ],
+  allowHeaders: ['authorization', 'content-type', 'idempotency-key', 'if-match', 'x-request-id'],
+  exposeHeaders: ['etag', 'retry-after', 'x-request-id'],
+  maxAge: Duration.seconds(CORS_MAX_AGE_S),
+});
+
 export interface ControlApiProps {
   readonly config: StageConfig;
   readonly routes: readonly Route[];
@@ -51,6 +71,7 @@ export class ControlApi extends Construct {
       apiName: `labscape-${props.config.stage}`,
       description: 'Labscape control plane',
       createDefaultStage: false,
+      ...(props.config.cors.origins.length === 0 ? {} : { corsPreflight: corsFor(props.config) }),
     });
     new HttpStage(this, 'Stage', {
       httpApi: this.api,

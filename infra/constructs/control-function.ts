@@ -20,6 +20,7 @@ import type { FunctionName, Permissions } from '../permissions.ts';
 export interface Stores {
   readonly state: Table;
   readonly audit: Table;
+  readonly signals: Table;
   readonly key: Key;
 }
 
@@ -80,6 +81,10 @@ export class ControlFunction extends Construct {
         STATE_TABLE: props.stores.state.tableName,
         AUDIT_TABLE: props.stores.audit.tableName,
         POLICY_DIR,
+        // Grant and variables belong together.
+        ...(permissions.signals === undefined
+          ? {}
+          : { SIGNALS_TABLE: props.stores.signals.tableName, REQUEST_LIMITS: JSON.stringify(config.limits) }),
         POWERTOOLS_SERVICE_NAME: props.name,
         POWERTOOLS_METRICS_NAMESPACE: 'Labscape',
         POWERTOOLS_LOG_LEVEL: config.logLevel,
@@ -114,12 +119,13 @@ const TABLE_KEY_ACTIONS = [
 const INDEX_QUERY = 'Query:';
 
 function statements(props: ControlFunctionProps): PolicyStatement[] {
-  const { state, audit, key } = props.stores;
+  const { state, audit, signals, key } = props.stores;
   const { permissions } = props;
   const actions = (names: readonly string[]) => names.map((name) => `dynamodb:${name}`);
   const all = [
     ...tableStatements('State', state, permissions.state),
     ...tableStatements('Audit', audit, permissions.audit),
+    ...tableStatements('Signals', signals, permissions.signals ?? []),
     new PolicyStatement({
       sid: 'EventsAreNeverChanged',
       effect: Effect.DENY,

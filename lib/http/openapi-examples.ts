@@ -59,4 +59,9 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
   proposeOverride: { rule: 'cool-down', reason: 'The rack is known to be going down.', expiresInMs: 600_000 },
   confirmOverride: { reason: 'Seen it.' },
   withdrawOverride: { reason: 'It is over.' },
+  acknowledgeIncident: { reason: 'Asked the owner of the token.' },
+  resolveIncident: { reason: 'A script with an old token; it has been stopped.' },
+  respondToIncident: { kind: 'quarantine', forMs: 3_600_000, reason: 'The token may be stolen.' },
+  liftResponse: { reason: 'It was the owner.' },
+  erasePrincipal: { reason: 'Has left.' },
 };

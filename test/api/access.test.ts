@@ -4,7 +4,7 @@ import { decodeJwt, decodeProtectedHeader, generateKeyPair, SignJWT, UnsecuredJW
 import { type MintRequest, openIssuer } from '../../infra/local/gateway/issuer.ts';
 import type { Role } from '../../lib/security/caller.ts';
 import { even, problemOf, type RawRequest, type Rig, refusalOf, startRig, until } from './rig.ts';
-import { goodRequest, type Names, routes } from './samples.ts';
+import { goodRequest, type Names, NO_INCIDENT, routes } from './samples.ts';
 import { newSite, type Site } from './site.ts';
 
 let rig: Rig;
@@ -23,6 +23,7 @@ beforeAll(async () => {
   names = {
     ...{ labscape: site.labscape, resource: `${site.id}-r1`, tenant: site.tenant, allocation },
     ...{ principal: 'somebody', recovery: 'none', override: 'none', plan: 'none', run: 'none' },
+    incident: NO_INCIDENT,
   };
   identities = {
     admin: { sub: 'ada', roles: ['admin'] },
@@ -53,8 +54,10 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   allocate: ['admin', 'operator', 'tenant'],
   readAllocations: ['admin', 'operator', 'tenant'],
   readAudit: ['admin', 'operator'],
+  readIncidents: ['admin', 'operator'],
+  manageIncidents: ['admin'],
 };
-const ABSENT = new Set(['getRecovery', 'getCapsule', 'getPlan', 'listPlanRuns', 'getPlanRun']);
+const ABSENT = new Set(['getRecovery', 'getCapsule', 'getPlan', 'listPlanRuns', 'getPlanRun', 'getIncident']);
 const ROLES: readonly Role[] = ['admin', 'operator', 'tenant', 'agent'];
 const guarded = routes.filter((route) => route.action !== 'public');
 

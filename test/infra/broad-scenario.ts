@@ -1,6 +1,6 @@
 import { ROUTES } from '../../lib/http/routes.ts';
 import { even, type Rig, refusalOf, until } from '../api/rig.ts';
-import { goodRequest } from '../api/samples.ts';
+import { goodRequest, NO_INCIDENT } from '../api/samples.ts';
 import { ScriptedAgent } from '../api/scripted-agent.ts';
 import { CAPACITY, newSite, type Site } from '../api/site.ts';
 
@@ -314,6 +314,7 @@ async function readings(rig: Rig): Promise<void> {
       recovery: `${BOUND_RESOURCE}-1-1`,
       override: 'none',
       plan: 'none',
+      incident: NO_INCIDENT,
       run: 'none',
     },
   };
