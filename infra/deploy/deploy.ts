@@ -16,7 +16,7 @@ export function plan(config: StageConfig): string {
   const listed = (names: readonly string[]) => (names.length === 0 ? 'none' : names.join(', '));
   return [
     `Deploys stage ${stage} into the account and region of your AWS credentials:`,
-    `  labscape-${stage}-state   two tables and their key; ${kept}`,
+    `  labscape-${stage}-state   three tables and their key; ${kept}`,
     `  labscape-${stage}         functions, API, state machine, schedule, alarms, dashboard`,
     `Tokens: issued by ${issuer} for ${audience}`,
     `Rollout: ${config.disposable ? 'at once' : config.rollout}`,

@@ -11,13 +11,13 @@ export function farewell(config: StageConfig): string {
   const logs = `/aws/lambda/labscape-${stage}-*, /aws/vendedlogs/apis/labscape-${stage}, /aws/vendedlogs/states/labscape-${stage}-recovery`;
   const stays = config.disposable
     ? [
-        `Destroys stack labscape-${stage}-state with both tables and everything in them: stage ${stage} may lose`,
+        `Destroys stack labscape-${stage}-state with its tables and everything in them: stage ${stage} may lose`,
         'its data. The key is scheduled for deletion. Nothing is kept.',
       ]
     : [
         'Keeps:',
         `  stack labscape-${stage}-state (termination protection)`,
-        '  both tables (deletion protection, point-in-time recovery) and all that is in them',
+        '  its tables (deletion protection, point-in-time recovery) and all that is in them',
         '  the KMS key that they are encrypted with; without it they could not be read',
         `  log groups ${logs} (events expire after ${config.logRetentionDays} days)`,
         '  the queue of failed events (they expire after 14 days)',

@@ -212,7 +212,7 @@ describe('tables', () => {
 
   test('of a deployed stage survive: recovery points, protection, retention, a key that rotates', () => {
     const tables = resources('prod', 'AWS::DynamoDB::Table');
-    expect(tables).toHaveLength(2);
+    expect(tables).toHaveLength(3);
     for (const table of tables) {
       expect(table.DeletionPolicy).toBe('Retain');
       expect(table.Properties).toMatchObject({

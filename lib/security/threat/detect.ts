@@ -102,12 +102,12 @@ export function labscapesOf(places: readonly Tallied[], principal: string): stri
   const own = places.filter(({ subject }) => subject === principal);
   const claimed = new Set(own.flatMap(({ labscapes }) => labscapes));
   const homes = homesWithout(places, principal);
-  const visited = own
-    .flatMap(({ networks }) => networks)
-    .flatMap((network) => {
-      const here = [...(homes.get(network) ?? [])];
-      return here.some((labscape) => claimed.has(labscape)) ? [] : here.slice(0, 1);
-    });
+  const networks = [...new Set(own.flatMap((row) => row.networks))];
+  // One that is at one place only is at home there: it is others who visit it.
+  const visited = (networks.length < 2 ? [] : networks).flatMap((network) => {
+    const here = [...(homes.get(network) ?? [])];
+    return here.some((labscape) => claimed.has(labscape)) ? [] : here.slice(0, 1);
+  });
   return claimed.size === 0 ? [] : [...new Set([...claimed, ...visited])];
 }
 
