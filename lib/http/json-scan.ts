@@ -6,11 +6,11 @@
 /** Deeper than any schema of ours; keeps later recursive walks shallow. */
 export const JSON_DEPTH_MAX = 20;
 
-/**
- * Names and items of a text, all levels together: a full batch of heartbeats has about 2,000. Bounds what parsing and
- * validating may cost where a short value each would fit 16,000 into a body.
- */
+/** Values of a text, all levels together: items of one byte each would fit 32,000 into a body. */
 export const JSON_VALUES_MAX = 8_192;
+
+/** Names of all objects together: a batch of 100 heartbeats with everything in it has under 2,000. */
+export const JSON_NAMES_MAX = 4_096;
 
 /** Names with a meaning to JavaScript objects; no schema of ours uses them. */
 const FORBIDDEN_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
@@ -49,6 +49,7 @@ class Scan {
   #expect: Expect = 'value';
   #at = 0;
   #values = 0;
+  #names = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -117,6 +118,8 @@ class Scan {
     const names = this.#frames.at(-1)?.names;
     if (names?.has(name) === true) return this.#fault(`the name ${token} appears twice`);
     names?.add(name);
+    this.#names += 1;
+    if (this.#names > JSON_NAMES_MAX) return this.#fault(`more than ${JSON_NAMES_MAX} names`);
     this.#expect = 'colon';
     return this.#unpaired(token);
   }
