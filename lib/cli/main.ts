@@ -11,6 +11,7 @@ import { exportFleet } from './commands/export.ts';
 import { drain, fail } from './commands/fail.ts';
 import { failback } from './commands/failback.ts';
 import { activate, labscapes, register, resources } from './commands/fleet.ts';
+import { erase, incidents } from './commands/incidents.ts';
 import { maintenance, mode } from './commands/labscape-mode.ts';
 import { observed } from './commands/observed.ts';
 import { override } from './commands/override.ts';
@@ -59,6 +60,8 @@ const COMMANDS: readonly Command[] = [
   acknowledge,
   observed,
   override,
+  incidents,
+  erase,
   audit,
 ];
 
