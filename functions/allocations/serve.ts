@@ -3,6 +3,7 @@ import { PREEMPTING } from '../../lib/allocation/preemption.ts';
 import { ProblemError } from '../../lib/errors.ts';
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { ALLOCATIONS_ROUTES } from '../../lib/http/routes/allocations.ts';
 import type { AllocationInput } from '../../lib/schemas/allocation.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import { adoptWork } from '../../lib/services/placement/adopt.ts';
@@ -127,5 +128,5 @@ export const serve = (control: Runtime): ApiHandler =>
         return { status: 200, body: await renew(control, ref, request.body.leaseMs, requesterOf(request)) };
       },
     },
-    apiDeps(control),
+    apiDeps(control, ALLOCATIONS_ROUTES),
   );

@@ -1,5 +1,6 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { RESOURCES_ROUTES } from '../../lib/http/routes/resources.ts';
 import { Id } from '../../lib/schemas/common.ts';
 import { assignmentsOf } from '../../lib/services/agents/assignments.ts';
 import { takeReport } from '../../lib/services/agents/report.ts';
@@ -35,5 +36,5 @@ export const serve = (control: Runtime): ApiHandler =>
         return { status: 200, body: await takeReport(control, resource, request.body) };
       },
     },
-    apiDeps(control),
+    apiDeps(control, RESOURCES_ROUTES),
   );

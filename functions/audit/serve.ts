@@ -1,5 +1,6 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { AUDIT_ROUTES } from '../../lib/http/routes/audit.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { EventPosition, entityEvents, eventsBetween, verifyEntity } from '../../lib/services/trail/audit.ts';
@@ -39,5 +40,5 @@ export const serve = (control: Runtime): ApiHandler =>
         return { status: 200, body: await verifyEntity(control, request.query.entity) };
       },
     },
-    apiDeps(control),
+    apiDeps(control, AUDIT_ROUTES),
   );

@@ -1,4 +1,5 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { LABSCAPES_ROUTES } from '../../lib/http/routes/labscapes.ts';
 import { beat } from '../../lib/services/health/heartbeat.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { apiDeps } from '../runtime.ts';
@@ -17,5 +18,5 @@ export const serve = (control: Runtime): ApiHandler =>
         };
       },
     },
-    apiDeps(control),
+    apiDeps(control, LABSCAPES_ROUTES),
   );

@@ -1,4 +1,5 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { INCIDENTS_ROUTES } from '../../lib/http/routes/incidents.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { erasePrincipal } from '../../lib/services/threat/erase.ts';
 import {
@@ -75,5 +76,5 @@ export const serve = (control: Runtime): ApiHandler =>
         };
       },
     },
-    apiDeps(control),
+    apiDeps(control, INCIDENTS_ROUTES),
   );

@@ -1,6 +1,7 @@
 import { etag } from '../../lib/http/answer.ts';
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { LABSCAPES_ROUTES } from '../../lib/http/routes/labscapes.ts';
 import { Id, PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import {
   editLabscape,
@@ -51,5 +52,5 @@ export const serve = (control: Runtime): ApiHandler =>
         return { status: 200, body: labscape, headers: etag(labscape.cfg) };
       },
     },
-    apiDeps(control),
+    apiDeps(control, LABSCAPES_ROUTES),
   );

@@ -1,4 +1,5 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { ACCESS_ROUTES } from '../../lib/http/routes/access.ts';
 import { getPrincipal, setPrincipal } from '../../lib/services/registry/principals.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
@@ -43,5 +44,5 @@ export const serve = (control: Runtime): ApiHandler =>
         };
       },
     },
-    apiDeps(control),
+    apiDeps(control, ACCESS_ROUTES),
   );

@@ -1,6 +1,7 @@
 import { etag } from '../../lib/http/answer.ts';
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { RESOURCES_ROUTES } from '../../lib/http/routes/resources.ts';
 import { failback } from '../../lib/services/rebalancing/failback.ts';
 import { improve } from '../../lib/services/rebalancing/rebalance.ts';
 import { drainResource, failResource } from '../../lib/services/recovery/recovery-start.ts';
@@ -112,5 +113,5 @@ export const serve = (control: Runtime): ApiHandler =>
         return { status: 200, body: await improve(control, request.body, requesterOf(request)) };
       },
     },
-    apiDeps(control),
+    apiDeps(control, RESOURCES_ROUTES),
   );

@@ -1,6 +1,7 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { openApiDocument } from '../../lib/http/openapi.ts';
+import { SERVICE_ROUTES } from '../../lib/http/routes/service.ts';
 import { listDrills } from '../../lib/services/drills/view.ts';
 import { fleetStatus } from '../../lib/services/health/status.ts';
 import { listReadiness, ReadinessPosition } from '../../lib/services/readiness/view.ts';
@@ -39,5 +40,5 @@ export const serve = (control: Runtime): ApiHandler =>
         };
       },
     },
-    apiDeps(control),
+    apiDeps(control, SERVICE_ROUTES),
   );

@@ -1,4 +1,5 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { ACCESS_ROUTES } from '../../lib/http/routes/access.ts';
 import { getTenant, putTenant } from '../../lib/services/registry/tenants.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
@@ -25,5 +26,5 @@ export const serve = (control: Runtime): ApiHandler =>
         return { status: 200, body: await getTenant(control, request.params.tenant) };
       },
     },
-    apiDeps(control),
+    apiDeps(control, ACCESS_ROUTES),
   );

@@ -16,8 +16,8 @@ import { checkHeaders } from './header-limits.ts';
 import { readInput } from './input.ts';
 import { answerProblems } from './problems.ts';
 import { recorder } from './recorder.ts';
-import { routesOf } from './route-table.ts';
-import type { ApiFunction, Operation, ROUTES } from './routes.ts';
+import { routeKeyOf } from './routes/route.ts';
+import type { ApiFunction, Operation, ROUTES, Route } from './routes.ts';
 
 export type { Cleared } from './gate.ts';
 
@@ -68,6 +68,8 @@ export type Operations<F extends ApiFunction> = {
 
 export interface ApiDeps {
   readonly clock: Clock;
+  /** The function's routes; others among them are passed over. All of them would weigh on every cold start. */
+  readonly routes: readonly Route[];
   readonly isRevoked: (principal: string) => Promise<boolean>;
   /** Limits, and responses to what looks like an attack; without it there are none. */
   readonly defence?: Defence | undefined;
@@ -86,7 +88,8 @@ export function apiHandler<F extends ApiFunction>(
   operations: Operations<F>,
   deps: ApiDeps,
 ): ApiHandler {
-  const routes = routesOf(fn);
+  const own = deps.routes.filter((route) => route.function === fn);
+  const routes = new Map(own.map((route) => [routeKeyOf(route), route]));
   // The route's schemas have parsed what its operation is given, which the type system cannot follow through a Map.
   const byName = operations as unknown as Readonly<Record<string, AnyOperation>>;
   const record = recorder(fn, deps.clock);

@@ -34,3 +34,6 @@ export interface Route {
   readonly mediaType?: string;
   readonly headers?: readonly ('idempotency-key' | 'if-match')[];
 }
+
+/** As API Gateway names a route: `GET /resources/{resource}`. */
+export const routeKeyOf = (route: Route): string => `${route.method} ${route.path}`;

@@ -79,6 +79,7 @@ export function handlerOf<F extends ApiFunction>(
   );
   return apiHandler(fn, { ...rest, ...operations } as Operations<F>, {
     clock: new HandClock(),
+    routes: ROUTES,
     isRevoked: async () => false,
     checkAnswers: true,
     ...deps,
