@@ -21,6 +21,34 @@ const rate = (perSecond: number, burst: number) =>
     })
     .prefault({});
 
+/** What stands between callers and the operations, beside policy. */
+export const StageGuards = z.strictObject({
+  /** Requests a second of one principal, and of one tenant, in each warm instance of a function: beyond it, 429. */
+  requests: z
+    .strictObject({
+      principal: rate(500, 1000),
+      tenant: rate(1000, 2000),
+    })
+    .prefault({}),
+  /** Web pages that may call the API from a browser; none unless given. */
+  cors: z
+    .strictObject({
+      origins: z
+        .array(
+          z.url({ protocol: /^https?$/, error: 'must be an origin such as https://console.example.com' }),
+        )
+        .max(20)
+        .optional(),
+    })
+    .prefault({}),
+  threat: z
+    .strictObject({
+      /** Whether incidents are responded to by themselves, or responses only proposed. */
+      mode: z.enum(THREAT_MODES).default('observe'),
+    })
+    .prefault({}),
+});
+
 const StageInput = z.strictObject({
   stage: StageName,
   /** `iss` of the tokens that are accepted. */
@@ -38,30 +66,7 @@ const StageInput = z.strictObject({
       burst: z.int().min(1).default(1000),
     })
     .prefault({}),
-  /** Requests a second of one principal, and of one tenant, in each warm instance of a function: beyond it, 429. */
-  limits: z
-    .strictObject({
-      principal: rate(500, 1000),
-      tenant: rate(1000, 2000),
-    })
-    .prefault({}),
-  /** Web pages that may call the API from a browser; none unless given. */
-  cors: z
-    .strictObject({
-      origins: z
-        .array(
-          z.url({ protocol: /^https?$/, error: 'must be an origin such as https://console.example.com' }),
-        )
-        .max(20)
-        .default([]),
-    })
-    .prefault({}),
-  threat: z
-    .strictObject({
-      /** Whether incidents are responded to by themselves, or responses only proposed. */
-      mode: z.enum(THREAT_MODES).default('observe'),
-    })
-    .prefault({}),
+  ...StageGuards.shape,
   /** How a deployment moves callers to new code: all minus a tenth after 5 minutes, a tenth each minute, or at once. */
   rollout: z.enum(['canary', 'linear', 'at-once']).default('canary'),
   alarms: z

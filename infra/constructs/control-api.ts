@@ -40,8 +40,8 @@ const ACCESS_LOG = AccessLogFormat.custom(
 const CORS_MAX_AGE_S = 600;
 
 /** Tokens travel in a header, so no credentials of the browser's own do. */
-const corsFor = (config: StageConfig): CorsPreflightOptions => ({
-  allowOrigins: [...config.cors.origins],
+const corsFor = (origins: readonly string[]): CorsPreflightOptions => ({
+  allowOrigins: [...origins],
   allowMethods: [
     CorsHttpMethod.GET,
     CorsHttpMethod.POST,
@@ -67,11 +67,12 @@ export class ControlApi extends Construct {
 
   constructor(scope: Construct, id: string, props: ControlApiProps) {
     super(scope, id);
+    const { origins = [] } = props.config.cors;
     this.api = new HttpApi(this, 'Api', {
       apiName: `labscape-${props.config.stage}`,
       description: 'Labscape control plane',
       createDefaultStage: false,
-      ...(props.config.cors.origins.length === 0 ? {} : { corsPreflight: corsFor(props.config) }),
+      ...(origins.length === 0 ? {} : { corsPreflight: corsFor(origins) }),
     });
     new HttpStage(this, 'Stage', {
       httpApi: this.api,

@@ -84,7 +84,10 @@ export class ControlFunction extends Construct {
         // Grant and variables belong together.
         ...(permissions.signals === undefined
           ? {}
-          : { SIGNALS_TABLE: props.stores.signals.tableName, REQUEST_LIMITS: JSON.stringify(config.limits) }),
+          : {
+              SIGNALS_TABLE: props.stores.signals.tableName,
+              REQUEST_LIMITS: JSON.stringify(config.requests),
+            }),
         POWERTOOLS_SERVICE_NAME: props.name,
         POWERTOOLS_METRICS_NAMESPACE: 'Labscape',
         POWERTOOLS_LOG_LEVEL: config.logLevel,

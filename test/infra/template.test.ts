@@ -63,6 +63,10 @@ describe('routes', () => {
     expect(found.toSorted()).toEqual(asked.toSorted());
   });
 
+  test('no web page may call unless its origin is configured', () => {
+    expect(template.cors).toBeUndefined();
+  });
+
   test('every route but the public ones has the authoriser, keyed by token and route', () => {
     const open = template.routes.filter((route) => route.authoriser === undefined).map((route) => route.key);
     const isPublic = ROUTES.filter((route) => route.action === 'public').map((r) => `${r.method} ${r.path}`);
