@@ -4,7 +4,11 @@ import { connect } from 'node:net';
 const PATIENCE_MS = 30_000;
 
 /** Sends bytes that no client would send, and returns all that comes back until the connection ends. */
-export function overSocket(url: string, parts: Iterable<string | Buffer>): Promise<string> {
+export function overSocket(
+  url: string,
+  parts: Iterable<string | Buffer>,
+  options: { readonly thenEnd?: boolean } = {},
+): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname);
@@ -13,12 +17,14 @@ export function overSocket(url: string, parts: Iterable<string | Buffer>): Promi
     socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('no answer')));
     socket.on('data', (chunk) => chunks.push(chunk));
     socket.on('end', done);
-    // The host may cut what it has answered already.
+    // The host may cut what it has answered already, or what it will not answer.
     socket.on('error', (error: NodeJS.ErrnoException) =>
-      ['ECONNRESET', 'EPIPE'].includes(error.code ?? '') && chunks.length > 0 ? done() : reject(error),
+      ['ECONNRESET', 'EPIPE'].includes(error.code ?? '') ? done() : reject(error),
     );
     socket.on('connect', () => {
       for (const part of parts) socket.write(part);
+      // Nothing more comes: whoever waits for the rest of a request may stop to.
+      if (options.thenEnd === true) socket.end();
     });
   });
 }

@@ -71,6 +71,8 @@ export async function startApiGateway(options: {
   });
   // Node would drop what is beyond its count without a word; the size bounds the count.
   server.maxHeadersCount = 0;
+  // Node would answer an expectation that it does not know with a bare 417.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.on('clientError', (error, socket) => refuseMalformed(error, socket, record));
   const port = await listen(server, options.port);
   gateway.port = port;
