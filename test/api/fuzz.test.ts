@@ -32,7 +32,8 @@ function complaint(text: string): string | undefined {
   if (text === '') return undefined;
   const answer = answerIn(text);
   if (answer.status >= 500) return `${answer.status}: ${answer.body}`;
-  if (answer.status >= 400) problemOf({ ...answer, text: answer.body } as RawAnswer);
+  // An answer to HEAD says how long its body would be, and has none.
+  if (answer.status >= 400 && answer.body !== '') problemOf({ ...answer, text: answer.body } as RawAnswer);
   return undefined;
 }
 
@@ -87,7 +88,7 @@ async function expectNothing(
   property: fc.IAsyncProperty<[never]> | fc.IAsyncProperty<unknown>,
 ): Promise<void> {
   const before = await tableLines(rig.host);
-  await fc.assert(property, { seed: SEED, numRuns: RUNS });
+  await fc.assert(property, { seed: SEED, numRuns: RUNS, endOnFailure: true });
   expect(await tableLines(rig.host)).toEqual(before);
 }
 
