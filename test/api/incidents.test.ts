@@ -50,8 +50,20 @@ test('a tenant that tries what is not its own is one incident, throttled, seen t
   const acknowledged = await labscape('incidents', incident.id, '--ack', '--reason', 'looking');
   expect([acknowledged.code, acknowledged.out]).toEqual([0, expect.stringContaining('acknowledged')]);
   expect((await labscape('incidents', incident.id, '--lift')).code).toBe(2);
+  const wish = ['--respond', 'quarantine', '--for', '1h', '--reason', 'stolen?'];
+  expect((await labscape('incidents', incident.id, ...wish)).out).toContain('quarantine until');
+  const allocate = async () =>
+    rig.send({
+      ...{ method: 'POST', path: '/allocations', token, body: '{"demand":{"processing":1' },
+      headers: { 'content-type': 'application/json', 'idempotency-key': 'eve' },
+    });
+  // Of what else is wrong with it, it learns nothing.
+  await until('the quarantine', async () =>
+    problemOf(await allocate()).code === 'quarantined' ? true : undefined,
+  );
+  await until('reading goes on', async () => ((await ask(site.tenant)).status === 200 ? true : undefined));
   const lifted = await labscape('incidents', incident.id, '--lift', '--reason', 'asked her');
-  expect([lifted.code, lifted.out]).toEqual([0, expect.stringContaining('throttle lifted')]);
+  expect([lifted.code, lifted.out]).toEqual([0, expect.stringContaining('quarantine lifted')]);
   expect((await labscape('incidents', incident.id, '--lift', '--reason', 'again')).code).toBe(1);
   await until('nobody throttles her', async () => {
     for (let i = 0; i < 12; i += 1) if ((await ask(site.tenant)).status !== 200) return undefined;
@@ -63,7 +75,7 @@ test('a tenant that tries what is not its own is one incident, throttled, seen t
   expect((await listed()).map(({ status }) => status)).toEqual(['resolved']);
   expect(await labscape('erase', 'eve', '--reason', 'has left')).toMatchObject({ code: 0 });
   const chain = await rig.admin.call('verifyChain', { query: { entity: `incident#${incident.id}` } });
-  expect(chain).toMatchObject({ verified: true, events: 5 });
+  expect(chain).toMatchObject({ verified: true, events: 6 });
 }, 120_000);
 
 test('an incident that is not there, and people without the right, are refused', async () => {
