@@ -1,11 +1,13 @@
 import { v7 } from 'uuid';
 import type { Chance, Clock } from '../lib/clock.ts';
+import type { Route } from '../lib/http/routes/route.ts';
 import { Fleet } from '../lib/services/fleet.ts';
 import { QuotaBook } from '../lib/services/placement/quota-book.ts';
 import type { Executions, Runtime } from '../lib/services/runtime.ts';
 import { isRevoked } from '../lib/store/access/principals.ts';
 import { Store } from '../lib/store/store.ts';
 import { dynamodbClient } from '../lib/store/table/dynamodb-client.ts';
+import { defenceOf } from './defence.ts';
 import { required } from './environment.ts';
 import { countFailure } from './verdict-metrics.ts';
 
@@ -41,8 +43,10 @@ export const runtime = (executions: Executions = NO_EXECUTIONS): Runtime => {
   return shared;
 };
 
-/** What the chain of API handlers needs from outside. */
-export const apiDeps = (from: Runtime) => ({
+/** What the chain of API handlers needs from outside. `routes`: those among which are the function's own. */
+export const apiDeps = (from: Runtime, routes: readonly Route[]) => ({
+  routes,
   clock: from.clock,
   isRevoked: (principal: string) => isRevoked(from.store, principal),
+  defence: defenceOf(from),
 });

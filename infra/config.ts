@@ -3,6 +3,7 @@ import { AlarmBinding } from '../lib/schemas/alarm.ts';
 import { Id } from '../lib/schemas/common.ts';
 import { BreakGlassKey } from '../lib/schemas/signing.ts';
 import { ClaimsMap } from '../lib/security/claims-map.ts';
+import { THREAT_MODES } from '../lib/security/threat/respond.ts';
 
 /** Stages that may lose their data: deleting the stack deletes the tables. */
 const DISPOSABLE_STAGES: readonly string[] = ['local', 'test'];
@@ -31,6 +32,42 @@ export const Backups = z.strictObject({
   deletedDays: z.int().min(1).max(365).default(7),
 });
 
+const rate = (perSecond: number, burst: number) =>
+  z
+    .strictObject({
+      perSecond: z.int().min(1).max(100_000).default(perSecond),
+      burst: z.int().min(1).max(100_000).default(burst),
+    })
+    .prefault({});
+
+/** What stands between callers and the operations, beside policy. */
+export const StageGuards = z.strictObject({
+  /** Requests a second of one principal, and of one tenant, in each warm instance of a function: beyond it, 429. */
+  requests: z
+    .strictObject({
+      principal: rate(500, 1000),
+      tenant: rate(1000, 2000),
+    })
+    .prefault({}),
+  /** Web pages that may call the API from a browser; none unless given. */
+  cors: z
+    .strictObject({
+      origins: z
+        .array(
+          z.url({ protocol: /^https?$/, error: 'must be an origin such as https://console.example.com' }),
+        )
+        .max(20)
+        .optional(),
+    })
+    .prefault({}),
+  threat: z
+    .strictObject({
+      /** Whether incidents are responded to by themselves, or responses only proposed. */
+      mode: z.enum(THREAT_MODES).default('observe'),
+    })
+    .prefault({}),
+});
+
 const StageInput = z.strictObject({
   stage: StageName,
   /** `iss` of the tokens that are accepted; without one, a deployed stage gets a Cognito user pool. */
@@ -52,6 +89,7 @@ const StageInput = z.strictObject({
       burst: z.int().min(1).default(1000),
     })
     .prefault({}),
+  ...StageGuards.shape,
   /** How a deployment moves callers to new code: all minus a tenth after 5 minutes, a tenth each minute, or at once. */
   rollout: z.enum(['canary', 'linear', 'at-once']).default('canary'),
   alarms: z

@@ -134,6 +134,7 @@ export class ControlPlaneStack extends Stack {
       authorise: { ...this.#issuer(), JWKS: issuerKeys },
       'authorise-signed': { BREAK_GLASS: breakGlass },
       backup: { BACKUP_POLICY: JSON.stringify(config.backups) },
+      sweep: { THREAT_MODE: config.threat.mode },
       'recovery-trigger': {
         ALARM_ACCOUNTS: config.recoveryAlarms.accounts.join(','),
         ALARM_BINDINGS: JSON.stringify(config.recoveryAlarms.bindings),

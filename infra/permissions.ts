@@ -31,6 +31,7 @@ export type AuditAction = 'PutItem' | 'Query' | 'Scan' | `Query:${(typeof AUDIT_
  * name their own; a removal looks at the retention first, which is a `GetObject`.
  */
 export type ObjectAction = 'ListBucket' | 'GetObject' | 'PutObject' | 'DeleteObject' | 'PutObjectRetention';
+export type SignalsAction = 'PutItem' | 'UpdateItem' | 'Query' | 'BatchGetItem';
 export type TaskAnswer = 'SendTaskSuccess' | 'SendTaskFailure';
 
 export interface Permissions {
@@ -40,47 +41,54 @@ export interface Permissions {
   readonly objects?: Readonly<Partial<Record<BucketName, readonly ObjectAction[]>>>;
   /** With the two newest of the seal keys: at a change the old one announces the new one. */
   readonly signsSeals?: true;
+  /** Of the table of signals: everybody who refuses appends what was counted, the sweep reads it. */
+  readonly signals?: readonly SignalsAction[];
   readonly startsRecoveries?: true;
   /** How it may answer the waiting states of the recovery machine. */
   readonly answersTasks?: readonly TaskAnswer[];
 }
 
 const READ = ['GetItem', 'BatchGetItem', 'Query'] as const;
+const COUNTS = { signals: ['PutItem'] } as const;
 
 /**
  * All that a function may do. One role per function is made from its row, and nothing else; that each permission is
  * needed, test/infra/permissions.test.ts shows.
  */
 export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
-  authorise: { state: ['GetItem'], audit: [] },
+  authorise: { state: ['GetItem'], audit: [], ...COUNTS },
   // It keeps the number of each signature, and the event of each use of a break-glass key.
-  'authorise-signed': { state: ['GetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
-  status: { state: [...READ, 'Query:find'], audit: [] },
-  labscapes: { state: ['GetItem', 'Query', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
-  tenants: { state: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
+  'authorise-signed': { state: ['GetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'], ...COUNTS },
+  status: { state: [...READ, 'Query:find'], audit: [], ...COUNTS },
+  labscapes: { state: ['GetItem', 'Query', 'PutItem', 'UpdateItem'], audit: ['PutItem'], ...COUNTS },
+  tenants: { state: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'], ...COUNTS },
   // Keys of a labscape are found by the index.
   principals: {
     state: ['GetItem', 'BatchGetItem', 'Query:find', 'PutItem', 'UpdateItem'],
     audit: ['PutItem'],
+    ...COUNTS,
   },
   resources: {
     // A resource joins a labscape that must exist; what waits is placed on it; members of groups are given to others.
     state: [...READ, 'Query:find', 'Query:byGroup', 'PutItem', 'UpdateItem', 'ConditionCheckItem'],
     audit: ['PutItem'],
     startsRecoveries: true,
+    ...COUNTS,
   },
   // What a release makes room for is found by the index.
-  allocations: { state: [...READ, 'Query:find', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
+  allocations: { state: [...READ, 'Query:find', 'PutItem', 'UpdateItem'], audit: ['PutItem'], ...COUNTS },
   assignments: {
     state: ['GetItem', 'BatchGetItem', 'Query:byGroup', 'UpdateItem'],
     audit: [],
     answersTasks: ['SendTaskSuccess'],
+    ...COUNTS,
   },
   heartbeats: {
     // A resource that returns by its beat is offered to what waits.
     state: [...READ, 'Query:find', 'UpdateItem'],
     audit: ['PutItem'],
     startsRecoveries: true,
+    ...COUNTS,
   },
   recoveries: {
     // A quote plans on the whole fleet; an override is a new item; what became of a decision is in the resource's chain.
@@ -89,14 +97,22 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
     // One that was parked goes on.
     startsRecoveries: true,
     answersTasks: ['SendTaskSuccess', 'SendTaskFailure'],
+    ...COUNTS,
+  },
+  incidents: {
+    // The board, and what is forgotten of a principal.
+    state: ['GetItem', 'Query', 'PutItem', 'UpdateItem'],
+    audit: ['PutItem'],
+    signals: ['PutItem', 'UpdateItem', 'BatchGetItem'],
   },
   // A proof is made from the archived events of a seal.
   audit: {
     state: ['GetItem'],
     audit: ['Query', 'Query:byTime'],
     objects: { archive: ['GetObject'] },
+    ...COUNTS,
   },
-  backups: { state: ['GetItem', 'Query', 'PutItem'], audit: ['PutItem'] },
+  backups: { state: ['GetItem', 'Query', 'PutItem'], audit: ['PutItem'], ...COUNTS },
   // The only one that may read all there is.
   backup: {
     state: ['Query', 'Scan', 'PutItem', 'UpdateItem'],
@@ -119,6 +135,8 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
     state: [...READ, 'Query:find', 'Query:byGroup', 'PutItem', 'UpdateItem'],
     audit: ['PutItem'],
     startsRecoveries: true,
+    // Incidents are made of what was counted; habits are kept.
+    signals: ['Query', 'BatchGetItem', 'PutItem', 'UpdateItem'],
   },
   sealer: {
     state: [],

@@ -46,6 +46,8 @@ export class StateStack extends Stack {
   readonly buckets: Readonly<Record<BucketName, IBucket>>;
   /** Absent where the stage names its issuer. */
   readonly people: PeoplePool | undefined;
+  /** Counters and habits, which are personal data: nothing here outlives its time, and nothing depends on it. */
+  readonly signals: Table;
 
   constructor(scope: App, id: string, props: StateStackProps) {
     super(scope, id, props);
@@ -83,5 +85,11 @@ export class StateStack extends Stack {
     this.audit.addGlobalSecondaryIndex(index(AUDIT_INDEXES[0], 'day', 'timeSk', ProjectionType.ALL));
     this.sealKeys = sealKeys(this, props.config);
     this.buckets = objectBuckets(this, props.config, this.key);
+    this.signals = new Table(this, 'Signals', {
+      ...common,
+      partitionKey: string('pk'),
+      sortKey: string('sk'),
+      timeToLiveAttribute: 'ttl',
+    });
   }
 }

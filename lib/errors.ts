@@ -7,6 +7,7 @@ export const PROBLEMS = {
   'replayed-signature': 401,
   forbidden: 403,
   'principal-revoked': 403,
+  quarantined: 403,
   'not-found': 404,
   'method-not-allowed': 405,
   conflict: 409,
@@ -22,6 +23,7 @@ export const PROBLEMS = {
   'unsupported-media-type': 415,
   'precondition-required': 428,
   'too-many-requests': 429,
+  'headers-too-large': 431,
   internal: 500,
   unavailable: 503,
   moving: 503,
@@ -39,6 +41,8 @@ export interface ProblemOptions {
   /** Machine-readable detail, e.g. per reason the count of resources that refused. */
   readonly reasons?: Readonly<Record<string, unknown>>;
   readonly retryAfterS?: number;
+  /** What the code conceals from the caller, for the record only: `not-found` may be a refusal. */
+  readonly really?: 'forbidden';
 }
 
 /**

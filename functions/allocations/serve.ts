@@ -48,7 +48,6 @@ const refusePreemptionOf = (input: AllocationInput): void => {
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'allocations',
-    ALLOCATIONS_ROUTES,
     {
       allocate: async (request) => {
         const { body: input, idempotencyKey, cleared } = request;
@@ -129,5 +128,5 @@ export const serve = (control: Runtime): ApiHandler =>
         return { status: 200, body: await renew(control, ref, request.body.leaseMs, requesterOf(request)) };
       },
     },
-    apiDeps(control),
+    apiDeps(control, ALLOCATIONS_ROUTES),
   );

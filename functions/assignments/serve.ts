@@ -12,7 +12,6 @@ import { apiDeps } from '../runtime.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'assignments',
-    RESOURCES_ROUTES,
     {
       getAssignments: async (request) => {
         const resource = await getResource(control, request.params.resource);
@@ -37,5 +36,5 @@ export const serve = (control: Runtime): ApiHandler =>
         return { status: 200, body: await takeReport(control, resource, request.body) };
       },
     },
-    apiDeps(control),
+    apiDeps(control, RESOURCES_ROUTES),
   );

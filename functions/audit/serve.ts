@@ -16,7 +16,6 @@ const DAY_MS = 86_400_000;
 export const serve = (control: Runtime, archive: ObjectStore): ApiHandler =>
   apiHandler(
     'audit',
-    AUDIT_ROUTES,
     {
       listEvents: async (request) => {
         request.permit({});
@@ -62,5 +61,5 @@ export const serve = (control: Runtime, archive: ObjectStore): ApiHandler =>
         return { status: 200, body: await verifyEntity(control, request.query.entity) };
       },
     },
-    apiDeps(control),
+    apiDeps(control, AUDIT_ROUTES),
   );

@@ -8,11 +8,13 @@ import type { BreakGlassKey } from '../../lib/schemas/signing.ts';
 import type { Verdict } from '../../lib/security/authorise.ts';
 import { authoriseSigned, type Use } from '../../lib/security/authorise-signed.ts';
 import { lazily } from '../../lib/security/authorizer.ts';
+import { callerFromContext } from '../../lib/security/claims.ts';
 import { processAuthorizer } from '../../lib/security/policy-files.ts';
 import { burnNonce, recordBreakGlass } from '../../lib/services/registry/signature-use.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { readPrincipal } from '../../lib/store/access/principals.ts';
 import { countBreakGlass } from '../break-glass-metrics.ts';
+import { defenceOf } from '../defence.ts';
 
 type Authoriser = (
   event: APIGatewayRequestAuthorizerEventV2,
@@ -21,6 +23,7 @@ type Authoriser = (
 /** The function around what it needs from outside. Simple response, payload 2.0. */
 export const serve = (control: Runtime, breakGlass: readonly BreakGlassKey[]): Authoriser => {
   const log = new Logger({ serviceName: 'authorise-signed' });
+  const defence = defenceOf(control);
   const deps = {
     clock: control.clock,
     findHolder: (principal: string) => readPrincipal(control.store, principal),
@@ -46,7 +49,13 @@ export const serve = (control: Runtime, breakGlass: readonly BreakGlassKey[]): A
       },
       deps,
     );
-    if (!verdict.isAuthorized) log.info('refused', { routeKey, ...verdict.context });
+    if (!verdict.isAuthorized) {
+      const { code, detail, principal } = verdict.context;
+      log.info('refused', { routeKey, code, detail, principal });
+      const caller = callerFromContext(verdict.context);
+      defence?.report({ code, route: routeKey, atMs: control.clock.now(), sourceIp: http.sourceIp, caller });
+      await defence?.settle();
+    }
     return verdict;
   };
 };

@@ -7,13 +7,17 @@ import { actionOf } from '../../lib/http/route-table.ts';
 import { authorise, type Verdict } from '../../lib/security/authorise.ts';
 import { claimsFromEnv, issuerFromEnv } from '../../lib/security/authorise-env.ts';
 import { lazily } from '../../lib/security/authorizer.ts';
+import { callerFromContext } from '../../lib/security/claims.ts';
 import { processAuthorizer } from '../../lib/security/policy-files.ts';
 import { tokenVerifier } from '../../lib/security/token-verifier.ts';
 import { isRevoked } from '../../lib/store/access/principals.ts';
+import { defenceOf } from '../defence.ts';
 import { runtime } from '../runtime.ts';
 
-const { store, clock } = runtime();
+const control = runtime();
+const { store, clock } = control;
 const log = new Logger({ serviceName: 'authorise' });
+const defence = defenceOf(control);
 const deps = {
   verify: tokenVerifier(issuerFromEnv(process.env), { nowMs: () => clock.monotonicMs() }),
   claims: claimsFromEnv(process.env),
@@ -32,7 +36,13 @@ export async function handler(
   const verdict = await authorise({ authorization, routeKey: event.routeKey }, deps);
   const { principal } = verdict.context;
   if (!verdict.isAuthorized) {
-    log.info('refused', { routeKey: event.routeKey, principal, code: verdict.context.code });
+    const { code } = verdict.context;
+    log.info('refused', { routeKey: event.routeKey, principal, code });
+    defence?.report({
+      ...{ code, route: event.routeKey, atMs: clock.now(), caller: callerFromContext(verdict.context) },
+      sourceIp: event.requestContext.http.sourceIp,
+    });
+    await defence?.settle();
   }
   return verdict;
 }

@@ -9,7 +9,6 @@ import { apiDeps } from '../runtime.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'backups',
-    BACKUPS_ROUTES,
     {
       listBackups: async (request) => {
         request.permit({});
@@ -21,5 +20,5 @@ export const serve = (control: Runtime): ApiHandler =>
         return { status: 202, body: await requestRun(control, request.body, requesterOf(request)) };
       },
     },
-    apiDeps(control),
+    apiDeps(control, BACKUPS_ROUTES),
   );

@@ -8,7 +8,6 @@ import { apiDeps } from '../runtime.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'heartbeats',
-    LABSCAPES_ROUTES,
     {
       beat: async (request) => {
         request.permit({ labscape: request.params.labscape });
@@ -19,5 +18,5 @@ export const serve = (control: Runtime): ApiHandler =>
         };
       },
     },
-    apiDeps(control),
+    apiDeps(control, LABSCAPES_ROUTES),
   );

@@ -18,7 +18,6 @@ import { apiDeps } from '../runtime.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'labscapes',
-    LABSCAPES_ROUTES,
     {
       joinLabscape: async (request) => {
         request.permit({ labscape: request.body.id });
@@ -53,5 +52,5 @@ export const serve = (control: Runtime): ApiHandler =>
         return { status: 200, body: labscape, headers: etag(labscape.cfg) };
       },
     },
-    apiDeps(control),
+    apiDeps(control, LABSCAPES_ROUTES),
   );

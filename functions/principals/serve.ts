@@ -25,7 +25,6 @@ export const serve = (control: Runtime): ApiHandler => {
   });
   return apiHandler(
     'principals',
-    ACCESS_ROUTES,
     {
       getPrincipal: async (request) => {
         request.permit({});
@@ -81,6 +80,6 @@ export const serve = (control: Runtime): ApiHandler => {
         return answer(await revokeKey(control, principal, key, request.body.reason, requesterOf(request)));
       },
     },
-    apiDeps(control),
+    apiDeps(control, ACCESS_ROUTES),
   );
 };

@@ -15,12 +15,14 @@ import {
   withdrawOverride,
 } from '../../lib/services/recovery/overrides.ts';
 import { quote } from '../../lib/services/recovery/quote.ts';
+
 import {
   getRecovery,
   listRecoveries,
   RecoveryPosition,
   recoveryView,
 } from '../../lib/services/recovery/recovery-view.ts';
+
 import { cancelRecovery, resumeRecovery } from '../../lib/services/recovery/recovery-words.ts';
 import { viewOf } from '../../lib/services/registry/resource-view.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
@@ -32,7 +34,6 @@ import { planOperations } from './plans.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'recoveries',
-    [...RECOVERIES_ROUTES, ...PLANS_ROUTES],
     {
       listRecoveries: async (request) => {
         request.permit({});
@@ -142,5 +143,5 @@ export const serve = (control: Runtime): ApiHandler =>
       },
       ...planOperations(control),
     },
-    apiDeps(control),
+    apiDeps(control, [...RECOVERIES_ROUTES, ...PLANS_ROUTES]),
   );

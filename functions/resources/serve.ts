@@ -23,7 +23,6 @@ import { apiDeps } from '../runtime.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'resources',
-    RESOURCES_ROUTES,
     {
       registerResource: async (request) => {
         request.permit({ labscape: request.body.labscape });
@@ -114,5 +113,5 @@ export const serve = (control: Runtime): ApiHandler =>
         return { status: 200, body: await improve(control, request.body, requesterOf(request)) };
       },
     },
-    apiDeps(control),
+    apiDeps(control, RESOURCES_ROUTES),
   );

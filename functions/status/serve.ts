@@ -15,7 +15,6 @@ let document: unknown;
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'status',
-    SERVICE_ROUTES,
     {
       getHealth: async () => ({ status: 200, body: { status: 'ok', version: VERSION } }),
       getOpenApi: async () => {
@@ -41,5 +40,5 @@ export const serve = (control: Runtime): ApiHandler =>
         };
       },
     },
-    apiDeps(control),
+    apiDeps(control, SERVICE_ROUTES),
   );

@@ -9,7 +9,6 @@ import { apiDeps } from '../runtime.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'tenants',
-    ACCESS_ROUTES,
     {
       putTenant: async (request) => {
         request.permit({ tenant: request.params.tenant });
@@ -27,5 +26,5 @@ export const serve = (control: Runtime): ApiHandler =>
         return { status: 200, body: await getTenant(control, request.params.tenant) };
       },
     },
-    apiDeps(control),
+    apiDeps(control, ACCESS_ROUTES),
   );

@@ -58,11 +58,13 @@ export class Alarms extends Construct {
       drillEveryMinutes,
       'No good restore drill for three times as long as one is due',
     );
+    this.#incidents();
   }
 
-  #atLeast(id: string, metric: Metric, threshold: number): void {
+  #atLeast(id: string, metric: Metric, threshold: number, alarmDescription?: string): void {
     this.#notify(
       metric.createAlarm(this, id, {
+        ...(alarmDescription === undefined ? {} : { alarmDescription }),
         threshold,
         evaluationPeriods: 1,
         comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -128,6 +130,23 @@ export class Alarms extends Construct {
         comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         treatMissingData: TreatMissingData.BREACHING,
       }),
+    );
+  }
+
+  /** Something looks like an attack: counted once per incident, not per request. */
+  #incidents(): void {
+    const metric = new Metric({
+      namespace: 'Labscape',
+      metricName: 'IncidentsOpened',
+      dimensionsMap: { function: 'sweep' },
+      statistic: Stats.SUM,
+      period: PERIOD,
+    });
+    this.#atLeast(
+      'Incidents',
+      metric,
+      1,
+      'Something looks like an attack: see GET /incidents and docs/incidents.md',
     );
   }
 

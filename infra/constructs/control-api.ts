@@ -1,6 +1,8 @@
 import { CfnOutput, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
+  CorsHttpMethod,
+  type CorsPreflightOptions,
   HttpApi,
   HttpMethod,
   HttpNoneAuthorizer,
@@ -35,6 +37,24 @@ const ACCESS_LOG = AccessLogFormat.custom(
   }),
 );
 
+/** How long a browser remembers that it may call. */
+const CORS_MAX_AGE_S = 600;
+
+/** Tokens travel in a header, so no credentials of the browser's own do. */
+const corsFor = (origins: readonly string[]): CorsPreflightOptions => ({
+  allowOrigins: [...origins],
+  allowMethods: [
+    CorsHttpMethod.GET,
+    CorsHttpMethod.POST,
+    CorsHttpMethod.PUT,
+    CorsHttpMethod.PATCH,
+    CorsHttpMethod.DELETE,
+  ],
+  allowHeaders: ['authorization', 'content-type', 'idempotency-key', 'if-match', 'x-request-id'],
+  exposeHeaders: ['etag', 'retry-after', 'x-request-id'],
+  maxAge: Duration.seconds(CORS_MAX_AGE_S),
+});
+
 export interface ControlApiProps {
   readonly config: StageConfig;
   readonly routes: readonly Route[];
@@ -50,10 +70,12 @@ export class ControlApi extends Construct {
 
   constructor(scope: Construct, id: string, props: ControlApiProps) {
     super(scope, id);
+    const { origins = [] } = props.config.cors;
     this.api = new HttpApi(this, 'Api', {
       apiName: `labscape-${props.config.stage}`,
       description: 'Labscape control plane',
       createDefaultStage: false,
+      ...(origins.length === 0 ? {} : { corsPreflight: corsFor(origins) }),
     });
     new HttpStage(this, 'Stage', {
       httpApi: this.api,

@@ -22,6 +22,7 @@ import { BUCKETS, type BucketName } from './object-buckets.ts';
 export interface Stores {
   readonly state: Table;
   readonly audit: Table;
+  readonly signals: Table;
   readonly key: Key;
   readonly sealKeys: readonly Key[];
   readonly buckets: Readonly<Record<BucketName, IBucket>>;
@@ -84,6 +85,13 @@ export class ControlFunction extends Construct {
         STATE_TABLE: props.stores.state.tableName,
         AUDIT_TABLE: props.stores.audit.tableName,
         POLICY_DIR,
+        // Grant and variables belong together.
+        ...(permissions.signals === undefined
+          ? {}
+          : {
+              SIGNALS_TABLE: props.stores.signals.tableName,
+              REQUEST_LIMITS: JSON.stringify(config.requests),
+            }),
         POWERTOOLS_SERVICE_NAME: props.name,
         POWERTOOLS_METRICS_NAMESPACE: 'Labscape',
         POWERTOOLS_LOG_LEVEL: config.logLevel,
@@ -178,12 +186,13 @@ function bucketStatements({ permissions, stores }: ControlFunctionProps): Policy
 }
 
 function statements(props: ControlFunctionProps): PolicyStatement[] {
-  const { state, audit, key } = props.stores;
+  const { state, audit, signals, key } = props.stores;
   const { permissions } = props;
   const actions = (names: readonly string[]) => names.map((name) => `dynamodb:${name}`);
   const all = [
     ...tableStatements('State', state, permissions.state),
     ...tableStatements('Audit', audit, permissions.audit),
+    ...tableStatements('Signals', signals, permissions.signals ?? []),
     new PolicyStatement({
       sid: 'EventsAreNeverChanged',
       effect: Effect.DENY,

@@ -16,7 +16,7 @@ export function plan(config: StageConfig): string {
   const listed = (names: readonly string[]) => (names.length === 0 ? 'none' : names.join(', '));
   return [
     `Deploys stage ${stage} into the account and region of your AWS credentials:`,
-    `  labscape-${stage}-state   two tables, the buckets of archive and backups, and their key; ${kept}`,
+    `  labscape-${stage}-state   three tables, the buckets of archive and backups, and their key; ${kept}`,
     `  labscape-${stage}         functions, API, state machine, schedule, alarms, dashboard`,
     issuer === undefined
       ? 'Tokens: issued by a Cognito user pool of the stage, in the stack of the tables'

@@ -11,14 +11,14 @@ export function farewell(config: StageConfig): string {
   const logs = `/aws/lambda/labscape-${stage}-*, /aws/vendedlogs/apis/labscape-${stage}, /aws/vendedlogs/states/labscape-${stage}-recovery`;
   const stays = config.disposable
     ? [
-        `Destroys stack labscape-${stage}-state with both tables and everything in them: stage ${stage} may lose`,
+        `Destroys stack labscape-${stage}-state with its tables and everything in them: stage ${stage} may lose`,
         'its data. The key is scheduled for deletion. Nothing is kept. CloudFormation deletes empty buckets only: empty',
         'those of the archive, of backups and of their access log first, or it stops there.',
       ]
     : [
         'Keeps:',
         `  stack labscape-${stage}-state (termination protection)`,
-        '  both tables (deletion protection, point-in-time recovery) and all that is in them',
+        '  its tables (deletion protection, point-in-time recovery) and all that is in them',
         `  the bucket of the archive (Object Lock, ${config.archive.lock}, ${config.archive.retentionDays} days), of backups, and their access log`,
         '  the KMS key that they are encrypted with; without it they could not be read',
         ...(config.issuer === undefined ? ['  the user pool (deletion protection) and everybody in it'] : []),

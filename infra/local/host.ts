@@ -47,6 +47,8 @@ export interface HostOptions {
   readonly logLevel?: 'silent' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
   /** Whether the detector starts recoveries itself; false leaves it to alarms. Default: the template's. */
   readonly detectorStarts?: boolean;
+  /** Set for all functions on top of the template: for tests of what a stage configures. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Whether to call the template's schedules (the sweep, every minute) and evaluate its alarms. Default true. */
   readonly schedules?: boolean;
   /** An assembly made before; by default it is synthesized if the sources have changed. */
@@ -180,13 +182,17 @@ async function compose(
       environment: {
         ...(logLevel === undefined ? {} : { POWERTOOLS_LOG_LEVEL: logLevel.toUpperCase() }),
         ...(options.detectorStarts === undefined ? {} : { DETECTOR_STARTS: String(options.detectorStarts) }),
+        ...options.environment,
       },
     },
     callers,
   );
   undo.push(() => functions.drain(DRAIN_MS));
   undo.push(() => executions.stopAll());
-  const gateway = await startApiGateway({ port: options.port, routes: template.routes, functions });
+  const gateway = await startApiGateway({
+    ...{ port: options.port, routes: template.routes, cors: template.cors, functions },
+    record: (refused) => sink.line('access', JSON.stringify(refused)),
+  });
   undo.push(() => gateway.stop());
   if (options.schedules ?? true) {
     undo.push(startSchedules(template.schedules, functions));

@@ -51,6 +51,7 @@ export const entityOf = {
   plan: (id: string): string => `plan#${id}`,
   backup: (id: string): string => `backup#${id}`,
   restore: (id: string): string => `restore#${id}`,
+  incident: (id: string): string => `incident#${id}`,
   override: (labscape: string, id: string): string => `override#${labscape}#${id}`,
   allocation: (tenant: string, key: string): string => `allocation#${tenant}#${key}`,
 };

@@ -18,6 +18,7 @@ const WITHOUT_SUMS: ReadonlySet<string> = new Set([
   'override',
   'plan',
   'backup',
+  'incident',
 ]);
 
 /**

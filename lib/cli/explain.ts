@@ -16,6 +16,7 @@ const NOW_BY_CODE: Readonly<Record<string, string>> = {
   'invalid-input': 'Correct the values named above and run the command again.',
   unauthenticated: 'Get a new token and pass it with --token or LABSCAPE_TOKEN, or sign with --key-file.',
   forbidden: 'Use the token of a principal that may do this, or ask an operator to do it.',
+  quarantined: 'Ask an administrator: `labscape incidents` says why, and lifts it.',
   'principal-revoked': 'Ask an administrator why, and to reinstate the principal.',
   'not-found': 'Check the name: `labscape status` lists resources, `labscape allocations` allocations.',
   'already-exists': 'Nothing: it is there already.',

@@ -13,6 +13,7 @@ import { exportFleet } from './commands/export.ts';
 import { drain, fail } from './commands/fail.ts';
 import { failback } from './commands/failback.ts';
 import { activate, labscapes, register, resources } from './commands/fleet.ts';
+import { erase, incidents } from './commands/incidents.ts';
 import { key } from './commands/key.ts';
 import { maintenance, mode } from './commands/labscape-mode.ts';
 import { observed } from './commands/observed.ts';
@@ -65,6 +66,8 @@ const COMMANDS: readonly Command[] = [
   override,
   key,
   why,
+  incidents,
+  erase,
   audit,
   backup,
 ];

@@ -69,6 +69,7 @@ const CODE_BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   409: 'conflict',
   413: 'body-too-large',
   429: 'too-many-requests',
+  431: 'headers-too-large',
   502: 'unavailable',
   503: 'unavailable',
   504: 'unavailable',

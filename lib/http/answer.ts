@@ -1,11 +1,13 @@
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import type { Route } from './routes.ts';
 
-/** On every answer: none may be cached or sniffed, and browsers stay on https. */
+/** On every answer: none may be cached, sniffed, framed or run as a page, and browsers stay on https. */
 export const COMMON_HEADERS = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
   'strict-transport-security': 'max-age=31536000',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
 } as const;
 
 /** Header of an answer that shows a configuration revision. */

@@ -1,6 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Metrics } from '@aws-lambda-powertools/metrics';
-import middy from '@middy/core';
+import middy, { type MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import type * as z from 'zod';
 import type { Clock } from '../clock.ts';
@@ -8,9 +8,11 @@ import { ProblemError } from '../errors.ts';
 import { lazily } from '../security/authorizer.ts';
 import type { Caller } from '../security/caller.ts';
 import { processAuthorizer } from '../security/policy-files.ts';
+import type { Defence } from '../security/threat/defence.ts';
 import { shapeAnswer } from './answer.ts';
 import { type ApiEvent, type Exchange, openExchange } from './exchange.ts';
 import { type Cleared, openGate } from './gate.ts';
+import { checkHeaders } from './header-limits.ts';
 import { readInput } from './input.ts';
 import { answerProblems } from './problems.ts';
 import { recorder } from './recorder.ts';
@@ -67,7 +69,11 @@ export type Operations<F extends ApiFunction> = {
 
 export interface ApiDeps {
   readonly clock: Clock;
+  /** The function's routes; others among them are passed over. All of them would weigh on every cold start. */
+  readonly routes: readonly Route[];
   readonly isRevoked: (principal: string) => Promise<boolean>;
+  /** Limits, and responses to what looks like an attack; without it there are none. */
+  readonly defence?: Defence | undefined;
   /** For tests: an answer that its route does not declare is an internal error. */
   readonly checkAnswers?: boolean;
 }
@@ -90,16 +96,15 @@ function routesOf(
 }
 
 /**
- * The chain every API function runs in: find the route, know the caller, parse, authorise, answer, record. `among` holds
- * the function's routes, maybe others, too. Throws if one is missing.
+ * The chain every API function runs in: find the route, know the caller, parse, authorise, answer, record. Throws if
+ * a route is missing.
  */
 export function apiHandler<F extends ApiFunction>(
   fn: F,
-  among: readonly Route[],
   operations: Operations<F>,
   deps: ApiDeps,
 ): ApiHandler {
-  const routes = routesOf(fn, among, operations);
+  const routes = routesOf(fn, deps.routes, operations);
   // The route's schemas have parsed what its operation is given, which the type system cannot follow through a Map.
   const byName = operations as unknown as Readonly<Record<string, AnyOperation>>;
   const record = recorder(fn, deps.clock);
@@ -112,15 +117,29 @@ export function apiHandler<F extends ApiFunction>(
       throw new ProblemError('not-found', 'There is no such route; GET /openapi.json lists all of them.');
     }
     exchange.route = route;
-    const gate = openGate(exchange, route, { ...deps, authorizer, log: record.log });
+    checkHeaders(exchange.event.headers);
+    const { defence } = deps;
+    const deed = { action: route.action, reads: route.method === 'GET' };
+    const restrain = defence === undefined ? undefined : (caller: Caller) => defence.restrain(caller, deed);
+    const gate = openGate(exchange, route, { ...deps, authorizer, restrain, log: record.log });
+    if (exchange.caller !== undefined) defence?.admit(exchange.caller, route.action);
     const answer = await gate.guard(async () => {
       const input = readInput(exchange.event, route);
       return operation({
         ...input,
         caller: gate.caller,
         requestId: exchange.requestId,
-        cleared: gate.cleared,
-        permit: gate.permit,
+        cleared: async () => {
+          await gate.cleared();
+          // Only now it is known whose object it is; the board has been read.
+          const { target } = exchange;
+          if (target?.labscape !== undefined)
+            await defence?.restrain(gate.caller, { ...deed, labscape: target.labscape });
+        },
+        permit: (target) => {
+          exchange.target = target;
+          gate.permit(target);
+        },
         get log() {
           return record.logFor(exchange);
         },
@@ -133,7 +152,26 @@ export function apiHandler<F extends ApiFunction>(
   }
 
   const chain = middy<Exchange, APIGatewayProxyStructuredResultV2>(serve)
+    .use(deps.defence === undefined ? [] : watched(deps.defence))
     .use(record.middleware)
     .use(answerProblems);
   return (event, context) => chain(openExchange(event, context, deps.clock), context);
+}
+
+/** Outermost: it sees the answer's problem, and what it writes now and then is no part of the recorded time. */
+function watched(defence: Defence): MiddlewareObj<Exchange, APIGatewayProxyStructuredResultV2> {
+  const settle = async ({ event: exchange }: { readonly event: Exchange }): Promise<void> => {
+    const { route, problem, caller, target, event } = exchange;
+    defence.saw({
+      caller,
+      operation: route?.operation,
+      action: route?.action,
+      route: event.routeKey,
+      sourceIp: event.requestContext.http?.sourceIp,
+      target,
+      code: problem?.really ?? problem?.code,
+    });
+    await defence.settle();
+  };
+  return { after: settle, onError: settle };
 }

@@ -2,6 +2,8 @@ import type { Metrics } from '@aws-lambda-powertools/metrics';
 import type { Context } from 'aws-lambda';
 import type { Clock } from '../clock.ts';
 import type { ProblemCode } from '../errors.ts';
+import type { Target } from '../security/authorizer.ts';
+import type { Caller } from '../security/caller.ts';
 import type { Route } from './routes.ts';
 
 /** What the chain reads of an API Gateway HTTP API event, payload 2.0; header names are in lower case. */
@@ -14,6 +16,7 @@ export interface ApiEvent {
   readonly isBase64Encoded?: boolean;
   readonly requestContext: {
     readonly requestId?: string;
+    readonly http?: { readonly sourceIp?: string };
     /** `lambda` is the context that the authoriser answered with. */
     readonly authorizer?: { readonly lambda?: unknown };
   };
@@ -27,8 +30,11 @@ export interface Exchange {
   readonly startedMs: number;
   route?: Route;
   principal?: string;
+  caller?: Caller;
+  /** Whose object it is about, as the operation said. */
+  target?: Target;
   /** Why the request was refused or failed. */
-  problem?: { readonly code: ProblemCode; readonly cause?: unknown };
+  problem?: { readonly code: ProblemCode; readonly really?: ProblemCode; readonly cause?: unknown };
   /** The operation's own figures, if it has any. */
   metrics?: Metrics;
 }

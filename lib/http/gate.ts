@@ -16,6 +16,8 @@ export interface GateDeps {
   readonly isRevoked: (principal: string) => Promise<boolean>;
   readonly authorizer: Authorizer;
   readonly log: Logger;
+  /** Throws what a response in force says of the caller. */
+  readonly restrain?: ((caller: Caller) => Promise<void>) | undefined;
 }
 
 export interface Gate {
@@ -35,6 +37,7 @@ function identify(exchange: Exchange, clock: Clock): Caller {
     throw new ProblemError('unauthenticated', 'Send a valid token: Authorization: Bearer TOKEN.');
   }
   exchange.principal = caller.principal;
+  exchange.caller = caller;
   if ((caller.expiresAtS + CLOCK_SKEW_S) * 1000 <= clock.now()) {
     throw new ProblemError('unauthenticated', 'The token has expired; get a new one.');
   }
@@ -55,16 +58,19 @@ function openDoor(exchange: Exchange): Gate {
 }
 
 function startClearance(caller: Caller, deps: GateDeps): Cleared {
-  const check = deps.isRevoked(caller.principal).then((revoked) => {
+  const revocation = deps.isRevoked(caller.principal).then((revoked) => {
     if (revoked)
       throw new ProblemError('principal-revoked', 'This principal has been revoked; ask an admin.');
   });
+  // Side by side: the second reads now and then at most.
+  const check = Promise.all([revocation, deps.restrain?.(caller)]).then(() => {});
   // Whoever awaits it sees the failure; until then it must not end the process.
   check.catch(() => {});
   return () => check;
 }
 
-const isRevocation = (error: unknown) => error instanceof ProblemError && error.code === 'principal-revoked';
+const isRevocation = (error: unknown) =>
+  error instanceof ProblemError && ['principal-revoked', 'quarantined'].includes(error.code);
 
 class PolicyGate implements Gate {
   readonly caller: Caller;
@@ -93,7 +99,9 @@ class PolicyGate implements Gate {
     }
     const mayDoItToOwn = this.#allows(ownTarget(this.caller));
     if (mayDoItToOwn && (target.tenant !== undefined || target.resource !== undefined)) {
-      throw new ProblemError('not-found', 'There is no such object, or it is not yours.');
+      throw new ProblemError('not-found', 'There is no such object, or it is not yours.', {
+        really: 'forbidden',
+      });
     }
     throw this.#forbidden();
   };

@@ -6,6 +6,12 @@
 /** Deeper than any schema of ours; keeps later recursive walks shallow. */
 export const JSON_DEPTH_MAX = 20;
 
+/** Values of a text, all levels together: items of one byte each would fit 32,000 into a body. */
+export const JSON_VALUES_MAX = 8_192;
+
+/** Names of all objects together: a batch of 100 heartbeats with everything in it has under 2,000. */
+export const JSON_NAMES_MAX = 4_096;
+
 /** Names with a meaning to JavaScript objects; no schema of ours uses them. */
 const FORBIDDEN_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
@@ -42,6 +48,8 @@ class Scan {
   readonly #frames: Frame[] = [];
   #expect: Expect = 'value';
   #at = 0;
+  #values = 0;
+  #names = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -110,13 +118,17 @@ class Scan {
     const names = this.#frames.at(-1)?.names;
     if (names?.has(name) === true) return this.#fault(`the name ${token} appears twice`);
     names?.add(name);
+    this.#names += 1;
+    if (this.#names > JSON_NAMES_MAX) return this.#fault(`more than ${JSON_NAMES_MAX} names`);
     this.#expect = 'colon';
     return this.#unpaired(token);
   }
 
   #takeValue(token: string): JsonFault | undefined {
-    if (token === '{' || token === '[') return this.#open(token);
     if (/^[}\]:,]/.test(token)) return this.#wanted();
+    this.#values += 1;
+    if (this.#values > JSON_VALUES_MAX) return this.#fault(`more than ${JSON_VALUES_MAX} values`);
+    if (token === '{' || token === '[') return this.#open(token);
     return this.#unpaired(token) ?? this.#afterValue();
   }
 

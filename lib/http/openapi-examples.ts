@@ -63,4 +63,9 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
   confirmOverride: { reason: 'Seen it.' },
   withdrawOverride: { reason: 'It is over.' },
   requestBackup: { reason: 'Before the upgrade.' },
+  acknowledgeIncident: { reason: 'Asked the owner of the token.' },
+  resolveIncident: { reason: 'A script with an old token; it has been stopped.' },
+  respondToIncident: { kind: 'quarantine', forMs: 3_600_000, reason: 'The token may be stolen.' },
+  liftResponse: { reason: 'It was the owner.' },
+  erasePrincipal: { reason: 'Has left.' },
 };

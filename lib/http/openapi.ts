@@ -20,7 +20,7 @@ const ANSWER_WORDS: Readonly<Record<number, string>> = {
 const PROBLEM_WORDS: Readonly<Record<number, string>> = {
   400: 'The request is not valid; `errors` names the fields',
   401: 'No valid token',
-  403: 'Not allowed, or the principal has been revoked',
+  403: 'Not allowed, or the principal has been revoked or quarantined',
   404: 'No such object, or not yours',
   409: 'Not possible in the present state',
   412: 'Changed since you read it',
@@ -28,6 +28,7 @@ const PROBLEM_WORDS: Readonly<Record<number, string>> = {
   415: 'The body is not application/json',
   428: 'If-Match is missing',
   429: 'Too many requests; wait for Retry-After seconds',
+  431: 'Too many headers, or too large ones',
   500: 'Our fault; tell the operator the request id',
   503: 'Not now; try again after Retry-After seconds',
 };
@@ -42,7 +43,7 @@ const isPublic = (route: Route) => route.action === 'public';
 
 function problemStatuses(route: Route): number[] {
   const writes = route.method !== 'GET';
-  const statuses = [400, 500];
+  const statuses = [400, 431, 500];
   if (!isPublic(route)) statuses.push(401, 403, 429, 503);
   if (route.params !== undefined || route.query !== undefined || writes) statuses.push(404);
   if (writes) statuses.push(409);

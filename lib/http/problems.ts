@@ -64,7 +64,12 @@ export function problemAnswer(error: ProblemError, requestId: string): APIGatewa
 export const answerProblems: MiddlewareObj<Exchange, APIGatewayProxyStructuredResultV2> = {
   onError: (request) => {
     const problem = toProblem(request.error);
-    request.event.problem = { code: problem.code, cause: problem.status < 500 ? undefined : request.error };
+    const { really } = problem.options;
+    request.event.problem = {
+      code: problem.code,
+      ...(really === undefined ? {} : { really }),
+      cause: problem.status < 500 ? undefined : request.error,
+    };
     request.response = problemAnswer(problem, request.event.requestId);
   },
 };

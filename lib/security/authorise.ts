@@ -41,7 +41,11 @@ export interface Allowed {
 /** API Gateway answers 403 without a body; `context` lets access logs and the local host say why. */
 export interface Refused {
   readonly isAuthorized: false;
-  readonly context: { readonly code: RefusalCode; readonly detail: string; readonly principal?: string };
+  readonly context: {
+    readonly code: RefusalCode;
+    readonly detail: string;
+    readonly principal?: string;
+  } & Partial<CallerContext>;
 }
 
 export type Verdict = Allowed | Refused;
@@ -49,7 +53,7 @@ export type Verdict = Allowed | Refused;
 export function refused(code: RefusalCode, detail: string, caller?: Caller): Refused {
   return {
     isAuthorized: false,
-    context: { code, detail, ...(caller === undefined ? {} : { principal: caller.principal }) },
+    context: { code, detail, ...(caller === undefined ? {} : callerToContext(caller)) },
   };
 }
 

@@ -52,7 +52,17 @@ export const keys = {
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),
   principal: (id: string): Key => key(`PRINCIPAL#${id}`),
   nonce: (keyId: string, nonce: string): Key => key(`NONCE#${keyId}#${nonce}`),
+  /** Incidents share one partition, for they are few. */
+  incident: (id: string): Key => key(INCIDENTS, `INC#${id}`),
+  /** Responses in force: one item that every instance reads now and then. */
+  board: (): Key => key('THREAT'),
+  /** In the table of signals. */
+  tally: (sort: string): Key => key(TALLIES, sort),
+  habit: (principal: string): Key => key(`HABIT#${principal}`),
 };
+
+export const INCIDENTS = 'INCIDENTS';
+export const TALLIES = 'TALLIES';
 
 export const observedPartition = (labscape: string): string => `OBS#${labscape}`;
 

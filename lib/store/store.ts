@@ -46,6 +46,11 @@ export class Store {
     this.tables = tables;
   }
 
+  /** The same connections, with another table in the place of the state's. */
+  over(state: string): Store {
+    return new Store(this.#client, { ...this.tables, state });
+  }
+
   /** Strongly consistent unless told otherwise. */
   async get(key: Key, consistent = true): Promise<Item | undefined> {
     return translate('get', async () => {

@@ -4,7 +4,7 @@ import { decodeJwt, decodeProtectedHeader, generateKeyPair, SignJWT, UnsecuredJW
 import { type MintRequest, openIssuer } from '../../infra/local/gateway/issuer.ts';
 import type { TokenRole as Role } from '../../lib/security/caller.ts';
 import { even, problemOf, type RawRequest, type Rig, refusalOf, startRig, until } from './rig.ts';
-import { goodRequest, type Names, routes } from './samples.ts';
+import { goodRequest, type Names, NO_INCIDENT, routes } from './samples.ts';
 import { newSite, type Site } from './site.ts';
 
 let rig: Rig;
@@ -23,6 +23,7 @@ beforeAll(async () => {
   names = {
     ...{ labscape: site.labscape, resource: `${site.id}-r1`, tenant: site.tenant, allocation },
     ...{ principal: 'somebody', recovery: 'none', override: 'none', plan: 'none', run: 'none' },
+    incident: NO_INCIDENT,
   };
   identities = {
     admin: { sub: 'ada', roles: ['admin'] },
@@ -54,9 +55,11 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   allocate: ['admin', 'operator', 'tenant'],
   readAllocations: ['admin', 'operator', 'tenant'],
   readAudit: ['admin', 'operator'],
+  readIncidents: ['admin', 'operator'],
+  manageIncidents: ['admin'],
 };
 const ABSENT = new Set([
-  ...['getRecovery', 'getCapsule', 'getPlan', 'listPlanRuns', 'getPlanRun'],
+  ...['getRecovery', 'getCapsule', 'getPlan', 'listPlanRuns', 'getPlanRun', 'getIncident'],
   // Nothing is sealed yet.
   'proveEvent',
 ]);
@@ -71,6 +74,15 @@ async function refusals(requests: readonly RawRequest[]): Promise<number[]> {
   expect(await rig.state()).toEqual(before);
   return statuses;
 }
+
+// First: what the gateway remembers, it forgets after 30 s.
+test('a token that expires while the gateway remembers it is refused', async () => {
+  const refused = await until('the end of the token', async () => {
+    const answer = await rig.send({ method: 'GET', path: '/status', token: dying });
+    return answer.status === 200 ? undefined : answer;
+  });
+  expect([refused.status, problemOf(refused).code]).toEqual([401, 'unauthenticated']);
+});
 
 describe('roles', () => {
   test('every route has an action that the table knows', () => {
@@ -288,12 +300,4 @@ describe('a revoked principal', () => {
     const chain = await rig.admin.call('verifyChain', { query: { entity: 'principal#eve' } });
     expect(chain).toMatchObject({ verified: true, events: 1 });
   });
-});
-
-test('a token that expires while the gateway remembers it is refused', async () => {
-  const refused = await until('the end of the token', async () => {
-    const answer = await rig.send({ method: 'GET', path: '/status', token: dying });
-    return answer.status === 200 ? undefined : answer;
-  });
-  expect([refused.status, problemOf(refused).code]).toEqual([401, 'unauthenticated']);
 });

@@ -5,7 +5,7 @@ import { startHost } from '../../infra/local/host.ts';
 import type { KeyFile } from '../../lib/schemas/signing.ts';
 import { temporaryFolder } from '../infra/support.ts';
 import { problemOf, type RawAnswer, type RawRequest, Rig, until } from './rig.ts';
-import { type Names, routes } from './samples.ts';
+import { type Names, NO_INCIDENT, routes } from './samples.ts';
 import { everyItem, newKey } from './signing-rig.ts';
 import { newSite, type Site } from './site.ts';
 
@@ -14,7 +14,14 @@ export const thumbprintOf = ({ kid }: KeyFile) => kid.split('/')[1] ?? '';
 
 const namesAt = (at: Site, allocation: string): Names => ({
   ...{ labscape: at.labscape, resource: `${at.id}-r1`, tenant: at.tenant, allocation },
-  ...{ principal: 'somebody', recovery: 'none', override: 'none', plan: 'none', run: 'none' },
+  ...{
+    principal: 'somebody',
+    recovery: 'none',
+    override: 'none',
+    plan: 'none',
+    run: 'none',
+    incident: NO_INCIDENT,
+  },
 });
 const json = { 'content-type': 'application/json' };
 

@@ -2,7 +2,7 @@ import { expect } from '@jest/globals';
 import type { Route } from '../../lib/http/routes.ts';
 import type { Problem } from '../../lib/schemas/problem.ts';
 import { problemOf, type RawAnswer, type RawRequest, type Rig } from './rig.ts';
-import { goodRequest, headersOf, type Names, routes } from './samples.ts';
+import { goodRequest, headersOf, type Names, NO_INCIDENT, routes } from './samples.ts';
 import { newSite } from './site.ts';
 
 /** Routes with their names, as tables of tests take them. */
@@ -52,6 +52,7 @@ export class Clumsy {
     const names = {
       ...{ labscape: site.labscape, resource: `${site.id}-r1`, tenant: site.tenant, allocation },
       ...{ principal: 'somebody', recovery: 'none', override: 'none', plan: 'none', run: 'none' },
+      incident: NO_INCIDENT,
     };
     return new Clumsy(rig, names, await rig.token({ sub: 'root', roles: ['admin'] }));
   }

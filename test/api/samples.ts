@@ -13,7 +13,11 @@ export interface Names {
   readonly override: string;
   readonly plan: string;
   readonly run: string;
+  readonly incident: string;
 }
+
+/** Fit for an incident, and nobody's. */
+export const NO_INCIDENT = 'refusals-000000000000';
 
 const demand = { processing: 1, memory: 0, storage: 0, network: 0 };
 const capacity = { processing: 10, memory: 10, storage: 10, network: 10 };
@@ -64,6 +68,11 @@ const bodies = (names: Names): Readonly<Record<string, object>> => ({
   proposeOverride: { rule: 'cool-down', ...reason },
   confirmOverride: reason,
   withdrawOverride: reason,
+  acknowledgeIncident: reason,
+  resolveIncident: reason,
+  respondToIncident: { kind: 'throttle', ...reason },
+  liftResponse: reason,
+  erasePrincipal: reason,
 });
 
 /** Queries without which an operation means nothing. */

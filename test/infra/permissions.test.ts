@@ -19,7 +19,9 @@ const folder = temporaryFolder();
 let rig: Rig;
 let used: readonly PermissionUse[];
 
-/** The local stage, and an alarm of the user's own besides. */
+const ORIGIN = 'https://console.example.com';
+
+/** The local stage, and an alarm of the user's own and a web page besides. */
 async function boundAssembly(): Promise<string> {
   const { context } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8'));
   const { local } = context.stages;
@@ -28,7 +30,8 @@ async function boundAssembly(): Promise<string> {
   const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
   const breakGlass = [{ name: 'alice', publicKey: BREAK_GLASS.x, expiresAt }];
   const dir = join(folder.path, 'assembly');
-  await runApp(dir, { stage: 'local', stages: { local: { ...local, recoveryAlarms, breakGlass } } });
+  const cors = { origins: [ORIGIN] };
+  await runApp(dir, { stage: 'local', stages: { local: { ...local, recoveryAlarms, breakGlass, cors } } });
   return dir;
 }
 
@@ -78,4 +81,28 @@ describe('what functions may do and what they did', () => {
   test('no role grants a whole family of actions or resources, of which a part may be idle', () => {
     expect(granted().filter((line) => line.includes('*') && !OBJECTS.test(line))).toEqual([]);
   });
+});
+
+describe('a web page', () => {
+  const ask = (origin: string, method = 'OPTIONS') =>
+    rig.send({
+      ...{ method, path: '/status' },
+      headers: { origin, 'access-control-request-method': 'GET' },
+    });
+
+  test('of a configured origin may call, and read the answer', async () => {
+    const preflight = await ask(ORIGIN);
+    expect([preflight.status, preflight.headers['access-control-allow-origin']]).toEqual([204, ORIGIN]);
+    expect(preflight.headers['access-control-allow-headers']).toContain('authorization');
+    const answer = await ask(ORIGIN, 'GET');
+    expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([401, ORIGIN]);
+  });
+
+  test.each(['https://evil.example', 'null', `${ORIGIN}.evil.example`, 'http://console.example.com'])(
+    'of %s may not',
+    async (origin) => {
+      for (const method of ['OPTIONS', 'GET'])
+        expect((await ask(origin, method)).headers).not.toHaveProperty('access-control-allow-origin');
+    },
+  );
 });

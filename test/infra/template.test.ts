@@ -69,6 +69,10 @@ describe('routes', () => {
     expect(found.toSorted()).toEqual(asked.toSorted());
   });
 
+  test('no web page may call unless its origin is configured', () => {
+    expect(template.cors).toBeUndefined();
+  });
+
   test('every route but the public ones has the authoriser, keyed by token and route', () => {
     const open = template.routes.filter((route) => route.authoriser === undefined).map((route) => route.key);
     const asked = ROUTES.filter(isPublic).map((r) => `${r.method} ${r.path}`);
@@ -242,7 +246,7 @@ describe('tables', () => {
 
   test('of a deployed stage survive: recovery points, protection, retention, a key that rotates', () => {
     const tables = resources('prod', 'AWS::DynamoDB::Table');
-    expect(tables).toHaveLength(2);
+    expect(tables).toHaveLength(3);
     for (const table of tables) {
       expect(table.DeletionPolicy).toBe('Retain');
       expect(table.Properties).toMatchObject({

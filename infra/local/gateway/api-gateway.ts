@@ -5,7 +5,18 @@ import { type ProblemCode, ProblemError } from '../../../lib/errors.ts';
 import { problemAnswer } from '../../../lib/http/problems.ts';
 import { asError } from '../errors.ts';
 import type { Functions } from '../functions/functions.ts';
-import type { LocalRoute } from '../template/template-routes.ts';
+import type { LocalCors, LocalRoute } from '../template/template-routes.ts';
+import {
+  corsHeaders,
+  HEADER_BYTES_MAX,
+  headersTooLarge,
+  PARSER_BYTES_MAX,
+  preflight,
+  type RecordRefused,
+  refusedBy,
+  refuseMalformed,
+  SECURITY_HEADERS,
+} from './edge.ts';
 import { GatewayAuthoriser, type Verdict } from './gateway-authoriser.ts';
 import { type GatewayRequest, proxyEvent, readRequest } from './gateway-event.ts';
 import { closeServer, listen } from './listen.ts';
@@ -13,6 +24,12 @@ import { type RouteMatch, RouteTable } from './route-table.ts';
 
 /** API Gateway's limit on a request's payload. */
 const PAYLOAD_BYTES_MAX = 10 * 1024 * 1024;
+
+const SERVER_BOUNDS = {
+  keepAliveTimeout: 60_000,
+  requestTimeout: 60_000,
+  maxHeaderSize: PARSER_BYTES_MAX,
+} as const;
 
 const LambdaResponse = z.object({
   statusCode: z.int().min(100).max(599),
@@ -36,16 +53,27 @@ export async function startApiGateway(options: {
   readonly port: number;
   readonly routes: readonly LocalRoute[];
   readonly functions: Functions;
+  /** Web pages that may call; none unless given. */
+  readonly cors?: LocalCors;
+  /** Hears of what the gateway refuses by itself. */
+  readonly record?: RecordRefused;
 }): Promise<ApiGateway> {
-  const gateway = new Gateway(options.routes, options.functions);
-  const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 60_000 }, (request, response) => {
+  const { cors, record = () => {} } = options;
+  const gateway = new Gateway(options.routes, options.functions, cors, record);
+  const server = createServer(SERVER_BOUNDS, (request, response) => {
     const requestId = randomUUID();
+    const more = corsHeaders(cors, request.headers.origin);
     gateway.serve(request, requestId).then(
-      (answer) => send(request, response, requestId, answer),
+      (answer) => send(request, response, requestId, answer, more),
       (thrown: unknown) =>
-        send(request, response, requestId, problem('internal', asError(thrown).message, requestId)),
+        send(request, response, requestId, problem('internal', asError(thrown).message, requestId), more),
     );
   });
+  // Node would drop what is beyond its count without a word; the size bounds the count.
+  server.maxHeadersCount = 0;
+  // Node would answer an expectation that it does not know with a bare 417.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
+  server.on('clientError', (error, socket) => refuseMalformed(error, socket, record));
   const port = await listen(server, options.port);
   gateway.port = port;
   return { url: `http://127.0.0.1:${port}`, stop: () => closeServer(server) };
@@ -57,31 +85,42 @@ class Gateway {
   readonly #functions: Functions;
   readonly #authoriser: GatewayAuthoriser;
 
-  constructor(routes: readonly LocalRoute[], functions: Functions) {
+  readonly #cors: LocalCors;
+  readonly #record: RecordRefused;
+
+  constructor(routes: readonly LocalRoute[], functions: Functions, cors: LocalCors, record: RecordRefused) {
+    this.#cors = cors;
+    this.#record = record;
     this.#table = new RouteTable(routes);
     this.#functions = functions;
     this.#authoriser = new GatewayAuthoriser(functions);
   }
 
   async serve(message: IncomingMessage, requestId: string): Promise<LambdaResponse> {
+    const refuse = (code: ProblemCode, detail: string, route = '-'): LambdaResponse => {
+      const answer = problem(code, detail, requestId);
+      const ip = message.socket.remoteAddress ?? '';
+      this.#record(refusedBy(code, { requestId, ip, route, status: answer.statusCode }));
+      return answer;
+    };
     if (!this.#isOurHost(message.headers.host))
-      return problem(
-        'forbidden',
-        'the Host header must name 127.0.0.1 or localhost, with this port',
-        requestId,
-      );
+      return refuse('forbidden', 'the Host header must name 127.0.0.1 or localhost, with this port');
     const body = await readPayload(message);
+    if (headersTooLarge(message))
+      return refuse('headers-too-large', `the headers have more than ${HEADER_BYTES_MAX} bytes`);
     if (body === undefined)
-      return problem('body-too-large', `the body is larger than ${PAYLOAD_BYTES_MAX} bytes`, requestId);
+      return refuse('body-too-large', `the body is larger than ${PAYLOAD_BYTES_MAX} bytes`);
+    const opened = preflight(this.#cors, message);
+    if (opened !== undefined) return LambdaResponse.parse({ statusCode: 204, headers: opened });
     const request = readRequest(message, body, requestId);
     const match = this.#table.match(request.method, request.path);
-    if (match === undefined) return problem('not-found', 'Not Found', requestId);
+    if (match === undefined) return refuse('not-found', 'Not Found');
     const { authoriser } = match.route;
     const verdict: Verdict =
       authoriser === undefined
         ? { verdict: 'allow', context: undefined }
         : await this.#authoriser.authorise(authoriser, request, match);
-    if (verdict.verdict !== 'allow') return refusal(verdict.verdict, requestId);
+    if (verdict.verdict !== 'allow') return refuse(...REFUSALS[verdict.verdict], match.route.key);
     return this.#integrate(request, match, verdict.context);
   }
 
@@ -105,22 +144,15 @@ class Gateway {
   }
 }
 
-function refusal(verdict: Exclude<Verdict['verdict'], 'allow'>, requestId: string): LambdaResponse {
-  switch (verdict) {
-    case 'missing-identity':
-      return problem(
-        'unauthenticated',
-        'a bearer token is needed in the Authorization header, or a signature under /signed',
-        requestId,
-      );
-    case 'unauthorised':
-      return problem('unauthenticated', 'Unauthorized', requestId);
-    case 'deny':
-      return problem('forbidden', 'Forbidden', requestId);
-    case 'failed':
-      return problem('internal', 'Internal Server Error', requestId);
-  }
-}
+const REFUSALS: Readonly<Record<Exclude<Verdict['verdict'], 'allow'>, [ProblemCode, string]>> = {
+  'missing-identity': [
+    'unauthenticated',
+    'a bearer token is needed in the Authorization header, or a signature under /signed',
+  ],
+  unauthorised: ['unauthenticated', 'Unauthorized'],
+  deny: ['forbidden', 'Forbidden'],
+  failed: ['internal', 'Internal Server Error'],
+};
 
 /** Format 2.0 takes anything without a status code for the body of a 200. */
 function lambdaResponse(payload: unknown): LambdaResponse | undefined {
@@ -154,11 +186,14 @@ function send(
   response: ServerResponse,
   requestId: string,
   answer: LambdaResponse,
+  more: Readonly<Record<string, string>>,
 ): void {
   const body = Buffer.from(answer.body, answer.isBase64Encoded ? 'base64' : 'utf8');
   const bodiless = answer.statusCode === 204 || answer.statusCode === 304;
   response.statusCode = answer.statusCode;
-  for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, String(value));
+  const headers = { ...SECURITY_HEADERS, ...answer.headers, ...more };
+  for (const [name, value] of Object.entries(headers))
+    if (name !== 'strict-transport-security') response.setHeader(name, String(value));
   if (answer.cookies.length > 0) response.setHeader('set-cookie', answer.cookies);
   response.setHeader('apigw-requestid', requestId);
   if (!bodiless) response.setHeader('content-length', body.length);

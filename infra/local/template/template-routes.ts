@@ -25,6 +25,25 @@ const Integration = z.object({
   TimeoutInMillis: z.int().optional(),
 });
 
+const Api = z.object({
+  CorsConfiguration: z
+    .object({
+      AllowOrigins: z.array(z.string()),
+      AllowMethods: z.array(z.string()),
+      AllowHeaders: z.array(z.string()),
+      ExposeHeaders: z.array(z.string()),
+      MaxAge: z.int(),
+    })
+    .optional(),
+});
+export type LocalCors = z.infer<typeof Api>['CorsConfiguration'];
+
+/** Which web pages may call; undefined if none may. */
+export function readCors(assembly: Assembly): LocalCors {
+  const [api] = assembly.ofType('AWS::ApiGatewayV2::Api');
+  return api === undefined ? undefined : Api.parse(api.properties).CorsConfiguration;
+}
+
 export interface LocalAuthoriser {
   readonly functionArn: string;
   readonly identitySources: readonly string[];

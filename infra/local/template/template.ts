@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { Assembly } from './assembly.ts';
 import { type LocalAlarm, readAlarms } from './template-alarms.ts';
 import { type LocalFunction, readFunctions } from './template-functions.ts';
-import { type LocalRoute, readRoutes } from './template-routes.ts';
+import { type LocalCors, type LocalRoute, readCors, readRoutes } from './template-routes.ts';
 
 /** Resource types of the templates that mean nothing on one machine. Any type that is in no list is an error. */
 const WITHOUT_EFFECT = new Set([
@@ -105,6 +105,8 @@ export interface LocalTemplate {
   readonly signingKeys: readonly string[];
   readonly functions: readonly LocalFunction[];
   readonly routes: readonly LocalRoute[];
+  /** Web pages that may call the API. */
+  readonly cors: LocalCors;
   readonly machines: readonly LocalMachine[];
   readonly schedules: readonly LocalSchedule[];
   readonly alarms: readonly LocalAlarm[];
@@ -133,6 +135,7 @@ export function readTemplate(dir: string, parameters: Readonly<Record<string, st
       .map(({ arn }) => arn()),
     functions: readFunctions(assembly),
     routes: readRoutes(assembly),
+    cors: readCors(assembly),
     machines: assembly.ofType('AWS::StepFunctions::StateMachine').map(({ name, arn, properties }) => ({
       name,
       arn: arn(),

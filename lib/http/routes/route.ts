@@ -13,6 +13,7 @@ export const API_FUNCTIONS = [
   'recoveries',
   'audit',
   'backups',
+  'incidents',
 ] as const;
 export type ApiFunction = (typeof API_FUNCTIONS)[number];
 

@@ -17,7 +17,7 @@ describe('the plan of a deployment says', () => {
     const text = plan(PROD);
     for (const words of [
       'Deploys stage prod into the account and region of your AWS credentials',
-      'labscape-prod-state   two tables, the buckets of archive and backups, and their key; they outlive their stack',
+      'labscape-prod-state   three tables, the buckets of archive and backups, and their key; they outlive their stack',
       `Tokens: issued by ${ISSUER} for labscape`,
       'Rollout: canary',
       'Alarms go to: nobody (alarms.email is not set)',
@@ -85,7 +85,7 @@ describe('a farewell', () => {
     const kept = text.slice(text.indexOf('Keeps:'));
     for (const words of [
       'stack labscape-prod-state (termination protection)',
-      'both tables (deletion protection, point-in-time recovery) and all that is in them',
+      'its tables (deletion protection, point-in-time recovery) and all that is in them',
       'the KMS key',
       '/aws/lambda/labscape-prod-*',
       '(events expire after 90 days)',
@@ -97,7 +97,7 @@ describe('a farewell', () => {
 
   test('says of a stage that may lose its data that it does', () => {
     const text = farewell(TEST);
-    expect(text).toContain('Destroys stack labscape-test-state with both tables and everything in them');
+    expect(text).toContain('Destroys stack labscape-test-state with its tables and everything in them');
     expect(text).toContain('Nothing is kept.');
     expect(text).toContain('CloudFormation deletes empty buckets only');
     expect(text).not.toContain('Keeps:');

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
-import { Archive, Backups } from '../../../infra/config.ts';
+import { Archive, Backups, StageGuards } from '../../../infra/config.ts';
 import { AgentConfig, ProcessRunnerConfig, WorkerRunnerConfig } from '../../../lib/agent/config.ts';
 import { LabscapeInput, Policy } from '../../../lib/schemas/labscape.ts';
 import { ResourceInput } from '../../../lib/schemas/resource.ts';
@@ -18,6 +18,7 @@ const TABLES: [string, z.ZodType][] = [
   ['## A labscape', LabscapeInput],
   ['## A resource', ResourceInput],
   ["## A tenant's quota", TenantInput],
+  ['## What a stage lets callers do', StageGuards],
   ['## The agent', AgentConfig],
   ['### Runner `process`', ProcessRunnerConfig],
   ['### Runner `worker`', WorkerRunnerConfig],

@@ -77,8 +77,9 @@ export function handlerOf<F extends ApiFunction>(
   const rest = Object.fromEntries(
     ROUTES.filter((r) => r.function === fn).map((r) => [r.operation, unexpected]),
   );
-  return apiHandler(fn, ROUTES, { ...rest, ...operations } as Operations<F>, {
+  return apiHandler(fn, { ...rest, ...operations } as Operations<F>, {
     clock: new HandClock(),
+    routes: ROUTES,
     isRevoked: async () => false,
     checkAnswers: true,
     ...deps,

@@ -38,6 +38,8 @@ const TABLE: Readonly<Record<string, Readonly<Partial<Record<Role, readonly stri
   manageLabscapes: { admin: EVERYWHERE },
   managePrincipals: { admin: EVERYWHERE },
   manageBackups: { admin: EVERYWHERE },
+  readIncidents: { admin: EVERYWHERE, operator: EVERYWHERE },
+  manageIncidents: { admin: EVERYWHERE },
   readAudit: { admin: EVERYWHERE, operator: EVERYWHERE },
   allocate: { admin: EVERYWHERE, operator: EVERYWHERE, tenant: OWN },
   readAllocations: { admin: EVERYWHERE, operator: EVERYWHERE, tenant: OWN },
