@@ -12,6 +12,23 @@ const StageName = z
   .string()
   .regex(/^[a-z][a-z0-9]{0,15}$/, 'must be 1 to 16 characters of a-z and 0-9, starting with a letter');
 
+export const Archive = z.strictObject({
+  retentionDays: z.int().min(1).max(3650).default(365),
+  /** Who may lift the retention: an administrator of the account with a permission of its own, or nobody. */
+  lock: z.enum(['GOVERNANCE', 'COMPLIANCE']).default('GOVERNANCE'),
+});
+
+export const Backups = z.strictObject({
+  everyMinutes: z.int().min(5).max(1440).default(60),
+  /** How often the newest is restored on trial. */
+  drillEveryMinutes: z.int().min(5).max(43_200).default(1440),
+  /** A backup goes when it is older than that and not among the `keep` newest good ones. */
+  days: z.int().min(1).max(365).default(7),
+  keep: z.int().min(1).max(100).default(24),
+  /** How long the bucket still has what was deleted. */
+  deletedDays: z.int().min(1).max(365).default(7),
+});
+
 const StageInput = z.strictObject({
   stage: StageName,
   /** `iss` of the tokens that are accepted. */
@@ -62,25 +79,10 @@ const StageInput = z.strictObject({
   /** False: the detector only writes verdicts, and alarms alone start recoveries. */
   detectorStarts: z.boolean().default(true),
   /** Sealed windows of the audit, under S3 Object Lock. */
-  archive: z
-    .strictObject({
-      retentionDays: z.int().min(1).max(3650).default(365),
-      /** Who may lift the retention: an administrator of the account with a permission of its own, or nobody. */
-      lock: z.enum(['GOVERNANCE', 'COMPLIANCE']).default('GOVERNANCE'),
-    })
-    .prefault({}),
+  archive: Archive.prefault({}),
   /** Keys that sign seals, made so far: one more changes the key, and it never gets less. */
   sealKeys: z.int().min(1).max(20).default(1),
-  backups: z
-    .strictObject({
-      everyMinutes: z.int().min(5).max(1440).default(60),
-      /** A backup goes when it is older than that and not among the `keep` newest good ones. */
-      days: z.int().min(1).max(365).default(7),
-      keep: z.int().min(1).max(100).default(24),
-      /** How long the bucket still has what was deleted. */
-      deletedDays: z.int().min(1).max(365).default(7),
-    })
-    .prefault({}),
+  backups: Backups.prefault({}),
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
 });
 

@@ -24,16 +24,20 @@ import type { StateStack } from './state-stack.ts';
 const TIMEOUTS_S: Partial<Record<FunctionName, number>> = {
   authorise: 8,
   assignments: 29,
+  // Lambda's own limit: it reads everything.
+  backup: 900,
   recovery: 30,
   recoveries: 29,
   sweep: 30,
   sealer: 120,
 };
 const TIMEOUT_S = 10;
-/** MiB. Lambda gives CPU by memory: recovery plans over the whole fleet. */
-const MEMORY_MIB: Partial<Record<FunctionName, number>> = { recovery: 1024, sealer: 1024 };
+/** MiB. Lambda gives CPU by memory: recovery plans over the whole fleet, and a backup holds all of it. */
+const MEMORY_MIB: Partial<Record<FunctionName, number>> = { recovery: 1024, backup: 3008, sealer: 1024 };
 const MEMORY_DEFAULT_MIB = 512;
 const SWEEP_EVERY_MINUTES = 1;
+/** It looks so often what is due: how often a backup is due, the stage says. */
+const BACKUP_EVERY_MINUTES = 1;
 /** As often as windows end. */
 const SEAL_EVERY_MINUTES = 5;
 
@@ -76,6 +80,7 @@ export class ControlPlaneStack extends Stack {
     const failed = new FailedEvents(this, 'FailedEvents', config);
     // The next sweep does the work of one that failed; an alarm is told once, so it is worth trying longer.
     failed.collect(live('sweep'), 0, Duration.minutes(1));
+    failed.collect(live('backup'), 0, Duration.minutes(1));
     failed.collect(live('recovery-trigger'), 2, Duration.hours(1));
     new FailureAlarms(this, 'Failures', {
       config,
@@ -90,6 +95,10 @@ export class ControlPlaneStack extends Stack {
     new FunctionSchedule(this, 'Sealer', {
       description: 'seals of the audit',
       ...{ everyMinutes: SEAL_EVERY_MINUTES, live: live('sealer'), failures: failed.queue },
+    });
+    new FunctionSchedule(this, 'Backup', {
+      description: 'backups and restore drills that are due or were asked for',
+      ...{ everyMinutes: BACKUP_EVERY_MINUTES, live: live('backup'), failures: failed.queue },
     });
     const http = new ControlApi(this, 'Http', {
       config,
@@ -116,6 +125,7 @@ export class ControlPlaneStack extends Stack {
     const { config } = this.#props;
     const environments: Partial<Record<FunctionName, Record<string, string>>> = {
       authorise: { ISSUER: config.issuer, AUDIENCE: config.audience, JWKS: issuerKeys },
+      backup: { BACKUP_POLICY: JSON.stringify(config.backups) },
       'recovery-trigger': {
         ALARM_ACCOUNTS: config.recoveryAlarms.accounts.join(','),
         ALARM_BINDINGS: JSON.stringify(config.recoveryAlarms.bindings),
@@ -126,6 +136,7 @@ export class ControlPlaneStack extends Stack {
       ...API_FUNCTIONS,
       'recovery',
       'sweep',
+      'backup',
       'recovery-trigger',
       'sealer',
     ];

@@ -2,7 +2,14 @@ import type { ApiFunction } from '../lib/http/routes.ts';
 import type { BucketName } from './constructs/object-buckets.ts';
 import type { AUDIT_INDEXES, STATE_INDEXES } from './state-stack.ts';
 
-export type FunctionName = ApiFunction | 'authorise' | 'recovery' | 'recovery-trigger' | 'sweep' | 'sealer';
+export type FunctionName =
+  | ApiFunction
+  | 'authorise'
+  | 'backup'
+  | 'recovery'
+  | 'recovery-trigger'
+  | 'sealer'
+  | 'sweep';
 
 /**
  * DynamoDB has no permission for transactions: each item of one is authorised as the plain call it stands for. `Query`
@@ -15,8 +22,9 @@ export type StateAction =
   | `Query:${(typeof STATE_INDEXES)[number]}`
   | 'PutItem'
   | 'UpdateItem'
-  | 'ConditionCheckItem';
-export type AuditAction = 'PutItem' | 'Query' | `Query:${(typeof AUDIT_INDEXES)[number]}`;
+  | 'ConditionCheckItem'
+  | 'Scan';
+export type AuditAction = 'PutItem' | 'Query' | 'Scan' | `Query:${(typeof AUDIT_INDEXES)[number]}`;
 /**
  * `GetObject` of what is not there is answered honestly only to who may list; `PutObjectRetention` is for objects that
  * name their own; a removal looks at the retention first, which is a `GetObject`.
@@ -80,6 +88,13 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
     state: ['GetItem'],
     audit: ['Query', 'Query:byTime'],
     objects: { archive: ['GetObject'] },
+  },
+  backups: { state: ['GetItem', 'Query', 'PutItem'], audit: ['PutItem'] },
+  // The only one that may read all there is.
+  backup: {
+    state: ['Query', 'Scan', 'PutItem', 'UpdateItem'],
+    audit: ['PutItem', 'Query', 'Query:byTime', 'Scan'],
+    objects: { backups: ['ListBucket', 'GetObject', 'PutObject', 'DeleteObject'] },
   },
   recovery: {
     // Members of a group that is split are found by the index.

@@ -15,6 +15,9 @@ const PERIOD = Duration.minutes(5);
 const SEALER_PERIOD = Duration.minutes(15);
 /** A restart of an agent, or a recovery, is over by then. */
 const NOT_READY_PERIODS = 2;
+/** So many times as old as it should ever be. */
+const OVERDUE = 3;
+const SECONDS = 60;
 
 export interface AlarmsProps {
   readonly config: StageConfig;
@@ -47,6 +50,13 @@ export class Alarms extends Construct {
     this.#deadMan(props.sweep);
     this.#sealerSilent();
     this.#notReady();
+    const { everyMinutes, drillEveryMinutes } = props.config.backups;
+    this.#tooOld('BackupAge', everyMinutes, 'No good backup for three times as long as one is due');
+    this.#tooOld(
+      'DrillAge',
+      drillEveryMinutes,
+      'No good restore drill for three times as long as one is due',
+    );
   }
 
   #atLeast(id: string, metric: Metric, threshold: number): void {
@@ -76,6 +86,26 @@ export class Alarms extends Construct {
         evaluationPeriods: NOT_READY_PERIODS,
         comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         treatMissingData: TreatMissingData.IGNORE,
+      }),
+    );
+  }
+
+  /** Ages come with every look of the backup function, once a minute: silence is as bad as age. */
+  #tooOld(metricName: string, everyMinutes: number, alarmDescription: string): void {
+    const metric = new Metric({
+      namespace: 'Labscape',
+      metricName,
+      dimensionsMap: { function: 'backup' },
+      statistic: Stats.MAXIMUM,
+      period: PERIOD,
+    });
+    this.#notify(
+      metric.createAlarm(this, metricName, {
+        alarmDescription,
+        threshold: OVERDUE * everyMinutes * SECONDS,
+        evaluationPeriods: OVERDUE,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treatMissingData: TreatMissingData.BREACHING,
       }),
     );
   }

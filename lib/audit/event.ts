@@ -49,6 +49,8 @@ export const entityOf = {
   principal: (id: string): string => `principal#${id}`,
   recovery: (id: string): string => `recovery#${id}`,
   plan: (id: string): string => `plan#${id}`,
+  backup: (id: string): string => `backup#${id}`,
+  restore: (id: string): string => `restore#${id}`,
   override: (labscape: string, id: string): string => `override#${labscape}#${id}`,
   allocation: (tenant: string, key: string): string => `allocation#${tenant}#${key}`,
 };

@@ -8,10 +8,13 @@ import {
   MOVING_EVENTS,
   MovesBody,
   PlacedBody,
+  RESTORED,
   RecoveryEndedBody,
   RegisteredBody,
   RegroupedBody,
   RenewedBody,
+  RestoredBody,
+  RestoredPendingBody,
   SILENT_EVENTS,
   STATUS_EVENTS,
   StatusBody,
@@ -98,6 +101,7 @@ export function foldResource(entity: string, chain: readonly Event[], found: Fin
   const id = entity.slice(entity.indexOf('#') + 1);
   for (const event of chain) {
     if (event.type === 'resource.registered') register(id, event, found);
+    else if (event.type === RESTORED) restored(id, event, found);
     else if (MOVING_EVENTS.has(event.type)) claim(event, found);
     else change(id, event, found);
   }
@@ -121,6 +125,31 @@ function claim(event: Event, found: Findings): void {
   for (const { group, epoch } of body?.pending ?? []) {
     found.claims.push({ group, epoch, owner: undefined, from, by: by(event) });
   }
+}
+
+function restored(id: string, event: Event, found: Findings): void {
+  const body = bodyOf(RestoredBody, event, found.faults);
+  const before = found.resources.get(id);
+  if (before === undefined)
+    found.faults.push(`${by(event)}: ${event.type} of a resource that was never registered`);
+  if (body === undefined || before === undefined) return;
+  if (body.epoch <= before.epoch) found.faults.push(`${by(event)}: its epoch ${body.epoch} went back`);
+  found.resources.set(id, { ...before, status: body.to, epoch: body.epoch });
+  for (const { group, from, to, epoch, devices } of body.moves)
+    found.claims.push({
+      ...{ group, epoch, owner: to, from: from ?? undefined, devices, restored: true },
+      by: by(event),
+    });
+}
+
+/** Groups that waited when they were restored, and wait on under a new epoch. */
+export function foldRestore(chain: readonly Event[], found: Findings): void {
+  for (const event of chain)
+    for (const { group, epoch } of bodyOf(RestoredPendingBody, event, found.faults)?.pending ?? [])
+      found.claims.push({
+        ...{ group, epoch, owner: undefined, from: undefined, restored: true },
+        by: by(event),
+      });
 }
 
 function change(id: string, event: Event, found: Findings): void {

@@ -52,6 +52,13 @@ export const MovesBody = z.object({
   moves: z.array(Moved),
   pending: z.array(z.object({ group: z.string(), epoch: z.int().min(2) })).default([]),
 });
+/** What a restore gave back: the owners as they were, under epochs that are far above all that may have been lost. */
+export const RESTORED = 'resource.restored';
+export const RestoredBody = MovesBody.extend({ to: ResourceStatus, epoch: z.int().min(2) });
+/** The same of groups that wait: they are on no resource, so they stand on a chain of the restore's own. */
+export const RestoredPendingBody = z.object({
+  pending: z.array(z.object({ group: z.string(), epoch: z.int().min(2) })),
+});
 export const StatusBody = z.object({ to: ResourceStatus });
 
 /** `resource.STATUS`: a verdict, or a person's word; `activated` is a person's `healthy`. */

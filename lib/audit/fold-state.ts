@@ -12,6 +12,8 @@ export interface Claim {
   readonly from: string | undefined;
   /** The owner's devices that it got. */
   readonly devices?: readonly number[] | undefined;
+  /** By a restore: its epoch may be any above the last. */
+  readonly restored?: true | undefined;
   /** `entity/rev` of the event. */
   readonly by: string;
 }
@@ -34,7 +36,7 @@ export interface FoldedGroup {
   readonly id: string;
   readonly status: 'placed' | 'pending' | 'closed';
   readonly epoch: number;
-  /** Every epoch an event gave it, in order; 1…n, each once, in a whole history. */
+  /** Every epoch an event gave it, in order; 1…n, each once, in a whole history; a restore leaves some out. */
   readonly epochs: readonly number[];
   readonly resource: string | undefined;
   readonly count: number;

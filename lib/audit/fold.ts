@@ -3,7 +3,7 @@ import type { AuditEvent } from '../schemas/audit.ts';
 import { spreadMark } from '../spread.ts';
 import { add, sum, ZERO } from '../vector.ts';
 import { groupByEntity } from './chain.ts';
-import { foldAllocation, foldResource } from './fold-entity.ts';
+import { foldAllocation, foldResource, foldRestore } from './fold-entity.ts';
 import { holdingsOf } from './fold-holdings.ts';
 import type { Claim, Findings, FoldedGroup, FoldedResource, FoldedState } from './fold-state.ts';
 
@@ -17,6 +17,7 @@ const WITHOUT_SUMS: ReadonlySet<string> = new Set([
   'recovery',
   'override',
   'plan',
+  'backup',
 ]);
 
 /**
@@ -37,6 +38,7 @@ export function foldEvents(events: Iterable<Event>): FoldedState {
     const kind = entity.slice(0, entity.indexOf('#'));
     if (kind === 'allocation') foldAllocation(entity, chain, found);
     else if (kind === 'resource') foldResource(entity, chain, found);
+    else if (kind === 'restore') foldRestore(chain, found);
     else if (!WITHOUT_SUMS.has(kind)) found.faults.push(`${entity}: an unknown kind of entity`);
   }
   return addUp(found);
@@ -123,13 +125,17 @@ function ownersOf(
   return groups;
 }
 
+/** By one; a restore leaves room for epochs that were lost. */
+const follows = (before: Claim, after: Claim): boolean =>
+  after.restored === true ? after.epoch > before.epoch : after.epoch === before.epoch + 1;
+
 function historyFaults(group: string, history: readonly Claim[]): string[] {
   const faults: string[] = [];
   let before: Claim | undefined;
   for (const [i, claim] of history.entries()) {
     if (before !== undefined && claim.epoch === before.epoch) {
       faults.push(`group ${group}: epoch ${claim.epoch} appears twice, in ${before.by} and ${claim.by}`);
-    } else if (before === undefined ? claim.epoch !== 1 : claim.epoch !== before.epoch + 1) {
+    } else if (before === undefined ? claim.epoch !== 1 : !follows(before, claim)) {
       faults.push(`group ${group}: epoch ${before === undefined ? 1 : before.epoch + 1} is missing`);
     } else if (i > 0 && claim.from !== before?.owner) {
       faults.push(

@@ -5,6 +5,7 @@ import { type Command, type Context, EXIT, type ExitCode, type Invocation, Usage
 import { allocate, allocations, release, renew } from './commands/allocations.ts';
 import { apply } from './commands/apply.ts';
 import { audit } from './commands/audit.ts';
+import { backup } from './commands/backup.ts';
 import { batch } from './commands/batch.ts';
 import { explain as explainPlacement } from './commands/explain.ts';
 import { exportFleet } from './commands/export.ts';
@@ -60,6 +61,7 @@ const COMMANDS: readonly Command[] = [
   observed,
   override,
   audit,
+  backup,
 ];
 
 const GLOBAL = {

@@ -59,4 +59,5 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
   proposeOverride: { rule: 'cool-down', reason: 'The rack is known to be going down.', expiresInMs: 600_000 },
   confirmOverride: { reason: 'Seen it.' },
   withdrawOverride: { reason: 'It is over.' },
+  requestBackup: { reason: 'Before the upgrade.' },
 };

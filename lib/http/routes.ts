@@ -1,6 +1,7 @@
 import { ACCESS_ROUTES } from './routes/access.ts';
 import { ALLOCATIONS_ROUTES } from './routes/allocations.ts';
 import { AUDIT_ROUTES } from './routes/audit.ts';
+import { BACKUPS_ROUTES } from './routes/backups.ts';
 import { LABSCAPES_ROUTES } from './routes/labscapes.ts';
 import { PLANS_ROUTES } from './routes/plans.ts';
 import { RECOVERIES_ROUTES } from './routes/recoveries.ts';
@@ -19,6 +20,7 @@ export const ROUTES = [
   ...RECOVERIES_ROUTES,
   ...PLANS_ROUTES,
   ...AUDIT_ROUTES,
+  ...BACKUPS_ROUTES,
 ] as const;
 
 export type Operation = (typeof ROUTES)[number]['operation'];

@@ -14,7 +14,12 @@ const Moves = z.object({
     .default([]),
 });
 /** Types whose bodies list moves; `pending` means something else elsewhere. */
-const MOVING: ReadonlySet<string> = new Set(['resource.flipped', 'resource.received', 'resource.preempted']);
+const MOVING: ReadonlySet<string> = new Set([
+  'resource.flipped',
+  'resource.received',
+  'resource.preempted',
+  'resource.restored',
+]);
 
 const pathOf = (entity: string): string => {
   const [kind = '', ...rest] = entity.split('#');

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { Instant, wholeNumber } from './common.ts';
 
-/** An entity's key in its chain: `resource#id`, `labscape#id`, `tenant#id`, `principal#id`, `recovery#id`, `plan#id`, `allocation#tenant#key`, `override#labscape#id`. */
+/** An entity's key in its chain: `resource#id`, `labscape#id`, `tenant#id`, `principal#id`, `recovery#id`, `plan#id`, `backup#id`, `restore#id`, `allocation#tenant#key`, `override#labscape#id`. */
 export const EntityRef = z
   .string()
   .regex(
-    /^((resource|labscape|tenant|principal|recovery|plan)#[a-z0-9-]{1,80}|(allocation|override)#[a-z0-9-]{1,40}#[a-z0-9-]{1,64})$/,
+    /^((resource|labscape|tenant|principal|recovery|plan|backup|restore)#[a-z0-9-]{1,80}|(allocation|override)#[a-z0-9-]{1,40}#[a-z0-9-]{1,64})$/,
     'must be KIND#ID, allocation#TENANT#ID, or override#LABSCAPE#ID',
   );
 

@@ -46,6 +46,8 @@ export const keys = {
   override: (labscape: string, id: string): Key => key(overridePartition(labscape), `OVR#${id}`),
   /** What automation would have done where a labscape only observes, by time. */
   observed: (labscape: string, sort: string): Key => key(observedPartition(labscape), sort),
+  /** Backups, and restore drills of them, are few. */
+  backup: (id: string): Key => key('BACKUPS', `BACKUP#${id}`),
   tenant: (id: string): Key => key(`TENANT#${id}`),
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),
   principal: (id: string): Key => key(`PRINCIPAL#${id}`),

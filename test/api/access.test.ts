@@ -43,6 +43,7 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   manageTenants: ['admin', 'operator'],
   readTenant: ['admin', 'operator', 'tenant'],
   managePrincipals: ['admin'],
+  manageBackups: ['admin'],
   manageResources: ['admin', 'operator'],
   operateResources: ['admin', 'operator'],
   overrideRules: ['admin', 'operator'],

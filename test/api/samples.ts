@@ -57,6 +57,7 @@ const bodies = (names: Names): Readonly<Record<string, object>> => ({
   runPlan: { reason: 'test', dryRun: true },
   answerPlanRun: { decision: 'approve', reason: 'test' },
   cancelPlanRun: reason,
+  requestBackup: reason,
   proposeOverride: { rule: 'cool-down', ...reason },
   confirmOverride: reason,
   withdrawOverride: reason,

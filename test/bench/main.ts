@@ -13,6 +13,7 @@ type Benchmark = (progress: (text: string) => void, options: BenchmarkOptions) =
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   allocate: async () => (await import('./allocate.ts')).allocate,
   audit: async () => (await import('./audit/audit.ts')).audit,
+  backup: async () => (await import('./backup.ts')).backup,
   balance: async () => (await import('./balance.ts')).balance,
   coldstart: async () => (await import('./coldstart.ts')).coldstart,
   cost: async () => (await import('./cost/cost.ts')).cost,

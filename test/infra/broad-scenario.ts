@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ROUTES } from '../../lib/http/routes.ts';
 import { happenedBefore } from '../api/old-events.ts';
 import { even, type Rig, refusalOf, until } from '../api/rig.ts';
@@ -36,9 +38,22 @@ export async function everythingOnce(rig: Rig): Promise<void> {
     waitingForRoom,
     returning,
     ...[approval, earlyAnswers, resuming, fencing, silence, alarms, takenOver, relief, splitting, balance],
-    ...[homecoming, tidying, sealing, readings],
+    ...[homecoming, tidying, backups, sealing, readings],
   ])
     await part(rig);
+}
+
+/** A backup of all, another that adds to it, and what somebody left unfinished long ago. */
+async function backups(rig: Rig): Promise<void> {
+  const { buckets } = rig.host.template;
+  const bucket = buckets.find(({ name }) => name.endsWith('backups'))?.name ?? '';
+  const old = join(rig.host.dataDir, 'objects', bucket, 'backups', '2026-01-01t00-00-00-00000000');
+  mkdirSync(old, { recursive: true });
+  writeFileSync(join(old, 'items-0001.jsonl.gz'), '');
+  await newSite(rig);
+  await rig.invoke('backup', {});
+  await rig.admin.call('requestBackup', { body: { reason: 'test' } });
+  await rig.invoke('backup', {});
 }
 
 /** A large host fails, and its group fits none of the small ones whole. */

@@ -101,7 +101,11 @@ describe('roles', () => {
         index,
         PERMISSIONS[name].state.includes(`Query:${index}`) ? 'allowed' : 'implicit-deny',
       ]);
-    for (const action of ['DeleteItem', 'Scan', 'BatchWriteItem', 'DeleteTable', 'PartiQLUpdate'])
+    for (const table of ['State', 'Audit'] as const)
+      expect(may(name, 'dynamodb:Scan', tableOf(table).arn)).toBe(
+        name === 'backup' ? 'allowed' : 'implicit-deny',
+      );
+    for (const action of ['DeleteItem', 'BatchWriteItem', 'DeleteTable', 'PartiQLUpdate'])
       expect(may(name, `dynamodb:${action}`, arn)).toBe('implicit-deny');
   });
 
@@ -309,9 +313,11 @@ describe('the state machine and the schedule', () => {
     }
   });
 
-  test('the sweep is called every minute', () => {
-    expect(template.schedules).toContainEqual(
-      expect.objectContaining({ everyMs: 60_000, functionArns: [functionOf('sweep').arn] }),
-    );
+  test('the sweep, and who looks what backup is due, are called every minute', () => {
+    expect(template.schedules).toHaveLength(3);
+    for (const name of ['sweep', 'backup'])
+      expect(template.schedules).toContainEqual(
+        expect.objectContaining({ everyMs: 60_000, functionArns: [functionOf(name).arn] }),
+      );
   });
 });

@@ -12,6 +12,7 @@ export const API_FUNCTIONS = [
   'heartbeats',
   'recoveries',
   'audit',
+  'backups',
 ] as const;
 export type ApiFunction = (typeof API_FUNCTIONS)[number];
 

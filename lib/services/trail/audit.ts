@@ -6,6 +6,7 @@ import type { AuditEvent } from '../../schemas/audit.ts';
 import { Id } from '../../schemas/common.ts';
 import { readPrincipal } from '../../store/access/principals.ts';
 import { readTenant } from '../../store/access/tenants.ts';
+import { readRun } from '../../store/backup/runs.ts';
 import { decodeEvent, eventsOfDay, eventsOfEntity } from '../../store/events.ts';
 import { readLabscape } from '../../store/fleet/labscapes.ts';
 import { dayOf } from '../../store/keys.ts';
@@ -93,6 +94,8 @@ const headOfEntity = async (runtime: Runtime, entity: string): Promise<ChainHead
       return (await readRecovery(runtime.store, first))?.chain;
     case 'allocation':
       return (await readAllocation(runtime.store, first, second))?.chain;
+    case 'backup':
+      return (await readRun(runtime.store, first))?.chain;
     case 'override':
       return (await readOverride(runtime.store, first, second))?.chain;
     default:

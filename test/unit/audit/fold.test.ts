@@ -190,6 +190,28 @@ describe('the fold finds', () => {
     );
   });
 
+  test('epochs that are left out by anything but a restore, and any that go back', () => {
+    const restored = (epoch: number, group: number) =>
+      threePlaced().add('resource#north-1', 'resource.restored', {
+        ...{ to: 'healthy', epoch, pending: [] },
+        moves: [{ group: 'g1', from: 'north-1', to: 'north-1', epoch: group }],
+      });
+    const far = foldEvents(restored(1_001, 1_001).events);
+    expect(far.faults).toEqual([]);
+    expect(far.groups.get('g1')).toMatchObject({ epochs: [1, 1_001], epoch: 1_001, resource: 'north-1' });
+    expect(far.resources.get('north-1')).toMatchObject({ status: 'healthy', epoch: 1_001 });
+    const flipped = threePlaced().flipped('north-1', [{ group: 'g1', to: 'north-2', epoch: 1_001 }]);
+    expect(foldEvents(flipped.events).faults).toEqual(['group g1: epoch 2 is missing']);
+    expect(foldEvents(restored(2, 1).events).faults).toHaveLength(1);
+    expect(foldEvents(restored(1, 2).events).faults).not.toEqual([]);
+
+    const waiting = threePlaced()
+      .flipped('north-1', [], [{ group: 'g2', epoch: 2, reason: 'no-room-processing' }])
+      .add('restore#some', 'restore.pending', { pending: [{ group: 'g2', epoch: 1_002 }] });
+    expect(foldEvents(waiting.events).faults).toEqual([]);
+    expect(foldEvents(waiting.events).groups.get('g2')).toMatchObject({ status: 'pending', epoch: 1_002 });
+  });
+
   test('a member of a group that was never born', () => {
     expect(faultsOf(threePlaced().placed('d', 'g9', false, 'north-1'))).toMatch(/g9 was never born/);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
+import { Archive, Backups } from '../../../infra/config.ts';
 import { AgentConfig, ProcessRunnerConfig, WorkerRunnerConfig } from '../../../lib/agent/config.ts';
 import { LabscapeInput, Policy } from '../../../lib/schemas/labscape.ts';
 import { ResourceInput } from '../../../lib/schemas/resource.ts';
@@ -20,6 +21,7 @@ const TABLES: [string, z.ZodType][] = [
   ['## The agent', AgentConfig],
   ['### Runner `process`', ProcessRunnerConfig],
   ['### Runner `worker`', WorkerRunnerConfig],
+  ['## Archive and backups of a stage', z.strictObject({ archive: Archive, backups: Backups })],
 ];
 
 const UNITS: readonly (readonly [RegExp, string])[] = [

@@ -35,6 +35,7 @@ const TABLE: Readonly<Record<string, Readonly<Partial<Record<Role, readonly stri
   rebalance: { admin: EVERYWHERE, operator: EVERYWHERE },
   manageLabscapes: { admin: EVERYWHERE },
   managePrincipals: { admin: EVERYWHERE },
+  manageBackups: { admin: EVERYWHERE },
   readAudit: { admin: EVERYWHERE, operator: EVERYWHERE },
   allocate: { admin: EVERYWHERE, operator: EVERYWHERE, tenant: OWN },
   readAllocations: { admin: EVERYWHERE, operator: EVERYWHERE, tenant: OWN },

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { userInfo } from 'node:os';
+import { applyRestore, type Restored } from '../../../lib/services/backup/apply-restore.ts';
+import { planHere, readPlace } from '../../../lib/services/backup/restore.ts';
+import type { RestorePlan } from '../../../lib/services/backup/restore-types.ts';
+import { stateFaults } from '../../../lib/services/backup/verify.ts';
+import { asError, HostError } from '../errors.ts';
+import { type Arguments, readArguments, USAGE } from './options.ts';
+import { backupFrom, type Found, type OpenPlace, openPlace } from './places.ts';
+import { renderPlan, renderRestored } from './render.ts';
+
+const EXIT_LEFT = 1;
+const EXIT_USAGE = 2;
+/** Refusals that their own sentence explains. */
+const EXPECTED = new Set(['HostError', 'BackupDamaged', 'Unsettled', 'ChangedSince', 'StoreUnavailable']);
+
+/** What a restore did, or would do. */
+export interface Outcome {
+  readonly found: Pick<Found, 'id' | 'point'>;
+  readonly plan: RestorePlan;
+  readonly restored: Restored | undefined;
+  /** What is wrong with the whole place afterwards; looked for where nobody else writes. */
+  readonly faults: readonly string[];
+  readonly ms: number;
+}
+
+/** Plans, and with `apply` restores and checks. Throws HostError, BackupDamaged, Unsettled. */
+export async function restore(asked: Arguments): Promise<Outcome> {
+  const startedMs = performance.now();
+  const found = await backupFrom(asked);
+  const place = await openPlace(asked.target, asked.endpoint);
+  try {
+    const requester = { actor: `restore:${userInfo().username}`, request: randomUUID().slice(0, 8) };
+    const { scope } = asked;
+    const options = { id: found.id, scope, clock: { now: () => Date.now() }, lagMs: place.lagMs, requester };
+    const plan = await planHere(place, found, options);
+    const restored = asked.apply ? await applyRestore(place.store, plan) : undefined;
+    const faults = restored === undefined ? [] : await check(place);
+    return { found, plan, restored, faults, ms: Math.round(performance.now() - startedMs) };
+  } finally {
+    await place.close();
+  }
+}
+
+async function check(place: OpenPlace): Promise<readonly string[]> {
+  if (place.lagMs > 0) return [];
+  const { items, events } = await readPlace(place);
+  return stateFaults(items, events);
+}
+
+async function main(): Promise<number> {
+  let asked: Arguments;
+  try {
+    asked = readArguments(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    process.stderr.write(`${error.message}\n\n${USAGE}\n`);
+    return EXIT_USAGE;
+  }
+  try {
+    const { found, plan, restored, faults, ms } = await restore(asked);
+    process.stdout.write(`${renderPlan(found, plan)}\n`);
+    process.stdout.write(
+      `${restored === undefined ? 'Nothing was written: say --apply to do it.' : renderRestored(restored, faults, ms)}\n`,
+    );
+    const left = plan.conflicts.length + (restored?.refused.length ?? 0) + faults.length;
+    return left > 0 ? EXIT_LEFT : 0;
+  } catch (error) {
+    const { name, message } = asError(error);
+    if (!EXPECTED.has(name)) throw error;
+    process.stderr.write(`${message}\n`);
+    return EXIT_LEFT;
+  }
+}
+
+if (import.meta.main) process.exitCode = await main();

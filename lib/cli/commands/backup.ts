@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as z from 'zod';
+import type { BackupRun } from '../../schemas/backup.ts';
+import {
+  type Context,
+  defineCommand,
+  EXIT,
+  type ExitCode,
+  flag,
+  positional,
+  UsageError,
+} from '../command.ts';
+import { ago, duration } from '../format.ts';
+import { paintStatus } from '../paint.ts';
+import { type Column, table } from '../table.ts';
+
+const COLUMNS: readonly Column[] = [
+  ...[{ title: 'RUN' }, { title: 'KIND' }, { title: 'STATUS' }],
+  { title: 'STARTED', align: 'right' },
+  { title: 'TOOK', align: 'right' },
+  { title: 'DATA AGE', align: 'right' },
+  { title: 'ABOUT' },
+];
+const POLL_MS = 1_000;
+
+const about = ({ why, counts, bytes, backup, removedAt }: BackupRun): string =>
+  [
+    ...(backup === undefined ? [] : [`of ${backup}`]),
+    ...(counts === undefined ? [] : [`${counts['allocations']} allocations, ${counts['events']} events`]),
+    ...(bytes === undefined ? [] : [`${(bytes / 1024).toFixed(0)} KiB`]),
+    ...(removedAt === undefined ? [] : ['removed']),
+    ...(why === undefined ? [] : [why]),
+  ].join('; ');
+
+const row = (run: BackupRun, { paint, clock }: Context): string[] => [
+  ...[run.id, run.kind, paintStatus(paint, run.status), ago(run.startedAt, clock.now())],
+  run.ms === undefined ? '-' : duration(run.ms),
+  run.dataAgeMs === undefined ? '-' : duration(run.dataAgeMs),
+  about(run),
+];
+
+async function list(context: Context): Promise<ExitCode> {
+  const found = await context.client.call('listBackups');
+  const { paint, clock } = context;
+  const last = (what: string, at: number | undefined): string =>
+    `last good ${what}: ${at === undefined ? paint('red', 'never') : ago(at, clock.now())}`;
+  context.show(found, () =>
+    [
+      table(
+        COLUMNS,
+        found.items.map((run) => row(run, context)),
+        (text) => paint('dim', text),
+      ),
+      last('backup', found.lastBackupAt),
+      last('drill', found.lastDrillAt),
+    ].join('\n'),
+  );
+  return EXIT.done;
+}
+
+/** Asks for one, and follows it to its end unless told otherwise. */
+async function ask(
+  context: Context,
+  kind: BackupRun['kind'],
+  reason: string,
+  follow: boolean,
+): Promise<ExitCode> {
+  let run: BackupRun = await context.client.call('requestBackup', { body: { kind, reason } });
+  if (follow) context.io.err(`${kind} ${run.id} is asked for and begins within a minute\n`);
+  while (follow && run.status === 'requested' && !context.io.interrupted.aborted) {
+    await sleep(POLL_MS, undefined, { signal: context.io.interrupted }).catch(() => undefined);
+    const { items } = await context.client.call('listBackups');
+    run = items.find(({ id }) => id === run.id) ?? run;
+  }
+  context.show(
+    run,
+    () => `${run.kind} ${run.id} is ${paintStatus(context.paint, run.status)}: ${about(run)}`,
+  );
+  return run.status === 'failed' ? EXIT.failed : EXIT.done;
+}
+
+export const backup = defineCommand({
+  name: 'backup',
+  usage: 'list | now --reason WHY [--no-wait] | drill --reason WHY [--no-wait]',
+  summary: 'backups and restore drills: list them, ask for one and wait for its end',
+  positionals: { min: 1, max: 1 },
+  flags: z.strictObject({ reason: flag.text.optional(), 'no-wait': flag.on.optional() }),
+  run: async (context, invocation) => {
+    const what = positional(invocation, 0);
+    const { reason, 'no-wait': noWait } = invocation.flags;
+    if (what === 'list') return list(context);
+    if (what !== 'now' && what !== 'drill') throw new UsageError(`does not understand ${what}`);
+    if (reason === undefined) throw new UsageError('say --reason: why it is asked for');
+    return ask(context, what === 'now' ? 'backup' : 'drill', reason, noWait !== true);
+  },
+});

@@ -1,0 +1,184 @@
+import { type ChainHead, EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { RESTORED } from '../../audit/fold-events.ts';
+import type { FoldedGroup, FoldedState } from '../../audit/fold-state.ts';
+import { isEnded } from '../../failover/recovery-status.ts';
+import type { AuditEvent } from '../../schemas/audit.ts';
+import {
+  freshBeats,
+  restoredGroup,
+  restoredRecovery,
+  restoredResource,
+} from '../../store/backup/restored.ts';
+import { decodeRecovery } from '../../store/recovery/recoveries.ts';
+import { type Item, num, str } from '../../store/table/attributes.ts';
+import { headsOf } from './cut.ts';
+import type { RestoredItem, RestoredUnit, RestoreInput, RestorePlan, RestoreView } from './restore-types.ts';
+import { keyOf, sortItems } from './sorted.ts';
+
+/**
+ * Added to every epoch that is restored, of resources, groups and assignment revisions: what happened after the backup is
+ * lost where the audit is lost as well, and so many changes of owner are far more than fit between two backups.
+ */
+export const EPOCH_STEP = 1_000;
+/** Groups that one event of a restore names: each is an item of its transaction. */
+const PENDING_MAX = 90;
+
+/** Collects what is to be written. */
+export class RestoreDraft {
+  readonly #input: RestoreInput;
+  readonly #folded: FoldedState;
+  readonly #heads: ReturnType<typeof headsOf>;
+  readonly #busy: ReadonlySet<string>;
+  readonly #seen: ReadonlyMap<string, Item>;
+  readonly #items: RestoredItem[] = [];
+  readonly #units: RestoredUnit[] = [];
+  readonly #conflicts: string[] = [];
+  readonly #entities = new Set<string>();
+  /** Resources and groups as they shall be, by sort key. */
+  readonly #targets: ReadonlyMap<string, Item>;
+
+  constructor(input: RestoreInput, view: RestoreView) {
+    this.#input = input;
+    this.#folded = view.folded;
+    this.#heads = headsOf(view.events);
+    this.#busy = view.busy;
+    this.#seen = view.seen;
+    this.#targets = view.targets;
+  }
+
+  plan(): Omit<RestorePlan, 'events' | 'newer'> {
+    return { items: this.#items, units: this.#units, conflicts: this.#conflicts };
+  }
+
+  /** Whether a missing event belongs to what is restored. */
+  readonly concerns = ({ entity }: AuditEvent): boolean => this.#entities.has(entity);
+
+  take(wrong: readonly Item[]): void {
+    const sorted = sortItems(wrong);
+    for (const [id, item] of sorted.allocations) {
+      const group = str(item, 'group');
+      if (this.#skips(`allocation ${id}`, `allocation#${id}`, group)) continue;
+      this.#entities.add(`allocation#${id}`);
+      this.#one(item);
+    }
+    for (const item of [...sorted.locators.values(), ...sorted.tenants.values()]) this.#one(item);
+    for (const [tenant, slices] of sorted.slices)
+      for (const item of slices) {
+        if (this.#seen.get(keyOf(item)) === undefined) this.#one(item);
+        else
+          this.#conflicts.push(
+            `tenant ${tenant}: a slice of its quota is not what its allocations use; it is left`,
+          );
+      }
+    for (const item of sorted.others) this.#other(item);
+    this.#placed(sorted.resources, sorted.groups);
+    this.#waiting(sorted.groups);
+  }
+
+  #one(item: Item): void {
+    this.#items.push({ item, seen: this.#seen.get(keyOf(item)) });
+  }
+
+  #skips(what: string, ...names: readonly string[]): boolean {
+    const busy = names.some((name) => this.#busy.has(name));
+    if (busy)
+      this.#conflicts.push(`${what} changes just now and is newer than the plan: it is left, plan again`);
+    return busy;
+  }
+
+  #other(item: Item): void {
+    const pk = str(item, 'pk');
+    if (pk.startsWith('BEAT#')) this.#one(freshBeats(item, this.#input.origin.at));
+    else if (pk.startsWith('REC#')) this.#recovery(item);
+    // Who held the claim when the backup was taken holds it no more.
+    else if (str(item, 'sk') !== 'CLAIM') this.#one(item);
+  }
+
+  /** Its execution is gone: it is called off, and the sweep starts another where one is due. */
+  #recovery(item: Item): void {
+    const recovery = decodeRecovery(item);
+    if (isEnded(recovery.status)) {
+      this.#one(item);
+      return;
+    }
+    const { id, chain } = recovery;
+    const event = nextEvent(entityOf.recovery(id), chain, this.#input.origin, 'recovery.cancelled', {
+      resource: recovery.resource,
+      reason: `restored from backup ${this.#input.id}`,
+    });
+    const restored = restoredRecovery(item, event, `restored from backup ${this.#input.id}`);
+    this.#units.push({ what: `recovery ${id}`, items: [{ item: restored, seen: undefined }], event });
+  }
+
+  /** A resource of which anything is wrong is restored as a whole. */
+  #placed(resources: ReadonlyMap<string, Item>, groups: ReadonlyMap<string, Item>): void {
+    const touched = new Set(resources.keys());
+    for (const [id, item] of groups) {
+      const then = this.#folded.groups.get(id);
+      if (then?.status === 'placed' && then.resource !== undefined) touched.add(then.resource);
+      else if (then?.status === 'closed') this.#one(item);
+    }
+    for (const id of touched) this.#resource(id);
+  }
+
+  #resource(id: string): void {
+    const then = this.#folded.resources.get(id);
+    const item = this.#targets.get(`RES#${id}`);
+    if (then === undefined || item === undefined) return;
+    const live = this.#seen.get(keyOf(item));
+    if (live?.['recovery'] !== undefined) {
+      this.#conflicts.push(`resource ${id}: recovery ${str(live, 'recovery')} owns it; wait for its end`);
+      return;
+    }
+    if (this.#skips(`resource ${id}`, entityOf.resource(id), ...then.groups)) return;
+    const groups = then.groups.flatMap((group) => this.#folded.groups.get(group) ?? []);
+    const epoch = Math.max(then.epoch, live === undefined ? 0 : num(live, 'epoch')) + EPOCH_STEP;
+    const moves = groups.map((group) => ({
+      ...{ group: group.id, from: id, to: id, epoch: this.#epochOf(group) },
+      ...(group.deviceMap === undefined ? {} : { devices: [...group.deviceMap] }),
+    }));
+    const to = then.status === 'recovering' ? 'failed' : then.status;
+    const chain = this.#heads.get(entityOf.resource(id)) ?? EMPTY_CHAIN;
+    const body = { epoch, to, moves, pending: [], backup: this.#input.id };
+    const event = nextEvent(entityOf.resource(id), chain, this.#input.origin, RESTORED, body);
+    this.#entities.add(entityOf.resource(id));
+    this.#units.push({
+      what: `resource ${id}`,
+      items: [
+        { item: restoredResource(item, event, { to, epoch }, EPOCH_STEP), seen: live },
+        ...groups.flatMap((group) => this.#group(group)),
+      ],
+      event,
+    });
+  }
+
+  #waiting(groups: ReadonlyMap<string, Item>): void {
+    const waiting = [...groups.keys()]
+      .flatMap((id) => this.#folded.groups.get(id) ?? [])
+      .filter(({ id, status }) => status === 'pending' && !this.#skips(`group ${id}`, id));
+    const entity = entityOf.restore(`${this.#input.id}-${this.#input.origin.request}`);
+    let chain: ChainHead = this.#heads.get(entity) ?? EMPTY_CHAIN;
+    for (let at = 0; at < waiting.length; at += PENDING_MAX) {
+      const some = waiting.slice(at, at + PENDING_MAX);
+      const pending = some.map((group) => ({ group: group.id, epoch: this.#epochOf(group) }));
+      const event = nextEvent(entity, chain, this.#input.origin, 'restore.pending', {
+        pending,
+        backup: this.#input.id,
+      });
+      chain = headOf(event);
+      const items = some.flatMap((group) => this.#group(group));
+      this.#units.push({ what: `${some.length} groups that wait`, items, event });
+    }
+  }
+
+  #group(group: FoldedGroup): RestoredItem[] {
+    const item = this.#targets.get(`GRP#${group.id}`);
+    if (item === undefined) return [];
+    return [{ item: restoredGroup(item, this.#epochOf(group)), seen: this.#seen.get(keyOf(item)) }];
+  }
+
+  #epochOf(group: FoldedGroup): number {
+    const live = this.#seen.get(`GRP#${group.id}\u0000GRP#${group.id}`);
+    return Math.max(group.epoch, live === undefined ? 0 : num(live, 'epoch')) + EPOCH_STEP;
+  }
+}

@@ -1,0 +1,133 @@
+import { foldEvents } from '../../audit/fold.ts';
+import type { FoldedState } from '../../audit/fold-state.ts';
+import type { AuditEvent } from '../../schemas/audit.ts';
+import { resourceOfKey } from '../../store/keys.ts';
+import { type Item, str } from '../../store/table/attributes.ts';
+import { eventsUntil, headsOf } from './cut.ts';
+import { RestoreDraft } from './restore-draft.ts';
+import type { RestoreInput, RestorePlan, RestoreScope } from './restore-types.ts';
+import { settleTo, Unsettled } from './settle.ts';
+import { keyOf } from './sorted.ts';
+
+/**
+ * What a restore would write: what is missing, and what is not as the audit of backup and live together says, as that
+ * audit says it, and so no older than either. What lives and agrees with it is left alone; so is what changes just now.
+ * Everything that is restored gets epochs above all that was ever given out. Pure. Raises Unsettled.
+ */
+export function planRestore(input: RestoreInput): RestorePlan {
+  const { backup, live, point } = input;
+  const all = union(backup.events, live.events);
+  const events = eventsUntil(all, Math.max(point, lastOf(backup.events)));
+  const folded = foldEvents(events);
+  if (folded.faults.length > 0) throw new Unsettled(folded.faults);
+  const seen = new Map(live.items.map((item) => [keyOf(item), item]));
+  const known = new Map([...backup.items, ...live.items].map((item) => [keyOf(item), item]));
+  const old = new Map(backup.items.map((item) => [keyOf(item), item]));
+  const targets = settleTo([...known.values()], events, folded).filter((item) =>
+    inScope(item, input.scope, folded),
+  );
+  const wrong = targets.filter((item) => differs(item, seen.get(keyOf(item))));
+  // What a damaged item is born with may be damaged as well.
+  const repaired = settleTo(
+    [...known].map(([key, item]) => old.get(key) ?? item),
+    events,
+    folded,
+  );
+  const byKey = new Map(repaired.map((item) => [keyOf(item), item]));
+  const draft = new RestoreDraft(input, {
+    ...{ events, folded, seen, busy: busyGroups(all, events, folded) },
+    // Others have such sort keys as well: what a resource's failure would come to.
+    targets: new Map(
+      repaired.filter((item) => /^(LAB|GRP)#/.test(str(item, 'pk'))).map((item) => [str(item, 'sk'), item]),
+    ),
+  });
+  draft.take(wrong.map((item) => byKey.get(keyOf(item)) ?? item));
+  const liveKeys = new Set(live.events.map(({ entity, rev }) => `${entity}/${rev}`));
+  const missing = events.filter(({ entity, rev }) => !liveKeys.has(`${entity}/${rev}`));
+  return {
+    ...draft.plan(),
+    events: isWhole(input.scope) ? missing : missing.filter(draft.concerns),
+    newer: newerThan(backup.events, live.events),
+  };
+}
+
+function newerThan(backup: readonly AuditEvent[], live: readonly AuditEvent[]): number {
+  const then = headsOf(backup);
+  return [...headsOf(live)].filter(([entity, { rev }]) => rev > (then.get(entity)?.rev ?? 0)).length;
+}
+
+const isWhole = ({ labscape, resource }: RestoreScope): boolean =>
+  labscape === undefined && resource === undefined;
+
+const lastOf = (events: readonly AuditEvent[]): number =>
+  events.reduce((last, { at }) => Math.max(last, at), 0);
+
+/** Both histories; a chain of which they tell different things cannot be joined. Raises Unsettled. */
+function union(a: readonly AuditEvent[], b: readonly AuditEvent[]): AuditEvent[] {
+  const byPlace = new Map<string, AuditEvent>();
+  const forked: string[] = [];
+  for (const event of [...a, ...b]) {
+    const place = `${event.entity}/${event.rev}`;
+    const known = byPlace.get(place);
+    if (known === undefined) byPlace.set(place, event);
+    else if (known.hash !== event.hash) forked.push(`${place}: the backup and the live audit differ`);
+  }
+  if (forked.length > 0) throw new Unsettled(forked);
+  return [...byPlace.values()];
+}
+
+/** Groups that events behind the point speak of: what they hold changes while we look. */
+function busyGroups(
+  all: readonly AuditEvent[],
+  kept: readonly AuditEvent[],
+  folded: FoldedState,
+): ReadonlySet<string> {
+  const known = new Set(kept);
+  const busy = new Set<string>();
+  for (const { entity, body } of all.filter((event) => !known.has(event))) {
+    for (const name of [body['group'], body['from']]) if (typeof name === 'string') busy.add(name);
+    const id = entity.slice(entity.indexOf('#') + 1);
+    for (const group of folded.resources.get(id)?.groups ?? []) busy.add(group);
+    busy.add(entity);
+  }
+  return busy;
+}
+
+function inScope(item: Item, { labscape, resource }: RestoreScope, folded: FoldedState): boolean {
+  if (labscape === undefined && resource === undefined) return true;
+  const home = homeOf(item, folded);
+  if (home === undefined) return false;
+  return resource === undefined ? home.labscape === labscape : home.resource === resource;
+}
+
+/** The resource and labscape that an item belongs to, by the fold; undefined if to none. */
+function homeOf(
+  item: Item,
+  folded: FoldedState,
+): { readonly labscape: string | undefined; readonly resource: string | undefined } | undefined {
+  const [pk, sk] = [str(item, 'pk'), str(item, 'sk')];
+  const of = (resource: string | undefined) => ({
+    resource,
+    labscape: folded.resources.get(resource ?? '')?.labscape,
+  });
+  if (pk.startsWith('LAB#')) return of(resourceOfKey(item).id);
+  if (pk.startsWith('LOC#')) return of(pk.slice('LOC#'.length));
+  if (pk.startsWith('GRP#')) return of(folded.groups.get(pk.slice('GRP#'.length))?.resource);
+  if (pk.startsWith('ALLOC#')) return of(folded.groups.get(str(item, 'group'))?.resource);
+  if (pk === 'LABS') return { labscape: sk.slice('LAB#'.length), resource: undefined };
+  return undefined;
+}
+
+/** Of what both tell: work is compared, and that it is there. */
+const COMPARED = ['status', 'state', 'epoch', 'count', 'resource', 'group', 'leaseUntil', 'grp'];
+const SUMS = ['usedP', 'usedM', 'usedS', 'usedN', 'demP', 'demM', 'demS', 'demN'];
+
+function differs(target: Item, live: Item | undefined): boolean {
+  if (live === undefined) return true;
+  if (!/^(LAB#|GRP#|ALLOC#|TENANT#)/.test(str(target, 'pk'))) return false;
+  const sets = JSON.stringify([...(target['groupIds']?.SS ?? [])].sort());
+  return (
+    [...COMPARED, ...SUMS].some((name) => JSON.stringify(target[name]) !== JSON.stringify(live[name])) ||
+    sets !== JSON.stringify([...(live['groupIds']?.SS ?? [])].sort())
+  );
+}

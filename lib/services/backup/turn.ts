@@ -1,0 +1,138 @@
+import type { BackupRun } from '../../schemas/backup.ts';
+import {
+  claimBackups,
+  markRemoved,
+  type RunRecord,
+  readRuns,
+  releaseBackups,
+} from '../../store/backup/runs.ts';
+import { system } from '../origin.ts';
+import { drillBackup } from './drill.ts';
+import { type KeepPolicy, keepBackups } from './keep.ts';
+import { record, summarise } from './runs.ts';
+import { type BackupDeps, newBackupId, takeBackup } from './take.ts';
+
+const MINUTE_MS = 60_000;
+/** Longest run: Lambda's own limit, ms. */
+export const RUN_MS_MAX = 15 * MINUTE_MS;
+
+export interface BackupPolicy extends KeepPolicy {
+  readonly everyMinutes: number;
+  readonly drillEveryMinutes: number;
+}
+
+/** What a turn did, and how old the last good ones are after it. */
+export interface Turned {
+  readonly runs: readonly BackupRun[];
+  readonly removed: readonly string[];
+  readonly backupAgeMs?: number;
+  readonly drillAgeMs?: number;
+}
+
+/**
+ * What is due now: what was asked for, a backup, a drill, and removing what need not be kept. Called every minute; while
+ * another turn is at it, this one only looks. Raises StoreUnavailable, Throttled.
+ */
+export async function takeTurn(deps: BackupDeps, policy: BackupPolicy, request: string): Promise<Turned> {
+  const { store, clock } = deps;
+  const now = clock.now();
+  const until = now + RUN_MS_MAX;
+  if (!(await claimBackups(store, now, until))) return aged(deps, [], []);
+  try {
+    const runs: BackupRun[] = [];
+    for (const due of dueNow(await readRuns(store), policy, now)) runs.push(await run(deps, due, request));
+    const removed = runs.some(({ kind }) => kind === 'backup') ? await prune(deps, policy) : [];
+    return await aged(deps, runs, removed);
+  } finally {
+    await releaseBackups(store, until);
+  }
+}
+
+interface Due {
+  readonly kind: BackupRun['kind'];
+  readonly asked: RunRecord | undefined;
+}
+
+/** Backups before drills, so that a drill is one of the newest. Tries that failed are tried again at the same pace. */
+function dueNow(runs: readonly RunRecord[], policy: BackupPolicy, now: number): readonly Due[] {
+  const due = (kind: BackupRun['kind'], everyMinutes: number): Due[] => {
+    const asked = runs
+      .filter(({ run }) => run.kind === kind && run.status === 'requested')
+      .map((one) => ({ kind, asked: one }));
+    const last = runs.find(({ run }) => run.kind === kind && run.endedAt !== undefined)?.run.startedAt;
+    const isDue = last === undefined || last + everyMinutes * MINUTE_MS <= now;
+    return asked.length === 0 && isDue ? [{ kind, asked: undefined }] : asked;
+  };
+  return [...due('backup', policy.everyMinutes), ...due('drill', policy.drillEveryMinutes)];
+}
+
+async function run(deps: BackupDeps, { kind, asked }: Due, request: string): Promise<BackupRun> {
+  const startedAt = deps.clock.now();
+  const startedMs = deps.clock.monotonicMs();
+  const id = asked?.run.id ?? newBackupId(deps);
+  const result = kind === 'backup' ? await tryTake(deps, id) : await tryDrill(deps);
+  const endedAt = deps.clock.now();
+  const ended: BackupRun = {
+    ...(asked?.run.why === undefined ? {} : { why: asked.run.why }),
+    ...{ id, kind, startedAt, endedAt, ms: Math.round(deps.clock.monotonicMs() - startedMs) },
+    ...result,
+    ...(result.point === undefined ? {} : { dataAgeMs: endedAt - result.point }),
+  };
+  const type = `backup.${ended.status === 'failed' ? 'failed' : kind === 'backup' ? 'taken' : 'drilled'}`;
+  await record(deps, asked, ended, type, system('backup', request));
+  return ended;
+}
+
+type Result = Pick<BackupRun, 'status' | 'point' | 'bytes' | 'counts' | 'why' | 'backup'>;
+
+async function tryTake(deps: BackupDeps, id: string): Promise<Result> {
+  try {
+    const { point, items, tail, events, counts } = await takeBackup(deps, id);
+    const bytes = [...items, ...tail, ...events].reduce((sum, part) => sum + part.bytes, 0);
+    return { status: 'done', point, bytes, counts };
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+async function tryDrill({ objects, clock }: BackupDeps): Promise<Result> {
+  try {
+    const { manifest, faults } = await drillBackup(objects, clock);
+    const { id: backup, point, counts } = manifest;
+    if (faults.length > 0) return { status: 'failed', backup, why: faults.slice(0, 3).join('; ') };
+    return { status: 'done', backup, point, counts };
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+/** What the backup says of itself is a result; an outage is not. */
+const RESULTS = new Set(['Unsettled', 'ChangedSince', 'BackupDamaged']);
+const WHY_MAX = 500;
+
+function failed(error: unknown): Result {
+  if (!(error instanceof Error) || !RESULTS.has(error.name)) throw error;
+  return { status: 'failed', why: error.message.slice(0, WHY_MAX) };
+}
+
+async function prune(deps: BackupDeps, policy: BackupPolicy): Promise<readonly string[]> {
+  const now = deps.clock.now();
+  const removed = await keepBackups(deps.objects, policy, now);
+  const runs = removed.length === 0 ? [] : await readRuns(deps.store);
+  for (const one of runs) if (removed.includes(one.run.id)) await markRemoved(deps.store, one, now);
+  return removed;
+}
+
+async function aged(
+  { store, clock }: BackupDeps,
+  runs: readonly BackupRun[],
+  removed: readonly string[],
+): Promise<Turned> {
+  const { lastBackupAt, lastDrillAt } = summarise(await readRuns(store));
+  const now = clock.now();
+  return {
+    ...{ runs, removed },
+    ...(lastBackupAt === undefined ? {} : { backupAgeMs: now - lastBackupAt }),
+    ...(lastDrillAt === undefined ? {} : { drillAgeMs: now - lastDrillAt }),
+  };
+}

@@ -1,0 +1,55 @@
+import type { AuditEvent } from '../../schemas/audit.ts';
+import type { ResourceStatus } from '../../schemas/resource.ts';
+import { type Item, N, num, S } from '../table/attributes.ts';
+
+/** No verdict falls so soon after a restore, ms: agents must be heard first. */
+const GRACE_MS = 120_000;
+
+const without = (item: Item, ...names: readonly string[]): Item =>
+  Object.fromEntries(Object.entries(item).filter(([name]) => !names.includes(name)));
+
+/** Nothing that went on when the backup was taken goes on: no lock, no fence that is waited for. */
+export const restoredResource = (
+  item: Item,
+  event: AuditEvent,
+  { to, epoch }: { readonly to: ResourceStatus; readonly epoch: number },
+  step: number,
+): Item => ({
+  ...without(item, 'recovery', 'moving', 'retryAt', 'leftAt', 'leftRev'),
+  status: S(to),
+  epoch: N(epoch),
+  rev: N(event.rev),
+  head: S(event.hash),
+  cfg: N(num(item, 'cfg') + 1),
+  assignRev: N(num(item, 'assignRev') + step),
+  attempt: N(num(item, 'attempt') + 1),
+  ...(to === 'failed' && item['failedBy'] === undefined ? { failedBy: S('api') } : {}),
+});
+
+/** No report about an epoch before is about this one. */
+export const restoredGroup = (item: Item, epoch: number): Item => ({
+  ...without(item, 'heldUntil', 'heldBy', 'waitsFor', 'roomFor'),
+  epoch: N(epoch),
+  load: N(num(item, 'load') + 1),
+  runEpoch: N(0),
+  runCount: N(0),
+});
+
+export const restoredRecovery = (item: Item, event: AuditEvent, reason: string): Item => ({
+  ...without(item, 'nextPhase', 'waiting', 'parkedAt', 'silentSince'),
+  status: S('cancelled'),
+  reason: S(reason),
+  endedAt: N(event.at),
+  rev: N(event.rev),
+  head: S(event.hash),
+});
+
+/** What agents said is old; that they said it stays, so that nobody says it for them again. */
+export const freshBeats = (item: Item, at: number): Item => ({
+  ...Object.fromEntries(
+    Object.entries(item).filter(
+      ([name]) => name === 'pk' || name === 'sk' || name === 'v' || name.startsWith('a_'),
+    ),
+  ),
+  graceUntil: N(at + GRACE_MS),
+});

@@ -1,0 +1,104 @@
+import type { ChainHead } from '../../audit/event.ts';
+import type { AuditEvent } from '../../schemas/audit.ts';
+import { BackupRun } from '../../schemas/backup.ts';
+import { putEvent } from '../events.ts';
+import { keys } from '../keys.ts';
+import type { Store } from '../store.ts';
+import { ITEM_VERSION, type Item, J, N, num, S, str, versioned } from '../table/attributes.ts';
+import { chainAt } from '../table/conditions.ts';
+import { putNew, updateInput, updateItem } from '../table/update.ts';
+import type { Write } from '../table/write.ts';
+
+/** A backup or a drill, with its place in the audit. */
+export interface RunRecord {
+  readonly run: BackupRun;
+  readonly chain: ChainHead;
+}
+
+/** Looked through for the last good ones: at one a minute more than a day. */
+const RUNS_MAX = 2_000;
+
+const encodeRun = ({ run, chain }: RunRecord): Item => ({
+  ...keys.backup(run.id),
+  v: N(ITEM_VERSION),
+  run: J(run),
+  rev: N(chain.rev),
+  head: S(chain.head),
+});
+
+export const decodeRun = versioned(
+  (item: Item): RunRecord => ({
+    run: BackupRun.parse(JSON.parse(str(item, 'run'))),
+    chain: { rev: num(item, 'rev'), head: str(item, 'head') },
+  }),
+);
+
+/** Newest first. */
+export const readRuns = async (store: Store, most = RUNS_MAX): Promise<readonly RunRecord[]> => {
+  const page = await store.query({
+    KeyConditionExpression: 'pk = :pk AND begins_with(sk, :backup)',
+    ExpressionAttributeValues: { ':pk': keys.backup('').pk, ':backup': keys.backup('').sk },
+    ConsistentRead: true,
+    ScanIndexForward: false,
+    Limit: most,
+  });
+  return page.items.map(decodeRun);
+};
+
+export const readRun = async (store: Store, id: string): Promise<RunRecord | undefined> => {
+  const item = await store.get(keys.backup(id));
+  return item === undefined ? undefined : decodeRun(item);
+};
+
+/** `before` is undefined where it begins. */
+export const runWrites = (
+  store: Store,
+  before: RunRecord | undefined,
+  after: RunRecord,
+  event: AuditEvent,
+): readonly Write[] => [
+  before === undefined
+    ? putNew('run', store.tables.state, encodeRun(after))
+    : updateItem('run', {
+        table: store.tables.state,
+        key: keys.backup(after.run.id),
+        set: { run: J(after.run), rev: N(after.chain.rev), head: S(after.chain.head) },
+        conditions: chainAt(before.chain),
+      }),
+  putEvent(store, event),
+];
+
+/** That its objects are gone; what happened is in the audit already. */
+export const markRemoved = (store: Store, { run, chain }: RunRecord, removedAt: number): Promise<boolean> =>
+  store.write(
+    updateInput({
+      table: store.tables.state,
+      key: keys.backup(run.id),
+      set: { run: J({ ...run, removedAt }) },
+      conditions: chainAt(chain),
+    }),
+  );
+
+/** One at a time, over all executions: until `until` nobody else gets it. An execution that died gives it up by then. */
+export const claimBackups = (store: Store, now: number, until: number): Promise<boolean> =>
+  store.write(
+    updateInput({
+      table: store.tables.state,
+      key: { ...keys.backup(''), sk: { S: 'CLAIM' } },
+      set: { until: N(until) },
+      conditions: [
+        (p) => `attribute_not_exists(${p.name('until')}) OR ${p.name('until')} < ${p.value(N(now))}`,
+      ],
+    }),
+  );
+
+export const releaseBackups = async (store: Store, until: number): Promise<void> => {
+  await store.write(
+    updateInput({
+      table: store.tables.state,
+      key: { ...keys.backup(''), sk: { S: 'CLAIM' } },
+      set: { until: N(0) },
+      conditions: [(p) => `${p.name('until')} = ${p.value(N(until))}`],
+    }),
+  );
+};

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FolderObjects } from '../../infra/local/objects/folder-objects.ts';
+import { restore } from '../../infra/local/restore/main.ts';
+import { readArguments } from '../../infra/local/restore/options.ts';
+import type { Manifest } from '../../lib/schemas/backup.ts';
+import { drillBackup } from '../../lib/services/backup/drill.ts';
+import { type BackupDeps, newBackupId, takeBackup } from '../../lib/services/backup/take.ts';
+import { scanTable } from '../../lib/store/backup/scan.ts';
+import { Store } from '../../lib/store/store.ts';
+import { dynamodbClient } from '../../lib/store/table/dynamodb-client.ts';
+import { BareTable } from './bare-table.ts';
+import { type Figure, figureOf } from './figures.ts';
+import { allocateMany, type Bench, setUpFleet, startBench, vector } from './rig.ts';
+import { seedAllocations } from './seed.ts';
+import { loadNow } from './timed.ts';
+
+const ALLOCATIONS = 100_000;
+const HOMES = 20;
+const GROUPS = 24;
+const CAPACITY = 1_000_000_000;
+/** Nothing was written so shortly before, ms. */
+const LAG_MS = 1_000;
+/** More allocations between the first backup and the second. */
+const MORE = 200;
+
+/** A backup of 100,000 allocations, a second one that adds to it, a drill, and the restore into an empty data folder. */
+export const backup = async (progress: (text: string) => void): Promise<readonly Figure[]> => {
+  const bench = await startBench();
+  const folder = mkdtempSync(join(tmpdir(), 'labscape-bench-'));
+  try {
+    progress(`backup: seeding ${ALLOCATIONS} allocations`);
+    await seed(bench);
+    await sleep(LAG_MS);
+    const deps = depsOf(bench, folder);
+    progress('backup: taking');
+    const first = await timedRun(() => takeBackup(deps, newBackupId(deps)));
+    await allocateMany(bench, MORE, vector(1));
+    await sleep(LAG_MS);
+    const second = await timedRun(() => takeBackup(deps, newBackupId(deps)));
+    progress('backup: drill');
+    const drilled = await timedRun(() => drillBackup(deps.objects, deps.clock));
+    progress('backup: restoring');
+    const restored = await timedRun(() => restore(readArguments(['--from', folder, '--verify'])));
+    return [
+      figureOf('backup of 100,000 allocations', [first.ms], { extra: sizes(first.result) }),
+      figureOf('backup after 200 more', [second.ms], { extra: sizes(second.result) }),
+      figureOf('restore drill in memory', [drilled.ms], { extra: { faults: drilled.result.faults.length } }),
+      figureOf('restore into an empty folder, checked', [restored.ms], {
+        extra: { faults: restored.result.faults.length, items: restored.result.restored?.items ?? 0 },
+      }),
+    ];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    await bench.stop();
+  }
+};
+
+async function seed(bench: Bench): Promise<void> {
+  const homes = Array.from({ length: HOMES }, (_, n) => `home-${n}`);
+  await setUpFleet(bench, 'lab', new Map(homes.map((id) => [id, vector(CAPACITY)])));
+  for (const resource of homes)
+    await seedAllocations(bench, {
+      ...{ resource, labscape: 'lab', groups: GROUPS, demand: vector(1), prefix: resource },
+      allocations: ALLOCATIONS / HOMES,
+    });
+}
+
+function depsOf(bench: Bench, folder: string): BackupDeps {
+  const client = dynamodbClient({
+    endpoint: bench.host.engine.url,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
+  });
+  const { state, audit } = new BareTable(bench);
+  return {
+    ...{ store: new Store(client, { state, audit }), lagMs: LAG_MS },
+    objects: new FolderObjects(folder, Date.now),
+    scan: (table) => scanTable(client, table),
+    clock: { now: () => Date.now(), monotonicMs: () => performance.now() },
+    chance: { uniform: Math.random, id: randomUUID },
+    sleep: async (ms) => void (await sleep(ms)),
+  };
+}
+
+async function timedRun<T>(run: () => Promise<T>): Promise<{ readonly ms: number; readonly result: T }> {
+  const start = performance.now();
+  const result = await run();
+  return { ms: performance.now() - start, result };
+}
+
+const sizes = ({ items, events, counts }: Manifest) => ({
+  ...{ load: loadNow(), events: counts['events'] ?? 0 },
+  itemsKb: kib(items),
+  eventsKb: kib(events),
+  heapMb: Math.round(process.memoryUsage().heapUsed / 1024 / 1024),
+});
+
+const kib = (parts: Manifest['items']): number =>
+  Math.round(parts.reduce((sum, { bytes }) => sum + bytes, 0) / 1024);
