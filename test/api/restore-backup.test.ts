@@ -12,6 +12,7 @@ import { planHere } from '../../lib/services/backup/restore.ts';
 import { EPOCH_STEP } from '../../lib/services/backup/restore-draft.ts';
 import type { RestorePlan, RestoreScope, State } from '../../lib/services/backup/restore-types.ts';
 import { keyOf } from '../../lib/services/backup/sorted.ts';
+import { BACKUP_LAG_MS } from '../../lib/services/backup/take.ts';
 import { stateFaults } from '../../lib/services/backup/verify.ts';
 import { keys } from '../../lib/store/keys.ts';
 import { type Item, S } from '../../lib/store/table/attributes.ts';
@@ -231,6 +232,7 @@ test('a recovery that runs when the backup is taken is called off by the restore
   const [failed = ''] = site.resources;
   const { recovery } = await site.fail(failed);
   await site.recovery(recovery, ({ nextPhase }) => nextPhase === 'RecoverData');
+  const waiting = await rig.admin.call('requestBackup', { body: { reason: 'test' } });
   const id = await bench.take();
   await site.answerRestore(failed, recovery, 'restored');
   await site.ended(recovery);
@@ -250,6 +252,8 @@ test('a recovery that runs when the backup is taken is called off by the restore
       await expectFoldAgrees(other);
       const called = await other.admin.call('getRecovery', { params: { recovery } });
       expect(called).toMatchObject({ status: 'cancelled', reason: expect.stringContaining(id) });
+      const { items } = await other.admin.call('listBackups');
+      expect(items.find((run) => run.id === waiting.id)).toMatchObject({ status: 'failed' });
       // The sweep of the start finds it failed without a recovery.
       const there = new Site(other, site.id, site.labscape);
       const next = await until('another recovery', async () => {
@@ -287,6 +291,41 @@ test('restored and backed up again, it restores again', async () => {
   const done = await restore(readArguments(['--from', bench.folder, '--verify']));
   expect([done.faults, done.plan.conflicts]).toEqual([[], []]);
 }, 60_000);
+
+test('two tables are as good as a backup of ten seconds before the time they are of', async () => {
+  await newSite(rig);
+  await settle();
+  // Younger than the point: it comes along with its event.
+  await newSite(rig, { resources: 1 });
+  const { state, audit } = bench.store.tables;
+  const at = new Date(Date.now() + BACKUP_LAG_MS - (bench.lagMs ?? 0)).toISOString();
+  const args = [
+    '--from',
+    `tables:${state},${audit}`,
+    '--at',
+    at,
+    '--endpoint',
+    rig.host.engine.url,
+    '--verify',
+  ];
+  const done = await restore(readArguments(args));
+  expect([done.faults, done.plan.conflicts]).toEqual([[], []]);
+  expect(done.restored?.units).toBeGreaterThan(0);
+}, 60_000);
+
+test.each([
+  [['--data', 'x'], '--from'],
+  [['--from', 'x'], 'one target'],
+  [['--from', 'x', '--data', 'y', '--verify'], 'one target'],
+  [['--from', 'x', '--state', 'y'], '--audit'],
+  [['--from', 'x', '--data', 'y', '--at', 'noon'], 'noon'],
+  [['--from', 'x', '--data', 'y', '--backup', '../z'], '../z'],
+  [['--from', 'tables:a', '--data', 'y', '--at', '2026-11-21'], 'tables:a'],
+  [['--from', 'tables:a,b', '--data', 'y'], '--at'],
+  [['--from', 'x', '--data', 'y', '--labscape', 'a', '--resource', 'b'], '--resource'],
+])('%j is not understood', (args, word) => {
+  expect(() => readArguments(args)).toThrow(word);
+});
 
 test('a data folder that a host has open is refused', async () => {
   const args = ['--from', bench.folder, '--data', rig.host.dataDir, '--apply'];

@@ -9,6 +9,7 @@ import {
   restoredRecovery,
   restoredResource,
 } from '../../store/backup/restored.ts';
+import { decodeRun, runItem } from '../../store/backup/runs.ts';
 import { decodeRecovery } from '../../store/recovery/recoveries.ts';
 import { type Item, num, str } from '../../store/table/attributes.ts';
 import { headsOf } from './cut.ts';
@@ -90,6 +91,7 @@ export class RestoreDraft {
     const pk = str(item, 'pk');
     if (pk.startsWith('BEAT#')) this.#one(freshBeats(item, this.#input.origin.at));
     else if (pk.startsWith('REC#')) this.#recovery(item);
+    else if (str(item, 'sk').startsWith('BACKUP#')) this.#run(item);
     // Who held the claim when the backup was taken holds it no more.
     else if (str(item, 'sk') !== 'CLAIM') this.#one(item);
   }
@@ -108,6 +110,24 @@ export class RestoreDraft {
     });
     const restored = restoredRecovery(item, event, `restored from backup ${this.#input.id}`);
     this.#units.push({ what: `recovery ${id}`, items: [{ item: restored, seen: undefined }], event });
+  }
+
+  /** One that was asked for, or was the backup itself, is not done again under its old name. */
+  #run(item: Item): void {
+    const { run, chain } = decodeRun(item);
+    if (run.status !== 'requested') {
+      this.#one(item);
+      return;
+    }
+    const { at } = this.#input.origin;
+    const why = `restored from backup ${this.#input.id}: ask again`;
+    const ended = { ...run, status: 'failed' as const, endedAt: at, why };
+    const event = nextEvent(entityOf.backup(run.id), chain, this.#input.origin, 'backup.failed', { why });
+    this.#units.push({
+      what: `${run.kind} ${run.id}`,
+      items: [{ item: runItem(ended, event), seen: undefined }],
+      event,
+    });
   }
 
   /** A resource of which anything is wrong is restored as a whole. */

@@ -33,6 +33,10 @@ export const decodeRun = versioned(
   }),
 );
 
+/** The item of a run as it became by `event`. */
+export const runItem = (run: BackupRun, event: AuditEvent): Item =>
+  encodeRun({ run, chain: { rev: event.rev, head: event.hash } });
+
 /** Newest first. */
 export const readRuns = async (store: Store, most = RUNS_MAX): Promise<readonly RunRecord[]> => {
   const page = await store.query({
