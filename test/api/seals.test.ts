@@ -108,6 +108,14 @@ describe('seals on one machine', () => {
     });
   });
 
+  test('do not stand in the way of a backup, which holds events alone', async () => {
+    const { runs } = (await rig.invoke('backup', {})) as { runs: { kind: string; status: string }[] };
+    expect(runs.map(({ kind, status }) => [kind, status])).toEqual([
+      ['backup', 'done'],
+      ['drill', 'done'],
+    ]);
+  });
+
   test('go on after a restart of the host, with the same key', async () => {
     const before = await seals();
     const data = rig.host.dataDir;
