@@ -224,6 +224,28 @@ describe('a rollout', () => {
   });
 });
 
+describe('a sealer that does not come to an end', () => {
+  test('is told to people, whether it is called or not', () => {
+    const alarms = ofType('AWS::CloudWatch::Alarm').filter(
+      ({ Properties }) => Properties['MetricName'] === 'SealerRuns',
+    );
+    expect(alarms).toMatchObject([
+      {
+        Properties: {
+          ...{ Namespace: 'Labscape', Statistic: 'Sum', Threshold: 1, TreatMissingData: 'breaching' },
+          ComparisonOperator: 'LessThanThreshold',
+          Dimensions: [{ Name: 'function', Value: 'sealer' }],
+        },
+      },
+    ]);
+    expect(alarms[0]?.Properties['AlarmActions']).toHaveLength(1);
+    const every = template.schedules.find(({ functionArns }) =>
+      functionArns.some((arn) => arn.includes('labscape-prod-sealer')),
+    );
+    expect(Number(alarms[0]?.Properties['Period']) * 1000).toBeGreaterThan(2 * (every?.everyMs ?? 0));
+  });
+});
+
 describe('work that would find no place', () => {
   /** As functions/readiness-metrics.ts counts it. */
   const counted = (labscape: string, count: number): unknown[] => {
