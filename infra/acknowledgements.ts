@@ -5,7 +5,9 @@ import type { StageConfig } from './config.ts';
 /** A finding of a rule that is left as it is, on a construct and all below it. */
 export interface Acknowledgement {
   readonly rule: string;
-  /** Below the control plane's stack; absent for all of it. */
+  /** Below the stack of the state instead of the control plane's. */
+  readonly inState?: true;
+  /** Below the stack; absent for all of it. */
   readonly path?: string;
   readonly reason: string;
 }
@@ -56,14 +58,28 @@ const ROLLOUT: readonly Acknowledgement[] = [
   },
 ];
 
-export const acknowledgements = (config: StageConfig): readonly Acknowledgement[] =>
-  config.disposable ? ALWAYS : [...ALWAYS, ...ROLLOUT];
+/** Only where the stage has no issuer of its own. */
+const POOL: readonly Acknowledgement[] = [
+  {
+    rule: 'AwsSolutions-COG8',
+    inState: true,
+    path: 'People/Pool',
+    reason:
+      'Threat protection is of the plan Plus, which is paid per user and month. Everybody is invited, has a second ' +
+      'factor, and refusals are counted by the control plane itself.',
+  },
+];
+
+export const acknowledgements = (config: StageConfig): readonly Acknowledgement[] => [
+  ...ALWAYS,
+  ...(config.disposable ? [] : ROLLOUT),
+  ...(config.issuer === undefined ? POOL : []),
+];
 
 /** Throws where the construct of an acknowledgement is gone: a reason without a finding would only mislead. */
 export function acknowledge(app: App, config: StageConfig): void {
-  const stack = app.node.findChild(`labscape-${config.stage}`);
-  for (const { rule, path, reason } of acknowledgements(config)) {
-    let scope = stack;
+  for (const { rule, path, reason, inState } of acknowledgements(config)) {
+    let scope = app.node.findChild(`labscape-${config.stage}${inState ? '-state' : ''}`);
     for (const id of path?.split('/') ?? []) scope = scope.node.findChild(id);
     Validations.of(scope).acknowledge({ id: rule, reason });
   }

@@ -6,9 +6,12 @@ import { acknowledge } from './acknowledgements.ts';
 import { bundleFunctions, ROOT } from './bundle.ts';
 import { loadStage } from './config.ts';
 import { ControlPlaneStack } from './control-plane-stack.ts';
+import { checkPolicies } from './policies.ts';
 import { addRules } from './rules.ts';
 import { StateStack } from './state-stack.ts';
 
+// Before anything is made of them.
+checkPolicies();
 const outdir = process.env['CDK_OUTDIR'] ?? join(ROOT, 'cdk.out');
 const app = new App({
   outdir,

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { AlarmBinding } from '../lib/schemas/alarm.ts';
 import { Id } from '../lib/schemas/common.ts';
+import { BreakGlassKey } from '../lib/schemas/signing.ts';
+import { ClaimsMap } from '../lib/security/claims-map.ts';
 
 /** Stages that may lose their data: deleting the stack deletes the tables. */
 const DISPOSABLE_STAGES: readonly string[] = ['local', 'test'];
@@ -31,10 +33,14 @@ export const Backups = z.strictObject({
 
 const StageInput = z.strictObject({
   stage: StageName,
-  /** `iss` of the tokens that are accepted. */
-  issuer: z.url({ protocol: /^https?$/ }),
+  /** `iss` of the tokens that are accepted; without one, a deployed stage gets a Cognito user pool. */
+  issuer: z.url({ protocol: /^https?$/ }).optional(),
   /** `aud` of the tokens that are accepted. */
-  audience: z.string().min(1).max(200),
+  audience: z.string().min(1).max(200).optional(),
+  /** Where the issuer's tokens say who somebody is. */
+  claims: ClaimsMap.prefault({}),
+  /** Whom the user pool invites as its first administrator. */
+  firstAdmin: z.email().optional(),
   logLevel: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR']).default('INFO'),
   logRetentionDays: z.literal(RETENTION_DAYS).default(30),
   /** Executions set aside for recovery, so that load elsewhere cannot starve it. */
@@ -83,10 +89,32 @@ const StageInput = z.strictObject({
   /** Keys that sign seals, made so far: one more changes the key, and it never gets less. */
   sealKeys: z.int().min(1).max(20).default(1),
   backups: Backups.prefault({}),
+  /** Public keys of those who get in when no provider answers; the private halves are kept offline. */
+  breakGlass: z
+    .array(BreakGlassKey)
+    .max(8)
+    .refine((keys) => new Set(keys.map(({ name }) => name)).size === keys.length, 'names somebody twice')
+    .default([]),
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
 });
 
 export type StageConfig = z.infer<typeof StageInput> & { readonly disposable: boolean };
+
+/** Throws where the tokens that a stage would take are nobody's, or anybody's. */
+function checkIssuer({ stage, issuer, audience, firstAdmin }: z.infer<typeof StageInput>): void {
+  if ((issuer === undefined) !== (audience === undefined))
+    throw new Error(`stage ${stage}: issuer and audience belong together`);
+  if (issuer === undefined) {
+    // A pool outlives its stack; what such a stage has goes with it.
+    if (DISPOSABLE_STAGES.includes(stage)) throw new Error(`stage ${stage}: issuer and audience are missing`);
+    return;
+  }
+  if (firstAdmin !== undefined)
+    throw new Error(`stage ${stage}: firstAdmin is for the user pool of a stage without an issuer`);
+  if (stage === 'local') return;
+  if (isLoopback(issuer)) throw new Error(`stage ${stage}: issuer ${issuer} is a loopback address`);
+  if (!issuer.startsWith('https:')) throw new Error(`stage ${stage}: issuer ${issuer} must be https`);
+}
 
 /** A loopback issuer is one that anybody on the host can play; only the local stage may trust it. */
 export function isLoopback(url: string): boolean {
@@ -110,12 +138,7 @@ export function parseStage(input: unknown): StageConfig {
     throw new Error(`stage configuration is not valid: ${problems.join('; ')}`);
   }
   const config = parsed.data;
-  if (config.stage !== 'local') {
-    if (isLoopback(config.issuer))
-      throw new Error(`stage ${config.stage}: issuer ${config.issuer} is a loopback address`);
-    if (!config.issuer.startsWith('https:'))
-      throw new Error(`stage ${config.stage}: issuer ${config.issuer} must be https`);
-  }
+  checkIssuer(config);
   return { ...config, disposable: DISPOSABLE_STAGES.includes(config.stage) };
 }
 

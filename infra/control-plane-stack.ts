@@ -13,6 +13,7 @@ import { FailureAlarms } from './constructs/failure-alarms.ts';
 import { FunctionSchedule } from './constructs/function-schedule.ts';
 import { RecoveryMachine } from './constructs/recovery-machine.ts';
 import { Rollout } from './constructs/rollout.ts';
+import { POOL_CLAIMS } from './constructs/user-pool.ts';
 import { type FunctionName, PERMISSIONS } from './permissions.ts';
 import type { StateStack } from './state-stack.ts';
 
@@ -23,6 +24,7 @@ import type { StateStack } from './state-stack.ts';
  */
 const TIMEOUTS_S: Partial<Record<FunctionName, number>> = {
   authorise: 8,
+  'authorise-signed': 8,
   assignments: 29,
   // Lambda's own limit: it reads everything.
   backup: 900,
@@ -33,11 +35,11 @@ const TIMEOUTS_S: Partial<Record<FunctionName, number>> = {
 };
 const TIMEOUT_S = 10;
 /** MiB. Lambda gives CPU by memory: recovery plans over the whole fleet, and a backup holds all of it. */
-const MEMORY_MIB: Partial<Record<FunctionName, number>> = { recovery: 1024, backup: 3008, sealer: 1024 };
+const MEMORY_MIB: Partial<Record<FunctionName, number>> = { recovery: 1024, sealer: 1024, backup: 3008 };
 const MEMORY_DEFAULT_MIB = 512;
 const SWEEP_EVERY_MINUTES = 1;
 /** It looks so often what is due: how often a backup is due, the stage says. */
-const BACKUP_EVERY_MINUTES = 1;
+const BACKUP_LOOK_EVERY_MINUTES = 1;
 /** As often as windows end. */
 const SEAL_EVERY_MINUTES = 5;
 
@@ -70,7 +72,11 @@ export class ControlPlaneStack extends Stack {
       description: "The issuer's JSON Web Key Set inline; empty fetches it from the issuer",
       default: '',
     });
-    const functions = this.#functions(keys.valueAsString);
+    const breakGlass = new CfnParameter(this, 'BreakGlassKeys', {
+      description: 'Public keys that work without any provider, as JSON; see docs/security.md',
+      default: JSON.stringify(config.breakGlass),
+    });
+    const functions = this.#functions(keys.valueAsString, breakGlass.valueAsString);
     const live = (name: FunctionName) => functions[name].live as IFunction;
     const { machine } = new RecoveryMachine(this, 'Recovery', {
       config,
@@ -98,13 +104,14 @@ export class ControlPlaneStack extends Stack {
     });
     new FunctionSchedule(this, 'Backup', {
       description: 'backups and restore drills that are due or were asked for',
-      ...{ everyMinutes: BACKUP_EVERY_MINUTES, live: live('backup'), failures: failed.queue },
+      ...{ everyMinutes: BACKUP_LOOK_EVERY_MINUTES, live: live('backup'), failures: failed.queue },
     });
     const http = new ControlApi(this, 'Http', {
       config,
       routes: props.routes,
       handlers: Object.fromEntries(API_FUNCTIONS.map((name) => [name, live(name)])),
       authoriser: live('authorise'),
+      signedAuthoriser: live('authorise-signed'),
     });
     new Alarms(this, 'Alarms', {
       config,
@@ -115,16 +122,17 @@ export class ControlPlaneStack extends Stack {
     });
     const tables = [props.stores.state, props.stores.audit];
     new ControlDashboard(this, 'Dashboard', { config, machine, tables, failures: failed.queue });
-    const behindApi = new Set<string>([...API_FUNCTIONS, 'authorise']);
+    const behindApi = new Set<string>([...API_FUNCTIONS, 'authorise', 'authorise-signed']);
     // What may lose its data may lose a deployment, too; and emulators know no CodeDeploy.
     if (!config.disposable)
       new Rollout(this, 'Rollout', { config, functions, behindApi, apiId: http.api.apiId });
   }
 
-  #functions(issuerKeys: string): Record<FunctionName, ControlFunction> {
+  #functions(issuerKeys: string, breakGlass: string): Record<FunctionName, ControlFunction> {
     const { config } = this.#props;
     const environments: Partial<Record<FunctionName, Record<string, string>>> = {
-      authorise: { ISSUER: config.issuer, AUDIENCE: config.audience, JWKS: issuerKeys },
+      authorise: { ...this.#issuer(), JWKS: issuerKeys },
+      'authorise-signed': { BREAK_GLASS: breakGlass },
       backup: { BACKUP_POLICY: JSON.stringify(config.backups) },
       'recovery-trigger': {
         ALARM_ACCOUNTS: config.recoveryAlarms.accounts.join(','),
@@ -132,17 +140,22 @@ export class ControlPlaneStack extends Stack {
       },
     };
     const names: FunctionName[] = [
-      'authorise',
+      ...(['authorise', 'authorise-signed'] as const),
       ...API_FUNCTIONS,
-      'recovery',
-      'sweep',
-      'backup',
-      'recovery-trigger',
-      'sealer',
+      ...(['recovery', 'sweep', 'backup', 'recovery-trigger', 'sealer'] as const),
     ];
     return Object.fromEntries(
       names.map((name) => [name, this.#function(name, environments[name])]),
     ) as Record<FunctionName, ControlFunction>;
+  }
+
+  /** Whose tokens are taken, and how they are read. */
+  #issuer(): Record<string, string> {
+    const { config } = this.#props;
+    const { people } = this.#props.stores;
+    const { issuer = '', audience = '' } = people ?? config;
+    const claims = people === undefined ? config.claims : POOL_CLAIMS;
+    return { ISSUER: issuer, AUDIENCE: audience, CLAIMS: JSON.stringify(claims) };
   }
 
   #function(name: FunctionName, environment: Record<string, string> = {}): ControlFunction {

@@ -5,6 +5,7 @@ import type { AUDIT_INDEXES, STATE_INDEXES } from './state-stack.ts';
 export type FunctionName =
   | ApiFunction
   | 'authorise'
+  | 'authorise-signed'
   | 'backup'
   | 'recovery'
   | 'recovery-trigger'
@@ -52,10 +53,16 @@ const READ = ['GetItem', 'BatchGetItem', 'Query'] as const;
  */
 export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   authorise: { state: ['GetItem'], audit: [] },
+  // It keeps the number of each signature, and the event of each use of a break-glass key.
+  'authorise-signed': { state: ['GetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
   status: { state: [...READ, 'Query:find'], audit: [] },
   labscapes: { state: ['GetItem', 'Query', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
   tenants: { state: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
-  principals: { state: ['GetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'] },
+  // Keys of a labscape are found by the index.
+  principals: {
+    state: ['GetItem', 'BatchGetItem', 'Query:find', 'PutItem', 'UpdateItem'],
+    audit: ['PutItem'],
+  },
   resources: {
     // A resource joins a labscape that must exist; what waits is placed on it; members of groups are given to others.
     state: [...READ, 'Query:find', 'Query:byGroup', 'PutItem', 'UpdateItem', 'ConditionCheckItem'],

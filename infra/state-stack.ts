@@ -13,6 +13,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { StageConfig } from './config.ts';
 import { type BucketName, objectBuckets } from './constructs/object-buckets.ts';
 import { sealKeys } from './constructs/seal-keys.ts';
+import { PeoplePool } from './constructs/user-pool.ts';
 
 export interface StateStackProps extends StackProps {
   readonly config: StageConfig;
@@ -35,7 +36,7 @@ const index = (
   sortKey: string(range),
 });
 
-/** What must outlive every deployment: the tables, the buckets, and the key they are encrypted with. */
+/** What must outlive every deployment: the tables, the buckets, the key they are encrypted with, and people, if they are ours. */
 export class StateStack extends Stack {
   readonly key: Key;
   readonly state: Table;
@@ -43,6 +44,8 @@ export class StateStack extends Stack {
   /** Oldest first. */
   readonly sealKeys: readonly Key[];
   readonly buckets: Readonly<Record<BucketName, IBucket>>;
+  /** Absent where the stage names its issuer. */
+  readonly people: PeoplePool | undefined;
 
   constructor(scope: App, id: string, props: StateStackProps) {
     super(scope, id, props);
@@ -75,6 +78,8 @@ export class StateStack extends Stack {
       partitionKey: string('entity'),
       sortKey: { name: 'rev', type: AttributeType.NUMBER },
     });
+    this.people =
+      props.config.issuer === undefined ? new PeoplePool(this, 'People', props.config) : undefined;
     this.audit.addGlobalSecondaryIndex(index(AUDIT_INDEXES[0], 'day', 'timeSk', ProjectionType.ALL));
     this.sealKeys = sealKeys(this, props.config);
     this.buckets = objectBuckets(this, props.config, this.key);

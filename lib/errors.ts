@@ -4,6 +4,7 @@ export const PROBLEMS = {
   'bad-json': 400,
   'invalid-input': 400,
   unauthenticated: 401,
+  'replayed-signature': 401,
   forbidden: 403,
   'principal-revoked': 403,
   'not-found': 404,

@@ -3,6 +3,7 @@ import { PREEMPTING } from '../../lib/allocation/preemption.ts';
 import { ProblemError } from '../../lib/errors.ts';
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { ALLOCATIONS_ROUTES } from '../../lib/http/routes/allocations.ts';
 import type { AllocationInput } from '../../lib/schemas/allocation.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import { adoptWork } from '../../lib/services/placement/adopt.ts';
@@ -47,6 +48,7 @@ const refusePreemptionOf = (input: AllocationInput): void => {
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'allocations',
+    ALLOCATIONS_ROUTES,
     {
       allocate: async (request) => {
         const { body: input, idempotencyKey, cleared } = request;

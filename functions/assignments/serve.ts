@@ -1,5 +1,6 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { RESOURCES_ROUTES } from '../../lib/http/routes/resources.ts';
 import { Id } from '../../lib/schemas/common.ts';
 import { assignmentsOf } from '../../lib/services/agents/assignments.ts';
 import { takeReport } from '../../lib/services/agents/report.ts';
@@ -11,6 +12,7 @@ import { apiDeps } from '../runtime.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'assignments',
+    RESOURCES_ROUTES,
     {
       getAssignments: async (request) => {
         const resource = await getResource(control, request.params.resource);

@@ -1,5 +1,6 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { AUDIT_ROUTES } from '../../lib/http/routes/audit.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { EventPosition, entityEvents, eventsBetween, verifyEntity } from '../../lib/services/trail/audit.ts';
@@ -15,6 +16,7 @@ const DAY_MS = 86_400_000;
 export const serve = (control: Runtime, archive: ObjectStore): ApiHandler =>
   apiHandler(
     'audit',
+    AUDIT_ROUTES,
     {
       listEvents: async (request) => {
         request.permit({});

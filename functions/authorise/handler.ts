@@ -5,7 +5,7 @@ import type {
 } from 'aws-lambda';
 import { actionOf } from '../../lib/http/route-table.ts';
 import { authorise, type Verdict } from '../../lib/security/authorise.ts';
-import { issuerFromEnv } from '../../lib/security/authorise-env.ts';
+import { claimsFromEnv, issuerFromEnv } from '../../lib/security/authorise-env.ts';
 import { lazily } from '../../lib/security/authorizer.ts';
 import { processAuthorizer } from '../../lib/security/policy-files.ts';
 import { tokenVerifier } from '../../lib/security/token-verifier.ts';
@@ -16,6 +16,7 @@ const { store, clock } = runtime();
 const log = new Logger({ serviceName: 'authorise' });
 const deps = {
   verify: tokenVerifier(issuerFromEnv(process.env), { nowMs: () => clock.monotonicMs() }),
+  claims: claimsFromEnv(process.env),
   isRevoked: (principal: string) => isRevoked(store, principal),
   authorizer: lazily(processAuthorizer),
   actionOf,

@@ -1,4 +1,5 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { BACKUPS_ROUTES } from '../../lib/http/routes/backups.ts';
 import { listRuns, requestRun } from '../../lib/services/backup/runs.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
@@ -8,6 +9,7 @@ import { apiDeps } from '../runtime.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'backups',
+    BACKUPS_ROUTES,
     {
       listBackups: async (request) => {
         request.permit({});

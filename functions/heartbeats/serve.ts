@@ -1,4 +1,5 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { LABSCAPES_ROUTES } from '../../lib/http/routes/labscapes.ts';
 import { beat } from '../../lib/services/health/heartbeat.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { apiDeps } from '../runtime.ts';
@@ -7,6 +8,7 @@ import { apiDeps } from '../runtime.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'heartbeats',
+    LABSCAPES_ROUTES,
     {
       beat: async (request) => {
         request.permit({ labscape: request.params.labscape });

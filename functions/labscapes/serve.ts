@@ -1,6 +1,7 @@
 import { etag } from '../../lib/http/answer.ts';
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { LABSCAPES_ROUTES } from '../../lib/http/routes/labscapes.ts';
 import { Id, PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import {
   editLabscape,
@@ -17,6 +18,7 @@ import { apiDeps } from '../runtime.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'labscapes',
+    LABSCAPES_ROUTES,
     {
       joinLabscape: async (request) => {
         request.permit({ labscape: request.body.id });

@@ -1,5 +1,7 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { PLANS_ROUTES } from '../../lib/http/routes/plans.ts';
+import { RECOVERIES_ROUTES } from '../../lib/http/routes/recoveries.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import { acknowledgeLabscape, acknowledgeResource } from '../../lib/services/recovery/acknowledge.ts';
 import { approve } from '../../lib/services/recovery/approval.ts';
@@ -30,6 +32,7 @@ import { planOperations } from './plans.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'recoveries',
+    [...RECOVERIES_ROUTES, ...PLANS_ROUTES],
     {
       listRecoveries: async (request) => {
         request.permit({});

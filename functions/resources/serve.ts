@@ -1,6 +1,7 @@
 import { etag } from '../../lib/http/answer.ts';
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
+import { RESOURCES_ROUTES } from '../../lib/http/routes/resources.ts';
 import { failback } from '../../lib/services/rebalancing/failback.ts';
 import { improve } from '../../lib/services/rebalancing/rebalance.ts';
 import { drainResource, failResource } from '../../lib/services/recovery/recovery-start.ts';
@@ -22,6 +23,7 @@ import { apiDeps } from '../runtime.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'resources',
+    RESOURCES_ROUTES,
     {
       registerResource: async (request) => {
         request.permit({ labscape: request.body.labscape });

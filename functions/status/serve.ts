@@ -1,6 +1,7 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
 import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { openApiDocument } from '../../lib/http/openapi.ts';
+import { SERVICE_ROUTES } from '../../lib/http/routes/service.ts';
 import { listDrills } from '../../lib/services/drills/view.ts';
 import { fleetStatus } from '../../lib/services/health/status.ts';
 import { listReadiness, ReadinessPosition } from '../../lib/services/readiness/view.ts';
@@ -14,6 +15,7 @@ let document: unknown;
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'status',
+    SERVICE_ROUTES,
     {
       getHealth: async () => ({ status: 200, body: { status: 'ok', version: VERSION } }),
       getOpenApi: async () => {

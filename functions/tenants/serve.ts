@@ -1,4 +1,5 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { ACCESS_ROUTES } from '../../lib/http/routes/access.ts';
 import { getTenant, putTenant } from '../../lib/services/registry/tenants.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
@@ -8,6 +9,7 @@ import { apiDeps } from '../runtime.ts';
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
     'tenants',
+    ACCESS_ROUTES,
     {
       putTenant: async (request) => {
         request.permit({ tenant: request.params.tenant });

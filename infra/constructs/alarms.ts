@@ -47,6 +47,7 @@ export class Alarms extends Construct {
     this.#atLeast('RecoveryFailed', props.machine.metricFailed({ period: PERIOD }), 1);
     const waiting = props.failures.metricApproximateNumberOfMessagesVisible({ period: PERIOD });
     this.#atLeast('Undelivered', waiting, 1);
+    this.#breakGlass();
     this.#deadMan(props.sweep);
     this.#sealerSilent();
     this.#notReady();
@@ -63,6 +64,26 @@ export class Alarms extends Construct {
     this.#notify(
       metric.createAlarm(this, id, {
         threshold,
+        evaluationPeriods: 1,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treatMissingData: TreatMissingData.NOT_BREACHING,
+      }),
+    );
+  }
+
+  /** Whoever is in without the provider is seen by somebody else, at once. */
+  #breakGlass(): void {
+    const metric = new Metric({
+      namespace: 'Labscape',
+      metricName: 'BreakGlassUses',
+      dimensionsMap: { function: 'authorise-signed' },
+      statistic: Stats.SUM,
+      period: Duration.minutes(1),
+    });
+    this.#notify(
+      metric.createAlarm(this, 'BreakGlass', {
+        alarmDescription: 'A break-glass key was used: see its events, principal#break-glass.NAME',
+        threshold: 1,
         evaluationPeriods: 1,
         comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         treatMissingData: TreatMissingData.NOT_BREACHING,

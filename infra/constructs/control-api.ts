@@ -13,6 +13,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { ApiFunction, Route } from '../../lib/http/routes.ts';
+import { SIGNED_PREFIX } from '../../lib/schemas/signature.ts';
 import type { StageConfig } from '../config.ts';
 
 /** How long a decision about one token and route is kept; a revoked principal is refused by the handler at once. */
@@ -39,9 +40,11 @@ export interface ControlApiProps {
   readonly routes: readonly Route[];
   readonly handlers: Readonly<Partial<Record<ApiFunction, IFunction>>>;
   readonly authoriser: IFunction;
+  /** Of the same routes under SIGNED_PREFIX. */
+  readonly signedAuthoriser: IFunction;
 }
 
-/** One route of the HTTP API per entry of ROUTES. */
+/** One route of the HTTP API per entry of ROUTES, and one more for signed requests unless it is public. */
 export class ControlApi extends Construct {
   readonly api: HttpApi;
 
@@ -78,6 +81,12 @@ export class ControlApi extends Construct {
       identitySource: ['$request.header.Authorization', '$context.routeKey'],
       resultsCacheTtl: Duration.seconds(AUTHORISER_TTL_S),
     });
+    // Nothing is remembered of a signature: the next request that carries it is a replay.
+    const signed = new HttpLambdaAuthorizer('SignedAuthoriser', props.signedAuthoriser, {
+      responseTypes: [HttpLambdaResponseType.SIMPLE],
+      identitySource: ['$request.header.Signature', '$request.header.Signature-Input'],
+      resultsCacheTtl: Duration.seconds(0),
+    });
     const open = new HttpNoneAuthorizer();
     const integrations = new Map<ApiFunction, HttpLambdaIntegration>();
     for (const route of props.routes) {
@@ -93,6 +102,13 @@ export class ControlApi extends Construct {
         methods: [HttpMethod[route.method]],
         integration,
         authorizer: route.action === 'public' ? open : authoriser,
+      });
+      if (route.action === 'public') continue;
+      this.api.addRoutes({
+        path: `${SIGNED_PREFIX}${route.path}`,
+        methods: [HttpMethod[route.method]],
+        integration,
+        authorizer: signed,
       });
     }
   }

@@ -18,7 +18,9 @@ export function plan(config: StageConfig): string {
     `Deploys stage ${stage} into the account and region of your AWS credentials:`,
     `  labscape-${stage}-state   two tables, the buckets of archive and backups, and their key; ${kept}`,
     `  labscape-${stage}         functions, API, state machine, schedule, alarms, dashboard`,
-    `Tokens: issued by ${issuer} for ${audience}`,
+    issuer === undefined
+      ? 'Tokens: issued by a Cognito user pool of the stage, in the stack of the tables'
+      : `Tokens: issued by ${issuer} for ${audience}`,
     `Rollout: ${config.disposable ? 'at once' : config.rollout}`,
     `Alarms go to: ${alarms.email ?? 'nobody (alarms.email is not set)'}`,
     `Labscapes with an alarm that starts recoveries: ${listed(recoveryAlarms.labscapes)}`,
@@ -28,12 +30,20 @@ export function plan(config: StageConfig): string {
 
 /** The next steps, once `url` answers. */
 export function nextSteps(config: StageConfig, url: string): string {
+  return [`API: ${url}`, `Check: curl ${url}/health`, ...firstAdministrator(config)].join('\n');
+}
+
+function firstAdministrator({ issuer, audience, firstAdmin }: StageConfig): string[] {
+  if (issuer !== undefined)
+    return [
+      `First administrator: in ${issuer}, give a user the claim roles = ["admin"] in tokens for the audience`,
+      `${audience}, and let them sign in; see docs/deployment.md. Nothing in AWS makes an administrator.`,
+    ];
   return [
-    `API: ${url}`,
-    `Check: curl ${url}/health`,
-    `First administrator: in ${config.issuer}, give a user the claim roles = ["admin"] in tokens for the audience`,
-    `${config.audience}, and let them sign in; see docs/deployment.md. Nothing in AWS makes an administrator.`,
-  ].join('\n');
+    firstAdmin === undefined
+      ? 'First administrator: nobody yet; set firstAdmin, or add a user of the pool to the group labscape-admin.'
+      : `First administrator: ${firstAdmin} has an invitation by mail; see docs/deployment.md.`,
+  ];
 }
 
 /** The URL in what `cdk deploy --outputs-file` wrote. */

@@ -13,6 +13,8 @@ export interface DataFolder {
   readonly issuerKey: string;
   /** Private keys that sign seals. */
   readonly sealKeys: string;
+  /** Public keys of break-glass principals, if somebody put them there. */
+  readonly breakGlass: string;
   readonly logs: string;
   /** What S3 holds, a folder per bucket. */
   readonly objects: string;
@@ -51,6 +53,7 @@ export function openDataFolder(path: string | undefined): DataFolder {
     database: join(folder, 'state.db'),
     issuerKey: join(folder, 'issuer-key.json'),
     sealKeys: join(folder, 'seal-keys.json'),
+    breakGlass: join(folder, 'break-glass.json'),
     logs: join(folder, 'logs'),
     objects: join(folder, 'objects'),
     dropDatabase: () => {

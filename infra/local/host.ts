@@ -1,4 +1,6 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import * as z from 'zod';
+import { BreakGlassKey } from '../../lib/schemas/signing.ts';
 import { startAlarms } from './alarms.ts';
 import { type DataFolder, openDataFolder } from './data-folder.ts';
 import {
@@ -26,6 +28,8 @@ import { startStepFunctionsEndpoint } from './workflow/step-functions.ts';
 
 /** CloudFormation parameter that carries the local issuer's public key. */
 const KEYS_PARAMETER = 'IssuerKeys';
+/** The same for the keys that work without it. */
+const BREAK_GLASS_PARAMETER = 'BreakGlassKeys';
 /** What calls that still run get to end in peace when the host stops. */
 const DRAIN_MS = 2000;
 
@@ -102,7 +106,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
     progress('templates and bundles');
     const issuer = await openIssuer(folder.issuerKey);
     const assemblyDir = options.assemblyDir ?? (await synthesise());
-    const template = readTemplate(assemblyDir, { [KEYS_PARAMETER]: issuer.keys });
+    const template = readTemplate(assemblyDir, {
+      [KEYS_PARAMETER]: issuer.keys,
+      ...readBreakGlass(folder.breakGlass),
+    });
     progress('tables');
     await ensureTables(engine.url, template.tables);
     halfMade = false;
@@ -201,6 +208,17 @@ async function compose(
     invoke: (name, event) => functions.invoke(name, event),
     onMetric: (listener) => sink.onMetric(listener),
   };
+}
+
+/** Those of the data folder instead of the stage's. */
+function readBreakGlass(file: string): Record<string, string> {
+  if (!existsSync(file)) return {};
+  try {
+    const keys = z.array(BreakGlassKey).parse(JSON.parse(readFileSync(file, 'utf8')));
+    return { [BREAK_GLASS_PARAMETER]: JSON.stringify(keys) };
+  } catch {
+    throw new HostError(`${file} must be a list of break-glass keys: see docs/security.md.`);
+  }
 }
 
 /** Issuer and audience that the template's authoriser trusts. */

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import * as z from 'zod';
-import { ROLES, type Role } from '../../lib/security/caller.ts';
+import { ROLES, type TokenRole } from '../../lib/security/caller.ts';
 import { asError, HostError } from './errors.ts';
 import type { MintRequest } from './gateway/issuer.ts';
 import { type Host, startHost } from './host.ts';
@@ -24,7 +24,7 @@ interface Arguments {
 }
 
 /** What the printed tokens speak for: the tenant and a labscape of the sample fleet. */
-const SCOPES: Readonly<Record<Role, Pick<MintRequest, 'tenant' | 'labscape'>>> = {
+const SCOPES: Readonly<Record<TokenRole, Pick<MintRequest, 'tenant' | 'labscape'>>> = {
   admin: {},
   operator: {},
   tenant: { tenant: TENANT },

@@ -61,6 +61,9 @@ export const AgentConfig = z
     url: z.url({ protocol: /^https?$/ }),
     token: z.string().min(1).optional(),
     tokenFile: z.string().min(1).optional().meta({ description: 'read again whenever it changed' }),
+    keyFile: z.string().min(1).optional().meta({
+      description: 'signs with this key instead of sending a token; read again whenever it changed',
+    }),
     labscape: Id,
     agent: Id,
     resources: z
@@ -117,9 +120,9 @@ export const AgentConfig = z
         'length of long polls; 0: changes are learned from beats alone. On AWS each poll is a function that waits',
     }),
   })
-  .refine((c) => c.token !== undefined || c.tokenFile !== undefined, {
+  .refine((c) => c.token !== undefined || c.tokenFile !== undefined || c.keyFile !== undefined, {
     path: ['tokenFile'],
-    message: 'name a tokenFile, or a token',
+    message: 'name a tokenFile, a token or a keyFile',
   })
   .refine((c) => new Set(c.resources.map((r) => r.id)).size === c.resources.length, {
     path: ['resources'],
@@ -151,7 +154,10 @@ export function parseConfig(text: string, name: string): AgentConfig {
 export async function loadConfig(file: string): Promise<AgentConfig> {
   const config = parseConfig(await readFile(file, 'utf8'), file);
   const from = path.dirname(path.resolve(file));
-  return config.tokenFile === undefined
-    ? config
-    : { ...config, tokenFile: path.resolve(from, config.tokenFile) };
+  const { tokenFile, keyFile } = config;
+  return {
+    ...config,
+    ...(tokenFile !== undefined && { tokenFile: path.resolve(from, tokenFile) }),
+    ...(keyFile !== undefined && { keyFile: path.resolve(from, keyFile) }),
+  };
 }

@@ -1,6 +1,8 @@
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { createClient } from '../client/client.ts';
 import { nodeTransport } from '../client/node-transport.ts';
+import { signerFromFile } from '../client/request-signer.ts';
 import type { Chance, Clock } from '../clock.ts';
 import { type Agent, startAgent } from './agent.ts';
 import { type AgentConfig, ConfigError, loadConfig } from './config.ts';
@@ -20,9 +22,9 @@ export interface AgentIo {
   readonly restore?: Restore;
 }
 
-const USAGE = `usage: labscape-agent run --config FILE        keep the resources that the file names
-       labscape-agent register --config FILE   register them, with the capacity of this host
-       labscape-agent measure [--path DIR]     print the capacity of this host
+const USAGE = `usage: labscape-agent run --config FILE [--key FILE]        keep the resources that the file names
+       labscape-agent register --config FILE [--key FILE]   register them, with the capacity of this host
+       labscape-agent measure [--path DIR]                  print the capacity of this host
 `;
 
 /** Exit codes: 0 done, 1 failed, 2 usage. */
@@ -39,7 +41,7 @@ export async function main(
     io.err(`${reasonOf(error)}\n${USAGE}`);
     return 2;
   }
-  const { command, config: file, storagePath } = parsed;
+  const { command, config: file, key, storagePath } = parsed;
   try {
     if (command === 'measure') {
       io.out(`${JSON.stringify(await guessCapacity(storagePath))}\n`);
@@ -49,8 +51,11 @@ export async function main(
       io.err(USAGE);
       return 2;
     }
-    const config = await loadConfig(file);
-    return command === 'run' ? await run(config, io, clock, chance) : await register(config, io, chance);
+    const loaded = await loadConfig(file);
+    const config = key === undefined ? loaded : { ...loaded, keyFile: path.resolve(key) };
+    return command === 'run'
+      ? await run(config, io, clock, chance)
+      : await register(config, io, clock, chance);
   } catch (error) {
     io.err(`${reasonOf(error)}\n`);
     return error instanceof ConfigError ? 2 : 1;
@@ -61,21 +66,22 @@ function parse(argv: readonly string[]) {
   const { positionals, values } = parseArgs({
     args: [...argv],
     allowPositionals: true,
-    options: { config: { type: 'string' }, path: { type: 'string', default: '/' } },
+    options: { config: { type: 'string' }, key: { type: 'string' }, path: { type: 'string', default: '/' } },
   });
-  return { command: positionals[0], config: values.config, storagePath: values.path };
+  return { command: positionals[0], config: values.config, key: values.key, storagePath: values.path };
 }
 
-function clientOf(config: AgentConfig, chance: Chance) {
+function clientOf(config: AgentConfig, clock: Clock, chance: Chance) {
   const transport = nodeTransport();
-  const { url, token, tokenFile } = config;
+  const { url, token, tokenFile, keyFile } = config;
+  const signer = keyFile === undefined ? undefined : signerFromFile(keyFile, clock, chance);
   const provide = tokenFile === undefined ? () => token : tokenFromFile(tokenFile);
-  const client = createClient({ url, token: provide, chance, transport: transport.send });
+  const client = createClient({ url, token: provide, signer, chance, transport: transport.send });
   return { client, close: transport.close };
 }
 
 async function run(config: AgentConfig, io: AgentIo, clock: Clock, chance: Chance): Promise<number> {
-  const { client, close } = clientOf(config, chance);
+  const { client, close } = clientOf(config, clock, chance);
   const log = jsonLog(io.err, clock, config.agent);
   const { environment, restore } = io;
   const agent = startAgent({ config, client, clock, chance, log, environment, ...(restore && { restore }) });
@@ -92,8 +98,8 @@ async function run(config: AgentConfig, io: AgentIo, clock: Clock, chance: Chanc
 }
 
 /** Registers each resource of the file with the whole host's capacity; the token must be an operator's. */
-async function register(config: AgentConfig, io: AgentIo, chance: Chance): Promise<number> {
-  const { client, close } = clientOf(config, chance);
+async function register(config: AgentConfig, io: AgentIo, clock: Clock, chance: Chance): Promise<number> {
+  const { client, close } = clientOf(config, clock, chance);
   const capacity = await guessCapacity(config.storagePath);
   for (const { id, devices } of config.resources) {
     const body = { id, labscape: config.labscape, capacity, ...(devices && { devices }) };

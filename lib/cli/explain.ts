@@ -1,4 +1,5 @@
 import { ApiContractError, ApiProblem, ApiUnreachable } from '../client/api-error.ts';
+import { KeyFileError } from '../client/request-signer.ts';
 import { EXIT, type ExitCode } from './command.ts';
 import { FleetMoved } from './fleet-file/apply.ts';
 
@@ -13,7 +14,7 @@ export interface Explanation {
 const NOW_BY_CODE: Readonly<Record<string, string>> = {
   'bad-request': 'Correct the values named above and run the command again.',
   'invalid-input': 'Correct the values named above and run the command again.',
-  unauthenticated: 'Get a new token and pass it with --token or LABSCAPE_TOKEN.',
+  unauthenticated: 'Get a new token and pass it with --token or LABSCAPE_TOKEN, or sign with --key-file.',
   forbidden: 'Use the token of a principal that may do this, or ask an operator to do it.',
   'principal-revoked': 'Ask an administrator why, and to reinstate the principal.',
   'not-found': 'Check the name: `labscape status` lists resources, `labscape allocations` allocations.',
@@ -46,6 +47,10 @@ export function explain(error: unknown, doing: string): Explanation {
   }
   if (error instanceof FleetMoved) {
     const now = 'Run the command again to see the difference as it is now.';
+    return { what, why: [error.message], now, exit: EXIT.failed };
+  }
+  if (error instanceof KeyFileError) {
+    const now = 'Pass the file of a key with --key-file or LABSCAPE_KEY.';
     return { what, why: [error.message], now, exit: EXIT.failed };
   }
   const why = [error instanceof Error ? error.message : String(error)];

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { createClient } from '../client/client.ts';
+import { type Client, createClient } from '../client/client.ts';
+import { signerFromFile } from '../client/request-signer.ts';
 import type { Chance, Clock } from '../clock.ts';
 import { type Command, type Context, EXIT, type ExitCode, type Invocation, UsageError } from './command.ts';
 import { allocate, allocations, release, renew } from './commands/allocations.ts';
@@ -12,6 +13,7 @@ import { exportFleet } from './commands/export.ts';
 import { drain, fail } from './commands/fail.ts';
 import { failback } from './commands/failback.ts';
 import { activate, labscapes, register, resources } from './commands/fleet.ts';
+import { key } from './commands/key.ts';
 import { maintenance, mode } from './commands/labscape-mode.ts';
 import { observed } from './commands/observed.ts';
 import { override } from './commands/override.ts';
@@ -22,6 +24,7 @@ import { rebalance } from './commands/rebalance.ts';
 import { recoveries } from './commands/recoveries.ts';
 import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
+import { why } from './commands/why.ts';
 import { acknowledge, approve, cancel, reject, resume } from './commands/words.ts';
 import { explain } from './explain.ts';
 import type { CliIo } from './io.ts';
@@ -60,6 +63,8 @@ const COMMANDS: readonly Command[] = [
   acknowledge,
   observed,
   override,
+  key,
+  why,
   audit,
   backup,
 ];
@@ -67,6 +72,7 @@ const COMMANDS: readonly Command[] = [
 const GLOBAL = {
   url: { type: 'string' },
   token: { type: 'string' },
+  'key-file': { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -75,11 +81,11 @@ function helpText(paint: Paint): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
   const lines = COMMANDS.map(({ name, summary }) => `  ${paint('bold', name.padEnd(width))}  ${summary}`);
   return [
-    'usage: labscape COMMAND [--url URL] [--token TOKEN] [--json]',
+    'usage: labscape COMMAND [--url URL] [--token TOKEN | --key-file FILE] [--json]',
     '',
     ...lines,
     '',
-    'labscape COMMAND --help says more. URL and token may also come from LABSCAPE_URL and LABSCAPE_TOKEN.',
+    'labscape COMMAND --help says more. URL, token and key file may also come from LABSCAPE_URL, LABSCAPE_TOKEN and LABSCAPE_KEY.',
     'Exit codes: 0 done, 1 failed or refused, 2 not understood, 3 nobody answers, 4 changes wait for a yes.',
     '',
   ].join('\n');
@@ -120,14 +126,14 @@ export async function main(
       io.err(`${errPaint('red', `labscape ${name}: ${error.message}`)}\n${usageOf(command)}`);
       return EXIT.usage;
     }
-    const { what, why, now, exit } = explain(error, name);
-    io.err(`${errPaint('red', what)}\n${why.map((line) => `  ${line}`).join('\n')}\n${now}\n`);
+    const { what, why: reasons, now, exit } = explain(error, name);
+    io.err(`${errPaint('red', what)}\n${reasons.map((line) => `  ${line}`).join('\n')}\n${now}\n`);
     return exit;
   }
 }
 
 interface Parsed extends Invocation<Record<string, unknown>> {
-  readonly global: { url?: string; token?: string; json?: boolean };
+  readonly global: { url?: string; token?: string; keyFile?: string; json?: boolean };
 }
 
 function parse(command: Command, words: readonly string[]): Parsed | 'help' {
@@ -139,14 +145,19 @@ function parse(command: Command, words: readonly string[]): Parsed | 'help' {
     ...command.switches.map((flag) => [flag, { type: 'boolean' as const }]),
   ];
   const { values, positionals } = parseFlags(before, { ...GLOBAL, ...Object.fromEntries(own) });
-  const { url, token, json, help, ...flags } = values;
+  const { url, token, 'key-file': keyFile, json, help, ...flags } = values;
   if (help) return 'help';
   const { min, max } = command.positionals;
   if (positionals.length < min) throw new UsageError('something to act on is missing');
   if (positionals.length > max)
     throw new UsageError(`does not understand ${positionals.slice(max).join(' ')}`);
   if (rest.length > 0 && !command.takesRest) throw new UsageError('takes nothing after --');
-  const global = { ...(url && { url }), ...(token && { token }), ...(json && { json }) };
+  const global = {
+    ...(url && { url }),
+    ...(token && { token }),
+    ...(keyFile && { keyFile }),
+    ...(json && { json }),
+  };
   return { global, flags, positionals, rest };
 }
 
@@ -164,13 +175,30 @@ function parseFlags(
 function contextOf({ global }: Parsed, io: CliIo, clock: Clock, chance: Chance): Context {
   const url = global.url ?? io.environment['LABSCAPE_URL'];
   const token = global.token ?? io.environment['LABSCAPE_TOKEN'];
+  // What is said here goes before what the environment says.
+  const keyFile = global.keyFile ?? (global.token === undefined ? io.environment['LABSCAPE_KEY'] : undefined);
+  const json = global.json ?? false;
+  const credentials = keyFile
+    ? { signer: signerFromFile(keyFile, clock, chance) }
+    : token && { token: () => token };
+  const show: Context['show'] = (value, human) =>
+    io.out(`${json ? JSON.stringify(value, null, 2) : human()}\n`);
+  const paint = paintFor(io.outIsTerminal, io.environment);
+  let client: Client | undefined;
+  return {
+    ...{ io, clock, chance, json, show, paint },
+    // Some commands ask nobody: those need not know where.
+    get client() {
+      client ??= createClient({ url: checkedUrl(url), chance, ...credentials });
+      return client;
+    },
+  };
+}
+
+function checkedUrl(url: string | undefined): string {
   if (url === undefined || url === '') {
     throw new UsageError('does not know where the control plane is: pass --url, or set LABSCAPE_URL');
   }
   if (!URL.canParse(url)) throw new UsageError(`${url} is not a URL`);
-  const json = global.json ?? false;
-  const client = createClient({ url, chance, ...(token && { token: () => token }) });
-  const show: Context['show'] = (value, human) =>
-    io.out(`${json ? JSON.stringify(value, null, 2) : human()}\n`);
-  return { client, io, clock, chance, json, show, paint: paintFor(io.outIsTerminal, io.environment) };
+  return url;
 }

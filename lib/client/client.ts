@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Chance } from '../clock.ts';
 import type { Operation, Route } from '../http/routes.ts';
+import { SIGNED_PREFIX } from '../schemas/signature.ts';
 import { ApiContractError, ApiUnreachable, problemFrom } from './api-error.ts';
 import { type AnswerOf, type InputOf, type PagedOperation, type PageItemOf, routeOf } from './operations.ts';
-import { buildRequest, type CallParts } from './request.ts';
+import { type BuiltRequest, buildRequest, type CallParts } from './request.ts';
+import { KeyFileError, type RequestSigner } from './request-signer.ts';
 import { isIdempotent, RETRY_DEFAULT, type RetryPolicy, retryDelayMs } from './retry.ts';
 import { fetchTransport, type Transport, type TransportAnswer } from './transport.ts';
 
@@ -16,6 +18,8 @@ export type TokenProvider = (rejected?: string) => Promise<string | undefined> |
 export interface ClientOptions {
   readonly url: string;
   readonly token?: TokenProvider;
+  /** Signs every request instead: those go to the signed routes. */
+  readonly signer?: RequestSigner | undefined;
   readonly chance: Chance;
   readonly retry?: RetryPolicy;
   readonly timeoutMs?: number;
@@ -71,7 +75,7 @@ async function exchangeWithRetries<O extends Operation>(
   const idempotent = isIdempotent(route.method, parts.headers ?? {});
   for (let tries = 1; ; tries += 1) {
     try {
-      return await tryWithFreshToken(options, operation, route, parts, callOptions);
+      return await tryWithFreshCredentials(options, operation, route, parts, callOptions);
     } catch (error) {
       const delayMs = retryDelayMs(error, tries, idempotent, policy, options.chance);
       if (delayMs === undefined || callOptions.signal?.aborted) throw error;
@@ -80,8 +84,8 @@ async function exchangeWithRetries<O extends Operation>(
   }
 }
 
-/** A refused token had no effect, so any operation may be repeated with a newer one. */
-async function tryWithFreshToken<O extends Operation>(
+/** A refused token or signature had no effect, so any operation may be repeated with a newer one. */
+async function tryWithFreshCredentials<O extends Operation>(
   options: ClientOptions,
   operation: O,
   route: Route,
@@ -90,6 +94,9 @@ async function tryWithFreshToken<O extends Operation>(
 ): Promise<Exchange<O>> {
   const token = await options.token?.();
   const answer = await send(options, operation, route, parts, callOptions, token);
+  const isRefused = answer.status === 401 || answer.status === 403;
+  if (isRefused && options.signer?.hearTime(answer.header('date')))
+    return parse(operation, route, await send(options, operation, route, parts, callOptions, undefined));
   if (answer.status !== 401 || token === undefined) return parse(operation, route, answer);
   const renewed = await options.token?.(token);
   if (renewed === undefined || renewed === token) return parse(operation, route, answer);
@@ -112,17 +119,30 @@ async function send(
   signal?.addEventListener('abort', giveUp, { once: true });
   const timer = setTimeout(() => controller.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
   try {
-    const request = buildRequest(options.url, route, parts, token, options.userAgent ?? 'labscape');
+    const request = await prepare(options, route, parts, token);
     return await (options.transport ?? fetchTransport)({ ...request, signal: controller.signal });
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
-    if (error instanceof RangeError) throw error;
+    if (error instanceof RangeError || error instanceof KeyFileError) throw error;
     const cause = controller.signal.aborted ? controller.signal.reason : error;
     throw new ApiUnreachable(operation, `${new URL(options.url).origin}: ${causeOf(cause)}`, cause);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', giveUp);
   }
+}
+
+async function prepare(
+  { url, userAgent = 'labscape', signer }: ClientOptions,
+  route: Route,
+  parts: CallParts,
+  token: string | undefined,
+): Promise<BuiltRequest> {
+  if (signer === undefined || route.action === 'public')
+    return buildRequest(url, route, parts, token, userAgent);
+  const base = `${url.replace(/\/+$/, '')}${SIGNED_PREFIX}`;
+  const request = buildRequest(base, route, parts, undefined, userAgent);
+  return { ...request, headers: { ...request.headers, ...(await signer.sign(request)) } };
 }
 
 /** fetch says "fetch failed" and hides the reason one level down. */

@@ -14,8 +14,9 @@ import { type Cleared, openGate } from './gate.ts';
 import { readInput } from './input.ts';
 import { answerProblems } from './problems.ts';
 import { recorder } from './recorder.ts';
-import { routesOf } from './route-table.ts';
+import { type Route, routeKeyOf } from './routes/route.ts';
 import type { ApiFunction, Operation, ROUTES } from './routes.ts';
+import { plainKeyOf } from './signed-key.ts';
 
 export type { Cleared } from './gate.ts';
 
@@ -76,20 +77,36 @@ export type ApiHandler = (event: ApiEvent, context: Context) => Promise<APIGatew
 /** What serves one route once its types are erased; the schemas vouch for the fields. */
 type AnyOperation = (request: ApiRequest<Operation>) => Promise<ApiAnswer>;
 
-/** The chain every API function runs in: find the route, know the caller, parse, authorise, answer, record. */
+/** Those of one function, by route key. All routes would cost each cold start the schemas of all functions. */
+function routesOf(
+  fn: ApiFunction,
+  among: readonly Route[],
+  operations: Readonly<Record<string, unknown>>,
+): ReadonlyMap<string, Route> {
+  const own = among.filter((route) => route.function === fn);
+  const unserved = Object.keys(operations).filter((name) => !own.some((route) => route.operation === name));
+  if (unserved.length > 0) throw new Error(`${fn}: no route for ${unserved.join(', ')}`);
+  return new Map(own.map((route) => [routeKeyOf(route), route]));
+}
+
+/**
+ * The chain every API function runs in: find the route, know the caller, parse, authorise, answer, record. `among` holds
+ * the function's routes, maybe others, too. Throws if one is missing.
+ */
 export function apiHandler<F extends ApiFunction>(
   fn: F,
+  among: readonly Route[],
   operations: Operations<F>,
   deps: ApiDeps,
 ): ApiHandler {
-  const routes = routesOf(fn);
+  const routes = routesOf(fn, among, operations);
   // The route's schemas have parsed what its operation is given, which the type system cannot follow through a Map.
   const byName = operations as unknown as Readonly<Record<string, AnyOperation>>;
   const record = recorder(fn, deps.clock);
   const authorizer = lazily(processAuthorizer);
 
   async function serve(exchange: Exchange): Promise<APIGatewayProxyStructuredResultV2> {
-    const route = routes.get(exchange.event.routeKey);
+    const route = routes.get(plainKeyOf(exchange.event.routeKey));
     const operation = route === undefined ? undefined : byName[route.operation];
     if (route === undefined || operation === undefined) {
       throw new ProblemError('not-found', 'There is no such route; GET /openapi.json lists all of them.');

@@ -4,6 +4,7 @@ import { ProblemError } from '../errors.ts';
 import { type Authorizer, ownTarget, type Target } from '../security/authorizer.ts';
 import type { Caller } from '../security/caller.ts';
 import { CLOCK_SKEW_S, callerFromContext } from '../security/claims.ts';
+import { checkBody } from './body-digest.ts';
 import type { Exchange } from './exchange.ts';
 import type { Route } from './routes.ts';
 
@@ -144,7 +145,9 @@ class PolicyGate implements Gate {
 /** Knows the caller, starts the revocation check, and answers for policy. */
 export function openGate(exchange: Exchange, route: Route, deps: GateDeps): Gate {
   if (route.action === 'public') return openDoor(exchange);
-  const gate = new PolicyGate(identify(exchange, deps.clock), route, deps);
+  const caller = identify(exchange, deps.clock);
+  checkBody(exchange.event);
+  const gate = new PolicyGate(caller, route, deps);
   gate.permitAnything();
   return gate;
 }

@@ -1,17 +1,15 @@
-import { type ApiFunction, ROUTES, type Route } from './routes.ts';
-
-/** As API Gateway names a route: `GET /resources/{resource}`. */
-export const routeKeyOf = (route: Route): string => `${route.method} ${route.path}`;
+import { type Route, routeKeyOf } from './routes/route.ts';
+import { ROUTES } from './routes.ts';
+import { plainKeyOf } from './signed-key.ts';
 
 const ALL: ReadonlyMap<string, Route> = new Map(ROUTES.map((route) => [routeKeyOf(route), route]));
 
-/** The routes that one function serves, by route key. */
-export function routesOf(fn: ApiFunction): ReadonlyMap<string, Route> {
-  return new Map([...ALL].filter(([, route]) => route.function === fn));
-}
-
 /** Cedar action of a route; undefined if there is no such route, or nobody needs a right to it. */
 export function actionOf(routeKey: string): string | undefined {
-  const action = ALL.get(routeKey)?.action;
+  const action = ALL.get(plainKeyOf(routeKey))?.action;
   return action === 'public' ? undefined : action;
 }
+
+/** Whether it tells by itself, without a nonce, that it has heard a request before. */
+export const guardsReplays = (routeKey: string): boolean =>
+  ALL.get(plainKeyOf(routeKey))?.guardsReplays === true;

@@ -5,7 +5,7 @@ import { Instant, wholeNumber } from './common.ts';
 export const EntityRef = z
   .string()
   .regex(
-    /^((resource|labscape|tenant|principal|recovery|plan|backup|restore)#[a-z0-9-]{1,80}|(allocation|override)#[a-z0-9-]{1,40}#[a-z0-9-]{1,64})$/,
+    /^((resource|labscape|tenant|recovery|plan|backup|restore)#[a-z0-9-]{1,80}|principal#[a-z0-9.-]{1,81}|(allocation|override)#[a-z0-9-]{1,40}#[a-z0-9-]{1,64})$/,
     'must be KIND#ID, allocation#TENANT#ID, or override#LABSCAPE#ID',
   );
 

@@ -11,6 +11,17 @@ export const Id = z
   .regex(idPattern, 'must be 1 to 40 characters of a-z, 0-9 and -')
   .meta({ description: 'identifier: 1 to 40 characters of a-z, 0-9 and -' });
 
+/**
+ * Who calls: an Id of the issuer's, or `SCOPE.NAME` of a key that is registered here. Tokens cannot say a dot, so
+ * neither kind can be taken for the other.
+ */
+export const PrincipalId = z
+  .string()
+  .regex(
+    /^[a-z0-9-]{1,40}(\.[a-z0-9-]{1,40})?$/,
+    'must be 1 to 40 characters of a-z, 0-9 and -, or two such names with a dot between',
+  );
+
 /** A recovery's id is its first execution's name, `resource-epoch-attempt`, hence longer than an Id. */
 export const RecoveryId = z
   .string()
@@ -87,3 +98,8 @@ export const Page = z.strictObject({
 /** A page of results; `next` is absent on the last one. */
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), next: z.string().optional() });
+
+/** For the document: at least one of these fields is there. The rule itself is a refinement, which no document shows. */
+export const oneOf = (...fields: readonly string[]) => ({
+  anyOf: fields.map((field) => ({ required: [field] })),
+});

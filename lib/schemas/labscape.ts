@@ -1,8 +1,9 @@
 import * as z from 'zod';
-import { Id, Instant, Reason } from './common.ts';
+import { Id, Instant, oneOf, Reason } from './common.ts';
 import { DrillPolicy, DrillPolicyPatch } from './drills.ts';
 import { RebalancePolicy, RebalancePolicyPatch } from './rebalance.ts';
 import { ReturnFields, ReturnPatch } from './return-policy.ts';
+import { BREAK_GLASS_SCOPE } from './signature.ts';
 import { StrategyName } from './strategy.ts';
 
 /** How a recovery of the labscape's resources may start: not at all, said only, asked for, or done. */
@@ -99,7 +100,7 @@ const Residency = Id.meta({
 
 /** Labscape to be joined: identity, protocol versions it speaks, endpoint, weight, policy. */
 export const LabscapeInput = z.strictObject({
-  id: Id,
+  id: Id.refine((id) => id !== BREAK_GLASS_SCOPE, 'is reserved'),
   name: z.string().trim().min(1).max(100).optional(),
   publicKey: z.string().max(500).optional().meta({ description: 'Ed25519 public key, PEM or base64' }),
   protocolVersions: z.array(Version).min(1).max(8).default(['1.0']),
@@ -139,7 +140,8 @@ export const LabscapePatch = z
     policy: policyPatch.optional(),
     reason: Reason.optional(),
   })
-  .refine((patch) => Object.keys(patch).some((key) => key !== 'reason'), 'names nothing to change');
+  .refine((patch) => Object.keys(patch).some((key) => key !== 'reason'), 'names nothing to change')
+  .meta(oneOf('name', 'weight', 'residency', 'maintenance', 'policy'));
 
 export const Labscape = z.object({
   id: Id,

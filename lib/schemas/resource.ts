@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Capacity, Id, Instant, Labels, Reason, RecoveryId, Vector } from './common.ts';
+import { Capacity, Id, Instant, Labels, oneOf, Reason, RecoveryId, Vector } from './common.ts';
 import { DeviceState, Devices } from './devices.ts';
 
 /** See lib/health/resource-status.ts for the transitions. */
@@ -29,7 +29,8 @@ export const ResourceInput = z.strictObject({
 
 export const ResourcePatch = z
   .strictObject({ capacity: Capacity.optional(), labels: Labels.optional(), reason: Reason.optional() })
-  .refine((patch) => patch.capacity !== undefined || patch.labels !== undefined, 'names nothing to change');
+  .refine((patch) => patch.capacity !== undefined || patch.labels !== undefined, 'names nothing to change')
+  .meta(oneOf('capacity', 'labels'));
 
 /** Body of fail, activate and retire: why. */
 export const ReasonInput = z.strictObject({ reason: Reason });

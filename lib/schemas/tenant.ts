@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Id, Reason, Vector } from './common.ts';
+import { Id, Instant, Reason, Vector } from './common.ts';
 
 /** Slices spread a busy tenant's counters over several items. */
 export const QUOTA_SLICES_MAX = 16;
@@ -27,9 +27,30 @@ export const Tenant = z.object({
 export type Tenant = z.infer<typeof Tenant>;
 
 export const RevokeInput = z.strictObject({ reason: Reason });
+export const KeyInput = z.strictObject({
+  publicKey: z.string().min(1).max(500).meta({ description: 'Ed25519 public key, PEM or base64' }),
+  overlapMs: z
+    .int()
+    .min(0)
+    .max(7 * 86_400_000)
+    .default(86_400_000)
+    .meta({ description: 'how long the keys in use stay good beside the new one, ms' }),
+});
+export type KeyInput = z.infer<typeof KeyInput>;
+
+export const SigningKey = z.object({
+  id: z.string().meta({ description: 'RFC 7638 thumbprint' }),
+  publicKey: z.string().meta({ description: 'raw, base64url' }),
+  good: z.boolean().meta({ description: 'neither revoked nor expired' }),
+  addedAt: Instant,
+  expiresAt: Instant.optional(),
+  revokedAt: Instant.optional(),
+});
+
 export const Principal = z.object({
   id: z.string(),
   status: z.enum(['active', 'revoked']),
   reason: z.string().optional(),
   changedAt: z.int().optional(),
+  keys: z.array(SigningKey).default([]),
 });

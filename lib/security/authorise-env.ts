@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { ClaimsMap } from './claims-map.ts';
 import type { IssuerConfig } from './token-verifier.ts';
 
 const Environment = z.object({
@@ -13,4 +14,9 @@ const Environment = z.object({
 export function issuerFromEnv(env: Readonly<Record<string, string | undefined>>): IssuerConfig {
   const parsed = Environment.parse(env);
   return { issuer: parsed.ISSUER, audience: parsed.AUDIENCE, jwks: parsed.JWKS, stage: parsed.STAGE };
+}
+
+/** How the issuer's claims are read, from the function's environment. */
+export function claimsFromEnv(env: Readonly<Record<string, string | undefined>>): ClaimsMap {
+  return ClaimsMap.parse(JSON.parse(env['CLAIMS'] || '{}'));
 }

@@ -3,6 +3,7 @@ import type { ProblemCode } from '../errors.ts';
 import { type Authorizer, ownTarget } from './authorizer.ts';
 import type { Caller } from './caller.ts';
 import { type CallerContext, CLOCK_SKEW_S, callerFromClaims, callerToContext } from './claims.ts';
+import { type ClaimsMap, mapClaims } from './claims-map.ts';
 import type { VerifyToken } from './token-verifier.ts';
 
 /** Ours have under 1 KB; the bound keeps parsing cheap for whoever sends more. */
@@ -10,6 +11,8 @@ export const TOKEN_BYTES_MAX = 8192;
 
 export interface AuthoriseDeps {
   readonly verify: VerifyToken;
+  /** How the issuer's claims are read; as our own unless given. */
+  readonly claims?: ClaimsMap | undefined;
   readonly isRevoked: (principal: string) => Promise<boolean>;
   readonly authorizer: Authorizer;
   /** Cedar action of a route, undefined if there is no such route. */
@@ -25,7 +28,10 @@ export interface AuthoriseRequest {
   readonly routeKey: string;
 }
 
-type RefusalCode = Extract<ProblemCode, 'unauthenticated' | 'forbidden' | 'principal-revoked'>;
+type RefusalCode = Extract<
+  ProblemCode,
+  'unauthenticated' | 'forbidden' | 'principal-revoked' | 'replayed-signature'
+>;
 
 export interface Allowed {
   readonly isAuthorized: true;
@@ -40,7 +46,7 @@ export interface Refused {
 
 export type Verdict = Allowed | Refused;
 
-function refused(code: RefusalCode, detail: string, caller?: Caller): Refused {
+export function refused(code: RefusalCode, detail: string, caller?: Caller): Refused {
   return {
     isAuthorized: false,
     context: { code, detail, ...(caller === undefined ? {} : { principal: caller.principal }) },
@@ -74,7 +80,10 @@ async function identify(token: string, deps: AuthoriseDeps): Promise<Caller | Re
   const verified = await deps.verify(token);
   if (verified.claims === undefined)
     return refused('unauthenticated', `Send a valid token: ${verified.reason}.`);
-  const outcome = callerFromClaims(verified.claims);
+  const { claims } = deps;
+  const outcome = callerFromClaims(
+    claims === undefined ? verified.claims : mapClaims(verified.claims, claims),
+  );
   if (outcome.caller === undefined) {
     return refused('unauthenticated', `Send a token with valid claims: ${outcome.reason}.`);
   }
@@ -88,7 +97,12 @@ async function identify(token: string, deps: AuthoriseDeps): Promise<Caller | Re
   return outcome.caller;
 }
 
-function mayUse(routeKey: string, caller: Caller, deps: AuthoriseDeps): boolean {
+/** Whether the caller may use the route on anything at all. */
+export function mayUse(
+  routeKey: string,
+  caller: Caller,
+  deps: Pick<AuthoriseDeps, 'authorizer' | 'actionOf' | 'reportPolicyErrors'>,
+): boolean {
   const action = deps.actionOf(routeKey);
   if (action === undefined) return false;
   const decision = deps.authorizer.decide(caller, action, ownTarget(caller));

@@ -64,7 +64,8 @@ function defined(attributes: Readonly<Record<string, string | undefined>>): Reco
   );
 }
 
-function cedarCall(set: string, caller: Caller, action: string, target: Target): StatefulAuthorizationCall {
+/** A request as Cedar takes it, of the shapes in the schema. */
+export function requestOf(caller: Caller, action: string, target: Target) {
   const principal = { type: 'Principal', id: caller.principal };
   const resource = { type: 'Target', id: target.resource ?? '' };
   return {
@@ -72,7 +73,6 @@ function cedarCall(set: string, caller: Caller, action: string, target: Target):
     action: { type: 'Action', id: action },
     resource,
     context: {},
-    preparsedPolicySetId: set,
     entities: [
       {
         uid: principal,
@@ -83,6 +83,13 @@ function cedarCall(set: string, caller: Caller, action: string, target: Target):
     ],
   };
 }
+
+const cedarCall = (
+  preparsedPolicySetId: string,
+  caller: Caller,
+  action: string,
+  target: Target,
+): StatefulAuthorizationCall => ({ ...requestOf(caller, action, target), preparsedPolicySetId });
 
 function ask(call: StatefulAuthorizationCall): Decision {
   const answer = statefulIsAuthorized(call);

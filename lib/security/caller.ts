@@ -1,5 +1,9 @@
+/** What a token may say. */
 export const ROLES = ['admin', 'operator', 'tenant', 'agent'] as const;
-export type Role = (typeof ROLES)[number];
+export type TokenRole = (typeof ROLES)[number];
+/** Only signed requests have the last one: no issuer can give it to anybody. */
+export const ALL_ROLES = [...ROLES, 'break-glass'] as const;
+export type Role = (typeof ALL_ROLES)[number];
 
 /** An authenticated principal as the authoriser hands it to a handler. */
 export interface Caller {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { Id } from '../schemas/common.ts';
-import { type Caller, ROLES } from './caller.ts';
+import { Id, PrincipalId } from '../schemas/common.ts';
+import { ALL_ROLES, type Caller, ROLES, type Role } from './caller.ts';
 
 /** How far the issuer's clock may be from ours, seconds. */
 export const CLOCK_SKEW_S = 5;
@@ -18,11 +18,11 @@ const TokenClaims = z.object({
 
 /** What the authoriser hands to the handlers: API Gateway passes flat values only. */
 const AuthoriserContext = z.object({
-  principal: Id,
+  principal: PrincipalId,
   roles: z
     .string()
     .transform((text) => text.split(','))
-    .pipe(Roles),
+    .pipe(z.array(z.enum(ALL_ROLES)).min(1)),
   tenant: Id.optional(),
   labscape: Id.optional(),
   expiresAtS: z.coerce.number().positive(),
@@ -30,7 +30,7 @@ const AuthoriserContext = z.object({
 
 interface Identity {
   readonly principal: string;
-  readonly roles: z.infer<typeof Roles>;
+  readonly roles: readonly Role[];
   readonly tenant?: string | undefined;
   readonly labscape?: string | undefined;
   readonly expiresAtS: number;
@@ -71,6 +71,21 @@ export function callerFromClaims(claims: unknown): ClaimsOutcome {
   const parsed = TokenClaims.safeParse(claims);
   if (!parsed.success) return refusal(firstIssue(parsed.error));
   return toCaller({ ...parsed.data, principal: parsed.data.sub, expiresAtS: parsed.data.exp });
+}
+
+/** What a signature covered, for the handler to hold the body against. */
+export interface SignatureContext {
+  readonly keyId: string;
+  /** The `content-digest` that it covers; absent if it covers none. */
+  readonly digest?: string | undefined;
+}
+
+const SignedContext = z.object({ keyId: z.string().min(1), digest: z.string().optional() });
+
+/** Undefined where the authoriser of signed requests did not run. */
+export function signatureFromContext(context: unknown): SignatureContext | undefined {
+  const parsed = SignedContext.safeParse(context);
+  return parsed.success ? parsed.data : undefined;
 }
 
 export type CallerContext = Readonly<Record<string, string | number>>;

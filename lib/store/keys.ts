@@ -51,6 +51,7 @@ export const keys = {
   tenant: (id: string): Key => key(`TENANT#${id}`),
   quota: (tenant: string, slice: number): Key => key(`TENANT#${tenant}#${slice}`),
   principal: (id: string): Key => key(`PRINCIPAL#${id}`),
+  nonce: (keyId: string, nonce: string): Key => key(`NONCE#${keyId}#${nonce}`),
 };
 
 export const observedPartition = (labscape: string): string => `OBS#${labscape}`;
@@ -79,6 +80,8 @@ export const find = {
   leaseShard: (shard: number): string => `LEASE#${shard}`,
   pending: 'PENDING',
   recoveries: 'RECOVERIES',
+  /** Principals of a labscape that have, or had, a key. */
+  holders: (labscape: string): string => `KEYS#${labscape}`,
 };
 
 /** Sortable time: 13 digits are enough until the year 2286. */

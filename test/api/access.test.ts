@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { type MintRequest, openIssuer } from '../../infra/local/gateway/issuer.ts';
-import type { Role } from '../../lib/security/caller.ts';
+import type { TokenRole as Role } from '../../lib/security/caller.ts';
 import { even, problemOf, type RawRequest, type Rig, refusalOf, startRig, until } from './rig.ts';
 import { goodRequest, type Names, routes } from './samples.ts';
 import { newSite, type Site } from './site.ts';

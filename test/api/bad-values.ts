@@ -2,25 +2,28 @@ import * as z from 'zod';
 
 /** What of a JSON Schema the generators read. */
 const Node: z.ZodType<SchemaNode> = z.lazy(() =>
-  z.looseObject({
-    type: z.string().optional(),
-    properties: z.record(z.string(), Node).optional(),
-    required: z.array(z.string()).optional(),
-    additionalProperties: z.union([z.boolean(), Node]).optional(),
-    propertyNames: Node.optional(),
-    items: Node.optional(),
-    anyOf: z.array(Node).optional(),
-    enum: z.array(z.unknown()).optional(),
-    pattern: z.string().optional(),
-    format: z.string().optional(),
-    minimum: z.number().optional(),
-    maximum: z.number().optional(),
-    exclusiveMinimum: z.number().optional(),
-    minLength: z.number().optional(),
-    maxLength: z.number().optional(),
-    minItems: z.number().optional(),
-    maxItems: z.number().optional(),
-  }),
+  z
+    .looseObject({
+      type: z.string().optional(),
+      properties: z.record(z.string(), Node).optional(),
+      required: z.array(z.string()).optional(),
+      additionalProperties: z.union([z.boolean(), Node]).optional(),
+      propertyNames: Node.optional(),
+      items: Node.optional(),
+      anyOf: z.array(Node).optional(),
+      enum: z.array(z.unknown()).optional(),
+      pattern: z.string().optional(),
+      format: z.string().optional(),
+      minimum: z.number().optional(),
+      maximum: z.number().optional(),
+      exclusiveMinimum: z.number().optional(),
+      minLength: z.number().optional(),
+      maxLength: z.number().optional(),
+      minItems: z.number().optional(),
+      maxItems: z.number().optional(),
+    })
+    // Beside a type it says which fields go together, not which shapes there are.
+    .transform((node) => (node.type === undefined ? node : { ...node, anyOf: undefined })),
 );
 export interface SchemaNode {
   readonly type?: string | undefined;

@@ -31,6 +31,9 @@ const bodies = (names: Names): Readonly<Record<string, object>> => ({
   putTenant: { quota: capacity },
   revokePrincipal: reason,
   reinstatePrincipal: reason,
+  addKey: { publicKey: 'JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs' },
+  revokeKey: reason,
+  explainAccess: { action: 'allocate', roles: ['tenant'], tenant: names.tenant },
   registerResource: { id: names.resource, labscape: names.labscape, capacity },
   editResource: { labels: { a: 'b' } },
   failResource: reason,
@@ -76,8 +79,11 @@ const queries = (names: Names): Readonly<Record<string, string>> => ({
 
 export const bodyOf = (operation: string, names: Names): object | undefined => bodies(names)[operation];
 
+/** Nobody's. */
+const KEY = 'A'.repeat(43);
+
 export const pathOf = (route: Route, names: Names): string =>
-  route.path.replace(/\{(\w+)\}/g, (_, name: string) => names[name as keyof Names]);
+  route.path.replace(/\{(\w+)\}/g, (_, name: string) => (name === 'key' ? KEY : names[name as keyof Names]));
 
 export const queryOf = (operation: string, names: Names): string => queries(names)[operation] ?? '';
 

@@ -5,12 +5,16 @@ import { happenedBefore } from '../api/old-events.ts';
 import { even, type Rig, refusalOf, until } from '../api/rig.ts';
 import { goodRequest } from '../api/samples.ts';
 import { ScriptedAgent } from '../api/scripted-agent.ts';
+import { newKey, signing } from '../api/signing-rig.ts';
 import { CAPACITY, newSite, type Site } from '../api/site.ts';
 
 /** Account whose alarms the local stage trusts. */
 const ACCOUNT = '000000000000';
 export const BOUND_ALARM = 'disk-of-bound';
 export const BOUND_RESOURCE = 'bound-r1';
+
+/** The stage must know it. */
+export const BREAK_GLASS = newKey('break-glass.alice');
 
 /** What CloudWatch says through SNS when an alarm rises. */
 const risen = (AlarmName: string, labscape?: string) => ({
@@ -67,12 +71,19 @@ async function splitting(rig: Rig): Promise<void> {
 
 /** Labscapes, tenants and principals come and change. */
 async function people(rig: Rig): Promise<void> {
-  const { labscape } = await newSite(rig);
+  const { labscape, resources } = await newSite(rig);
   await rig.admin.call('editLabscape', { ...patch, params: { labscape }, body: { weight: 50 } });
   const eve = { params: { principal: 'eve' }, body: { reason: 'test' } };
   await rig.admin.call('revokePrincipal', eve);
   await refusalOf(rig.as({ sub: 'eve', roles: ['operator'] }).call('getStatus'));
   await rig.admin.call('reinstatePrincipal', eve);
+  const key = newKey(`${labscape}.host-1`);
+  const params = { principal: `${labscape}.host-1` };
+  await rig.admin.call('addKey', { params, body: { publicKey: key.x } });
+  await signing(rig, key).call('getResource', { params: { resource: resources[0] ?? '' } });
+  await rig.admin.call('listKeys', { params: { labscape } });
+  await signing(rig, BREAK_GLASS).call('getStatus');
+  await signing(rig, BREAK_GLASS).call('getStatus');
 }
 
 /** Work is placed, moves when its resource fails, and goes; resources are edited, drained and retired. */

@@ -6,7 +6,7 @@ import type { PermissionUse } from '../../infra/local/functions/guard.ts';
 import { startHost } from '../../infra/local/host.ts';
 import { runApp } from '../../infra/local/template/synthesise.ts';
 import { Rig } from '../api/rig.ts';
-import { BOUND_ALARM, BOUND_RESOURCE, everythingOnce } from './broad-scenario.ts';
+import { BOUND_ALARM, BOUND_RESOURCE, BREAK_GLASS, everythingOnce } from './broad-scenario.ts';
 import { temporaryFolder } from './support.ts';
 
 /** The others are of what the host does not emulate: logs, and the key of the tables. */
@@ -25,8 +25,10 @@ async function boundAssembly(): Promise<string> {
   const { local } = context.stages;
   const bindings = [{ alarmName: BOUND_ALARM, resource: BOUND_RESOURCE }];
   const recoveryAlarms = { ...local.recoveryAlarms, bindings };
+  const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+  const breakGlass = [{ name: 'alice', publicKey: BREAK_GLASS.x, expiresAt }];
   const dir = join(folder.path, 'assembly');
-  await runApp(dir, { stage: 'local', stages: { local: { ...local, recoveryAlarms } } });
+  await runApp(dir, { stage: 'local', stages: { local: { ...local, recoveryAlarms, breakGlass } } });
   return dir;
 }
 

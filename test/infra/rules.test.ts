@@ -58,6 +58,20 @@ describe('the rules of cdk-nag', () => {
     expect(findings(app)).toEqual([]);
   });
 
+  test('find nothing but what has a reason in a stage with a user pool', () => {
+    const pooled = parseStage({ stage: 'pooled', firstAdmin: 'ada@example.com' });
+    const app = stacks(pooled);
+    const found = findings(app);
+    const own = acknowledgements(pooled).filter(({ inState }) => inState);
+    expect(
+      own.map(({ rule, path }) =>
+        found.some((f) => f.startsWith(`${rule} at labscape-pooled-state/${path}`)),
+      ),
+    ).toEqual([true]);
+    acknowledge(app, pooled);
+    expect(findings(app)).toEqual([]);
+  });
+
   test('every acknowledgement is of something that they find', () => {
     const found = findings(stacks());
     const stale = acknowledgements(config)

@@ -5,6 +5,7 @@ import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as z from 'zod';
+import { countBreakGlass } from '../../functions/break-glass-metrics.ts';
 import { stepFunctionsClient } from '../../functions/executions.ts';
 import { countNotReady } from '../../functions/readiness-metrics.ts';
 import { valuesFor } from '../../infra/local/alarms.ts';
@@ -246,18 +247,36 @@ describe('a sealer that does not come to an end', () => {
   });
 });
 
+/** The metric documents that something writes. */
+function written(write: () => void): unknown[] {
+  const lines: unknown[] = [];
+  const out = jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    lines.push(JSON.parse(String(text)));
+    return true;
+  });
+  write();
+  out.mockRestore();
+  return lines;
+}
+
+describe('the use of a break-glass key', () => {
+  test('is what an alarm that tells people watches, from the first one on', () => {
+    const alarms = ofType('AWS::CloudWatch::Alarm').filter(
+      ({ Properties }) => Properties['MetricName'] === 'BreakGlassUses',
+    );
+    expect(alarms).toHaveLength(1);
+    expect(alarms[0]?.Properties['AlarmActions']).toHaveLength(1);
+    expect(alarms[0]?.Properties).toMatchObject({ Threshold: 1, Statistic: 'Sum', EvaluationPeriods: 1 });
+    const dimensions = [{ name: 'function', value: 'authorise-signed' }];
+    expect(alarms[0]?.Properties['Dimensions']).toEqual([{ Name: 'function', Value: 'authorise-signed' }]);
+    const metric = { namespace: 'Labscape', metric: 'BreakGlassUses', dimensions } as never;
+    expect(written(countBreakGlass).flatMap((document) => valuesFor(metric, document))).toEqual([1]);
+  });
+});
+
 describe('work that would find no place', () => {
   /** As functions/readiness-metrics.ts counts it. */
-  const counted = (labscape: string, count: number): unknown[] => {
-    const lines: unknown[] = [];
-    const out = jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
-      lines.push(JSON.parse(String(text)));
-      return true;
-    });
-    countNotReady(labscape, count);
-    out.mockRestore();
-    return lines;
-  };
+  const counted = (labscape: string, count: number) => written(() => countNotReady(labscape, count));
 
   test('is what an alarm that tells people watches, of all labscapes', () => {
     const alarms = ofType('AWS::CloudWatch::Alarm').filter(

@@ -104,6 +104,12 @@ export const STANDARD_RATES = {
   unevenHosts: 0.1,
   // Per history that is sealed, behind the control plane's back. Assumed.
   tampering: 1e-3,
+  // Per history: its agents sign their requests. No fault; a tenth of the fleets, assumed.
+  agentsSign: 0.1,
+  // Per agent that signs and second. Each month.
+  keyRotates: 12 / YEAR_S,
+  // Per change of keys: the old one is revoked before its agent has the new one. Assumed.
+  keyRevoked: 1e-2,
 } as const;
 
 export type FaultKind = keyof typeof STANDARD_RATES;
@@ -162,6 +168,9 @@ export const STRESS_RATES: Rates = {
   operatorTidies: 0.15,
   unevenHosts: 0.3,
   tampering: 0.5,
+  agentsSign: 0.15,
+  keyRotates: 0.2,
+  keyRevoked: 0.4,
 };
 
 /** What makes things better; the factor on the faults leaves it alone. */

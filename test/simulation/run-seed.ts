@@ -2,6 +2,7 @@ import { ensureTables } from '../../infra/local/template/tables.ts';
 import type { LocalTemplate } from '../../infra/local/template/template.ts';
 import { refusesGroup } from '../../lib/allocation/eligibility.ts';
 import { groupDevices } from '../../lib/allocation/extras.ts';
+import { waitsForData } from '../../lib/data-copies.ts';
 import { isEnded } from '../../lib/failover/recovery-status.ts';
 import { allocationIdOf } from '../../lib/services/placement/allocation-draft.ts';
 import type { GroupRecord } from '../../lib/store/placement/groups.ts';
@@ -148,9 +149,10 @@ const converged = (world: World): boolean => {
   });
 };
 
-/** Whether a pending group has room somewhere: what fits nowhere may wait. */
+/** Whether a pending group has room where it may go: what fits nowhere may wait, and for its data. */
 const fits = ({ state }: World, group: GroupRecord): boolean =>
   [...state.resources.values()].some((resource) => {
+    if (waitsForData(group, resource.id)) return false;
     const isHeld = resource.reserved !== undefined && resource.reserved !== group.id;
     if (group.recovery === undefined && isHeld) return false;
     const bounded = { ...resource, limit: group.recovery === undefined ? resource.fill : resource.limit };

@@ -108,7 +108,11 @@ class Gateway {
 function refusal(verdict: Exclude<Verdict['verdict'], 'allow'>, requestId: string): LambdaResponse {
   switch (verdict) {
     case 'missing-identity':
-      return problem('unauthenticated', 'a bearer token is needed in the Authorization header', requestId);
+      return problem(
+        'unauthenticated',
+        'a bearer token is needed in the Authorization header, or a signature under /signed',
+        requestId,
+      );
     case 'unauthorised':
       return problem('unauthenticated', 'Unauthorized', requestId);
     case 'deny':

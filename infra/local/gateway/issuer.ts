@@ -11,7 +11,7 @@ import {
   SignJWT,
 } from 'jose';
 import * as z from 'zod';
-import type { Role } from '../../../lib/security/caller.ts';
+import type { TokenRole } from '../../../lib/security/caller.ts';
 import { HostError } from '../errors.ts';
 
 const ALGORITHM = 'EdDSA';
@@ -20,7 +20,7 @@ const TTL_DEFAULT_S = 3600;
 export interface MintRequest {
   /** Principal. */
   readonly sub: string;
-  readonly roles: readonly Role[];
+  readonly roles: readonly TokenRole[];
   readonly tenant?: string;
   readonly labscape?: string;
   readonly ttlSeconds?: number;

@@ -57,6 +57,7 @@ export const LABSCAPES_ROUTES = [
     summary: 'One batch of heartbeats',
     function: 'heartbeats',
     action: 'beat',
+    guardsReplays: true,
     params: labscape,
     body: HeartbeatInput,
     answers: { 200: HeartbeatAnswer },

@@ -28,9 +28,14 @@ export interface Route {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
+  /** It refuses by itself what it has heard before, so signed requests need no nonce kept. */
+  readonly guardsReplays?: true;
   /** Answer by status; null is an empty body. */
   readonly answers: Readonly<Record<number, z.ZodType | null>>;
   /** Of its answers; application/json unless given. */
   readonly mediaType?: string;
   readonly headers?: readonly ('idempotency-key' | 'if-match')[];
 }
+
+/** As API Gateway names a route: `GET /resources/{resource}`. */
+export const routeKeyOf = (route: Route): string => `${route.method} ${route.path}`;

@@ -8,6 +8,7 @@ import { type FillState, type LabscapeRecord, readLabscape } from '../../store/f
 import { originOf, type Requester } from '../origin.ts';
 import { followFills } from '../reserve/fills.ts';
 import type { Runtime } from '../runtime.ts';
+import { firstKeyWrites, parsePublicKey } from './signing-keys.ts';
 
 export const labscapeView = (labscape: LabscapeRecord): Labscape => ({
   id: labscape.id,
@@ -28,7 +29,7 @@ export const labscapeView = (labscape: LabscapeRecord): Labscape => ({
 const fillStateOf = ({ fill }: Policy, before: FillState | undefined): FillState | undefined =>
   fill === 'n+1' ? (before ?? { rev: 1, share: 1 }) : undefined;
 
-/** Raises already-exists, version-incompatible. */
+/** Raises already-exists, version-incompatible, invalid-input (no key). With a public key it is a principal, too. */
 export const joinLabscape = async (
   runtime: Runtime,
   input: z.infer<typeof LabscapeInput>,
@@ -42,16 +43,12 @@ export const joinLabscape = async (
       { errors: [{ field: 'protocolVersions', reason: `none meets ${OWN_VERSIONS.join(', ')}` }] },
     );
   }
-  const event = nextEvent(
-    entityOf.labscape(input.id),
-    EMPTY_CHAIN,
-    originOf(requester, runtime.clock),
-    'labscape.joined',
-    {
-      ...input,
-      protocolVersion,
-    },
-  );
+  const x = input.publicKey === undefined ? undefined : parsePublicKey(input.publicKey);
+  const origin = originOf(requester, runtime.clock);
+  const event = nextEvent(entityOf.labscape(input.id), EMPTY_CHAIN, origin, 'labscape.joined', {
+    ...input,
+    protocolVersion,
+  });
   const record: LabscapeRecord = {
     id: input.id,
     name: input.name ?? input.id,
@@ -68,7 +65,10 @@ export const joinLabscape = async (
     chain: headOf(event),
     joinedAt: event.at,
   };
-  const outcome = await runtime.store.transact(joinWrites(runtime.store, record, event));
+  const outcome = await runtime.store.transact([
+    ...joinWrites(runtime.store, record, event),
+    ...(x === undefined ? [] : await firstKeyWrites(runtime.store, input.id, x, origin)),
+  ]);
   if (outcome.kind !== 'done') {
     throw new ProblemError(
       'already-exists',

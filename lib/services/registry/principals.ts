@@ -1,7 +1,8 @@
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
+import { isBreakGlass } from '../../security/break-glass.ts';
+import { principalWrites } from '../../store/access/principal-writes.ts';
 import { type PrincipalRecord, readPrincipal } from '../../store/access/principals.ts';
-import { principalWrites } from '../../store/access/tenant-writes.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
@@ -12,12 +13,13 @@ const TRIES_MAX = 5;
 export const getPrincipal = async (
   runtime: Runtime,
   id: string,
-): Promise<Pick<PrincipalRecord, 'id' | 'status' | 'reason' | 'changedAt'>> =>
+): Promise<Pick<PrincipalRecord, 'id' | 'status' | 'reason' | 'changedAt' | 'keys'>> =>
   (await readPrincipal(runtime.store, id)) ?? {
     id,
     status: 'active',
     reason: undefined,
     changedAt: undefined,
+    keys: [],
   };
 
 /** Revokes or reinstates; doing it twice changes nothing the second time. Raises conflict (oneself), unavailable. */
@@ -27,7 +29,10 @@ export const setPrincipal = async (
   status: 'active' | 'revoked',
   reason: string,
   requester: Requester,
-): Promise<Pick<PrincipalRecord, 'id' | 'status' | 'reason' | 'changedAt'>> => {
+): Promise<Pick<PrincipalRecord, 'id' | 'status' | 'reason' | 'changedAt' | 'keys'>> => {
+  if (isBreakGlass(id)) {
+    throw new ProblemError('conflict', 'a break-glass key is taken away by the stage configuration alone');
+  }
   if (status === 'revoked' && requester.actor === id) {
     throw new ProblemError('conflict', 'nobody revokes themselves: let another administrator do it');
   }
@@ -41,7 +46,11 @@ export const setPrincipal = async (
       status === 'revoked' ? 'principal.revoked' : 'principal.reinstated',
       { reason },
     );
-    const after: PrincipalRecord = { id, status, reason, changedAt: event.at, chain: headOf(event) };
+    const after: PrincipalRecord = {
+      ...{ id, status, reason, changedAt: event.at },
+      keys: before?.keys ?? [],
+      chain: headOf(event),
+    };
     const outcome = await runtime.store.transact(principalWrites(runtime.store, before, after, event));
     if (outcome.kind === 'done') return after;
     await pauseAfterRace(runtime, attempt);

@@ -1,9 +1,10 @@
 import type { ChainHead } from '../../audit/event.ts';
-import { keys } from '../keys.ts';
-import type { Store } from '../store.ts';
+import { find, keys } from '../keys.ts';
+import type { Page, Store } from '../store.ts';
 import {
   ITEM_VERSION,
   type Item,
+  J,
   N,
   num,
   oneOf,
@@ -14,11 +15,23 @@ import {
   versioned,
 } from '../table/attributes.ts';
 
+/** A public key that signs in a principal's name; times in epoch ms. */
+export interface SigningKeyRecord {
+  /** RFC 7638 thumbprint. */
+  readonly id: string;
+  /** Raw Ed25519 public key, base64url. */
+  readonly x: string;
+  readonly addedAt: number;
+  readonly expiresAt?: number | undefined;
+  readonly revokedAt?: number | undefined;
+}
+
 export interface PrincipalRecord {
   readonly id: string;
   readonly status: 'active' | 'revoked';
   readonly reason: string | undefined;
   readonly changedAt: number | undefined;
+  readonly keys: readonly SigningKeyRecord[];
   readonly chain: ChainHead;
 }
 
@@ -28,9 +41,14 @@ export const decodePrincipal = versioned(
     status: oneOf(item, 'status', ['active', 'revoked'] as const),
     reason: optStr(item, 'reason'),
     changedAt: optNum(item, 'changedAt'),
+    keys: JSON.parse(optStr(item, 'keys') ?? '[]') as SigningKeyRecord[],
     chain: { rev: num(item, 'rev'), head: str(item, 'head') },
   }),
 );
+
+/** The keys, and where those of its labscape are found. */
+export const keyAttributes = ({ id, keys: own }: PrincipalRecord): Item =>
+  own.length === 0 ? {} : { keys: J(own), findPk: S(find.holders(id.split('.')[0] ?? '')), findSk: S(id) };
 
 export const encodePrincipal = (principal: PrincipalRecord): Item => ({
   ...keys.principal(principal.id),
@@ -39,6 +57,7 @@ export const encodePrincipal = (principal: PrincipalRecord): Item => ({
   status: S(principal.status),
   reason: S(principal.reason ?? ''),
   changedAt: N(principal.changedAt ?? 0),
+  ...keyAttributes(principal),
   rev: N(principal.chain.rev),
   head: S(principal.chain.head),
 });
@@ -51,3 +70,19 @@ export const readPrincipal = async (store: Store, id: string): Promise<Principal
 /** Only revoked principals need an item: a token of the issuer is enough otherwise. */
 export const isRevoked = async (store: Store, principal: string): Promise<boolean> =>
   (await readPrincipal(store, principal))?.status === 'revoked';
+
+/** In the order of their names; by the index, hence maybe a moment behind. */
+export const holdersPage = async (
+  store: Store,
+  labscape: string,
+  limit: number,
+  after: string | undefined,
+): Promise<Page> =>
+  store.find({
+    KeyConditionExpression: after === undefined ? 'findPk = :pk' : 'findPk = :pk AND findSk > :after',
+    ExpressionAttributeValues: {
+      ':pk': S(find.holders(labscape)),
+      ...(after === undefined ? {} : { ':after': S(after) }),
+    },
+    Limit: limit,
+  });

@@ -8,7 +8,6 @@ import { N, S, vectorAttributes } from '../table/attributes.ts';
 import { capIs, chainAt } from '../table/conditions.ts';
 import { exists, putNew, updateItem, vectorAtMost } from '../table/update.ts';
 import type { Write } from '../table/write.ts';
-import { encodePrincipal, type PrincipalRecord } from './principals.ts';
 import { encodeSlice, encodeTenant, type QuotaSlice, type TenantRecord } from './tenants.ts';
 
 export const newTenantWrites = (
@@ -86,26 +85,3 @@ export const lendWrites = (
     }),
   ];
 };
-
-export const principalWrites = (
-  store: Store,
-  before: PrincipalRecord | undefined,
-  after: PrincipalRecord,
-  event: AuditEvent,
-): readonly Write[] => [
-  before === undefined
-    ? putNew('principal', store.tables.state, encodePrincipal(after))
-    : updateItem('principal', {
-        table: store.tables.state,
-        key: keys.principal(after.id),
-        set: {
-          status: S(after.status),
-          reason: S(after.reason ?? ''),
-          changedAt: N(after.changedAt ?? 0),
-          rev: N(event.rev),
-          head: S(event.hash),
-        },
-        conditions: chainAt(before.chain),
-      }),
-  putEvent(store, event),
-];

@@ -1,11 +1,13 @@
 import type { Breach } from '../invariants/invariants.ts';
 import type { Mutate } from '../worker/store-line.ts';
 import { CAPSULE_MUTATIONS } from './mutations-capsule.ts';
+import { DATA_MUTATIONS } from './mutations-data.ts';
 import { REBALANCE_MUTATIONS } from './mutations-rebalance.ts';
 import { RECOVERY_MUTATIONS } from './mutations-recovery.ts';
 import { RETURN_MUTATIONS } from './mutations-return.ts';
 import { AUDIT_MUTATIONS, RULE_MUTATIONS } from './mutations-rules.ts';
 import { SEAL_MUTATIONS } from './mutations-seals.ts';
+import { SIGNATURE_MUTATIONS } from './mutations-signatures.ts';
 import { STORE_MUTATIONS, TOGETHER_MUTATIONS } from './mutations-store.ts';
 import { TIDY_MUTATIONS } from './mutations-tidy.ts';
 
@@ -29,7 +31,9 @@ export const MUTATIONS: readonly Mutation[] = [
   ...TIDY_MUTATIONS,
   ...RETURN_MUTATIONS,
   ...CAPSULE_MUTATIONS,
+  ...DATA_MUTATIONS,
   ...SEAL_MUTATIONS,
+  ...SIGNATURE_MUTATIONS,
 ];
 
 /** Every mutation must be seen within so many seeds. */

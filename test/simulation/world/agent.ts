@@ -2,6 +2,7 @@ import { afterAnswer, afterResend, FRESH_PACE, resendAfterMs } from '../../../li
 import { heldAgainMs } from '../../../lib/agent/held-start.ts';
 import type { Assignments } from '../../../lib/schemas/assignment.ts';
 import type { HeartbeatAnswer } from '../../../lib/schemas/heartbeat.ts';
+import { AgentKeys } from './agent-keys.ts';
 import type { Faults } from './faults.ts';
 import type { SimulatedHost } from './host.ts';
 import type { Caller, Network } from './network.ts';
@@ -11,6 +12,8 @@ import type { Scheduler } from './scheduler.ts';
 const RESTORE_MS = 1_500;
 /** A report that got lost is sent again after this, ms. */
 const REPORT_AGAIN_MS = 1_000;
+/** Its key is over, or what it sent came a second time before it came. */
+const REFUSED = 403;
 /** No chance: what is not answered is sent again as late as lib/agent may. */
 const UNIFORM = 0;
 
@@ -28,7 +31,9 @@ export class SimulatedAgent {
   readonly labscape: string;
   readonly hosts: readonly SimulatedHost[];
   readonly #deps: AgentDeps;
-  readonly #caller: Caller;
+  readonly #keys: AgentKeys;
+  /** Whether it signs its requests. */
+  signs = false;
   #seq = 0;
   /** Number of the latest beat that was answered. */
   #heardSeq = 0;
@@ -41,7 +46,19 @@ export class SimulatedAgent {
     this.labscape = labscape;
     this.hosts = hosts;
     this.#deps = deps;
-    this.#caller = { principal: `agent-${labscape}`, roles: 'agent', labscape };
+    this.#keys = new AgentKeys(`${labscape}.agent`);
+  }
+
+  get keys(): AgentKeys {
+    return this.#keys;
+  }
+
+  get #caller(): Caller {
+    const { labscape } = this;
+    return {
+      ...{ principal: `agent-${labscape}`, roles: 'agent', labscape },
+      ...(this.signs && { keys: this.#keys }),
+    };
   }
 
   start(delayMs: number): void {
@@ -213,7 +230,8 @@ export class SimulatedAgent {
     const body = { agent: `agent-${this.labscape}`, epoch: host.epoch, ...what };
     const call = { operation: 'report', params: { resource: host.id }, body } as const;
     void this.#deps.network.send(this.#caller, call, this.labscape).then((reply) => {
-      if (reply.kind === 'lost' || reply.status >= 500)
+      // As lib/agent does: whatever was not accepted is said again.
+      if (reply.kind === 'lost' || reply.status >= 500 || reply.status === REFUSED)
         this.#later(REPORT_AGAIN_MS, `${host.id} reports again`, () => {
           if (host.alive) this.#report(host, what);
         });

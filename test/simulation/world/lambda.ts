@@ -1,6 +1,7 @@
 import type { Context } from 'aws-lambda';
 import { serve as allocations } from '../../../functions/allocations/serve.ts';
 import { serve as assignments } from '../../../functions/assignments/serve.ts';
+import { serve as authoriseSigned } from '../../../functions/authorise-signed/serve.ts';
 import { serve as heartbeats } from '../../../functions/heartbeats/serve.ts';
 import { serve as labscapes } from '../../../functions/labscapes/serve.ts';
 import { serve as principals } from '../../../functions/principals/serve.ts';
@@ -27,6 +28,7 @@ export const ACCOUNT = '123456789012';
 const SERVES = {
   ...{ allocations, assignments, heartbeats, labscapes, principals, recoveries },
   ...{ recovery, resources, sweep, tenants },
+  'authorise-signed': (runtime: Runtime) => authoriseSigned(runtime, []),
   'recovery-trigger': (runtime: Runtime) => recoveryTrigger(runtime, { bindings: [], accounts: [ACCOUNT] }),
 } as const satisfies Record<string, (runtime: Runtime) => Handler>;
 export type FunctionName = keyof typeof SERVES;

@@ -1,6 +1,7 @@
 import { allocationIdOf } from '../../../lib/services/placement/allocation-draft.ts';
 import type { TenancyWatch } from '../invariants/invariants-tenancy.ts';
 import type { Stream } from './chance.ts';
+import type { DataOwner } from './data-owner.ts';
 import type { ApiCall, Network } from './network.ts';
 import type { Scheduler } from './scheduler.ts';
 import { wishesOf } from './wishes.ts';
@@ -35,6 +36,9 @@ export interface TenantDeps {
   readonly network: Network;
   readonly chance: Stream;
   readonly tenancy: TenancyWatch;
+  readonly data: DataOwner;
+  /** Its own clock, epoch ms. */
+  readonly wallMs: () => number;
   readonly others: () => readonly SimulatedTenant[];
   /** Hears of an answer that it should never have got. */
   readonly onWrong: (what: string) => void;
@@ -80,6 +84,8 @@ export class SimulatedTenant {
     this.#later(1 + this.#chance.below(THINK_MS), 'thinks', () => this.#think());
     const { held } = this;
     if (this.#chance.happens(LOOKS)) void this.#look();
+    const copies = this.#deps.data.told(held, this.#deps.wallMs());
+    if (copies !== undefined) void this.#network.send(this.#caller, copies);
     if (held.length >= HELD_MAX || (held.length > 2 && this.#chance.happens(0.35)))
       this.#release(this.#chance.pick(held));
     else this.#ask();
@@ -120,9 +126,10 @@ export class SimulatedTenant {
 
   #ask(): void {
     const { gang, bodies } = wishesOf(this.#chance);
-    for (const body of gang ? [{ mode: 'gang', items: bodies }] : bodies) {
+    for (const wish of gang ? [{ mode: 'gang', items: bodies }] : bodies) {
       this.#count += 1;
       const key = `${this.id}-${this.#count}`;
+      const body = gang ? wish : this.#deps.data.wish(key, wish);
       // A member's key is made from the batch's.
       const keys = gang ? bodies.map((_, index) => `${key}/${index}`) : [key];
       for (const own of keys) this.ledger.set(own, 'asked');

@@ -1,6 +1,7 @@
 import { GOALS, TIDY_GROUPS } from '../../../lib/schemas/rebalance.ts';
 import type { RecoveryRecord } from '../../../lib/store/recovery/recoveries.ts';
 import { FOREIGN_LABSCAPE } from '../invariants/invariants-tenancy.ts';
+import type { SimulatedAgent } from './agent.ts';
 import type { Stream } from './chance.ts';
 import type { SimulatedHost } from './host.ts';
 import type { Changes } from './state.ts';
@@ -40,6 +41,7 @@ export class Troubles {
   readonly #chance: Stream;
   #active = true;
   #outFrom = 0;
+  readonly #rotating = new Set<SimulatedAgent>();
   readonly #deadAgain = new Set<SimulatedHost>();
 
   constructor(world: World) {
@@ -333,6 +335,37 @@ export class Troubles {
     for (const { id } of tenants)
       if (this.#isRevoked(id) && this.#chance.happens(0.3)) void this.#setClient(id, 'reinstatePrincipal');
     if (this.#chance.happens(FOREIGN_JOINS)) void this.#joinForeign();
+    for (const agent of this.world.agents)
+      if (agent.signs && faults.strikes('keyRotates')) this.#rotate(agent);
+  }
+
+  /** A new key is registered, then the agent changes over; the old one may be revoked before it has. */
+  #rotate(agent: SimulatedAgent): void {
+    if (this.#rotating.has(agent)) return;
+    this.#rotating.add(agent);
+    const { world } = this;
+    const chance = world.chance(`keys of ${agent.labscape}`);
+    const { principal, current: old } = agent.keys;
+    const next = agent.keys.next();
+    const overlapMs = 2_000 + chance.below(10_000);
+    const register = async (): Promise<void> => {
+      const reply = await world.operator('addKey', { principal }, { publicKey: next.publicKey, overlapMs });
+      // It may well be in force: the same key again changes nothing.
+      if (reply.kind === 'lost' || reply.status >= 500) return again();
+      if (reply.status >= 400) return void this.#rotating.delete(agent);
+      if (world.faults.strikes('keyRevoked')) {
+        const key = { principal, key: old.thumbprint };
+        void world.operator('revokeKey', key, { reason: 'simulated' });
+      }
+      world.scheduler.after(chance.below(3_000), `${agent.labscape} signs with its new key`, () => {
+        agent.keys.current = next;
+        this.#rotating.delete(agent);
+      });
+    };
+    const again = (): void => {
+      world.scheduler.after(1_000, `${agent.labscape} registers its key again`, () => void register());
+    };
+    void register();
   }
 
   #isRevoked(tenant: string): boolean {

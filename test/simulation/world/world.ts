@@ -1,16 +1,19 @@
 import type { LocalTable, LocalTemplate } from '../../../infra/local/template/template.ts';
 import { type ExecutionInput, executionName } from '../../../lib/services/runtime.ts';
 import { type Breach, breachesOf } from '../invariants/invariants.ts';
+import { DataWatch } from '../invariants/invariants-data.ts';
 import { HealthWatch } from '../invariants/invariants-health.ts';
 import { RebalanceWatch } from '../invariants/invariants-rebalance.ts';
 import { ReturnWatch } from '../invariants/invariants-return.ts';
 import { RulesWatch } from '../invariants/invariants-rules.ts';
+import { SignatureWatch } from '../invariants/invariants-signatures.ts';
 import { TenancyWatch } from '../invariants/invariants-tenancy.ts';
 import { Mirror } from '../invariants/mirror.ts';
 import type { EngineLine } from '../worker/engine-line.ts';
 import type { Committed, Mutate } from '../worker/store-line.ts';
 import { SimulatedAgent } from './agent.ts';
 import { streams } from './chance.ts';
+import { DataOwner } from './data-owner.ts';
 import { type FaultKind, Faults } from './faults.ts';
 import { SimulatedHost } from './host.ts';
 import { ACCOUNT, type Answer, Lambda } from './lambda.ts';
@@ -67,6 +70,8 @@ export class World {
   readonly balance = new RebalanceWatch();
   readonly returning = new ReturnWatch();
   readonly tenancy = new TenancyWatch();
+  readonly data = new DataWatch(() => this.wallMs);
+  readonly signatures = new SignatureWatch();
   readonly options: WorldOptions;
   /** What the controller's clock is off by, ms. */
   jumpMs = 0;
@@ -105,7 +110,7 @@ export class World {
         isOut: () => this.scheduler.now < this.outUntil,
       },
       executions: (activity) => this.machine.executionsFor(activity),
-      wallMs: () => EPOCH_MS + this.scheduler.now + this.jumpMs,
+      wallMs: () => this.wallMs,
       newId: () => {
         this.#ids += 1;
         return `id-${String(this.#ids).padStart(8, '0')}`;
@@ -116,7 +121,10 @@ export class World {
       ...{ scheduler, faults, streams: chance, machine },
       invoke: (payload) => this.#task(payload),
     });
-    this.network = new Network(scheduler, faults, this.lambda);
+    this.network = new Network(scheduler, faults, this.lambda, () => EPOCH_MS + this.scheduler.now);
+    this.network.onLetIn = (letIn) => {
+      for (const what of this.signatures.heard(letIn)) this.breach(12, what);
+    };
     this.hosts = LABSCAPE_IDS.flatMap((labscape) =>
       resourcesOf(labscape).map((id) => new SimulatedHost(id, labscape)),
     );
@@ -139,10 +147,20 @@ export class World {
       const id = `tenant-${index}`;
       return new SimulatedTenant(id, {
         ...{ scheduler, network: this.network, chance: chance(id), tenancy: this.tenancy },
+        data: new DataOwner(
+          chance(`data of ${id}`),
+          this.hosts.map((host) => host.id),
+        ),
+        wallMs: () => EPOCH_MS + scheduler.now,
         others: () => this.tenants.filter((other) => other.id !== id),
         onWrong: (what) => this.breach(12, what),
       });
     });
+  }
+
+  /** The controller's clock, epoch ms. */
+  get wallMs(): number {
+    return EPOCH_MS + this.scheduler.now + this.jumpMs;
   }
 
   /** Joins the labscapes, registers the resources and the tenants; no fault strikes yet. */
@@ -178,6 +196,12 @@ export class World {
       const quota = { processing: each, memory: each, storage: each, network: each };
       then(this.operator('putTenant', { tenant: id }, { quota, slices: 2 }));
     }
+    if (this.#fromTheStart('agentsSign'))
+      for (const agent of this.agents) {
+        const { principal, current } = agent.keys;
+        then(this.operator('addKey', { principal }, { publicKey: current.publicKey }));
+        agent.signs = true;
+      }
     await this.until(requests);
     // Each in its own rhythm: who takes over may hear of it before the old owner does.
     for (const [index, agent] of this.agents.entries())
@@ -235,9 +259,10 @@ export class World {
     const changes = state.apply(commit, { now: this.scheduler.now, madeAt, beganAt, by });
     const breaches = [
       ...breachesOf(state, changes),
-      ...[this.health, this.rules, this.balance, this.returning, this.tenancy].flatMap((watch) =>
-        watch.look(state, changes),
-      ),
+      ...[
+        ...[this.health, this.rules, this.balance, this.returning, this.tenancy],
+        ...[this.signatures, this.data],
+      ].flatMap((watch) => watch.look(state, changes)),
     ];
     for (const breach of breaches) this.breach(breach.invariant, breach.what);
     this.onChange(changes);

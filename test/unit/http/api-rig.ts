@@ -77,7 +77,7 @@ export function handlerOf<F extends ApiFunction>(
   const rest = Object.fromEntries(
     ROUTES.filter((r) => r.function === fn).map((r) => [r.operation, unexpected]),
   );
-  return apiHandler(fn, { ...rest, ...operations } as Operations<F>, {
+  return apiHandler(fn, ROUTES, { ...rest, ...operations } as Operations<F>, {
     clock: new HandClock(),
     isRevoked: async () => false,
     checkAnswers: true,

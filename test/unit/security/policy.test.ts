@@ -2,7 +2,9 @@ import { schemaToJson, validate } from '@cedar-policy/cedar-wasm/nodejs';
 import { describe, expect, test } from '@jest/globals';
 import { ROUTES } from '../../../lib/http/routes.ts';
 import { cedarAuthorizer, ownTarget, type Target } from '../../../lib/security/authorizer.ts';
-import { type Caller, ROLES, type Role } from '../../../lib/security/caller.ts';
+import { ALL_ROLES, type Caller, ROLES, type Role } from '../../../lib/security/caller.ts';
+import { explainAccess } from '../../../lib/security/explain-access.ts';
+import { policyFaults } from '../../../lib/security/policy-check.ts';
 import { processAuthorizer, readPolicies } from '../../../lib/security/policy-files.ts';
 
 const TEXT = readPolicies();
@@ -25,7 +27,7 @@ const TARGETS = {
 const EVERYWHERE = ['own', 'foreign', 'fleet'];
 const OWN = ['own'];
 
-/** The whole policy: who may do an action where. A role that is not named may not do it anywhere. */
+/** The whole policy: who may do an action where. A role that is not named may not do it anywhere; break-glass may all. */
 const TABLE: Readonly<Record<string, Readonly<Partial<Record<Role, readonly string[]>>>>> = {
   readFleet: { admin: EVERYWHERE, operator: EVERYWHERE },
   readResource: { admin: EVERYWHERE, operator: EVERYWHERE, agent: OWN },
@@ -46,6 +48,9 @@ const TABLE: Readonly<Record<string, Readonly<Partial<Record<Role, readonly stri
   readAssignments: { admin: EVERYWHERE, operator: EVERYWHERE, agent: OWN },
 };
 
+const isExpected = (action: string, role: Role, where: string): boolean =>
+  role === 'break-glass' || TABLE[action]?.[role]?.includes(where) === true;
+
 describe('the policies', () => {
   test('are valid under the schema, without a warning', () => {
     const answer = validate({ schema: TEXT.schema, policies: { staticPolicies: TEXT.policies } });
@@ -57,16 +62,36 @@ describe('the policies', () => {
     });
   });
 
-  test('would be invalid if they named an action or attribute that the schema does not know', () => {
-    for (const edit of [
-      ['Action::"readFleet"', 'Action::"readFleets"'],
-      ['resource.tenant ==', 'resource.tenants =='],
-    ] as const) {
-      const policies = TEXT.policies.replace(edit[0], edit[1]);
-      expect(policies).not.toBe(TEXT.policies);
-      const answer = validate({ schema: TEXT.schema, policies: { staticPolicies: policies } });
-      expect(answer.type === 'success' && answer.validationErrors.length > 0).toBe(true);
-    }
+  const asked = new Set(Object.keys(TABLE));
+
+  test('have no fault that would stop a deployment', () => {
+    expect(policyFaults(TEXT, asked)).toEqual([]);
+  });
+
+  test.each([
+    ['an action that does not exist', 'Action::"readFleet"', 'Action::"readFleets"', 'readFleets'],
+    ['an attribute that does not exist', 'resource.tenant ==', 'resource.tenants ==', 'tenants'],
+    ['a role that does not exist', 'Role::"operator"', 'Role::"operators"', 'operators'],
+    [
+      'a word that Cedar does not know',
+      'permit (principal in Role::"admin"',
+      'allow (principal in Role::"admin"',
+      'allow',
+    ],
+    ['no name', '@id("tenant-own")', '', 'no @id'],
+    ["another's name", '@id("tenant-own")', '@id("operator-fleet")', 'two policies'],
+    ['an attribute that may be missing', 'principal has tenant && ', '', 'tenant'],
+  ])('with %s would not be deployed', (_, from, to, said) => {
+    const policies = TEXT.policies.replace(from, to);
+    expect(policies).not.toBe(TEXT.policies);
+    expect(policyFaults({ ...TEXT, policies }, asked).join()).toContain(said);
+  });
+
+  test('nor with a schema that lacks what routes ask for, or has what none asks for', () => {
+    const schema = TEXT.schema.replace('readAudit,', 'readAudit, dance,');
+    expect(policyFaults({ ...TEXT, schema }, asked)).toEqual(['no route asks for dance']);
+    expect(policyFaults(TEXT, new Set([...asked, 'sing']))).toEqual(['no action sing in the schema']);
+    expect(policyFaults({ ...TEXT, schema: 'entity' }, asked)).toHaveLength(1);
   });
 
   test('know the action of every route, and no other', () => {
@@ -81,13 +106,13 @@ describe('the policies', () => {
 
 describe('the decision', () => {
   const rows = Object.keys(TABLE).flatMap((action) =>
-    ROLES.flatMap((role) =>
+    ALL_ROLES.flatMap((role) =>
       (Object.keys(TARGETS) as (keyof typeof TARGETS)[]).map((where) => ({ action, role, where })),
     ),
   );
 
   test.each(rows)('$role $action $where', ({ action, role, where }) => {
-    const expected = TABLE[action]?.[role]?.includes(where) === true;
+    const expected = isExpected(action, role, where);
     expect(authorizer.decide(callerOf(role), action, TARGETS[where])).toEqual({
       allowed: expected,
       errors: [],
@@ -100,6 +125,34 @@ describe('the decision', () => {
         authorizer.decide(callerOf(role), 'allocate', { ...TARGETS.own, adoptedOn: 'north-1' }).allowed,
     );
     expect(allowed).toEqual(['admin', 'operator']);
+  });
+
+  test('comes with its reason, and is the same with it as without', () => {
+    for (const { action, role, where } of rows) {
+      const { allowed, decidedBy, rolesThatMay } = explainAccess(
+        TEXT,
+        callerOf(role),
+        action,
+        TARGETS[where],
+      );
+      expect([action, role, where, allowed]).toEqual([action, role, where, isExpected(action, role, where)]);
+      expect(decidedBy.length > 0).toBe(allowed);
+      expect(rolesThatMay).toContain('admin');
+    }
+    expect(explainAccess(TEXT, callerOf('tenant'), 'allocate', TARGETS.own)).toEqual({
+      ...{ allowed: true, decidedBy: ['tenant-own'], errors: [], onOwn: true },
+      rolesThatMay: ['admin', 'operator', 'tenant', 'break-glass'],
+    });
+    expect(explainAccess(TEXT, callerOf('tenant'), 'allocate', TARGETS.foreign)).toMatchObject({
+      ...{ allowed: false, decidedBy: [], onOwn: true },
+    });
+    expect(explainAccess(TEXT, callerOf('agent'), 'overrideRules', TARGETS.own)).toMatchObject({
+      ...{ allowed: false, decidedBy: [], onOwn: false, rolesThatMay: ['admin', 'operator', 'break-glass'] },
+    });
+    const policies = `${TEXT.policies} @id("closed") forbid (principal, action == Action::"beat", resource);`;
+    expect(explainAccess({ ...TEXT, policies }, callerOf('agent'), 'beat', TARGETS.own)).toMatchObject({
+      ...{ allowed: false, decidedBy: ['closed'], rolesThatMay: [] },
+    });
   });
 
   test('adds up the rights of several roles', () => {

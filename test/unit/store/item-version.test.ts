@@ -36,7 +36,7 @@ const RECOVERY: RecoveryRecord = {
   ...{ demand: ZERO, rehomed: ZERO, waiting: undefined, chain },
 };
 const TENANT = { id: 'acme', quota: ZERO, weight: 1, slices: 1, cfg: 1, chain };
-const PRINCIPAL = { id: 'eve', status: 'active', reason: 'ok', changedAt: 5, chain } as const;
+const PRINCIPAL = { id: 'eve', status: 'active', reason: 'ok', changedAt: 5, keys: [], chain } as const;
 
 /** What each kind writes, and who reads it. */
 const KINDS: readonly (readonly [string, Item, (item: Item) => unknown, unknown])[] = [
