@@ -21,6 +21,7 @@ export function farewell(config: StageConfig): string {
         '  its tables (deletion protection, point-in-time recovery) and all that is in them',
         `  the bucket of the archive (Object Lock, ${config.archive.lock}, ${config.archive.retentionDays} days), of backups, and their access log`,
         '  the KMS key that they are encrypted with; without it they could not be read',
+        '  the KMS keys that sign seals of the audit',
         ...(config.issuer === undefined ? ['  the user pool (deletion protection) and everybody in it'] : []),
         `  log groups ${logs} (events expire after ${config.logRetentionDays} days)`,
         '  the queue of failed events (they expire after 14 days)',

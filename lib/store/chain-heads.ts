@@ -11,6 +11,7 @@ const ENTITIES: Readonly<Record<string, (id: string, scope: string) => string>> 
   REC: (id) => entityOf.recovery(id),
   OVR: (id, labscape) => entityOf.override(labscape, id),
   PLAN: (id) => entityOf.plan(id),
+  BACKUP: (id) => entityOf.backup(id),
 };
 
 /** What an item remembers as the last event of its chain; undefined for one that has no chain. */

@@ -12,7 +12,6 @@ import { putNew } from './table/update.ts';
  */
 const KINDS = { seal: 'seal', draft: 'seal-draft', key: 'seal-key' } as const;
 type Kind = keyof typeof KINDS;
-export const isSealEntity = (entity: string): boolean => !entity.includes('#');
 
 /** In place of a day in the index by time: seals by the end of their window. */
 const SEALS = 'seals';
@@ -125,4 +124,5 @@ export const eventsOfSpan = async (
 /** Whether an item of the audit table is a seal, a draft or a key, and which; undefined for an event. */
 export const sealItemKind = (item: Item): Kind | undefined =>
   (Object.keys(KINDS) as Kind[]).find((kind) => KINDS[kind] === optStr(item, 'entity'));
-export const decodeSealKey = (item: Item): SealKey => SealKey.parse(parsed(item));
+/** Whether an item of the audit table is an event. */
+export const isEventItem = (item: Item): boolean => sealItemKind(item) === undefined;

@@ -293,7 +293,10 @@ test('restored and backed up again, it restores again', async () => {
 }, 60_000);
 
 test('two tables are as good as a backup of ten seconds before the time they are of', async () => {
+  await newSite(rig);
   await settle();
+  // Younger than the point: it comes along with its event.
+  await newSite(rig, { resources: 1 });
   const { state, audit } = bench.store.tables;
   const at = new Date(Date.now() + BACKUP_LAG_MS - (bench.lagMs ?? 0)).toISOString();
   const args = [
@@ -307,7 +310,7 @@ test('two tables are as good as a backup of ten seconds before the time they are
   ];
   const done = await restore(readArguments(args));
   expect([done.faults, done.plan.conflicts]).toEqual([[], []]);
-  expect(done.restored?.units).toBeGreaterThan(5);
+  expect(done.restored?.units).toBeGreaterThan(0);
 }, 60_000);
 
 test.each([

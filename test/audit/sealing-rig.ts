@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { type Engine, startEngine } from '../../infra/local/database/engine.ts';
 import { SigningKeys } from '../../infra/local/kms/signing-keys.ts';
 import { type S3Endpoint, startS3Endpoint } from '../../infra/local/objects/s3-endpoint.ts';
@@ -93,6 +93,17 @@ export class SealingRig {
     await this.store.transact([putEvent(this.store, event)]);
     this.#heads.set(entity, headOf(event));
     return event;
+  }
+
+  /** Tables as a restore leaves them that brings back events alone. */
+  async forget(entities: readonly string[]): Promise<void> {
+    const TableName = this.store.tables.audit;
+    const { Items = [] } = await this.client.send(new ScanCommand({ TableName }));
+    for (const { entity, rev } of Items)
+      if (entities.includes(entity?.S ?? ''))
+        await this.client.send(
+          new DeleteItemCommand({ TableName, Key: { entity: entity ?? { S: '' }, rev: rev ?? { N: '0' } } }),
+        );
   }
 
   seals(): Promise<readonly Seal[]> {

@@ -183,6 +183,40 @@ describe('the sealer', () => {
     expect(await rig.faults()).toEqual([]);
   });
 
+  test('goes on with its chain in tables that were restored without seals, from the archive', async () => {
+    for (let window = 0; window < 4; window += 1) {
+      await rig.happened('a');
+      rig.now += WINDOW_MS;
+      await seal();
+    }
+    const before = await rig.seals();
+    expect(before.length).toBeGreaterThan(2);
+    await rig.forget(['seal', 'seal-draft', 'seal-key']);
+    expect(await rig.seals()).toEqual([]);
+    await rig.happened('b');
+    rig.now += 2 * WINDOW_MS;
+    await seal();
+    const after = await rig.seals();
+    expect(after.slice(0, before.length)).toEqual(before);
+    expect(await rig.faults()).toEqual([]);
+    const sealed = await rig.sealed();
+    expect(new Set(sealed).size).toBe(sealed.length);
+    expect(sealed).toContain('principal#b/1');
+  });
+
+  test('begins no second chain beside that of another control plane', async () => {
+    await rig.happened('a');
+    rig.now += 2 * WINDOW_MS;
+    await seal();
+    const [first] = await rig.seals();
+    const foreign = { ...first, number: 2, prev: 'b'.repeat(64) };
+    await rig.objects.put(archiveKeys.seal(2), Buffer.from(JSON.stringify(foreign)));
+    await rig.happened('b');
+    rig.now += 2 * WINDOW_MS;
+    await expect(seal()).rejects.toThrow('does not follow those of the table');
+    expect(await rig.seals()).toHaveLength(1);
+  });
+
   test('signs no draft that somebody else wrote', async () => {
     await rig.happened('a');
     rig.now += 2 * WINDOW_MS;

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ROOT } from '../../infra/bundle.ts';
 import { SigningKeys } from '../../infra/local/kms/signing-keys.ts';
 import { FolderObjects } from '../../infra/local/objects/folder-objects.ts';
 import { verifyFolder } from '../../infra/local/verify/verify-folder.ts';
@@ -311,6 +313,28 @@ describe('events that only the archive has', () => {
     const pruned = async (mallory: Mallory) => mallory.remove(allocation(), 1);
     const result = await verifyAfter(dataDir, pruned, { publicKey, pruned: true });
     expect(result).toMatchObject({ verified: true, pruned: 1 });
+  });
+});
+
+describe('the command', () => {
+  const run = (...words: string[]) =>
+    spawnSync(process.execPath, ['infra/local/verify/main.ts', ...words], {
+      ...{ cwd: ROOT, encoding: 'utf8' },
+      // Jest's flags are not for this process.
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+
+  test('says what it found, and by its exit code', async () => {
+    const good = run('--data', dataDir, '--json');
+    expect([good.status, JSON.parse(good.stdout)]).toEqual([0, expect.objectContaining({ verified: true })]);
+    expect(good.stderr).toContain('reading the audit');
+    const other = join(folder.path, 'other.pem');
+    const { publicKey: foreign } = generateKeyPairSync('ed25519');
+    writeFileSync(other, foreign.export({ type: 'spki', format: 'pem' }));
+    const bad = run('--data', dataDir, '--public-key', other);
+    expect([bad.status, bad.stdout]).toEqual([1, expect.stringMatching(/seal \d+ +forged/)]);
+    expect(run('--data', join(folder.path, 'nothing')).status).toBe(1);
+    expect(run('--date', dataDir)).toMatchObject({ status: 2, stdout: '' });
   });
 });
 

@@ -159,7 +159,7 @@ describe('events that nobody waits for', () => {
 
   test('go to an encrypted queue when their function fails', () => {
     const configs = ofType('AWS::Lambda::EventInvokeConfig').map(({ Properties }) => Properties);
-    expect(configs.map((each) => each['MaximumRetryAttempts']).toSorted()).toEqual([0, 0, 2]);
+    expect(configs.map((each) => each['MaximumRetryAttempts']).toSorted()).toEqual([0, 0, 0, 2]);
     for (const each of configs) {
       expect(refers(each['Qualifier'], 'AWS::Lambda::Alias')).toBe(true);
       expect(refers(each['DestinationConfig'], 'AWS::SQS::Queue')).toBe(true);
@@ -222,6 +222,28 @@ describe('a rollout', () => {
     const texts = callers.map(({ Properties }) => JSON.stringify(Properties));
     expect(texts.filter((text) => functions.some((id) => text.includes(`"${id}"`)))).toEqual([]);
     for (const id of ids) expect([id, texts.some((text) => text.includes(`"${id}"`))]).toEqual([id, true]);
+  });
+});
+
+describe('a sealer that does not come to an end', () => {
+  test('is told to people, whether it is called or not', () => {
+    const alarms = ofType('AWS::CloudWatch::Alarm').filter(
+      ({ Properties }) => Properties['MetricName'] === 'SealerRuns',
+    );
+    expect(alarms).toMatchObject([
+      {
+        Properties: {
+          ...{ Namespace: 'Labscape', Statistic: 'Sum', Threshold: 1, TreatMissingData: 'breaching' },
+          ComparisonOperator: 'LessThanThreshold',
+          Dimensions: [{ Name: 'function', Value: 'sealer' }],
+        },
+      },
+    ]);
+    expect(alarms[0]?.Properties['AlarmActions']).toHaveLength(1);
+    const every = template.schedules.find(({ functionArns }) =>
+      functionArns.some((arn) => arn.includes('labscape-prod-sealer')),
+    );
+    expect(Number(alarms[0]?.Properties['Period']) * 1000).toBeGreaterThan(2 * (every?.everyMs ?? 0));
   });
 });
 

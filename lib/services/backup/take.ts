@@ -4,6 +4,7 @@ import type { BackupPart, Manifest } from '../../schemas/backup.ts';
 import { ChangedSince } from '../../store/backup/rewind.ts';
 import { decodeEvent } from '../../store/events.ts';
 import type { ObjectStore } from '../../store/objects.ts';
+import { isEventItem } from '../../store/seals.ts';
 import type { Store } from '../../store/store.ts';
 import { ITEM_VERSION, type Item } from '../../store/table/attributes.ts';
 import { eventsUntil, headsOf } from './cut.ts';
@@ -116,7 +117,7 @@ async function historyUntil(deps: BackupDeps, point: number, fromScratch: boolea
       if (!(error instanceof BackupDamaged)) throw error;
     }
   }
-  const all = (await scanned(deps, deps.store.tables.audit)).map(decodeEvent);
+  const all = (await scanned(deps, deps.store.tables.audit)).filter(isEventItem).map(decodeEvent);
   return { parts: [], known: [], fresh: all.filter(({ at }) => at <= point) };
 }
 

@@ -17,6 +17,7 @@ import {
 import type { Store } from '../../store/store.ts';
 import { lateEvents } from './late-events.ts';
 import { archiveKeys, jsonBytes, putOnce, readWindow, windowText } from './seal-archive.ts';
+import { takeSealsBack } from './seals-back.ts';
 
 /** Who signs: KMS, or what stands for it. */
 export interface SealSigner {
@@ -64,10 +65,11 @@ export interface Sealed {
 export const sealDue = async (parts: SealerParts): Promise<Sealed> => {
   const untilMs = parts.clock.monotonicMs() + RUN_MS;
   const sealed = { seals: 0, events: 0, late: 0 };
-  let last = await lastSeal(parts.store);
+  const isOver = (): boolean => parts.clock.monotonicMs() >= untilMs;
+  let last = await takeSealsBack(parts.store, parts.objects, await lastSeal(parts.store), isOver);
   // The run before may have ended between the seal and its copy.
   if (last !== undefined) await archiveSeal(parts, last);
-  while (sealed.seals < SEALS_PER_RUN && parts.clock.monotonicMs() < untilMs) {
+  while (sealed.seals < SEALS_PER_RUN && !isOver()) {
     const seal = await sealNext(parts, last);
     if (seal === undefined) break;
     sealed.seals += 1;
