@@ -18,7 +18,7 @@ import { allocateMany, type Bench, setUpFleet, startBench, vector } from './rig.
 import { seedAllocations } from './seed.ts';
 import { loadNow } from './timed.ts';
 
-const ALLOCATIONS = 100_000;
+const ALLOCATIONS = 30_000;
 const RESTORED = 10_000;
 const HOMES = 20;
 const GROUPS = 24;
@@ -28,7 +28,7 @@ const LAG_MS = 1_000;
 /** More allocations between the first backup and the second. */
 const MORE = 200;
 
-/** A backup of 100,000 allocations, a second one that adds to it, and a drill; a restore of 10,000 into an empty folder. */
+/** A backup of many allocations, a second one that adds to it, and a drill; a restore of fewer into an empty folder. */
 export const backup = async (progress: (text: string) => void): Promise<readonly Figure[]> => [
   ...(await withBackups(ALLOCATIONS, progress, takeAndDrill)),
   ...(await withBackups(RESTORED, progress, takeAndRestore)),
@@ -60,8 +60,8 @@ async function takeAndDrill(bench: Bench, deps: BackupDeps): Promise<readonly Fi
   const second = await timedRun(() => takeBackup(deps, newBackupId(deps)));
   const drilled = await timedRun(() => drillBackup(deps.objects, deps.clock));
   return [
-    figureOf('backup of 100,000 allocations', [first.ms], { extra: sizes(first.result) }),
-    figureOf('backup after 200 more', [second.ms], { extra: sizes(second.result) }),
+    figureOf(`backup of ${ALLOCATIONS} allocations`, [first.ms], { extra: sizes(first.result) }),
+    figureOf(`backup after ${MORE} more`, [second.ms], { extra: sizes(second.result) }),
     figureOf('restore drill in memory', [drilled.ms], { extra: { faults: drilled.result.faults.length } }),
   ];
 }
@@ -71,14 +71,18 @@ async function takeAndRestore(_: Bench, deps: BackupDeps, folder: string): Promi
   const restored = await timedRun(() => restore(readArguments(['--from', folder, '--verify'])));
   const { faults, restored: written } = restored.result;
   return [
-    figureOf('restore of 10,000 allocations into an empty folder, read back and checked', [restored.ms], {
-      extra: {
-        load: loadNow(),
-        faults: faults.length,
-        items: written?.items ?? 0,
-        events: written?.events ?? 0,
+    figureOf(
+      `restore of ${RESTORED} allocations into an empty folder, read back and checked`,
+      [restored.ms],
+      {
+        extra: {
+          load: loadNow(),
+          faults: faults.length,
+          items: written?.items ?? 0,
+          events: written?.events ?? 0,
+        },
       },
-    }),
+    ),
   ];
 }
 
