@@ -18,7 +18,8 @@ import { allocateMany, type Bench, setUpFleet, startBench, vector } from './rig.
 import { seedAllocations } from './seed.ts';
 import { loadNow } from './timed.ts';
 
-const ALLOCATIONS = 100_000;
+const ALLOCATIONS = 30_000;
+const RESTORED = 10_000;
 const HOMES = 20;
 const GROUPS = 24;
 const CAPACITY = 1_000_000_000;
@@ -27,45 +28,71 @@ const LAG_MS = 1_000;
 /** More allocations between the first backup and the second. */
 const MORE = 200;
 
-/** A backup of 100,000 allocations, a second one that adds to it, a drill, and the restore into an empty data folder. */
-export const backup = async (progress: (text: string) => void): Promise<readonly Figure[]> => {
+/** A backup of many allocations, a second one that adds to it, and a drill; a restore of fewer into an empty folder. */
+export const backup = async (progress: (text: string) => void): Promise<readonly Figure[]> => [
+  ...(await withBackups(ALLOCATIONS, progress, takeAndDrill)),
+  ...(await withBackups(RESTORED, progress, takeAndRestore)),
+];
+
+async function withBackups(
+  allocations: number,
+  progress: (text: string) => void,
+  measure: (bench: Bench, deps: BackupDeps, folder: string) => Promise<readonly Figure[]>,
+): Promise<readonly Figure[]> {
   const bench = await startBench();
   const folder = mkdtempSync(join(tmpdir(), 'labscape-bench-'));
   try {
-    progress(`backup: seeding ${ALLOCATIONS} allocations`);
-    await seed(bench);
+    progress(`backup: seeding ${allocations} allocations`);
+    await seed(bench, allocations);
     await sleep(LAG_MS);
-    const deps = depsOf(bench, folder);
-    progress('backup: taking');
-    const first = await timedRun(() => takeBackup(deps, newBackupId(deps)));
-    await allocateMany(bench, MORE, vector(1));
-    await sleep(LAG_MS);
-    const second = await timedRun(() => takeBackup(deps, newBackupId(deps)));
-    progress('backup: drill');
-    const drilled = await timedRun(() => drillBackup(deps.objects, deps.clock));
-    progress('backup: restoring');
-    const restored = await timedRun(() => restore(readArguments(['--from', folder, '--verify'])));
-    return [
-      figureOf('backup of 100,000 allocations', [first.ms], { extra: sizes(first.result) }),
-      figureOf('backup after 200 more', [second.ms], { extra: sizes(second.result) }),
-      figureOf('restore drill in memory', [drilled.ms], { extra: { faults: drilled.result.faults.length } }),
-      figureOf('restore into an empty folder, checked', [restored.ms], {
-        extra: { faults: restored.result.faults.length, items: restored.result.restored?.items ?? 0 },
-      }),
-    ];
+    progress('backup: measuring');
+    return await measure(bench, depsOf(bench, folder), folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
     await bench.stop();
   }
-};
+}
 
-async function seed(bench: Bench): Promise<void> {
+async function takeAndDrill(bench: Bench, deps: BackupDeps): Promise<readonly Figure[]> {
+  const first = await timedRun(() => takeBackup(deps, newBackupId(deps)));
+  await allocateMany(bench, MORE, vector(1));
+  await sleep(LAG_MS);
+  const second = await timedRun(() => takeBackup(deps, newBackupId(deps)));
+  const drilled = await timedRun(() => drillBackup(deps.objects, deps.clock));
+  return [
+    figureOf(`backup of ${ALLOCATIONS} allocations`, [first.ms], { extra: sizes(first.result) }),
+    figureOf(`backup after ${MORE} more`, [second.ms], { extra: sizes(second.result) }),
+    figureOf('restore drill in memory', [drilled.ms], { extra: { faults: drilled.result.faults.length } }),
+  ];
+}
+
+async function takeAndRestore(_: Bench, deps: BackupDeps, folder: string): Promise<readonly Figure[]> {
+  await takeBackup(deps, newBackupId(deps));
+  const restored = await timedRun(() => restore(readArguments(['--from', folder, '--verify'])));
+  const { faults, restored: written } = restored.result;
+  return [
+    figureOf(
+      `restore of ${RESTORED} allocations into an empty folder, read back and checked`,
+      [restored.ms],
+      {
+        extra: {
+          load: loadNow(),
+          faults: faults.length,
+          items: written?.items ?? 0,
+          events: written?.events ?? 0,
+        },
+      },
+    ),
+  ];
+}
+
+async function seed(bench: Bench, allocations: number): Promise<void> {
   const homes = Array.from({ length: HOMES }, (_, n) => `home-${n}`);
   await setUpFleet(bench, 'lab', new Map(homes.map((id) => [id, vector(CAPACITY)])));
   for (const resource of homes)
     await seedAllocations(bench, {
       ...{ resource, labscape: 'lab', groups: GROUPS, demand: vector(1), prefix: resource },
-      allocations: ALLOCATIONS / HOMES,
+      allocations: allocations / HOMES,
     });
 }
 
