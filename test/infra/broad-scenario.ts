@@ -377,6 +377,9 @@ async function suspicions(rig: Rig): Promise<void> {
   }
   const path = '/status';
   for (let i = 0; i < URGENT_COUNT; i += 1) await rig.send({ method: 'GET', path, token: `none-${i}` });
+  const headers = { 'signature-input': 'none', signature: 'none' };
+  for (let i = 0; i < URGENT_COUNT; i += 1)
+    await rig.send({ method: 'GET', path: '/signed/status', headers });
   // The first look learns habits, the second adds to them.
   await rig.invoke('sweep', {});
   const wrong = ROUTES.filter(({ operation }) => ['allocate', 'quote', 'putTenant'].includes(operation));

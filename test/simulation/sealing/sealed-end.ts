@@ -126,7 +126,7 @@ const partsOf = (world: World, objects: MemoryObjects, around: Circumstances): S
     objects: {
       put: (key, bytes) => calls(() => objects.put(key, bytes), gone),
       get: (key) => calls(() => objects.get(key), gone),
-      list: (prefix) => calls(() => objects.list(prefix), gone),
+      list: (prefix, after) => calls(() => objects.list(prefix, after), gone),
       remove: (key) => objects.remove(key),
     },
     signer: {
