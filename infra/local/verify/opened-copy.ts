@@ -23,6 +23,8 @@ export interface OpenedCopy {
 }
 
 const DATABASE = 'state.db';
+/** The first answer about a table of a million events took more than the 2 s that a function waits. */
+const ANSWER_MS = 120_000;
 /** The end of the archive bucket's name, whatever the stage. */
 const ARCHIVE = /-archive$/;
 
@@ -42,6 +44,7 @@ export const openCopy = async (dataDir: string): Promise<OpenedCopy> => {
     const client = dynamodbClient({
       ...{ endpoint: engine.url, region: REGION },
       credentials: { accessKeyId: 'verify', secretAccessKey: 'verify' },
+      requestHandler: { requestTimeout: ANSWER_MS, throwOnRequestTimeout: true },
     });
     const close = async () => {
       client.destroy();

@@ -76,7 +76,7 @@ const verified = async (events: number, progress: (text: string) => void): Promi
 const verify = (dir: string): Promise<Report> =>
   new Promise((resolve, reject) => {
     const words = ['--max-old-space-size=8192', 'infra/local/verify/main.ts', '--data', dir, '--json'];
-    const child = spawn(process.execPath, words, { cwd: ROOT, stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(process.execPath, words, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
     let out = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       out += text;
