@@ -110,6 +110,16 @@ export const STANDARD_RATES = {
   keyRotates: 12 / YEAR_S,
   // Per change of keys: the old one is revoked before its agent has the new one. Assumed.
   keyRevoked: 1e-2,
+  // Per history: it is longer, backups are taken, and something is restored from them. No fault; all fleets should.
+  backsUp: 1,
+  // Per recovery that runs, an operator who restores into the running control plane. Assumed.
+  operatorRestores: 1e-3,
+  // Per such restore: some items were lost before it. Assumed.
+  itemsLost: 0.5,
+  // Per such restore: somebody changed items by hand, and the control plane stands still. Assumed.
+  itemsForged: 0.1,
+  // Per recovery that runs: both tables are lost. Assumed.
+  allLost: 1e-6,
 } as const;
 
 export type FaultKind = keyof typeof STANDARD_RATES;
@@ -171,6 +181,11 @@ export const STRESS_RATES: Rates = {
   agentsSign: 0.15,
   keyRotates: 0.2,
   keyRevoked: 0.4,
+  backsUp: 0.12,
+  operatorRestores: 0.9,
+  itemsLost: 0.5,
+  itemsForged: 0.35,
+  allLost: 0.35,
 };
 
 /** What makes things better; the factor on the faults leaves it alone. */

@@ -6,6 +6,7 @@ import { waitsForData } from '../../lib/data-copies.ts';
 import { isEnded } from '../../lib/failover/recovery-status.ts';
 import { allocationIdOf } from '../../lib/services/placement/allocation-draft.ts';
 import type { GroupRecord } from '../../lib/store/placement/groups.ts';
+import { BackupDesk, LONGER_MS } from './backups/backup-desk.ts';
 import { TableComparison } from './invariants/compare-tables.ts';
 import type { Breach } from './invariants/invariants.ts';
 import { type Capsules, judgeCapsules } from './invariants/invariants-capsule.ts';
@@ -86,8 +87,11 @@ const history = async (world: World, options: SeedOptions): Promise<SeedResult> 
     faults.active = true;
     const troubles = new Troubles(world);
     troubles.start();
-    const until = scheduler.now + TROUBLED_MS;
+    const desk = faults.strikes('backsUp') ? new BackupDesk(world) : undefined;
+    desk?.start();
+    const until = scheduler.now + TROUBLED_MS + (desk === undefined ? 0 : LONGER_MS);
     await go(world, comparison, meter, () => scheduler.now >= until);
+    desk?.stop();
     troubles.stop();
     const from = scheduler.now;
     await go(world, comparison, meter, () => converged(world) || scheduler.now - from > CONVERGE_MAX_MS);
@@ -136,7 +140,7 @@ const go = async (
 /** Nothing is under way any more, and everything that was accepted runs where it is placed. */
 const converged = (world: World): boolean => {
   const { state, machine, tenants, hosts, scheduler } = world;
-  if (machine.active > 0 || tenants.some((tenant) => tenant.wonders)) return false;
+  if (machine.active > 0 || world.restoring > 0 || tenants.some((tenant) => tenant.wonders)) return false;
   if ([...state.recoveries.values()].some(({ status }) => !isEnded(status))) return false;
   if ([...state.resources.values()].some(({ status }) => status !== 'healthy')) return false;
   if ([...state.groups.values()].some((group) => group.status === 'pending' && fits(world, group)))

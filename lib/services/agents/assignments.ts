@@ -1,7 +1,7 @@
 import { holdEndsAt, isSettling } from '../../failover/fencing.ts';
 import { mayRun } from '../../health/resource-status.ts';
 import type { Assignment, Assignments } from '../../schemas/assignment.ts';
-import { readLabscape } from '../../store/fleet/labscapes.ts';
+import { allLabscapes, readLabscape } from '../../store/fleet/labscapes.ts';
 import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
 import { type AllocationRecord, membersOf } from '../../store/placement/allocations.ts';
 import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
@@ -106,11 +106,23 @@ const startInMsOf = async (runtime: Runtime, group: GroupRecord, now: number): P
   if (group.heldUntil === undefined) return 0;
   const leftMs = group.heldUntil - now;
   if (leftMs <= 0 && group.runningEpoch >= group.epoch) return 0;
-  const home = group.heldBy === undefined ? group.labscape : await runtime.fleet.labscapeOf(group.heldBy);
-  const labscape = home === undefined ? undefined : await readLabscape(runtime.store, home);
-  if (labscape === undefined) return Math.max(0, leftMs);
-  const holdMs = holdEndsAt(0, labscape.policy.leaseMs);
+  const leaseMs = await leaseOf(runtime, group.heldBy);
+  if (leaseMs === undefined) return Math.max(0, leftMs);
+  const holdMs = holdEndsAt(0, leaseMs);
   return leftMs < -holdMs ? holdMs : Math.max(0, Math.min(leftMs, holdMs));
+};
+
+/** The lease of the owner before, ms; after a restore anybody may have been it. Undefined where nobody knows it any more. */
+const leaseOf = async (
+  { fleet, store }: Runtime,
+  heldBy: string | undefined,
+): Promise<number | undefined> => {
+  if (heldBy === undefined) {
+    const leases = (await allLabscapes(store)).map(({ policy }) => policy.leaseMs);
+    return leases.length === 0 ? undefined : Math.max(...leases);
+  }
+  const home = await fleet.labscapeOf(heldBy);
+  return home === undefined ? undefined : (await readLabscape(store, home))?.policy.leaseMs;
 };
 
 const assignmentOf = (member: AllocationRecord, group: GroupRecord, startInMs: number): Assignment => ({

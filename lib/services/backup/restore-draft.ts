@@ -1,6 +1,7 @@
 import { type ChainHead, EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { RESTORED } from '../../audit/fold-events.ts';
 import type { FoldedGroup, FoldedState } from '../../audit/fold-state.ts';
+import { holdEndsAt } from '../../failover/fencing.ts';
 import { isEnded } from '../../failover/recovery-status.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
 import {
@@ -37,6 +38,8 @@ export class RestoreDraft {
   readonly #entities = new Set<string>();
   /** Resources and groups as they shall be, by sort key. */
   readonly #targets: ReadonlyMap<string, Item>;
+  /** The longest that anybody may have, ms. */
+  readonly #leaseMs: number;
 
   constructor(input: RestoreInput, view: RestoreView) {
     this.#input = input;
@@ -45,6 +48,7 @@ export class RestoreDraft {
     this.#busy = view.busy;
     this.#seen = view.seen;
     this.#targets = view.targets;
+    this.#leaseMs = view.leaseMs;
   }
 
   plan(): Omit<RestorePlan, 'events' | 'newer'> {
@@ -165,7 +169,7 @@ export class RestoreDraft {
     this.#units.push({
       what: `resource ${id}`,
       items: [
-        { item: restoredResource(item, event, { to, epoch }, EPOCH_STEP), seen: live },
+        { item: restoredResource(item, event, { to, epoch }, EPOCH_STEP, live), seen: live },
         ...groups.flatMap((group) => this.#group(group)),
       ],
       event,
@@ -194,7 +198,9 @@ export class RestoreDraft {
   #group(group: FoldedGroup): RestoredItem[] {
     const item = this.#targets.get(`GRP#${group.id}`);
     if (item === undefined) return [];
-    return [{ item: restoredGroup(item, this.#epochOf(group)), seen: this.#seen.get(keyOf(item)) }];
+    const seen = this.#seen.get(keyOf(item));
+    const heldUntil = holdEndsAt(this.#input.origin.at, this.#leaseMs);
+    return [{ item: restoredGroup(item, this.#epochOf(group), heldUntil, seen), seen }];
   }
 
   #epochOf(group: FoldedGroup): number {

@@ -1,8 +1,10 @@
 import { foldEvents } from '../../audit/fold.ts';
 import type { FoldedState } from '../../audit/fold-state.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
+import { decodeLabscape } from '../../store/fleet/labscapes.ts';
 import { resourceOfKey } from '../../store/keys.ts';
 import { type Item, str } from '../../store/table/attributes.ts';
+import { busyNames } from './busy.ts';
 import { eventsUntil, headsOf } from './cut.ts';
 import { RestoreDraft } from './restore-draft.ts';
 import type { RestoreInput, RestorePlan, RestoreScope } from './restore-types.ts';
@@ -35,7 +37,7 @@ export function planRestore(input: RestoreInput): RestorePlan {
   );
   const byKey = new Map(repaired.map((item) => [keyOf(item), item]));
   const draft = new RestoreDraft(input, {
-    ...{ events, folded, seen, busy: busyGroups(all, events, folded) },
+    ...{ events, folded, seen, busy: busyNames(all, events, folded), leaseMs: longestLease(known.values()) },
     // Others have such sort keys as well: what a resource's failure would come to.
     targets: new Map(
       repaired.filter((item) => /^(LAB|GRP)#/.test(str(item, 'pk'))).map((item) => [str(item, 'sk'), item]),
@@ -56,6 +58,11 @@ function newerThan(backup: readonly AuditEvent[], live: readonly AuditEvent[]): 
   return [...headsOf(live)].filter(([entity, { rev }]) => rev > (then.get(entity)?.rev ?? 0)).length;
 }
 
+function longestLease(items: Iterable<Item>): number {
+  const leases = [...items].filter(({ pk }) => pk?.S === 'LABS').map((item) => decodeLabscape(item));
+  return Math.max(0, ...leases.map(({ policy }) => policy.leaseMs));
+}
+
 const isWhole = ({ labscape, resource }: RestoreScope): boolean =>
   labscape === undefined && resource === undefined;
 
@@ -74,23 +81,6 @@ function union(a: readonly AuditEvent[], b: readonly AuditEvent[]): AuditEvent[]
   }
   if (forked.length > 0) throw new Unsettled(forked);
   return [...byPlace.values()];
-}
-
-/** Groups that events behind the point speak of: what they hold changes while we look. */
-function busyGroups(
-  all: readonly AuditEvent[],
-  kept: readonly AuditEvent[],
-  folded: FoldedState,
-): ReadonlySet<string> {
-  const known = new Set(kept);
-  const busy = new Set<string>();
-  for (const { entity, body } of all.filter((event) => !known.has(event))) {
-    for (const name of [body['group'], body['from']]) if (typeof name === 'string') busy.add(name);
-    const id = entity.slice(entity.indexOf('#') + 1);
-    for (const group of folded.resources.get(id)?.groups ?? []) busy.add(group);
-    busy.add(entity);
-  }
-  return busy;
 }
 
 function inScope(item: Item, { labscape, resource }: RestoreScope, folded: FoldedState): boolean {
@@ -119,15 +109,18 @@ function homeOf(
 }
 
 /** Of what both tell: work is compared, and that it is there. */
-const COMPARED = ['status', 'state', 'epoch', 'count', 'resource', 'group', 'leaseUntil', 'grp'];
+const COMPARED = [
+  ...['status', 'state', 'epoch', 'count', 'resource', 'group', 'leaseUntil', 'grp'],
+  ...['rev', 'head', 'devUsed', 'devMap'],
+];
 const SUMS = ['usedP', 'usedM', 'usedS', 'usedN', 'demP', 'demM', 'demS', 'demN'];
 
 function differs(target: Item, live: Item | undefined): boolean {
   if (live === undefined) return true;
   if (!/^(LAB#|GRP#|ALLOC#|TENANT#)/.test(str(target, 'pk'))) return false;
-  const sets = JSON.stringify([...(target['groupIds']?.SS ?? [])].sort());
-  return (
-    [...COMPARED, ...SUMS].some((name) => JSON.stringify(target[name]) !== JSON.stringify(live[name])) ||
-    sets !== JSON.stringify([...(live['groupIds']?.SS ?? [])].sort())
-  );
+  const others = (name: string): boolean => JSON.stringify(target[name]) !== JSON.stringify(live[name]);
+  const otherSet = (name: string): boolean => sorted(target[name]) !== sorted(live[name]);
+  return [...COMPARED, ...SUMS].some(others) || ['groupIds', 'spread'].some(otherSet);
 }
+
+const sorted = (set: Item[string] | undefined): string => JSON.stringify([...(set?.SS ?? [])].sort());

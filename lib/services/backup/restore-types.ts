@@ -50,6 +50,8 @@ export interface RestoreView {
   readonly events: readonly AuditEvent[];
   readonly folded: FoldedState;
   readonly busy: ReadonlySet<string>;
+  /** The longest lease that any labscape's policy gives, ms. */
+  readonly leaseMs: number;
   /** By keyOf. */
   readonly seen: ReadonlyMap<string, Item>;
   /** Resources and groups as they shall be, by sort key. */

@@ -55,7 +55,8 @@ export async function planHere(
   },
 ): Promise<RestorePlan> {
   const { id, scope, clock, lagMs, requester } = options;
-  const point = clock.now() - lagMs;
+  // Where nobody writes all is there, whatever the clocks of those who wrote.
+  const point = lagMs === 0 ? Number.POSITIVE_INFINITY : clock.now() - lagMs;
   const live = await readPlace(place);
   return planRestore({
     id,

@@ -8,14 +8,22 @@ const GRACE_MS = 120_000;
 const without = (item: Item, ...names: readonly string[]): Item =>
   Object.fromEntries(Object.entries(item).filter(([name]) => !names.includes(name)));
 
-/** Nothing that went on when the backup was taken goes on: no lock, no fence that is waited for. */
+/**
+ * Nothing that went on when the backup was taken goes on: no lock, no fence that is waited for. Its agent may run what it
+ * was given after the backup: it gets no further lease before it has carried out the list as it is now. Where the item
+ * was `seen`, what was taken off it is known.
+ */
 export const restoredResource = (
   item: Item,
   event: AuditEvent,
   { to, epoch }: { readonly to: ResourceStatus; readonly epoch: number },
   step: number,
+  seen: Item | undefined,
 ): Item => ({
   ...without(item, 'recovery', 'moving', 'retryAt', 'leftAt', 'leftRev'),
+  ...(seen === undefined
+    ? { leftAt: N(event.at), leftRev: N(num(item, 'assignRev') + step) }
+    : only(seen, 'leftAt', 'leftRev')),
   status: S(to),
   epoch: N(epoch),
   rev: N(event.rev),
@@ -26,14 +34,26 @@ export const restoredResource = (
   ...(to === 'failed' && item['failedBy'] === undefined ? { failedBy: S('api') } : {}),
 });
 
-/** No report about an epoch before is about this one. */
-export const restoredGroup = (item: Item, epoch: number): Item => ({
+/**
+ * No report about an epoch before is about this one. Who was given it after the backup may still run it: it starts
+ * nowhere before `heldUntil`, epoch ms. Where the item was `seen`, its own hold tells.
+ */
+export const restoredGroup = (
+  item: Item,
+  epoch: number,
+  heldUntil: number,
+  seen: Item | undefined,
+): Item => ({
   ...without(item, 'heldUntil', 'heldBy', 'waitsFor', 'roomFor'),
+  ...(seen === undefined ? { heldUntil: N(heldUntil) } : only(seen, 'heldUntil', 'heldBy')),
   epoch: N(epoch),
   load: N(num(item, 'load') + 1),
   runEpoch: N(0),
   runCount: N(0),
 });
+
+const only = (item: Item, ...names: readonly string[]): Item =>
+  Object.fromEntries(Object.entries(item).filter(([name]) => names.includes(name)));
 
 export const restoredRecovery = (item: Item, event: AuditEvent, reason: string): Item => ({
   ...without(item, 'nextPhase', 'waiting', 'parkedAt', 'silentSince'),

@@ -13,6 +13,11 @@ export const isBalancing = ({ body }: Pick<AuditEvent, 'body'>): boolean =>
 export class RebalanceWatch {
   readonly #movedAt = new Map<string, number[]>();
 
+  /** As before the first commit. */
+  forget(): void {
+    this.#movedAt.clear();
+  }
+
   look(state: State, { events, resources }: Changes): readonly Breach[] {
     const flip = events.find(isBalancing);
     const source = resources.find(({ after }) => `resource#${after.id}` === flip?.entity)?.after;

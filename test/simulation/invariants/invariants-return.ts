@@ -17,6 +17,11 @@ export class ReturnWatch {
   /** When the controller's clock last jumped: what it reckons from before is anybody's guess. */
   jumpedAt = Number.NEGATIVE_INFINITY;
 
+  /** As before the first commit. */
+  forget(): void {
+    this.#returnedAt.clear();
+  }
+
   look(state: State, changes: Changes): readonly Breach[] {
     const breaches = this.#judge(state, changes);
     this.#learn(changes);

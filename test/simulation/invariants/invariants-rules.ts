@@ -25,6 +25,12 @@ export class RulesWatch {
     if (!this.#decidedAt.has(recovery)) this.#decidedAt.set(recovery, now);
   }
 
+  /** As before the first commit. */
+  forget(): void {
+    this.#downSince.clear();
+    this.#endedAt.clear();
+  }
+
   look(state: State, changes: Changes): readonly Breach[] {
     const fence = changes.events.find(({ type }) => type === 'resource.fenced');
     const breaches = fence === undefined ? [] : this.#judge(state, changes, fence);

@@ -19,6 +19,12 @@ export class SignatureWatch {
   readonly #seen = new Set<string>();
   letIn = 0;
 
+  /** As before the first commit. */
+  forget(): void {
+    this.#revokedAt.clear();
+    this.#seen.clear();
+  }
+
   look(_: State, { events, when }: Changes): readonly Breach[] {
     for (const { type, body } of events)
       if (type === 'principal.key-revoked') this.#revokedAt.set(String(body['key']), when.now);

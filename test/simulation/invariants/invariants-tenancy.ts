@@ -19,6 +19,11 @@ export class TenancyWatch {
     return this.#revokedAt.get(principal);
   }
 
+  /** As before the first commit. */
+  forget(): void {
+    this.#revokedAt.clear();
+  }
+
   look(state: State, { events, when }: Changes): readonly Breach[] {
     const breaches: Breach[] = [];
     for (const { actor, entity, type, body } of events) {

@@ -47,6 +47,21 @@ export class Mirror {
     };
   }
 
+  /** An item is gone behind the control plane's back. */
+  lose(table: string, key: string): void {
+    this.#table(table).delete(key);
+  }
+
+  /** An item is another. */
+  forge(table: string, item: Item): void {
+    this.#table(table).set(keyOf(item), item);
+  }
+
+  /** Everything is gone. */
+  loseAll(): void {
+    for (const table of this.tables.values()) table.clear();
+  }
+
   /** How many writes of this table it took in. */
   writesTo(table: string): number {
     return this.#writes.get(table) ?? 0;

@@ -1,5 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { scanTable } from '../../../lib/store/backup/scan.ts';
 import { Store, type Tables } from '../../../lib/store/store.ts';
+import type { Item } from '../../../lib/store/table/attributes.ts';
 import { dynamodbClient } from '../../../lib/store/table/dynamodb-client.ts';
 import { bareClient } from '../world/bare-client.ts';
 import type { Faults } from '../world/faults.ts';
@@ -49,6 +51,8 @@ export interface StoreLineDeps {
   readonly mutate: Mutate;
   /** Through all layers of the SDK. */
   readonly sdk: boolean;
+  /** Counts the tables that there were: what was sent to lost ones does not come to those after them. */
+  readonly era: () => number;
   /** Idempotency tokens of the transactions that were committed. */
   readonly tokens: Set<string>;
   /** Kills the sandbox that makes the call. */
@@ -74,8 +78,13 @@ const conflictOf = ({ operation, body }: WireRequest): EngineAnswer => {
 };
 
 /** A store whose every call waits for the scheduler, on its way to the real engine. */
-export const storeFor = (deps: StoreLineDeps, activity: () => Activity): Store =>
-  new Store((deps.sdk ? sdkClientFor : bareClientFor)(deps, activity), deps.tables);
+export const storeFor = (
+  deps: StoreLineDeps,
+  activity: () => Activity,
+): { readonly store: Store; readonly scan: (table: string) => AsyncIterable<readonly Item[]> } => {
+  const client = (deps.sdk ? sdkClientFor : bareClientFor)(deps, activity);
+  return { store: new Store(client, deps.tables), scan: (table) => scanTable(client, table) };
+};
 
 const bareClientFor = (deps: StoreLineDeps, activity: () => Activity): DynamoDBClient =>
   bareClient((operation, body) => send(deps, activity(), { operation, body }));
@@ -157,12 +166,14 @@ const once = async (deps: StoreLineDeps, { activity, request, madeAt }: Committe
     const more = mutate.after?.(request, activity.label);
     if (more !== undefined) await alone(deps, { request: more, activity, madeAt });
     // A transaction has its token: it is not done again.
-    if (request.operation === 'UpdateItem' && faults.strikes('lateWrite'))
+    if (request.operation === 'UpdateItem' && faults.strikes('lateWrite')) {
+      const era = deps.era();
       scheduler.after(
         deps.lateMs(),
         `${activity.label} again: ${request.operation} ${subjectOf(request)}`,
-        () => alone(deps, { request: sent, activity, madeAt }),
+        () => (deps.era() === era ? alone(deps, { request: sent, activity, madeAt }) : undefined),
       );
+    }
   }
   if (writes && faults.strikes('crashAfter')) {
     scheduler.note('  crash after the call');

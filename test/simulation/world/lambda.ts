@@ -2,6 +2,7 @@ import type { Context } from 'aws-lambda';
 import { serve as allocations } from '../../../functions/allocations/serve.ts';
 import { serve as assignments } from '../../../functions/assignments/serve.ts';
 import { serve as authoriseSigned } from '../../../functions/authorise-signed/serve.ts';
+import { serve as backup } from '../../../functions/backup/serve.ts';
 import { serve as heartbeats } from '../../../functions/heartbeats/serve.ts';
 import { serve as labscapes } from '../../../functions/labscapes/serve.ts';
 import { serve as principals } from '../../../functions/principals/serve.ts';
@@ -12,9 +13,12 @@ import { serve as resources } from '../../../functions/resources/serve.ts';
 import { serve as sweep } from '../../../functions/sweep/serve.ts';
 import { serve as tenants } from '../../../functions/tenants/serve.ts';
 import type { Clock } from '../../../lib/clock.ts';
+import type { BackupDeps } from '../../../lib/services/backup/take.ts';
+import type { BackupPolicy } from '../../../lib/services/backup/turn.ts';
 import { Fleet } from '../../../lib/services/fleet.ts';
 import { QuotaBook } from '../../../lib/services/placement/quota-book.ts';
 import type { Executions, Runtime } from '../../../lib/services/runtime.ts';
+import type { ObjectStore } from '../../../lib/store/objects.ts';
 import { type StoreLineDeps, storeFor } from '../worker/store-line.ts';
 import type { Streams } from './chance.ts';
 import type { Faults } from './faults.ts';
@@ -25,12 +29,16 @@ type Handler = (event: never, context: Context) => Promise<unknown>;
 /** Account whose alarms count, as the stage's configuration would say. */
 export const ACCOUNT = '123456789012';
 
+/** Each call takes a backup and tries it. */
+const BACKUPS: BackupPolicy = { everyMinutes: 0, drillEveryMinutes: 0, keep: 1_000, days: 1 };
+
 const SERVES = {
   ...{ allocations, assignments, heartbeats, labscapes, principals, recoveries },
   ...{ recovery, resources, sweep, tenants },
   'authorise-signed': (runtime: Runtime) => authoriseSigned(runtime, []),
   'recovery-trigger': (runtime: Runtime) => recoveryTrigger(runtime, { bindings: [], accounts: [ACCOUNT] }),
-} as const satisfies Record<string, (runtime: Runtime) => Handler>;
+  backup: (runtime: Runtime & BackupDeps) => backup(runtime, BACKUPS),
+} as const satisfies Record<string, (runtime: Runtime & BackupDeps) => Handler>;
 export type FunctionName = keyof typeof SERVES;
 
 export type Answer =
@@ -56,6 +64,8 @@ export interface LambdaDeps {
   readonly faults: Faults;
   readonly streams: Streams;
   readonly store: Omit<StoreLineDeps, 'kill'>;
+  /** Where backups go. */
+  readonly objects: ObjectStore;
   readonly executions: (activity: () => Activity) => Executions;
   /** Epoch ms of the true clock. */
   readonly wallMs: () => number;
@@ -137,10 +147,10 @@ export class Lambda {
       return own;
     };
     const kill: StoreLineDeps['kill'] = () => this.#kill(sandbox);
-    const store = storeFor({ ...this.#deps.store, kill }, activity);
+    const { store, scan } = storeFor({ ...this.#deps.store, kill }, activity);
     const chance = streams(`sandbox ${this.#sandboxes.length}`);
-    const runtime: Runtime = {
-      store,
+    const runtime: Runtime & BackupDeps = {
+      ...{ store, scan, objects: this.#deps.objects },
       fleet: new Fleet(store, clock),
       quotas: new QuotaBook(store),
       executions: this.#deps.executions(activity),
@@ -157,6 +167,11 @@ export class Lambda {
     };
     this.#sandboxes.push(sandbox);
     return sandbox;
+  }
+
+  /** All of them are gone, with what they were at. */
+  killAll(): void {
+    for (const sandbox of [...this.#sandboxes]) this.#kill(sandbox);
   }
 
   /** The sandbox is gone with all it knew; its caller hears what Lambda says then. */

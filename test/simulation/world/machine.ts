@@ -11,6 +11,8 @@ import type { Activity, Scheduler } from './scheduler.ts';
 const RETRY_MAX_MS = 10_000;
 const OLD_TASK_AFTER_MS = 5_000;
 const REDRIVE_AFTER_MS = 3_000;
+/** What comes of a task of an execution that is gone. */
+const NEVER = new Promise<Answer>(() => {});
 
 export interface MachineDeps {
   readonly scheduler: Scheduler;
@@ -33,6 +35,8 @@ interface Execution {
 export class SimulatedMachine {
   readonly executions = new Map<string, Execution>();
   readonly #deps: MachineDeps;
+  /** Whoever drove them is gone: nothing more comes of them. */
+  readonly #gone = new Set<Execution>();
   readonly #machine: RunnableMachine;
   readonly #tokens: TaskTokens;
   /** Of the execution whose task begins: the library does not say for whom it calls. */
@@ -54,6 +58,16 @@ export class SimulatedMachine {
 
   get active(): number {
     return [...this.executions.values()].filter(({ running }) => running).length;
+  }
+
+  /** Nothing of what runs goes on: who drove it is gone. */
+  abandonAll(): void {
+    for (const execution of this.executions.values()) {
+      if (!execution.running) continue;
+      this.#gone.add(execution);
+      execution.running = false;
+      this.#deps.scheduler.end(execution.activity);
+    }
   }
 
   /** What functions see of it. */
@@ -106,6 +120,7 @@ export class SimulatedMachine {
   #drive(execution: Execution): void {
     const { scheduler, faults } = this.#deps;
     const ended = (how: string): void => {
+      if (this.#gone.has(execution)) return;
       execution.running = false;
       scheduler.end(execution.activity);
       scheduler.note(`  execution ${execution.name} ${how}`);
@@ -133,6 +148,7 @@ export class SimulatedMachine {
     const { input, phase } = payload as { input: ExecutionInput; phase: string };
     const execution = this.executions.get(executionName(input));
     if (execution === undefined) throw new Error('a task of no execution');
+    if (this.#gone.has(execution)) return NEVER;
     const { activity } = execution;
     activity.parked += 1;
     if (execution.tries > 0) {
@@ -142,6 +158,7 @@ export class SimulatedMachine {
       });
     }
     const answer = await this.#deps.invoke(payload);
+    if (this.#gone.has(execution)) return NEVER;
     execution.tries = answer.ok ? 0 : execution.tries + 1;
     if (faults.strikes('duplicateTask'))
       scheduler.after(

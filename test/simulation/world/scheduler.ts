@@ -44,10 +44,13 @@ export interface Pace {
 const UNLUCKY: Pace = { hurry: 0.02, callMs: 0 };
 /** Turns of the event loop in which everything must have come to rest: only our own code runs in between. */
 const TURNS_MAX = 2_000;
+/** And pauses of a millisecond after them: what is packed for a backup is packed by a thread of its own. */
+const PAUSES_MAX = 10_000;
 /** Turns in which nothing may move any more: parallel calls of one activity park one after the other. */
 const QUIET_TURNS = 2;
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
 
 /**
  * One thing at a time: a seeded choice among all that could go on, or the next timer. Nothing else moves: whatever runs
@@ -158,8 +161,8 @@ export class Scheduler {
 
   async #settle(): Promise<void> {
     let quiet = 0;
-    for (let turn = 0; turn < TURNS_MAX; turn += 1) {
-      await nextTurn();
+    for (let turn = 0; turn < TURNS_MAX + PAUSES_MAX; turn += 1) {
+      await (turn < TURNS_MAX ? nextTurn() : pause());
       quiet = [...this.#activities].every((activity) => activity.rests) ? quiet + 1 : 0;
       if (quiet >= QUIET_TURNS) return;
     }

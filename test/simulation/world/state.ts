@@ -64,6 +64,13 @@ export class State {
   readonly principals = new Map<string, PrincipalRecord>();
   readonly events: AuditEvent[] = [];
 
+  /** Nothing is known any more. */
+  clear(): void {
+    for (const map of [this.resources, this.groups, this.allocations, this.recoveries]) map.clear();
+    for (const map of [this.labscapes, this.slices, this.principals]) map.clear();
+    this.events.length = 0;
+  }
+
   apply(commit: Commit, when: Moment): Changes {
     const changes: Changes = {
       resources: [],

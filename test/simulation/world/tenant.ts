@@ -95,6 +95,11 @@ export class SimulatedTenant {
     return [...this.ledger].filter(([, known]) => known === 'accepted').map(([key]) => key);
   }
 
+  /** It is told that this one was lost, and knows of it no more. */
+  forget(key: string): void {
+    this.ledger.delete(key);
+  }
+
   /** Gives back one of these allocations, now. */
   leave(ids: ReadonlySet<string>): void {
     const held = this.held.filter((key) => ids.has(allocationIdOf(key)));
@@ -141,6 +146,7 @@ export class SimulatedTenant {
     const { operation, key, keys, body } = asked;
     const headers = { 'idempotency-key': key };
     const reply = await this.#network.send(this.#caller, { operation, body, headers });
+    if (!keys.some((own) => this.ledger.has(own))) return;
     const known =
       reply.kind === 'lost' || reply.status >= 500 || reply.status === REVOKED
         ? undefined
@@ -165,6 +171,7 @@ export class SimulatedTenant {
       atOnce,
       params: { allocation: allocationIdOf(key) },
     });
+    if (!this.ledger.has(key)) return;
     if (reply.kind === 'answer' && reply.status < 300) this.ledger.set(key, 'released');
     else this.#later(AGAIN_MS, `releases ${key} again`, () => void this.#tryRelease(key));
   }

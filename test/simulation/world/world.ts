@@ -4,13 +4,15 @@ import { type Breach, breachesOf } from '../invariants/invariants.ts';
 import { DataWatch } from '../invariants/invariants-data.ts';
 import { HealthWatch } from '../invariants/invariants-health.ts';
 import { RebalanceWatch } from '../invariants/invariants-rebalance.ts';
+import { RestoreWatch } from '../invariants/invariants-restore.ts';
 import { ReturnWatch } from '../invariants/invariants-return.ts';
 import { RulesWatch } from '../invariants/invariants-rules.ts';
 import { SignatureWatch } from '../invariants/invariants-signatures.ts';
 import { TenancyWatch } from '../invariants/invariants-tenancy.ts';
 import { Mirror } from '../invariants/mirror.ts';
+import { MemoryObjects } from '../sealing/memory-objects.ts';
 import type { EngineLine } from '../worker/engine-line.ts';
-import type { Committed, Mutate } from '../worker/store-line.ts';
+import type { Committed, Mutate, StoreLineDeps } from '../worker/store-line.ts';
 import { SimulatedAgent } from './agent.ts';
 import { streams } from './chance.ts';
 import { DataOwner } from './data-owner.ts';
@@ -59,6 +61,8 @@ export class World {
   readonly mirror = new Mirror();
   readonly state = new State();
   readonly machine: SimulatedMachine;
+  /** The way to the tables, of whoever writes to them. */
+  readonly line: Omit<StoreLineDeps, 'kill'>;
   readonly lambda: Lambda;
   readonly network: Network;
   readonly agents: readonly SimulatedAgent[];
@@ -71,8 +75,20 @@ export class World {
   readonly returning = new ReturnWatch();
   readonly tenancy = new TenancyWatch();
   readonly data = new DataWatch(() => this.wallMs);
+  readonly restores = new RestoreWatch();
   readonly signatures = new SignatureWatch();
   readonly options: WorldOptions;
+  /** Where backups are. */
+  readonly objects = new MemoryObjects();
+  /** All tables that there were, counted: they were lost once more often than this. */
+  era = 0;
+  /** While the tables are filled again from nothing their sums need not add up. */
+  refilling = false;
+  /** Tools that operators have run, and restores that are not done yet. */
+  tools = 0;
+  restoring = 0;
+  /** What every commit did, kept where somebody asks for it. */
+  log: Changes[] | undefined;
   /** What the controller's clock is off by, ms. */
   jumpMs = 0;
   /** The store answers nobody before, virtual ms. */
@@ -93,22 +109,23 @@ export class World {
     const { scheduler, faults, chance } = this;
     const [machine] = options.template.machines;
     if (machine === undefined) throw new Error('the template has no state machine');
-    this.lambda = new Lambda({
-      ...{ scheduler, faults, streams: chance },
-      store: {
-        ...{
-          scheduler,
-          faults,
-          engine: options.engine,
-          tables: options.tables,
-          mutate: options.mutate,
-          sdk: options.sdk,
-          tokens: new Set(),
-        },
-        onCommit: (committed) => this.#commit(committed),
-        lateMs: () => LATE_MS * this.chance('late writes').uniform(),
-        isOut: () => this.scheduler.now < this.outUntil,
+    this.line = {
+      ...{
+        scheduler,
+        faults,
+        engine: options.engine,
+        tables: options.tables,
+        mutate: options.mutate,
+        sdk: options.sdk,
+        tokens: new Set(),
       },
+      onCommit: (committed) => this.#commit(committed),
+      lateMs: () => LATE_MS * this.chance('late writes').uniform(),
+      isOut: () => this.scheduler.now < this.outUntil,
+      era: () => this.era,
+    };
+    this.lambda = new Lambda({
+      ...{ scheduler, faults, streams: chance, store: this.line, objects: this.objects },
       executions: (activity) => this.machine.executionsFor(activity),
       wallMs: () => this.wallMs,
       newId: () => {
@@ -121,7 +138,7 @@ export class World {
       ...{ scheduler, faults, streams: chance, machine },
       invoke: (payload) => this.#task(payload),
     });
-    this.network = new Network(scheduler, faults, this.lambda, () => EPOCH_MS + this.scheduler.now);
+    this.network = new Network(scheduler, faults, this.lambda, () => this.trueMs);
     this.network.onLetIn = (letIn) => {
       for (const what of this.signatures.heard(letIn)) this.breach(12, what);
     };
@@ -151,16 +168,21 @@ export class World {
           chance(`data of ${id}`),
           this.hosts.map((host) => host.id),
         ),
-        wallMs: () => EPOCH_MS + scheduler.now,
+        wallMs: () => this.trueMs,
         others: () => this.tenants.filter((other) => other.id !== id),
         onWrong: (what) => this.breach(12, what),
       });
     });
   }
 
+  /** What time it is, epoch ms. */
+  get trueMs(): number {
+    return EPOCH_MS + this.scheduler.now;
+  }
+
   /** The controller's clock, epoch ms. */
   get wallMs(): number {
-    return EPOCH_MS + this.scheduler.now + this.jumpMs;
+    return this.trueMs + this.jumpMs;
   }
 
   /** Joins the labscapes, registers the resources and the tenants; no fault strikes yet. */
@@ -257,15 +279,30 @@ export class World {
     const { label: by, beganAt } = activity;
     const { state } = this;
     const changes = state.apply(commit, { now: this.scheduler.now, madeAt, beganAt, by });
+    this.log?.push(changes);
+    if (this.refilling) return;
     const breaches = [
       ...breachesOf(state, changes),
-      ...[
-        ...[this.health, this.rules, this.balance, this.returning, this.tenancy],
-        ...[this.signatures, this.data],
-      ].flatMap((watch) => watch.look(state, changes)),
+      ...this.watches.flatMap((watch) => watch.look(state, changes)),
     ];
     for (const breach of breaches) this.breach(breach.invariant, breach.what);
     this.onChange(changes);
+  }
+
+  get watches() {
+    return [
+      ...[this.health, this.rules, this.balance, this.returning, this.tenancy, this.restores],
+      ...[this.signatures, this.data],
+    ];
+  }
+
+  /** What of the past is lost did not happen, for all that judges by it: `log` is what is left. */
+  relearn(log: readonly Changes[]): void {
+    this.log = [...log];
+    for (const watch of [this.rules, this.balance, this.returning, this.tenancy, this.signatures]) {
+      watch.forget();
+      for (const changes of log) watch.look(this.state, changes);
+    }
   }
 
   breach(invariant: number, what: string): void {

@@ -1,0 +1,69 @@
+import type { AllocationRecord } from '../../../lib/store/placement/allocations.ts';
+import type { Change, Changes, State } from '../world/state.ts';
+import type { Breach } from './invariants.ts';
+
+/** Whoever restores into the running control plane; see backups/. */
+export const RESTORES = 'restore#';
+/** A drill of nothing: the first backup failed. */
+const NO_BACKUP = 'there is no backup';
+
+/**
+ * Number 20, none of the design's: what a restore puts back is what it was when it was lost, resources and groups under
+ * higher epochs; and every backup that is taken passes its drill.
+ */
+export class RestoreWatch {
+  look(_: State, changes: Changes): readonly Breach[] {
+    const restored = changes.when.by.startsWith(RESTORES) ? this.#restored(changes) : [];
+    return [...restored, ...this.#failed(changes)].map((what) => ({ invariant: 20, what }));
+  }
+
+  #restored({ resources, groups, allocations }: Changes): readonly string[] {
+    return [
+      ...allocations.flatMap(({ before, after }) =>
+        differ(`allocation ${after.id}`, before && workOf(before), workOf(after)),
+      ),
+      ...groups.flatMap(({ before, after }) => {
+        const of = ({ status, resource, count, demand, deviceMap }: typeof after) =>
+          JSON.stringify([status, status === 'closed' ? '' : resource, count, demand, deviceMap]);
+        return [
+          ...differ(`group ${after.id}`, before && of(before), of(after)),
+          ...(after.status === 'closed' ? [] : epochFaults(`group ${after.id}`, { before, after })),
+        ];
+      }),
+      ...resources.flatMap(({ before, after }) => {
+        const of = ({ status, used, groups: own, capacity, spread = [], devices }: typeof after) =>
+          JSON.stringify([
+            ...[status === 'recovering' ? 'failed' : status, used, capacity],
+            ...[own.map(({ group }) => group).sort(), [...spread].sort(), devices],
+          ]);
+        return [
+          ...differ(`resource ${after.id}`, before && of(before), of(after)),
+          ...epochFaults(`resource ${after.id}`, { before, after }),
+        ];
+      }),
+    ];
+  }
+
+  #failed({ events }: Changes): readonly string[] {
+    return events.flatMap(({ type, body }) => {
+      const why = String(body['why']);
+      return type === 'backup.failed' && body['kind'] === 'drill' && !why.startsWith(NO_BACKUP)
+        ? [`a drill fails: ${why}`]
+        : [];
+    });
+  }
+}
+
+const workOf = ({ state, group, demand, leaseUntil, class: cls, chain }: AllocationRecord): string =>
+  JSON.stringify([state, group, demand, leaseUntil, cls, chain]);
+
+const differ = (what: string, before: string | undefined, after: string): readonly string[] =>
+  before === after ? [] : [`${what} is restored as ${after}, it was ${before}`];
+
+const epochFaults = (
+  what: string,
+  { before, after }: Change<{ readonly epoch: number }>,
+): readonly string[] =>
+  after.epoch > (before?.epoch ?? 0)
+    ? []
+    : [`${what} is restored under epoch ${after.epoch}, it was at ${before?.epoch}`];
