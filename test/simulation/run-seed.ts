@@ -101,6 +101,7 @@ const history = async (world: World, options: SeedOptions): Promise<SeedResult> 
       const { faults: wrong, ...counts } = judgeCapsules(
         world.state,
         world.mirror.items(world.options.tables.state),
+        world.lostIn,
       );
       for (const what of wrong) world.breach(16, what);
       capsules = counts;
@@ -169,8 +170,9 @@ const judgeEnd = async (world: World, comparison: TableComparison): Promise<void
   const { state } = world;
   if (!converged(world)) world.breach(6, `not converged: ${whatIsOpen(world)}`);
   for (const what of await comparison.faults(true)) world.breach(0, what);
-  for (const { id, ledger } of world.tenants)
+  for (const { id, ledger, misled } of world.tenants)
     for (const [key, known] of ledger) {
+      if (misled.has(key)) continue;
       const found = state.allocations.get(`${id}#${allocationIdOf(key)}`)?.state;
       if (known === 'accepted' && found !== 'active') world.breach(2, `${key} was accepted and is ${found}`);
       if (known === 'released' && found === 'active') world.breach(2, `${key} was released and is active`);

@@ -14,14 +14,10 @@ import { decodeRun, runItem } from '../../store/backup/runs.ts';
 import { decodeRecovery } from '../../store/recovery/recoveries.ts';
 import { type Item, num, str } from '../../store/table/attributes.ts';
 import { headsOf } from './cut.ts';
+import { raising } from './raised-epochs.ts';
 import type { RestoredItem, RestoredUnit, RestoreInput, RestorePlan, RestoreView } from './restore-types.ts';
 import { keyOf, sortItems } from './sorted.ts';
 
-/**
- * Added to every epoch that is restored, of resources, groups and assignment revisions: what happened after the backup is
- * lost where the audit is lost as well, and so many changes of owner are far more than fit between two backups.
- */
-export const EPOCH_STEP = 1_000;
 /** Groups that one event of a restore names: each is an item of its transaction. */
 const PENDING_MAX = 90;
 
@@ -40,6 +36,7 @@ export class RestoreDraft {
   readonly #targets: ReadonlyMap<string, Item>;
   /** The longest that anybody may have, ms. */
   readonly #leaseMs: number;
+  readonly #raise: (known: number) => number;
 
   constructor(input: RestoreInput, view: RestoreView) {
     this.#input = input;
@@ -49,6 +46,7 @@ export class RestoreDraft {
     this.#seen = view.seen;
     this.#targets = view.targets;
     this.#leaseMs = view.leaseMs;
+    this.#raise = raising(input);
   }
 
   plan(): Omit<RestorePlan, 'events' | 'newer'> {
@@ -156,7 +154,8 @@ export class RestoreDraft {
     }
     if (this.#skips(`resource ${id}`, entityOf.resource(id), ...then.groups)) return;
     const groups = then.groups.flatMap((group) => this.#folded.groups.get(group) ?? []);
-    const epoch = Math.max(then.epoch, live === undefined ? 0 : num(live, 'epoch')) + EPOCH_STEP;
+    const epoch = this.#raise(Math.max(then.epoch, live === undefined ? 0 : num(live, 'epoch')));
+    const revision = this.#raise(num(item, 'assignRev'));
     const moves = groups.map((group) => ({
       ...{ group: group.id, from: id, to: id, epoch: this.#epochOf(group) },
       ...(group.deviceMap === undefined ? {} : { devices: [...group.deviceMap] }),
@@ -169,7 +168,7 @@ export class RestoreDraft {
     this.#units.push({
       what: `resource ${id}`,
       items: [
-        { item: restoredResource(item, event, { to, epoch }, EPOCH_STEP, live), seen: live },
+        { item: restoredResource(item, event, { to, epoch, revision }, live), seen: live },
         ...groups.flatMap((group) => this.#group(group)),
       ],
       event,
@@ -205,6 +204,6 @@ export class RestoreDraft {
 
   #epochOf(group: FoldedGroup): number {
     const live = this.#seen.get(`GRP#${group.id}\u0000GRP#${group.id}`);
-    return Math.max(group.epoch, live === undefined ? 0 : num(live, 'epoch')) + EPOCH_STEP;
+    return this.#raise(Math.max(group.epoch, live === undefined ? 0 : num(live, 'epoch')));
   }
 }

@@ -29,9 +29,10 @@ export function planRestore(input: RestoreInput): RestorePlan {
     inScope(item, input.scope, folded),
   );
   const wrong = targets.filter((item) => differs(item, seen.get(keyOf(item))));
+  const damaged = new Set(wrong.map(keyOf));
   // What a damaged item is born with may be damaged as well.
   const repaired = settleTo(
-    [...known].map(([key, item]) => old.get(key) ?? item),
+    [...known].map(([key, item]) => (damaged.has(key) ? (old.get(key) ?? item) : item)),
     events,
     folded,
   );

@@ -16,20 +16,17 @@ const without = (item: Item, ...names: readonly string[]): Item =>
 export const restoredResource = (
   item: Item,
   event: AuditEvent,
-  { to, epoch }: { readonly to: ResourceStatus; readonly epoch: number },
-  step: number,
+  { to, epoch, revision }: { readonly to: ResourceStatus; readonly epoch: number; readonly revision: number },
   seen: Item | undefined,
 ): Item => ({
   ...without(item, 'recovery', 'moving', 'retryAt', 'leftAt', 'leftRev'),
-  ...(seen === undefined
-    ? { leftAt: N(event.at), leftRev: N(num(item, 'assignRev') + step) }
-    : only(seen, 'leftAt', 'leftRev')),
+  ...(seen === undefined ? { leftAt: N(event.at), leftRev: N(revision) } : only(seen, 'leftAt', 'leftRev')),
   status: S(to),
   epoch: N(epoch),
   rev: N(event.rev),
   head: S(event.hash),
   cfg: N(num(item, 'cfg') + 1),
-  assignRev: N(num(item, 'assignRev') + step),
+  assignRev: N(revision),
   attempt: N(num(item, 'attempt') + 1),
   ...(to === 'failed' && item['failedBy'] === undefined ? { failedBy: S('api') } : {}),
 });

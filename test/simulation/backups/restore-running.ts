@@ -26,7 +26,7 @@ const newestOf = async ({ objects }: World): Promise<Newest> => {
 
 const planOf = (world: World, tool: Tool, backup: Newest, lagMs: number): Promise<RestorePlan> => {
   const requester = { actor: 'restore:operator', request: tool.label.replace('#', '-') };
-  const clock = { now: () => world.trueMs };
+  const clock = { now: () => Math.round(world.trueMs) };
   return planHere(tool, backup, { id: backup.id, scope: {}, clock, lagMs, requester });
 };
 
@@ -83,13 +83,12 @@ const restoreStill = (world: World, damage: (items: State['items']) => Promise<v
       world.breach(20, `restored, and ${items.length + units.length} things are still not as they were`);
   };
   const run = async (): Promise<void> => {
-    world.outUntil = Number.POSITIVE_INFINITY;
+    world.stands = true;
     const ending = await runTool(world, work, { throughOutage: true });
     if (ending === 'gone') return again(world, run);
     if (ending === 'unsettled') world.breach(20, 'nobody writes, and things do not fit together');
     world.restoring -= 1;
-    world.outUntil = world.scheduler.now;
-    world.health.backAt = world.scheduler.now;
+    world.stands = false;
   };
   world.restoring += 1;
   world.era += 1;

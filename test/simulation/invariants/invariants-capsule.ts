@@ -20,7 +20,12 @@ export interface Capsules {
 }
 
 /** 16: every capsule replays to identical decisions, and they are those that the audit tells of. */
-export const judgeCapsules = (state: State, items: readonly Item[]): Capsules => {
+export const judgeCapsules = (
+  state: State,
+  items: readonly Item[],
+  /** Recoveries whose audit may be lost in part. */
+  lost: ReadonlySet<string>,
+): Capsules => {
   const kept = new Map<string, Item[]>();
   for (const item of items) {
     const pk = item['pk']?.S ?? '';
@@ -37,7 +42,7 @@ export const judgeCapsules = (state: State, items: readonly Item[]): Capsules =>
     const found = [
       ...replayFaults(capsule),
       ...recordFaults(capsule, recovery),
-      ...flipFaults(capsule, state),
+      ...(lost.has(recovery.id) ? [] : flipFaults(capsule, state)),
     ];
     faults.push(...found.map((what) => `capsule of ${recovery.id}: ${what}`));
     if (found.length > 0) continue;

@@ -2,6 +2,7 @@ import type { WorkData } from '../../../lib/schemas/data.ts';
 import type { GroupRecord } from '../../../lib/store/placement/groups.ts';
 import type { Change, Changes, State } from '../world/state.ts';
 import type { Breach } from './invariants.ts';
+import { RESTORES } from './invariants-restore.ts';
 
 /** What was said of copies counts so long after it was replaced: a plan was made, and its write may have been late, ms. */
 const SAID_MS = 12_000;
@@ -30,7 +31,10 @@ export class DataWatch {
     const wallMs = this.#wallMs();
     if (Math.abs(wallMs - when.now - this.#lastMs) > 0) this.#jumpedAt = when.now;
     this.#lastMs = wallMs - when.now;
-    const breaches = groups.flatMap((change) => this.#judge(change, wallMs, when.now));
+    // What is restored where it was goes nowhere.
+    const isMove = ({ before, after }: Change<GroupRecord>): boolean =>
+      !when.by.startsWith(RESTORES) || before?.resource !== after.resource;
+    const breaches = groups.filter(isMove).flatMap((change) => this.#judge(change, wallMs, when.now));
     for (const { before, after } of groups) this.#learn(before, after, wallMs);
     return breaches;
   }

@@ -95,7 +95,7 @@ export class State {
       const event = decodeEvent(item);
       this.events.push(event);
       changes.events.push(event);
-    } else if (sk.startsWith('RES#'))
+    } else if (pk.startsWith('LAB#'))
       put(this.resources, sk.slice(4), decodeResource(item), changes.resources);
     else if (pk.startsWith('GRP#')) put(this.groups, pk.slice(4), decodeGroup(item), changes.groups);
     else if (sk.startsWith('ALLOC#')) {

@@ -19,6 +19,7 @@ const LOOKS = 0.15;
 const LEASE_MS = 60_000;
 /** Answers that a client gets to what is none of its business. */
 const REVOKED = 403;
+const NOT_THERE = 404;
 const NOT_YOURS: readonly number[] = [403, 404];
 /** What a client holds at most, so that a history has both arrivals and departures. */
 const HELD_MAX = 14;
@@ -51,6 +52,8 @@ export interface TenantDeps {
 export class SimulatedTenant {
   readonly id: string;
   readonly ledger = new Map<string, Known>();
+  /** What was lost while it waited for an answer, which then told of what had been. */
+  readonly misled = new Set<string>();
   active = true;
   readonly #scheduler: Scheduler;
   readonly #network: Network;
@@ -172,7 +175,8 @@ export class SimulatedTenant {
       params: { allocation: allocationIdOf(key) },
     });
     if (!this.ledger.has(key)) return;
-    if (reply.kind === 'answer' && reply.status < 300) this.ledger.set(key, 'released');
+    if (reply.kind === 'answer' && reply.status === NOT_THERE && this.misled.has(key)) this.forget(key);
+    else if (reply.kind === 'answer' && reply.status < 300) this.ledger.set(key, 'released');
     else this.#later(AGAIN_MS, `releases ${key} again`, () => void this.#tryRelease(key));
   }
 

@@ -93,6 +93,12 @@ export class World {
   jumpMs = 0;
   /** The store answers nobody before, virtual ms. */
   outUntil = 0;
+  /** Recoveries that there were when everything was lost. */
+  readonly lostIn = new Set<string>();
+  /** By the id of a backup: when the function that took it began, virtual ms. */
+  readonly backupsBegan = new Map<string, number>();
+  /** An operator lets nobody write. */
+  stands = false;
   /** Hears of every commit. */
   onChange: (changes: Changes) => void = () => {};
   /** Hears of every task of a recovery. */
@@ -121,7 +127,7 @@ export class World {
       },
       onCommit: (committed) => this.#commit(committed),
       lateMs: () => LATE_MS * this.chance('late writes').uniform(),
-      isOut: () => this.scheduler.now < this.outUntil,
+      isOut: () => this.stands || this.scheduler.now < this.outUntil,
       era: () => this.era,
     };
     this.lambda = new Lambda({
