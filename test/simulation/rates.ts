@@ -112,14 +112,14 @@ export const STANDARD_RATES = {
   keyRevoked: 1e-2,
   // Per history: it is longer, backups are taken, and something is restored from them. No fault; all fleets should.
   backsUp: 1,
-  // Per recovery that runs, an operator who restores into the running control plane. Assumed.
-  operatorRestores: 1e-3,
-  // Per such restore: some items were lost before it. Assumed.
-  itemsLost: 0.5,
-  // Per such restore: somebody changed items by hand, and the control plane stands still. Assumed.
-  itemsForged: 0.1,
-  // Per recovery that runs: both tables are lost. Assumed.
+  // Per chance of something to go wrong with the tables, three a history that backs up: both are lost. Assumed.
   allLost: 1e-6,
+  // If not: an item is changed by hand, and put right while the control plane stands still. Assumed.
+  itemsForged: 1e-5,
+  // If not: a few items are lost, and restored while it runs. Assumed.
+  itemsLost: 1e-5,
+  // If not: an operator restores though nothing is lost. Assumed.
+  operatorRestores: 1e-3,
 } as const;
 
 export type FaultKind = keyof typeof STANDARD_RATES;
@@ -182,10 +182,10 @@ export const STRESS_RATES: Rates = {
   keyRotates: 0.2,
   keyRevoked: 0.4,
   backsUp: 0.12,
-  operatorRestores: 0.9,
+  allLost: 0.3,
+  itemsForged: 0.3,
   itemsLost: 0.5,
-  itemsForged: 0.35,
-  allLost: 0.35,
+  operatorRestores: 0.5,
 };
 
 /** What makes things better; the factor on the faults leaves it alone. */

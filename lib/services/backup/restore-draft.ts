@@ -150,6 +150,7 @@ export class RestoreDraft {
     const live = this.#seen.get(keyOf(item));
     if (live?.['recovery'] !== undefined) {
       this.#conflicts.push(`resource ${id}: recovery ${str(live, 'recovery')} owns it; wait for its end`);
+      this.#lostGroups(then.groups);
       return;
     }
     if (this.#skips(`resource ${id}`, entityOf.resource(id), ...then.groups)) return;
@@ -173,6 +174,19 @@ export class RestoreDraft {
       ],
       event,
     });
+  }
+
+  /**
+   * A recovery cannot end while a group that it moves is lost. Nobody can have written to that since, so it is put back
+   * as it was, under its epoch.
+   */
+  #lostGroups(ids: readonly string[]): void {
+    for (const id of ids) {
+      const item = this.#targets.get(`GRP#${id}`);
+      if (item === undefined || this.#seen.has(keyOf(item)) || this.#busy.has(id)) continue;
+      const heldUntil = holdEndsAt(this.#input.origin.at, this.#leaseMs);
+      this.#one(restoredGroup(item, num(item, 'epoch'), heldUntil, undefined));
+    }
   }
 
   #waiting(groups: ReadonlyMap<string, Item>): void {

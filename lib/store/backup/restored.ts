@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { ResourceStatus } from '../../schemas/resource.ts';
+import { heardAfresh } from '../fleet/heartbeats.ts';
 import { type Item, N, num, S } from '../table/attributes.ts';
 
 /** No verdict falls so soon after a restore, ms: agents must be heard first. */
@@ -61,12 +62,8 @@ export const restoredRecovery = (item: Item, event: AuditEvent, reason: string):
   head: S(event.hash),
 });
 
-/** What agents said is old; that they said it stays, so that nobody says it for them again. */
+/** A host that is never heard again must be missed, once all have had the time to be heard. */
 export const freshBeats = (item: Item, at: number): Item => ({
-  ...Object.fromEntries(
-    Object.entries(item).filter(
-      ([name]) => name === 'pk' || name === 'sk' || name === 'v' || name.startsWith('a_'),
-    ),
-  ),
+  ...heardAfresh(item, at),
   graceUntil: N(at + GRACE_MS),
 });

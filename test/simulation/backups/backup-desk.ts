@@ -10,11 +10,11 @@ export const LONGER_MS = 12_000;
 const FIRST_MS = 10_500;
 const EVERY_MS = 3_000;
 /** When things go wrong, ms, and by how much later at most. */
-const TROUBLES_MS = [13_000, 20_000] as const;
-const SPREAD_MS = 4_000;
+const TROUBLES_MS = [12_000, 17_000, 22_000] as const;
+const SPREAD_MS = 3_000;
 /** A resource is failed first, so often, and so long somebody waits for its recovery to be in the middle. */
 const FAILED_FIRST = 0.8;
-const MIDDLE_MAX_MS = 6_000;
+const MIDDLE_MAX_MS = 4_000;
 /** From the moment that a recovery writes to the restore, ms at most. */
 const SOON_MS = 2_000;
 const MIDDLE: readonly string[] = ['resource.fenced', 'resource.flipped'];
@@ -77,9 +77,9 @@ export class BackupDesk {
   async #restore(): Promise<void> {
     const world = this.#world;
     if (!this.#active || world.restoring > 0 || (await listBackups(world.objects)).length === 0) return;
-    if (!world.faults.strikes('operatorRestores')) return;
     if (world.faults.strikes('allLost')) await restoreEmptied(world);
     else if (world.faults.strikes('itemsForged')) restoreForged(world);
-    else restoreRunning(world, world.faults.strikes('itemsLost'));
+    else if (world.faults.strikes('itemsLost')) restoreRunning(world, true);
+    else if (world.faults.strikes('operatorRestores')) restoreRunning(world, false);
   }
 }

@@ -3,10 +3,9 @@ import { RESTORES } from '../invariants/invariants-restore.ts';
 import { storeFor } from '../worker/store-line.ts';
 import type { World } from '../world/world.ts';
 
-/** What an operator's tool works with: both tables, and pauses. */
+/** What an operator's tool works with: both tables. */
 export interface Tool extends Place {
   readonly label: string;
-  readonly sleep: (ms: number) => Promise<void>;
 }
 
 /** How it ended; `gone`: killed in the middle, or the store was; `unsettled`: it refuses, and has changed nothing. */
@@ -30,8 +29,7 @@ export const runTool = (
     };
     const line = { ...world.line, kill, ...(how.throughOutage ? { isOut: () => false } : {}) };
     const { label } = activity;
-    const sleep = (ms: number) => scheduler.park(activity, `${label} waited`, () => undefined, ms);
-    const tool = { ...storeFor(line, () => activity), label, sleep };
+    const tool = { ...storeFor(line, () => activity), label };
     const run = async (): Promise<void> => {
       await scheduler.park(activity, `${label} begins`, () => undefined);
       let ending: Ending = 'done';

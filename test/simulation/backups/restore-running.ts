@@ -6,13 +6,11 @@ import type { RestorePlan, State } from '../../../lib/services/backup/restore-ty
 import { BACKUP_LAG_MS } from '../../../lib/services/backup/take.ts';
 import type { World } from '../world/world.ts';
 import { forgeItem, loseItems } from './damage.ts';
-import { runTool, type Tool } from './operator-tool.ts';
+import { type Ending, runTool, type Tool } from './operator-tool.ts';
 
 /** Between two looks at what is not restored yet, and the most of them: what a recovery owns waits for its end. */
 const AGAIN_MS = 3_000;
 const LOOKS_MAX = 120;
-/** A tool that did not get through is run again after this. */
-const RETRY_MS = 1_000;
 
 /** The newest backup, as it is in memory. */
 interface Newest extends State {
@@ -34,66 +32,64 @@ const planOf = (world: World, tool: Tool, backup: Newest, lagMs: number): Promis
 export const restoreRunning = (world: World, lose: boolean): void => {
   const { scheduler, mirror, options } = world;
   let lost: ReadonlySet<string> | undefined = lose ? undefined : new Set();
+  let looks = 0;
   const isBack = (): boolean => {
     const there = mirror.tables.get(options.tables.state);
     return [...(lost ?? [])].every((key) => there?.has(key));
   };
-  const work = async (tool: Tool): Promise<void> => {
+  const work = (lagMs: number) => async (tool: Tool) => {
     const backup = await newestOf(world);
     lost ??= await loseItems(world, backup.items, world.chance('lost items'));
-    for (let look = 1; look <= LOOKS_MAX; look += 1) {
-      const plan = await planOf(world, tool, backup, BACKUP_LAG_MS);
-      const { refused } = await applyRestore(tool.store, plan);
-      for (const why of [...plan.conflicts, ...refused]) scheduler.note(`  left: ${why}`);
-      if (isBack()) return;
-      await tool.sleep(AGAIN_MS);
+    const plan = await planOf(world, tool, backup, lagMs);
+    const { refused } = await applyRestore(tool.store, plan);
+    for (const why of [...plan.conflicts, ...refused]) scheduler.note(`  left: ${why}`);
+  };
+  const run = async (): Promise<void> => {
+    looks += 1;
+    const ending = await runTool(world, work(BACKUP_LAG_MS), { throughOutage: false });
+    // Events of a clock that was wrong cannot be told from those that are missing, as long as others write.
+    if (ending === 'unsettled') await standing(world, work(0));
+    if (isBack() && ending !== 'gone') {
+      world.restoring -= 1;
+      return;
     }
-    const names = [...lost].map((key) => key.replace('\u0000', ' '));
-    world.breach(20, `never restored: ${names.join(', ')}`);
+    const names = [...(lost ?? [])].map((key) => key.replace('\u0000', ' '));
+    if (looks === LOOKS_MAX) world.breach(20, `never restored: ${names.join(', ')}`);
+    again(world, run);
   };
   world.restoring += 1;
-  const run = async (): Promise<void> => {
-    const ending = await runTool(world, work, { throughOutage: false });
-    if (ending === 'gone') return again(world, run);
-    world.restoring -= 1;
-    // Events of a clock that was wrong cannot be told from those that are missing, as long as others write.
-    if (ending === 'unsettled') restoreStill(world, async () => {});
-  };
   void run();
 };
 
 /** The control plane stands still while an item that was changed by hand is put right. */
 export const restoreForged = (world: World): void => {
   let isForged = false;
-  restoreStill(world, async (items) => {
-    if (!isForged) await forgeItem(world, items, world.chance('forged'));
-    isForged = true;
-  });
-};
-
-/** Nobody else writes; `damage` is done before. */
-const restoreStill = (world: World, damage: (items: State['items']) => Promise<void>): void => {
   const work = async (tool: Tool): Promise<void> => {
     const backup = await newestOf(world);
-    await damage(backup.items);
+    if (!isForged) await forgeItem(world, backup.items, world.chance('forged'));
+    isForged = true;
     const { refused } = await applyRestore(tool.store, await planOf(world, tool, backup, 0));
     for (const why of refused) world.breach(20, `where nobody else writes: ${why}`);
     const { items, units } = await planOf(world, tool, backup, 0);
     if (items.length + units.length > 0)
       world.breach(20, `restored, and ${items.length + units.length} things are still not as they were`);
   };
-  const run = async (): Promise<void> => {
-    world.stands = true;
-    const ending = await runTool(world, work, { throughOutage: true });
-    if (ending === 'gone') return again(world, run);
-    if (ending === 'unsettled') world.breach(20, 'nobody writes, and things do not fit together');
-    world.restoring -= 1;
-    world.stands = false;
-  };
   world.restoring += 1;
+  void standing(world, work).then(() => {
+    world.restoring -= 1;
+  });
+};
+
+/** Nobody else writes until the work is done. */
+const standing = async (world: World, work: (tool: Tool) => Promise<void>): Promise<void> => {
+  world.stands = true;
   world.era += 1;
-  void run();
+  let ending: Ending;
+  do ending = await runTool(world, work, { throughOutage: true });
+  while (ending === 'gone');
+  if (ending === 'unsettled') world.breach(20, 'nobody writes, and things do not fit together');
+  world.stands = false;
 };
 
 const again = (world: World, run: () => Promise<void>): void =>
-  void world.scheduler.after(RETRY_MS, 'the restore is tried again', () => void run());
+  void world.scheduler.after(AGAIN_MS, 'the restore is tried again', () => void run());

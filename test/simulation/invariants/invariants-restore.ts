@@ -9,15 +9,16 @@ const NO_BACKUP = 'there is no backup';
 
 /**
  * Number 20, none of the design's: what a restore puts back is what it was when it was lost, resources and groups under
- * higher epochs; and every backup that is taken passes its drill.
+ * higher epochs, but for a group that a recovery moves; and every backup that is taken passes its drill.
  */
 export class RestoreWatch {
-  look(_: State, changes: Changes): readonly Breach[] {
-    const restored = changes.when.by.startsWith(RESTORES) ? this.#restored(changes) : [];
+  look(state: State, changes: Changes): readonly Breach[] {
+    const restored = changes.when.by.startsWith(RESTORES) ? this.#restored(state, changes) : [];
     return [...restored, ...this.#failed(changes)].map((what) => ({ invariant: 20, what }));
   }
 
-  #restored({ resources, groups, allocations }: Changes): readonly string[] {
+  #restored(state: State, { resources, groups, allocations }: Changes): readonly string[] {
+    const owned = (id: string | undefined) => state.resources.get(id ?? '')?.recovery !== undefined;
     return [
       ...allocations.flatMap(({ before, after }) =>
         differ(`allocation ${after.id}`, before && workOf(before), workOf(after)),
@@ -27,7 +28,10 @@ export class RestoreWatch {
           JSON.stringify([status, status === 'closed' ? '' : resource, count, demand, deviceMap]);
         return [
           ...differ(`group ${after.id}`, before && of(before), of(after)),
-          ...(after.status === 'closed' ? [] : epochFaults(`group ${after.id}`, { before, after })),
+          // What a recovery moves it knows by its epoch.
+          ...(after.status === 'closed' || owned(after.resource)
+            ? []
+            : epochFaults(`group ${after.id}`, { before, after })),
         ];
       }),
       ...resources.flatMap(({ before, after }) => {
