@@ -37,11 +37,12 @@ export async function applyRestore(store: Store, plan: RestorePlan): Promise<Res
     ({ item }) => refused.push(`${item['pk']?.S} ${item['sk']?.S} was written by somebody else meanwhile`),
   );
   let units = 0;
-  for (const { what, items: parts, event } of plan.units) {
+  for (const { what, items: parts, events: said } of plan.units) {
     const writes = parts.map(({ item, seen }: RestoredItem, at) =>
       putOver(`item${at}`, store.tables.state, item, seen),
     );
-    const outcome = await settled(store, event === undefined ? writes : [...writes, putEvent(store, event)]);
+    const told = said.map((event, at) => putEvent(store, event, `event${at}`));
+    const outcome = await settled(store, [...writes, ...told]);
     if (outcome === 'done') units += 1;
     else refused.push(`${what} was changed by somebody else meanwhile`);
   }

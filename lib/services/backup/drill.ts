@@ -31,5 +31,5 @@ export async function drillBackup(objects: ObjectStore, clock: Pick<Clock, 'now'
 /** What a plan leaves in a place that was empty. */
 export const resultOf = ({ items, units, events }: RestorePlan): State => ({
   items: [...items, ...units.flatMap((unit) => unit.items)].map(({ item }) => item),
-  events: [...events, ...units.flatMap(({ event }) => (event === undefined ? [] : [event]))],
+  events: [...events, ...units.flatMap((unit) => unit.events)],
 });

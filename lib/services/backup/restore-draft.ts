@@ -105,13 +105,19 @@ export class RestoreDraft {
       this.#one(item);
       return;
     }
-    const { id, chain } = recovery;
-    const event = nextEvent(entityOf.recovery(id), chain, this.#input.origin, 'recovery.cancelled', {
-      resource: recovery.resource,
-      reason: `restored from backup ${this.#input.id}`,
-    });
-    const restored = restoredRecovery(item, event, `restored from backup ${this.#input.id}`);
-    this.#units.push({ what: `recovery ${id}`, items: [{ item: restored, seen: undefined }], event });
+    const { restored, event } = this.#calledOff(item);
+    this.#units.push({ what: `recovery ${recovery.id}`, items: [restored], events: [event] });
+  }
+
+  #calledOff(item: Item): { readonly restored: RestoredItem; readonly event: AuditEvent } {
+    const { id, chain, resource } = decodeRecovery(item);
+    const reason = `restored from backup ${this.#input.id}`;
+    const body = { resource, reason };
+    const event = nextEvent(entityOf.recovery(id), chain, this.#input.origin, 'recovery.cancelled', body);
+    return {
+      restored: { item: restoredRecovery(item, event, reason), seen: this.#seen.get(keyOf(item)) },
+      event,
+    };
   }
 
   /** One that was asked for, or was the backup itself, is not done again under its old name. */
@@ -128,7 +134,7 @@ export class RestoreDraft {
     this.#units.push({
       what: `${run.kind} ${run.id}`,
       items: [{ item: runItem(ended, event), seen: undefined }],
-      event,
+      events: [event],
     });
   }
 
@@ -166,13 +172,16 @@ export class RestoreDraft {
     const body = { epoch, to, moves, pending: [], backup: this.#input.id };
     const event = nextEvent(entityOf.resource(id), chain, this.#input.origin, RESTORED, body);
     this.#entities.add(entityOf.resource(id));
+    // A recovery whose resource was lost has lost its lock with it.
+    const orphans = live === undefined ? this.#runningFor(id).map((one) => this.#calledOff(one)) : [];
     this.#units.push({
       what: `resource ${id}`,
       items: [
         { item: restoredResource(item, event, { to, epoch, revision }, live), seen: live },
         ...groups.flatMap((group) => this.#group(group)),
+        ...orphans.map(({ restored }) => restored),
       ],
-      event,
+      events: [event, ...orphans.map((orphan) => orphan.event)],
     });
   }
 
@@ -187,6 +196,14 @@ export class RestoreDraft {
       const heldUntil = holdEndsAt(this.#input.origin.at, this.#leaseMs);
       this.#one(restoredGroup(item, num(item, 'epoch'), heldUntil, undefined));
     }
+  }
+
+  #runningFor(resource: string): readonly Item[] {
+    return [...this.#seen.values()].filter((item) => {
+      if (!item['pk']?.S?.startsWith('REC#')) return false;
+      const recovery = decodeRecovery(item);
+      return recovery.resource === resource && !isEnded(recovery.status);
+    });
   }
 
   #waiting(groups: ReadonlyMap<string, Item>): void {
@@ -204,7 +221,7 @@ export class RestoreDraft {
       });
       chain = headOf(event);
       const items = some.flatMap((group) => this.#group(group));
-      this.#units.push({ what: `${some.length} groups that wait`, items, event });
+      this.#units.push({ what: `${some.length} groups that wait`, items, events: [event] });
     }
   }
 

@@ -27,11 +27,11 @@ export interface RestoredItem {
   readonly item: Item;
   readonly seen: Item | undefined;
 }
-/** What is written together: a resource, its groups, and the event. */
+/** What is written together: a resource, its groups, a recovery of it that is called off, and the events. */
 export interface RestoredUnit {
   readonly what: string;
   readonly items: readonly RestoredItem[];
-  readonly event: AuditEvent | undefined;
+  readonly events: readonly AuditEvent[];
 }
 export interface RestorePlan {
   /** Missing from the audit, in the order of their chains. */

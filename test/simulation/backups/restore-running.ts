@@ -10,15 +10,19 @@ import { type Ending, runTool, type Tool } from './operator-tool.ts';
 
 /** Between two looks at what is not restored yet, and the most of them: what a recovery owns waits for its end. */
 const AGAIN_MS = 3_000;
-const LOOKS_MAX = 120;
+const LOOKS_MAX = 60;
+/** So often an operator waits for what changes just now, before nobody may write for a moment. */
+const PATIENCE = 8;
 
 /** The newest backup, as it is in memory. */
 interface Newest extends State {
   readonly id: string;
 }
 
-const newestOf = async ({ objects }: World): Promise<Newest> => {
-  const [id = ''] = await listBackups(objects);
+/** The newest, unless `known` is wanted once more: those taken after a loss lack what was lost. */
+const backupOf = async ({ objects }: World, known?: string): Promise<Newest> => {
+  const [newest = ''] = await listBackups(objects);
+  const id = known ?? newest;
   return { ...(await loadBackup(objects, id)), id };
 };
 
@@ -33,12 +37,14 @@ export const restoreRunning = (world: World, lose: boolean): void => {
   const { scheduler, mirror, options } = world;
   let lost: ReadonlySet<string> | undefined = lose ? undefined : new Set();
   let looks = 0;
+  let id: string | undefined;
   const isBack = (): boolean => {
     const there = mirror.tables.get(options.tables.state);
     return [...(lost ?? [])].every((key) => there?.has(key));
   };
   const work = (lagMs: number) => async (tool: Tool) => {
-    const backup = await newestOf(world);
+    const backup = await backupOf(world, id);
+    id = backup.id;
     lost ??= await loseItems(world, backup.items, world.chance('lost items'));
     const plan = await planOf(world, tool, backup, lagMs);
     const { refused } = await applyRestore(tool.store, plan);
@@ -47,8 +53,8 @@ export const restoreRunning = (world: World, lose: boolean): void => {
   const run = async (): Promise<void> => {
     looks += 1;
     const ending = await runTool(world, work(BACKUP_LAG_MS), { throughOutage: false });
-    // Events of a clock that was wrong cannot be told from those that are missing, as long as others write.
-    if (ending === 'unsettled') await standing(world, work(0));
+    // Events of a clock that was wrong cannot be told from those that are yet to come, as long as others write.
+    if (ending === 'unsettled' || looks % PATIENCE === 0) await standing(world, work(0));
     if (isBack() && ending !== 'gone') {
       world.restoring -= 1;
       return;
@@ -65,7 +71,7 @@ export const restoreRunning = (world: World, lose: boolean): void => {
 export const restoreForged = (world: World): void => {
   let isForged = false;
   const work = async (tool: Tool): Promise<void> => {
-    const backup = await newestOf(world);
+    const backup = await backupOf(world);
     if (!isForged) await forgeItem(world, backup.items, world.chance('forged'));
     isForged = true;
     const { refused } = await applyRestore(tool.store, await planOf(world, tool, backup, 0));
@@ -75,7 +81,9 @@ export const restoreForged = (world: World): void => {
       world.breach(20, `restored, and ${items.length + units.length} things are still not as they were`);
   };
   world.restoring += 1;
+  world.restores.putRightAt = Number.POSITIVE_INFINITY;
   void standing(world, work).then(() => {
+    world.restores.putRightAt = world.scheduler.now;
     world.restoring -= 1;
   });
 };

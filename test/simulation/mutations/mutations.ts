@@ -4,6 +4,7 @@ import { CAPSULE_MUTATIONS } from './mutations-capsule.ts';
 import { DATA_MUTATIONS } from './mutations-data.ts';
 import { REBALANCE_MUTATIONS } from './mutations-rebalance.ts';
 import { RECOVERY_MUTATIONS } from './mutations-recovery.ts';
+import { RESTORE_MUTATIONS } from './mutations-restore.ts';
 import { RETURN_MUTATIONS } from './mutations-return.ts';
 import { AUDIT_MUTATIONS, RULE_MUTATIONS } from './mutations-rules.ts';
 import { SEAL_MUTATIONS } from './mutations-seals.ts';
@@ -32,6 +33,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...RETURN_MUTATIONS,
   ...CAPSULE_MUTATIONS,
   ...DATA_MUTATIONS,
+  ...RESTORE_MUTATIONS,
   ...SEAL_MUTATIONS,
   ...SIGNATURE_MUTATIONS,
 ];
