@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { ResourceStatus } from '../../schemas/resource.ts';
-import { heardAfresh } from '../fleet/heartbeats.ts';
+import { AGENT, decodeBeats, PULSE, packPulse } from '../fleet/heartbeats.ts';
 import { type Item, N, num, S } from '../table/attributes.ts';
 
 /** No verdict falls so soon after a restore, ms: agents must be heard first. */
@@ -62,8 +62,18 @@ export const restoredRecovery = (item: Item, event: AuditEvent, reason: string):
   head: S(event.hash),
 });
 
-/** A host that is never heard again must be missed, once all have had the time to be heard. */
-export const freshBeats = (item: Item, at: number): Item => ({
-  ...heardAfresh(item, at),
-  graceUntil: N(at + GRACE_MS),
-});
+/**
+ * What agents said is old; that they said it stays, so that nobody says it for them again. All hosts that were ever heard
+ * count as heard at `at`, epoch ms: one that is never heard again must be missed, once all have had the time to be heard.
+ */
+export const freshBeats = (item: Item, at: number): Item => {
+  const kept = Object.entries(item).filter(
+    ([name]) => ['pk', 'sk', 'v'].includes(name) || name.startsWith(AGENT),
+  );
+  const pulses = [...decodeBeats('', item).pulses].map(([id, { meanMs, deviationMs, epoch, leaseEndMs }]) => {
+    const pulse = { meanMs, deviationMs, epoch, leaseEndMs, lastAt: at, status: 'ok' } as const;
+    return [`${PULSE}${id}`, S(packPulse(pulse))] as const;
+  });
+  const heard = pulses.length === 0 ? {} : { heardAt: N(at), heardSince: N(at) };
+  return { ...Object.fromEntries([...kept, ...pulses]), ...heard, graceUntil: N(at + GRACE_MS) };
+};

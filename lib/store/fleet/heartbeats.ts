@@ -43,9 +43,10 @@ export interface HeardNow {
   readonly silentFrom?: number | undefined;
 }
 
-const PULSE = 'r_';
+/** What names begin with: of a resource's pulse, and of an agent's sequence number. */
+export const PULSE = 'r_';
+export const AGENT = 'a_';
 const ORDER = 'o_';
-const AGENT = 'a_';
 const UNREACHABLE = 'u_';
 const PROBED = 'p_';
 
@@ -214,22 +215,6 @@ export const writeBeats = async (
     }),
   );
   return outcome.kind === 'done' ? decodeBeats(labscape, outcome.item) : undefined;
-};
-
-/**
- * What agents said is old; that they said it stays, so that nobody says it for them again, and so does who was heard: as
- * if all had been heard at `at`, epoch ms, and had said nothing.
- */
-export const heardAfresh = (item: Item, at: number): Item => {
-  const kept = Object.entries(item).filter(
-    ([name]) => ['pk', 'sk', 'v'].includes(name) || name.startsWith(AGENT),
-  );
-  const pulses = [...decodeBeats('', item).pulses].map(([id, { meanMs, deviationMs, epoch, leaseEndMs }]) => {
-    const pulse = { meanMs, deviationMs, epoch, leaseEndMs, lastAt: at, status: 'ok' } as const;
-    return [`${PULSE}${id}`, S(packPulse(pulse))] as const;
-  });
-  const heard = pulses.length === 0 ? {} : { heardAt: N(at), heardSince: N(at) };
-  return { ...Object.fromEntries([...kept, ...pulses]), ...heard };
 };
 
 /** The labscape's empty heartbeat item, born with the labscape. */
