@@ -36,7 +36,7 @@ beforeAll(async () => {
   const failed = await site.fail(home);
   recovery = failed.recovery;
   await site.recovery(recovery, ({ nextPhase }) => nextPhase === 'RecoverData');
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   bench.close();
   await rig.stop();
@@ -182,3 +182,21 @@ test('a recovery whose resource was lost with its lock is called off with the re
   expect(called?.item['status']).toEqual(S('cancelled'));
   expect(called?.seen?.['status']).toEqual(S('running'));
 });
+
+test('a principal that was revoked after the backup does not come back as it was before', async () => {
+  const params = { principal: `client-${site.tenant}` };
+  await rig.admin.call('revokePrincipal', { params, body: { reason: 'test' } });
+  await rig.admin.call('reinstatePrincipal', { params, body: { reason: 'test' } });
+  const before = await loadBackup(bench.objects, await bench.take());
+  await rig.admin.call('revokePrincipal', { params, body: { reason: 'test' } });
+  const now = await read();
+  const isPrincipal = (item: Item): boolean => item['pk']?.S === `PRINCIPAL#${params.principal}`;
+
+  const { items, conflicts } = plan(without(now, ...now.items.filter(isPrincipal)), { from: before });
+
+  expect(before.items.some(isPrincipal)).toBe(true);
+  expect(items.map(({ item }) => item).filter(isPrincipal)).toEqual([]);
+  expect(conflicts).toContain(
+    `principal#${params.principal}: it changed after the backup; it is left, write it anew`,
+  );
+}, 60_000);

@@ -16,7 +16,7 @@ import { type Item, num, str } from '../../store/table/attributes.ts';
 import { headsOf } from './cut.ts';
 import { raising } from './raised-epochs.ts';
 import type { RestoredItem, RestoredUnit, RestoreInput, RestorePlan, RestoreView } from './restore-types.ts';
-import { keyOf, sortItems } from './sorted.ts';
+import { entityOfItem, keyOf, sortItems } from './sorted.ts';
 
 /** Groups that one event of a restore names: each is an item of its transaction. */
 const PENDING_MAX = 90;
@@ -64,7 +64,8 @@ export class RestoreDraft {
       this.#entities.add(`allocation#${id}`);
       this.#one(item);
     }
-    for (const item of [...sorted.locators.values(), ...sorted.tenants.values()]) this.#one(item);
+    for (const item of sorted.locators.values()) this.#one(item);
+    for (const item of sorted.tenants.values()) if (!this.#isOlder(item)) this.#one(item);
     for (const [tenant, slices] of sorted.slices)
       for (const item of slices) {
         if (this.#seen.get(keyOf(item)) === undefined) this.#one(item);
@@ -73,7 +74,7 @@ export class RestoreDraft {
             `tenant ${tenant}: a slice of its quota is not what its allocations use; it is left`,
           );
       }
-    for (const item of sorted.others) this.#other(item);
+    for (const item of sorted.others) if (!this.#isOlder(item)) this.#other(item);
     this.#placed(sorted.resources, sorted.groups);
     this.#waiting(sorted.groups);
   }
@@ -87,6 +88,15 @@ export class RestoreDraft {
     if (busy)
       this.#conflicts.push(`${what} changes just now and is newer than the plan: it is left, plan again`);
     return busy;
+  }
+
+  /** What owns no work is not folded: of what changed after the backup nobody knows the item, a revocation, say. */
+  #isOlder(item: Item): boolean {
+    const audited = entityOfItem(item);
+    const isOlder = audited !== undefined && (this.#heads.get(audited.entity)?.rev ?? 0) > audited.rev;
+    if (isOlder)
+      this.#conflicts.push(`${audited.entity}: it changed after the backup; it is left, write it anew`);
+    return isOlder;
   }
 
   #other(item: Item): void {
