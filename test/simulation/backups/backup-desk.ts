@@ -14,10 +14,11 @@ const TROUBLES_MS = [12_000, 17_000, 22_000] as const;
 const SPREAD_MS = 3_000;
 /** A resource is failed first, so often, and so long somebody waits for its recovery to be in the middle. */
 const FAILED_FIRST = 0.8;
-const MIDDLE_MAX_MS = 4_000;
+const MIDDLE_MAX_MS = 8_000;
 /** From the moment that a recovery writes to the restore, ms at most. */
 const SOON_MS = 2_000;
-const MIDDLE: readonly string[] = ['resource.fenced', 'resource.flipped'];
+/** Before its work has moved, or after it: then a backup knows other owners than those that run it. */
+const MIDDLES = ['resource.fenced', 'resource.flipped'] as const;
 
 /** An operator who takes backups, and restores from them, best while a recovery runs. */
 export class BackupDesk {
@@ -25,6 +26,7 @@ export class BackupDesk {
   readonly #chance: Stream;
   #active = true;
   #wait: (() => void) | undefined;
+  #middle: (typeof MIDDLES)[number] = 'resource.fenced';
 
   constructor(world: World) {
     this.#world = world;
@@ -40,7 +42,7 @@ export class BackupDesk {
       for (const { type, entity } of changes.events)
         if (type === 'backup.taken')
           this.#world.backupsBegan.set(entity.replace('backup#', ''), changes.when.beganAt);
-      if (changes.events.some(({ type }) => MIDDLE.includes(type))) this.#wait?.();
+      if (changes.events.some(({ type }) => type === this.#middle)) this.#wait?.();
     };
     scheduler.after(FIRST_MS, 'backups begin', () => this.#take());
     for (const ms of TROUBLES_MS)
@@ -63,6 +65,7 @@ export class BackupDesk {
       const resource = this.#chance.pick(hosts).id;
       void this.#world.operator('failResource', { resource }, { reason: 'simulated' });
     }
+    this.#middle = this.#chance.pick(MIDDLES);
     let waits = true;
     const go = (): void => {
       if (!waits) return;

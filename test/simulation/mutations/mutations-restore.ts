@@ -39,18 +39,6 @@ export const RESTORE_MUTATIONS: readonly Mutation[] = [
     mutate: () => ({ request: editing(withoutRaise) }),
   },
   {
-    // Who was given a group after the backup runs it beside its owner of the backup.
-    name: 'restored work starts at once',
-    invariant: 1,
-    faultFactor: 4,
-    mutate: () => ({
-      request: editing(({ puts }, by) => {
-        if (!isRestore(by)) return;
-        for (const { Item } of puts) for (const name of ['heldUntil', 'leftAt']) delete Item?.[name];
-      }),
-    }),
-  },
-  {
     // The fold that a restore puts things right by knows of no release.
     name: 'releases left out of a restore',
     invariant: 20,
