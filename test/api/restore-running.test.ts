@@ -5,6 +5,7 @@ import { planHere } from '../../lib/services/backup/restore.ts';
 import { planRestore } from '../../lib/services/backup/restore-plan.ts';
 import type { RestorePlan, State } from '../../lib/services/backup/restore-types.ts';
 import { keyOf } from '../../lib/services/backup/sorted.ts';
+import { stateFaults } from '../../lib/services/backup/verify.ts';
 import { decodeBeats, packPulse } from '../../lib/store/fleet/heartbeats.ts';
 import { type Item, N, num, S, str } from '../../lib/store/table/attributes.ts';
 import { type BackupBench, backupBench } from './backup-bench.ts';
@@ -169,6 +170,16 @@ test('a group that a recovery moves is put back under its epoch, that the recove
   expect(items.map(({ item }) => [keyOf(item), item['epoch'], item['count']])).toEqual([
     [keyOf(group), group['epoch'], group['count']],
   ]);
+});
+
+test('a recovery of which nothing was said yet is no fault, and one whose events are gone is', async () => {
+  const { items, events } = await read();
+  const own = items.find(({ pk }) => pk?.S === `REC#${recovery}`) ?? {};
+
+  expect(own['rev']).toEqual(N(0));
+  expect(stateFaults(items, events)).toEqual([]);
+  const { items: spoken } = changed({ items, events }, own, { rev: N(1) });
+  expect(stateFaults(spoken, events)).toEqual([`recovery#${recovery}: it has no events`]);
 });
 
 test('a recovery whose resource was lost with its lock is called off with the restore', async () => {
