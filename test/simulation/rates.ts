@@ -181,10 +181,10 @@ export const STRESS_RATES: Rates = {
   agentsSign: 0.15,
   keyRotates: 0.2,
   keyRevoked: 0.4,
-  backsUp: 0.12,
-  allLost: 0.3,
+  backsUp: 0.1,
+  allLost: 0.25,
   itemsForged: 0.3,
-  itemsLost: 0.5,
+  itemsLost: 0.4,
   operatorRestores: 0.5,
 };
 
