@@ -18,8 +18,8 @@ type Check = (state: State, changes: Changes) => string | undefined;
  * ends (2, 6, 7) in run-seed.ts; 8 in invariants-health.ts; 9 in invariants-rules.ts; the whole audit (10) in
  * invariants-end.ts; 12 and 13 in invariants-tenancy.ts, and by what tenant.ts and troubles.ts are answered. Nothing
  * checks 11 here: test/api/drills.test.ts does. No numbers of the design are 14 and 15, on gangs and pre-emption, 16, on
- * capsules (invariants-capsule.ts), 17 and 18, on seals and tampering (sealing/), and 19, on work that demands its data
- * (invariants-data.ts).
+ * capsules (invariants-capsule.ts), 17 and 18, on seals and tampering (sealing/), 19, on work that demands its data
+ * (invariants-data.ts), and 20, on backups and restores (invariants-restore.ts, backups/).
  */
 const CHECKS: readonly (readonly [invariant: number, check: Check])[] = [
   [1, (_, { groups }) => first(groups, oneOwnerPerEpoch)],
@@ -36,6 +36,7 @@ const CHECKS: readonly (readonly [invariant: number, check: Check])[] = [
   [15, victimsAreLower],
 ];
 
+/** What holds for a state as a whole. */
 const OF_STATE: typeof CHECKS = [
   [2, membersCounted],
   [3, sumsHold],
@@ -50,7 +51,7 @@ export const breachesOf = (state: State, changes: Changes): readonly Breach[] =>
     return what === undefined ? [] : [{ invariant, what }];
   });
 
-/** Those of them that a whole state can break, whatever led to it. */
+/** What is wrong with a state that came about in other ways than by commits one after the other. */
 export const breachesOfState = (state: State, when: Changes['when']): readonly Breach[] => {
   const all = <T>(map: ReadonlyMap<string, T>) =>
     [...map.values()].map((after) => ({ before: undefined, after }));
