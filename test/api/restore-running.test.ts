@@ -85,6 +85,14 @@ test('spread keys and the end of a chain are compared, too', () => {
     expect(plan(changed(live, resource, change)).units.map(({ what }) => what)).toEqual([`resource ${home}`]);
 });
 
+test('an allocation whose demand was changed by hand gets its own back', () => {
+  const own = live.items.find(({ tenant, id }) => tenant?.S === site.tenant && id !== undefined) ?? {};
+
+  const { items } = plan(changed(live, own, { demM: N(77) }));
+
+  expect(items.map(({ item }) => [keyOf(item), item['demM']])).toEqual([[keyOf(own), own['demM']]]);
+});
+
 test('an item that is as it should be keeps what is newer than the backup', () => {
   const resource = resourceIn(live, home);
   const group = live.items.find((item) => isGroup(item) && item['resource']?.S === home) ?? {};

@@ -77,7 +77,10 @@ export function rewindGroup(item: Item, then: FoldedGroup, labscape: string | un
 export function rewindAllocation(item: Item, then: FoldedAllocation, head: HeadThen): Item {
   const kept = without(item, 'grp', 'grpSk', 'findPk', 'findSk', 'ttl', 'endedAt', 'leaseUntil');
   const lease = then.leaseUntil === undefined ? {} : { leaseUntil: N(then.leaseUntil) };
-  const common = { ...kept, ...chainAttributes(head), ...lease, state: S(then.status), group: S(then.group) };
+  const common = {
+    ...{ ...kept, ...chainAttributes(head), ...lease },
+    ...{ state: S(then.status), group: S(then.group), ...vectorAttributes('dem', then.demand) },
+  };
   if (then.status !== 'active') {
     const ttl = N(Math.ceil((head.at + TOMBSTONE_MS) / 1000));
     return { ...common, endedAt: N(head.at), ttl };

@@ -39,9 +39,6 @@ export class BackupDesk {
     const before = this.#world.onChange;
     this.#world.onChange = (changes) => {
       before(changes);
-      for (const { type, entity } of changes.events)
-        if (type === 'backup.taken')
-          this.#world.backupsBegan.set(entity.replace('backup#', ''), changes.when.beganAt);
       if (changes.events.some(({ type }) => type === this.#middle)) this.#wait?.();
     };
     scheduler.after(FIRST_MS, 'backups begin', () => this.#take());

@@ -123,7 +123,7 @@ const judgeEvents = (world: World, id: string, point: number): void => {
   const there = new Set(world.state.events.map(({ hash }) => hash));
   const log = world.log ?? [];
   // By the true time: the clock of the function that took it may have been wrong.
-  const until = (world.backupsBegan.get(id) ?? Number.NEGATIVE_INFINITY) - BACKUP_LAG_MS;
+  const until = (world.restores.began.get(id) ?? Number.NEGATIVE_INFINITY) - BACKUP_LAG_MS;
   for (const { events, when } of log.filter((changes) => changes.when.now <= until))
     for (const { hash, at, entity, rev, type } of events)
       if (at <= point && !there.has(hash))

@@ -14,6 +14,8 @@ const NO_BACKUP = 'there is no backup';
 export class RestoreWatch {
   /** When what was changed by hand was put right, virtual ms: a backup that was begun before holds it, and its drill says so. */
   putRightAt = Number.NEGATIVE_INFINITY;
+  /** By the id of a backup: when the function that took it began, virtual ms. */
+  readonly began = new Map<string, number>();
 
   look(state: State, changes: Changes): readonly Breach[] {
     const restored = changes.when.by.startsWith(RESTORES) ? this.#restored(state, changes) : [];
@@ -52,10 +54,12 @@ export class RestoreWatch {
   }
 
   #failed({ events, when }: Changes): readonly string[] {
-    return events.flatMap(({ type, body }) => {
+    return events.flatMap(({ type, entity, body }) => {
+      if (type === 'backup.taken') this.began.set(entity.replace('backup#', ''), when.beganAt);
+      const beganAt = this.began.get(String(body['backup'])) ?? when.beganAt;
       const why = String(body['why']);
       const isDrill = type === 'backup.failed' && body['kind'] === 'drill' && !why.startsWith(NO_BACKUP);
-      return isDrill && when.beganAt >= this.putRightAt ? [`a drill fails: ${why}`] : [];
+      return isDrill && beganAt > this.putRightAt ? [`a drill fails: ${why}`] : [];
     });
   }
 }

@@ -95,8 +95,6 @@ export class World {
   outUntil = 0;
   /** Recoveries that there were when everything was lost. */
   readonly lostIn = new Set<string>();
-  /** By the id of a backup: when the function that took it began, virtual ms. */
-  readonly backupsBegan = new Map<string, number>();
   /** An operator lets nobody write. */
   stands = false;
   /** Hears of every commit. */
