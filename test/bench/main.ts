@@ -5,6 +5,8 @@ import { MissingDataError } from './openb/trace.ts';
 interface BenchmarkOptions {
   /** Folder of data that is not shipped, for benchmarks that measure on it. */
   readonly data?: string | undefined;
+  /** Which of the workloads in that folder. */
+  readonly workload?: string | undefined;
 }
 
 type Benchmark = (progress: (text: string) => void, options: BenchmarkOptions) => Promise<readonly Figure[]>;
@@ -31,23 +33,27 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
 };
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, data: { type: 'string' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    data: { type: 'string' },
+    workload: { type: 'string' },
+  },
   allowPositionals: true,
 });
 const [name = ''] = positionals;
 const load = BENCHMARKS[name];
 if (load === undefined) {
   process.stderr.write(
-    `Usage: npm run bench -- NAME [--json] [--data DIR], NAME one of ${Object.keys(BENCHMARKS).join(', ')}\n`,
+    `Usage: npm run bench -- NAME [--json] [--data DIR [--workload NAME]], NAME one of ${Object.keys(BENCHMARKS).join(', ')}\n`,
   );
   process.exitCode = 2;
 } else {
   const progress = (text: string): void => {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
   };
-  const { json, data } = values;
+  const { json, data, workload } = values;
   try {
-    const figures = await (await load())(progress, { data });
+    const figures = await (await load())(progress, { data, workload });
     progress('');
     printFigures(figures, json);
   } catch (error) {
