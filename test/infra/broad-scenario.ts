@@ -43,7 +43,7 @@ export async function everythingOnce(rig: Rig): Promise<void> {
     waitingForRoom,
     returning,
     ...[approval, earlyAnswers, resuming, fencing, silence, alarms, takenOver, relief, splitting, balance],
-    ...[homecoming, tidying, backups, sealing, readings, suspicions],
+    ...[homecoming, maintenance, tidying, backups, sealing, readings, suspicions],
   ])
     await part(rig);
 }
@@ -311,6 +311,25 @@ async function homecoming(rig: Rig): Promise<void> {
   await site.failAndRestore(home);
   await site.activate(home);
   await rig.admin.call('failBack', { params: { resource: home }, body: { reason: 'test' } });
+}
+
+/** A plan empties a resource and brings it back; the API drives it. */
+async function maintenance(rig: Rig): Promise<void> {
+  const site = await newSite(rig, { resources: 2, policy: { fencing: 'immediate' } });
+  const resources = site.resources.slice(0, 1);
+  await site.fill(2, 40);
+  const params = { plan: 'maintenance' };
+  const steps = [
+    { how: 'drain', resources, graceMs: 1_000 } as const,
+    { how: 'activate', resources } as const,
+  ];
+  await rig.admin.call('putPlan', { ...patch, params, body: { steps } });
+  const run = await rig.admin.call('runPlan', { params, body: { reason: 'test' } });
+  if (!('rev' in run)) throw new Error('was only quoted');
+  await until('the plan has run', async () => {
+    const now = await rig.admin.call('advancePlanRun', { params: { ...params, run: run.id } });
+    return now.endedAt === undefined ? undefined : true;
+  });
 }
 
 /** What a failover brought is too large for its new host: the sweep splits some of it, and somebody the rest. */
