@@ -195,7 +195,8 @@ export const plan = defineCommand({
   name: 'plan',
   usage:
     'list | apply FILE.yaml | show PLAN | run PLAN --reason WHY [--dry-run] [--quote HASH] [--watch] | approve PLAN --reason WHY [--watch] | cancel PLAN --reason WHY',
-  summary: 'recovery and maintenance plans: ordered steps with pauses and approvals; write, show and run them',
+  summary:
+    'recovery and maintenance plans: ordered steps with pauses and approvals; write, show and run them',
   positionals: { min: 1, max: 2 },
   flags: z.strictObject({
     reason: flag.text.optional(),

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../errors.ts';
-import { type Condition, decideDrill } from '../../failover/drill-schedule.ts';
+import { type Condition, decideDrill, wantsDrills } from '../../failover/drill-schedule.ts';
 import { isEnded } from '../../failover/recovery-status.ts';
 import type { Drill } from '../../schemas/drills.ts';
 import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
@@ -169,7 +169,7 @@ export const drillByItself = async (
   const found = new Map<string, Drill>();
   let mayEffect = resources.every(({ recovery }) => recovery === undefined);
   for (const labscape of labscapes.values()) {
-    if (labscape.policy.drills.everyMs === 0) continue;
+    if (!wantsDrills(labscape.policy.drills)) continue;
     try {
       const drill = await drillOf(runtime, labscape, byLabscape.get(labscape.id) ?? [], request, mayEffect);
       if (drill === undefined) continue;
