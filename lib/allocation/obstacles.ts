@@ -67,11 +67,12 @@ const lacking = (used: Vector, demand: Vector, bound: Vector): Adjustment['less'
 
 /**
  * What must change for `candidate` to take the request; undefined when no change of the request helps: it is not
- * healthy, is kept for another, may bear no more groups, or has no room at all for any of it.
+ * healthy, is kept for another, its labscape is quarantined, it may bear no more groups, or has no room at all for any of it.
  */
 export const adjustmentFor = (candidate: Candidate, request: PlacementRequest): Adjustment | undefined => {
   if (candidate.status !== 'healthy') return undefined;
-  if (request.purpose === 'placement' && candidate.reserved !== undefined) return undefined;
+  if (request.purpose === 'placement' && (candidate.reserved !== undefined || candidate.quarantined === true))
+    return undefined;
   const drop = single(request.constraints)
     .filter(([, alone]) => excludes(candidate, alone))
     .map(([name]) => name);

@@ -31,6 +31,7 @@ const richFleet = (most: number): fc.Arbitrary<Candidate[]> =>
             spread: fc.option(fc.subarray([...KEYS, 'db.g1', 'web.g2', 'dbx']), { nil: undefined }),
             weight: fc.option(fc.constantFrom(50, 100, 300), { nil: undefined }),
             reserved: fc.constantFrom(undefined, undefined, undefined, 'starving'),
+            quarantined: fc.constantFrom(undefined, undefined, undefined, true as const),
             devices: fc.option(
               fc.record({
                 model: fc.constantFrom(...MODELS),
@@ -222,7 +223,8 @@ describe.each(STRATEGY_NAMES)('%s', (name) => {
             if (wish.demand[d] > 0) expect(after.used[d]).toBeLessThanOrEqual(bound[d]);
           const { labscapes, notLabscapes, labels = {}, residency, spread } = wish.constraints;
           expect(before.status).toBe('healthy');
-          if (wish.purpose === 'placement') expect(before.reserved).toBeUndefined();
+          if (wish.purpose === 'placement')
+            expect([before.reserved, before.quarantined]).toEqual([undefined, undefined]);
           expect(labscapes?.includes(before.labscape) ?? true).toBe(true);
           expect(notLabscapes?.includes(before.labscape) ?? false).toBe(false);
           expect(before.labels).toMatchObject(labels);

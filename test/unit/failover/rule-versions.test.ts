@@ -34,7 +34,7 @@ const KNOWN: Readonly<Record<RuleSet, readonly [version: number, code: string]>>
   detector: [1, 'd72f14cca7325f3d'],
   safety: [2, '7710787db31e3f4b'],
   fencing: [1, 'b732c80d21cce52b'],
-  plan: [2, '5187cf84737b624d'],
+  plan: [2, '9072d294faec2ffe'],
 };
 
 /** Comments and blanks decide nothing. */
