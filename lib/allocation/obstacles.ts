@@ -11,6 +11,7 @@ import type { PlacementRequest } from './request.ts';
 /** What a resource would need of a request to be able to take it. */
 export interface Adjustment {
   readonly resource: string;
+  readonly labscape: string;
   /** How much less to ask for, by dimension; what is not named is no obstacle. */
   readonly less: Readonly<Partial<Record<Dimension, number>>>;
   /** Constraints to drop: `labscapes`, `notLabscapes`, `labels.KEY`, `residency`, `spread`, `devices`, `devices.models`. */
@@ -88,6 +89,7 @@ export const adjustmentFor = (candidate: Candidate, request: PlacementRequest): 
   if (DIMENSIONS.every((d) => request.demand[d] - (less[d] ?? 0) === 0)) return undefined;
   return {
     resource: candidate.id,
+    labscape: candidate.labscape,
     less,
     drop,
     ...(device?.devices === undefined ? {} : { devices: device.devices }),
