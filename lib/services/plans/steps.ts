@@ -6,7 +6,8 @@ import { drainTogether } from '../recovery/drain-together.ts';
 import { failTogether } from '../recovery/fail-together.ts';
 import { inLanes } from '../recovery/lanes.ts';
 import type { Runtime } from '../runtime.ts';
-import { takeBack } from '../waiting/take-back.ts';
+import { wakeFor } from '../waiting/pending-queue.ts';
+import { intoService } from '../waiting/take-back.ts';
 
 /** Resources taken back at a time. */
 const LANES = 16;
@@ -40,13 +41,17 @@ const drain: CarryOut = (runtime, resources, { step, all, reason }, requester) =
 
 /** One that may not come back is seen to be away afterwards. */
 const activate: CarryOut = async (runtime, resources, { reason }, requester) => {
-  await inLanes(resources, LANES, async ({ id }) => {
+  const back = await inLanes(resources, LANES, async ({ id }) => {
     try {
-      await takeBack(runtime, id, reason, requester);
+      return [await intoService(runtime, id, reason, requester)];
     } catch (error) {
       if (!(error instanceof ProblemError) || error.code === 'unavailable') throw error;
+      return [];
     }
   });
+  // One after the other, or they would race for the same groups; what is left is the sweep's.
+  for (const resource of back.flat())
+    if ((await wakeFor(runtime, resource, requester.request, 'came')) === 0) break;
   return { left: 0 };
 };
 
