@@ -16,6 +16,8 @@ import { isAway, kindOf, targetsOf } from './targets.ts';
 const MOVES_MAX = 12;
 /** Reads of resources and recoveries at a time. */
 const LANES = 16;
+/** No other run is driven after that, ms: a step may take three times as long, and a sweep has more to do. */
+const DRIVE_MS_MAX = 5_000;
 /** A recovery that has not begun so long after its step is none, ms: by then the reconciler has tried, too. */
 const NEVER_BEGAN_MS = 600_000;
 
@@ -133,11 +135,16 @@ export const driveRun = async (
   return run;
 };
 
-/** Drives every run that is not over; how many have ended. One that cannot go on now does not hold the others up. */
+/**
+ * Drives runs that are not over, as many as there is time for; how many have ended. One that cannot go on now does not hold
+ * the others up.
+ */
 export const drivePlans = async (runtime: Runtime, request: string): Promise<number> => {
   let ended = 0;
+  const untilMs = runtime.clock.monotonicMs() + DRIVE_MS_MAX;
   for (const { id: plan, run } of await allPlans(runtime.store)) {
     if (run === undefined) continue;
+    if (runtime.clock.monotonicMs() >= untilMs) break;
     try {
       const after = await driveRun(runtime, { plan, id: run }, system('plans', request));
       ended += Number(isOver(after.status));

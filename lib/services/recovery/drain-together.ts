@@ -6,7 +6,7 @@ import { moveGracefully } from './graceful.ts';
 import { briefsOf } from './joint-briefs.ts';
 import { planMovesTogether } from './plan-moves.ts';
 import { asSource, type Held, holdingsOf } from './quote.ts';
-import { inputFor, start } from './recovery-start.ts';
+import { inputFor } from './recovery-start.ts';
 import { refuseIfOff } from './switched-off.ts';
 
 /** Resources that move their work at the same time. */
@@ -15,7 +15,7 @@ const TOGETHER = 16;
  * No more are begun after that, ms: with the longest grace of those that are under way it is well within what a call, or
  * a sweep, may take.
  */
-const WORK_MS_MAX = 8_000;
+const WORK_MS_MAX = 6_000;
 
 export interface DrainTogether {
   readonly reason: string;
@@ -66,7 +66,8 @@ const drainSome = async (
     ...(joint !== undefined && joint.wishes.size > 0 ? { joint } : {}),
   }));
   await writeBriefs(runtime.store, briefs);
-  await Promise.all(left.map((one) => start(runtime, inputFor(one.held.resource, one.trigger))));
+  // One that runs by that name is joined: it may not have written anything yet.
+  await Promise.all(left.map((one) => runtime.executions.start(inputFor(one.held.resource, one.trigger))));
 };
 
 /**
