@@ -288,6 +288,28 @@ describe('a planned maintenance', () => {
     await site.expectNothingLost(placed);
   });
 
+  test('that several drive at the same time drains each resource once', async () => {
+    const site = await newSite(rig, { resources: 4, policy: POLICY });
+    const drained = site.resources.slice(0, 3);
+    const placed = await site.fill(8, 40);
+    await put('crowded', { steps: [{ how: 'drain', resources: drained, graceMs: 3_000, approval: true }] });
+    const { id } = await begin('crowded');
+    const params = { plan: 'crowded', run: id };
+    const body = { decision: 'approve', reason: 'test' } as const;
+    const approved = rig.admin.call('answerPlanRun', { params, body });
+    const others = [1, 2, 3].map(() => rig.admin.call('advancePlanRun', { params }));
+    const over = await driven(await Promise.race([approved, ...others]), isOver);
+    await Promise.all([approved, ...others]);
+    expect(over).toMatchObject({ status: 'done', progress: [{ outcome: 'done' }] });
+    expect((await recoveriesOf(site)).map(({ resource }) => resource).sort()).toEqual(drained);
+    expect((await site.all()).map(({ epoch, groups }) => [epoch, groups > 0])).toEqual([
+      ...drained.map(() => [2, false]),
+      [1, true],
+    ]);
+    await site.expectNothingLost(placed);
+    await verified('crowded');
+  });
+
   test('fails over what has failed meanwhile, and brings that back, too', async () => {
     const site = await newSite(rig, { resources: 3, policy: { ...POLICY, mode: 'observe' } });
     const [first = ''] = site.resources;
