@@ -50,6 +50,8 @@ export interface ApiRequest<O extends Operation> {
    * does not leak. Callers whose rights end at their own objects must have been asked about before an answer leaves.
    */
   permit(target: { tenant?: string; labscape?: string; resource?: string; adoptedOn?: string }): void;
+  /** Whether resources that are not the caller's own concern may be named in the answer. */
+  seesFleet(): boolean;
 }
 
 export interface ApiAnswer {
@@ -140,6 +142,7 @@ export function apiHandler<F extends ApiFunction>(
           exchange.target = target;
           gate.permit(target);
         },
+        seesFleet: gate.seesFleet,
         get log() {
           return record.logFor(exchange);
         },

@@ -11,13 +11,16 @@ import { weightAt } from '../optimisation/pace.ts';
 import type { Constraints } from '../schemas/allocation.ts';
 import type { Policy } from '../schemas/labscape.ts';
 import type { StrategyName } from '../schemas/strategy.ts';
+import { quarantinedLabscapes, type Restriction } from '../security/threat/board.ts';
+import { readBoard } from '../store/access/board.ts';
 import { allLabscapes, type LabscapeRecord } from '../store/fleet/labscapes.ts';
 import { locate, type ResourceRecord, resourcesOf } from '../store/fleet/resources.ts';
 import type { Store } from '../store/store.ts';
 import { equals } from '../vector.ts';
 
 /** A resource with what placement must know of its labscape. */
-export type FleetResource = ResourceRecord & Pick<Candidate, 'residency' | 'weight' | 'eased'>;
+export type FleetResource = ResourceRecord &
+  Pick<Candidate, 'residency' | 'weight' | 'eased' | 'quarantined'>;
 
 export interface FleetSnapshot {
   readonly at: number;
@@ -30,7 +33,7 @@ export const SNAPSHOT_AGE_MAX_MS = 1_000;
 
 /**
  * The fleet as this warm function last saw it, own commits applied. It only proposes: the conditions of each write
- * decide. One refresh costs a Query per labscape and shard; `reads` counts them.
+ * decide. One refresh costs a Query per labscape and shard, and a read of the responses in force; `reads` counts refreshes.
  */
 export class Fleet {
   readonly #store: Store;
@@ -44,6 +47,9 @@ export class Fleet {
   #resources: FleetResource[] = [];
   #positions = new Map<string, number>();
   #labscapes: ReadonlyMap<string, LabscapeRecord> = new Map();
+  /** Responses to incidents, and the labscapes that placement brings nothing to for them. */
+  #restrictions: readonly Restriction[] = [];
+  #quarantined: ReadonlySet<string> = new Set();
   #at = Number.NEGATIVE_INFINITY;
   #labscapesAt = Number.NEGATIVE_INFINITY;
   #loading: Promise<void> | undefined;
@@ -68,7 +74,7 @@ export class Fleet {
 
   async #load(): Promise<void> {
     const at = this.#clock.monotonicMs();
-    const labscapes = await allLabscapes(this.#store);
+    const [labscapes] = await Promise.all([allLabscapes(this.#store), this.#lookAtBoard()]);
     const lists = await Promise.all(labscapes.map((l) => resourcesOf(this.#store, l.id)));
     this.reads += 1;
     this.#takeLabscapes(labscapes, at);
@@ -87,6 +93,15 @@ export class Fleet {
     for (const id of this.index.ids()) if (!this.#positions.has(id)) this.index.remove(id);
     if (this.#full.size > FULL_GROUPS_MAX) this.#full.clear();
     this.#at = at;
+  }
+
+  /** A board that cannot be read stays as it was: no snapshot fails for it, and no response is lifted by it. */
+  async #lookAtBoard(): Promise<void> {
+    const { restrictions } = await readBoard(this.#store, false).catch(() => ({
+      restrictions: this.#restrictions,
+    }));
+    this.#restrictions = restrictions;
+    this.#quarantined = quarantinedLabscapes(restrictions, this.#clock.now());
   }
 
   #takeLabscapes(labscapes: readonly LabscapeRecord[], at: number): void {
@@ -154,9 +169,13 @@ export class Fleet {
     const adapted = weightOf(home, resource);
     const weight = adapted === WEIGHT_DEFAULT ? undefined : adapted;
     const eased = this.#easedOf(home, resource);
-    return residency === resource.residency && weight === resource.weight && eased === resource.eased
-      ? resource
-      : { ...resource, residency, weight, eased };
+    const quarantined = this.#quarantined.has(resource.labscape) ? true : undefined;
+    const same =
+      residency === resource.residency &&
+      weight === resource.weight &&
+      eased === resource.eased &&
+      quarantined === resource.quarantined;
+    return same ? resource : { ...resource, residency, weight, eased, quarantined };
   }
 
   /** As it is known already where the share is the same: the index looks at what is another object. */
