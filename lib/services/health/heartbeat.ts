@@ -121,7 +121,10 @@ const readOwn = async (
       resources.map(({ resource: id }) => ({ labscape, id })),
     );
   const named = new Set(resources.map(({ resource }) => resource));
-  return (await resourcesOf(store, labscape, true)).filter(({ id }) => named.has(id));
+  const at = runtime.clock.monotonicMs();
+  const list = await resourcesOf(store, labscape, true);
+  runtime.fleet.takeList(labscape, list, at);
+  return list.filter(({ id }) => named.has(id));
 };
 
 /** What a batch says of others' resources; of its own it says it by beating. */
