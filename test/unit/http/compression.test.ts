@@ -7,7 +7,9 @@ import { captureOutput } from './output.ts';
 beforeEach(() => {
   captureOutput();
 });
-afterEach(() => jest.restoreAllMocks());
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 const answerOf = (count: number): HeartbeatAnswer => ({
   ...{ receivedAt: 1, beatMs: 1_000, leaseMs: 3_000, orders: [] },
