@@ -113,9 +113,10 @@ const beatOf = (before: Item, after: Item): readonly Beat[] => {
   const resources = [...young.pulses]
     .filter(([id, pulse]) => JSON.stringify(pulse) !== JSON.stringify(old.pulses.get(id)))
     .map(([id]) => id);
+  // One that is written again as it was is a beat as well, and a wrong one.
   return [...young.kept.seqs]
-    .map(([agent, seq]) => ({ agent, before: old.kept.seqs.get(agent) ?? 0, after: seq, resources }))
-    .filter((beat) => beat.before !== beat.after);
+    .filter(([agent]) => before[`a_${agent}`] !== after[`a_${agent}`])
+    .map(([agent, seq]) => ({ agent, before: old.kept.seqs.get(agent) ?? 0, after: seq, resources }));
 };
 
 const put = <T>(into: Map<string, T>, key: string, after: T, changes: Change<T>[]): void => {
