@@ -10,6 +10,7 @@ import type { Caller } from '../security/caller.ts';
 import { processAuthorizer } from '../security/policy-files.ts';
 import type { Defence } from '../security/threat/defence.ts';
 import { shapeAnswer } from './answer.ts';
+import { compressed } from './compression.ts';
 import { type ApiEvent, type Exchange, openExchange } from './exchange.ts';
 import { type Cleared, openGate } from './gate.ts';
 import { checkHeaders } from './header-limits.ts';
@@ -151,7 +152,10 @@ export function apiHandler<F extends ApiFunction>(
         },
       } as ApiRequest<Operation>);
     });
-    return shapeAnswer(answer, route, deps.checkAnswers === true);
+    const shaped = shapeAnswer(answer, route, deps.checkAnswers === true);
+    return route.compressed === true
+      ? compressed(shaped, exchange.event.headers?.['accept-encoding'])
+      : shaped;
   }
 
   const chain = middy<Exchange, APIGatewayProxyStructuredResultV2>(serve)
