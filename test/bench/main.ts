@@ -30,6 +30,21 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   streams: async () => (await import('./streams.ts')).streams,
 };
 
+/** Between two lines where nobody watches, ms. */
+const QUIET_MS = 10_000;
+
+/** On a terminal one line that changes, else a line now and then. */
+const progressTo = (stream: NodeJS.WriteStream): ((text: string) => void) => {
+  let saidMs = 0;
+  return (text) => {
+    if (stream.isTTY) stream.write(`\r\x1b[K${text}`);
+    else if (text !== '' && performance.now() - saidMs > QUIET_MS) {
+      stream.write(`${text}\n`);
+      saidMs = performance.now();
+    }
+  };
+};
+
 const { values, positionals } = parseArgs({
   options: { json: { type: 'boolean', default: false }, data: { type: 'string' } },
   allowPositionals: true,
@@ -42,9 +57,7 @@ if (load === undefined) {
   );
   process.exitCode = 2;
 } else {
-  const progress = (text: string): void => {
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-  };
+  const progress = progressTo(process.stderr);
   const { json, data } = values;
   try {
     const figures = await (await load())(progress, { data });
