@@ -5,6 +5,8 @@ import { MissingDataError } from './openb/trace.ts';
 interface BenchmarkOptions {
   /** Folder of data that is not shipped, for benchmarks that measure on it. */
   readonly data?: string | undefined;
+  /** How much to measure on, where a benchmark lets that be chosen; its own default otherwise. */
+  readonly size?: number | undefined;
 }
 
 type Benchmark = (progress: (text: string) => void, options: BenchmarkOptions) => Promise<readonly Figure[]>;
@@ -46,21 +48,26 @@ const progressTo = (stream: NodeJS.WriteStream): ((text: string) => void) => {
 };
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, data: { type: 'string' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    data: { type: 'string' },
+    size: { type: 'string' },
+  },
   allowPositionals: true,
 });
 const [name = ''] = positionals;
 const load = BENCHMARKS[name];
-if (load === undefined) {
+const size = values.size === undefined ? undefined : Number(values.size);
+if (load === undefined || !(size === undefined || (Number.isInteger(size) && size > 0))) {
   process.stderr.write(
-    `Usage: npm run bench -- NAME [--json] [--data DIR], NAME one of ${Object.keys(BENCHMARKS).join(', ')}\n`,
+    `Usage: npm run bench -- NAME [--json] [--data DIR] [--size N], NAME one of ${Object.keys(BENCHMARKS).join(', ')}\n`,
   );
   process.exitCode = 2;
 } else {
   const progress = progressTo(process.stderr);
   const { json, data } = values;
   try {
-    const figures = await (await load())(progress, { data });
+    const figures = await (await load())(progress, { data, size });
     progress('');
     printFigures(figures, json);
   } catch (error) {
