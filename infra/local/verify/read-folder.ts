@@ -118,7 +118,7 @@ export async function readState(copy: OpenedCopy, progress: (items: number) => v
   let items = 0;
   const take = (item: Item): void => {
     const known = chainHeadOf(item);
-    if (known !== undefined) heads.set(known.entity, known.head);
+    if (known !== undefined) heads.set(known.entity, known);
     const kind = item['sk']?.S?.split('#')[0];
     if (kind === 'ALLOC') allocations.push(decodeAllocation(item));
     else if (kind === 'GRP') {
