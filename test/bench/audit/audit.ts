@@ -39,6 +39,7 @@ interface Report {
   readonly events: number;
   readonly seals: number;
   readonly ms: number;
+  readonly cpuMs: number;
   readonly peakMiB: number;
   readonly faults: readonly unknown[];
 }
@@ -51,12 +52,12 @@ const verification = async (events: number, progress: (text: string) => void): P
     await sealedFolder(dir, events, progress);
     const madeInS = Math.round((performance.now() - startedMs) / 1_000);
     progress(`audit: verifying ${events} events`);
-    const { verified, events: seen, seals, ms, peakMiB, faults } = await verify(dir);
+    const { verified, events: seen, seals, ms, cpuMs, peakMiB, faults } = await verify(dir);
     if (!verified || seen !== events)
       throw new Error(`${seen} events, ${JSON.stringify(faults.slice(0, 3))}`);
     const eventsPerS = Math.round(events / (ms / 1_000));
     return single(`audit:verify of ${events} events`, Math.round(ms / 100) / 10, 's', {
-      ...{ eventsPerS, seals, peakMiB, madeInS, load: loadNow() },
+      ...{ eventsPerS, cpuS: Math.round(cpuMs / 100) / 10, seals, peakMiB, madeInS, load: loadNow() },
     });
   } finally {
     rmSync(dir, { recursive: true, force: true });
