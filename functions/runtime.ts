@@ -39,6 +39,7 @@ export const runtime = (executions: Executions = NO_EXECUTIONS): Runtime => {
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     onFailure: countFailure,
     detectorStarts: process.env['DETECTOR_STARTS'] !== 'false',
+    packedBeats: process.env['PACKED_BEATS'] !== 'false',
   };
   return shared;
 };

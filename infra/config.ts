@@ -122,6 +122,8 @@ const StageInput = z.strictObject({
     .prefault({}),
   /** False: the detector only writes verdicts, and alarms alone start recoveries. */
   detectorStarts: z.boolean().default(true),
+  /** False: heartbeats are written as code before version 2 of their items reads them: the first of two deployments. */
+  packedBeats: z.boolean().default(true),
   /** Sealed windows of the audit, under S3 Object Lock. */
   archive: Archive.prefault({}),
   /** Keys that sign seals, made so far: one more changes the key, and it never gets less. */

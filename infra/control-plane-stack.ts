@@ -180,6 +180,7 @@ export class ControlPlaneStack extends Stack {
       }),
       environment: {
         ...(PERMISSIONS[name].startsRecoveries ? { DETECTOR_STARTS: String(config.detectorStarts) } : {}),
+        ...(name === 'heartbeats' ? { PACKED_BEATS: String(config.packedBeats) } : {}),
         ...environment,
       },
       ...(name === 'recovery' && !config.disposable

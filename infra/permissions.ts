@@ -61,7 +61,12 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
   'authorise-signed': { state: ['GetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'], ...COUNTS },
   status: { state: [...READ, 'Query:find'], audit: [], ...COUNTS },
   labscapes: { state: ['GetItem', 'Query', 'PutItem', 'UpdateItem'], audit: ['PutItem'], ...COUNTS },
-  tenants: { state: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'], audit: ['PutItem'], ...COUNTS },
+  // They are listed by the index.
+  tenants: {
+    state: ['GetItem', 'BatchGetItem', 'Query:find', 'PutItem', 'UpdateItem'],
+    audit: ['PutItem'],
+    ...COUNTS,
+  },
   // Keys of a labscape are found by the index.
   principals: {
     state: ['GetItem', 'BatchGetItem', 'Query:find', 'PutItem', 'UpdateItem'],

@@ -10,6 +10,12 @@ import { adoptWork } from '../../lib/services/placement/adopt.ts';
 import { allocate } from '../../lib/services/placement/allocate.ts';
 import { allocateBatch } from '../../lib/services/placement/batch.ts';
 import { putCopies } from '../../lib/services/placement/copies.ts';
+import {
+  discreetAllocation,
+  discreetBatch,
+  discreetExplanation,
+  discreetRefusal,
+} from '../../lib/services/placement/discreet.ts';
 import { explainAllocation } from '../../lib/services/placement/explain.ts';
 import { AllocationCursor, listAllocations } from '../../lib/services/placement/list-allocations.ts';
 import { getAllocation, release, renew } from '../../lib/services/placement/release.ts';
@@ -37,6 +43,15 @@ const tenantOf = (request: OfTenant, named: string | undefined): string => {
   return tenant;
 };
 
+/** What is refused names no resource to whom they are no business of. */
+const discreetly = async <T>(request: { seesFleet(): boolean }, work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work();
+  } catch (error) {
+    throw request.seesFleet() ? error : discreetRefusal(error);
+  }
+};
+
 const refusePreemptionOf = (input: AllocationInput): void => {
   if (input.preempt !== true || PREEMPTING.includes(input.class)) return;
   throw new ProblemError('invalid-input', 'only critical and high work may take the place of lower classes', {
@@ -56,12 +71,16 @@ export const serve = (control: Runtime): ApiHandler =>
         const { adopt } = input;
         if (adopt !== undefined) request.permit({ tenant, adoptedOn: adopt.resource });
         const demanded = { tenant, input, idempotencyKey, requester: requesterOf(request), cleared };
-        const { kind, allocation } = await (adopt === undefined
-          ? allocate(control, demanded)
-          : adoptWork(control, demanded, adopt.resource));
+        const { kind, allocation } = await discreetly(request, () =>
+          adopt === undefined ? allocate(control, demanded) : adoptWork(control, demanded, adopt.resource),
+        );
+        const body =
+          allocation.warning === undefined || request.seesFleet()
+            ? allocation
+            : discreetAllocation(allocation);
         return {
           status: STATUS[kind],
-          body: allocation,
+          body,
           headers: { location: `/allocations/${allocation.id}` },
         };
       },
@@ -70,8 +89,10 @@ export const serve = (control: Runtime): ApiHandler =>
         const tenant = tenantOf(request, input.tenant);
         for (const item of input.items) refusePreemptionOf(item);
         const requester = requesterOf(request);
-        const body = await allocateBatch(control, { tenant, input, idempotencyKey, requester, cleared });
-        return { status: 200, body };
+        const body = await discreetly(request, () =>
+          allocateBatch(control, { tenant, input, idempotencyKey, requester, cleared }),
+        );
+        return { status: 200, body: request.seesFleet() ? body : discreetBatch(body) };
       },
       explainAllocation: async (request) => {
         const tenant = tenantOf(request, request.body.tenant);
@@ -84,7 +105,8 @@ export const serve = (control: Runtime): ApiHandler =>
             },
           );
         await request.cleared();
-        return { status: 200, body: await explainAllocation(control, tenant, request.body) };
+        const told = await explainAllocation(control, tenant, request.body);
+        return { status: 200, body: request.seesFleet() ? told : discreetExplanation(told) };
       },
       listAllocations: async (request) => {
         const tenant = tenantOf(request, request.query.tenant);

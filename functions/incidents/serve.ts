@@ -1,4 +1,4 @@
-import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { type ApiAnswer, type ApiHandler, type ApiRequest, apiHandler } from '../../lib/http/api-handler.ts';
 import { INCIDENTS_ROUTES } from '../../lib/http/routes/incidents.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { erasePrincipal } from '../../lib/services/threat/erase.ts';
@@ -13,6 +13,20 @@ import { signalStore } from '../defence.ts';
 import { requesterOf } from '../requester.ts';
 import { apiDeps } from '../runtime.ts';
 
+const settle = async (
+  control: Runtime,
+  status: 'acknowledged' | 'resolved',
+  request: ApiRequest<'acknowledgeIncident'> | ApiRequest<'resolveIncident'>,
+): Promise<ApiAnswer> => {
+  request.permit({});
+  await request.cleared();
+  const { params, body } = request;
+  return {
+    status: 200,
+    body: await setIncident(control, params.incident, status, body.reason, requesterOf(request)),
+  };
+};
+
 /** The function around what it needs from outside. */
 export const serve = (control: Runtime): ApiHandler =>
   apiHandler(
@@ -26,26 +40,8 @@ export const serve = (control: Runtime): ApiHandler =>
         request.permit({});
         return { status: 200, body: await getIncident(control, request.params.incident) };
       },
-      acknowledgeIncident: async (request) => {
-        request.permit({});
-        await request.cleared();
-        const { params, body } = request;
-        const requester = requesterOf(request);
-        return {
-          status: 200,
-          body: await setIncident(control, params.incident, 'acknowledged', body.reason, requester),
-        };
-      },
-      resolveIncident: async (request) => {
-        request.permit({});
-        await request.cleared();
-        const { params, body } = request;
-        const requester = requesterOf(request);
-        return {
-          status: 200,
-          body: await setIncident(control, params.incident, 'resolved', body.reason, requester),
-        };
-      },
+      acknowledgeIncident: (request) => settle(control, 'acknowledged', request),
+      resolveIncident: (request) => settle(control, 'resolved', request),
       respondToIncident: async (request) => {
         request.permit({});
         await request.cleared();

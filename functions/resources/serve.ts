@@ -8,7 +8,6 @@ import { drainResource, failResource } from '../../lib/services/recovery/recover
 import { listResources, ResourcePosition } from '../../lib/services/registry/list-resources.ts';
 import { viewOf } from '../../lib/services/registry/resource-view.ts';
 import {
-  changeStatus,
   editResource,
   getResource,
   registerResource,
@@ -16,6 +15,7 @@ import {
 } from '../../lib/services/registry/resources.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { wakeFor } from '../../lib/services/waiting/pending-queue.ts';
+import { takeBack } from '../../lib/services/waiting/take-back.ts';
 import { requesterOf } from '../requester.ts';
 import { apiDeps } from '../runtime.ts';
 
@@ -84,14 +84,8 @@ export const serve = (control: Runtime): ApiHandler =>
       activateResource: async (request) => {
         request.permit({ resource: request.params.resource });
         await request.cleared();
-        const change = {
-          type: 'resource.activated',
-          to: 'healthy',
-          reason: request.body.reason,
-          unlocked: true,
-        } as const;
-        const resource = await changeStatus(control, request.params.resource, change, requesterOf(request));
-        await wakeFor(control, resource, request.requestId, 'came');
+        const { params, body } = request;
+        const resource = await takeBack(control, params.resource, body.reason, requesterOf(request));
         return { status: 200, body: await viewOf(control, resource) };
       },
       retireResource: async (request) => {

@@ -1,6 +1,8 @@
 import { type ApiHandler, apiHandler } from '../../lib/http/api-handler.ts';
+import { decodeCursor, encodeCursor } from '../../lib/http/cursor.ts';
 import { ACCESS_ROUTES } from '../../lib/http/routes/access.ts';
-import { getTenant, putTenant } from '../../lib/services/registry/tenants.ts';
+import { Id, PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
+import { getTenant, listTenants, putTenant } from '../../lib/services/registry/tenants.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { requesterOf } from '../requester.ts';
 import { apiDeps } from '../runtime.ts';
@@ -20,6 +22,15 @@ export const serve = (control: Runtime): ApiHandler =>
           requesterOf(request),
         );
         return { status: created ? 201 : 200, body: tenant };
+      },
+      listTenants: async (request) => {
+        request.permit({});
+        const { cursor, limit = PAGE_SIZE_DEFAULT } = request.query;
+        const { items, next } = await listTenants(control, limit, decodeCursor(Id, cursor));
+        return {
+          status: 200,
+          body: { items: [...items], ...(next === undefined ? {} : { next: encodeCursor(next) }) },
+        };
       },
       getTenant: async (request) => {
         request.permit({ tenant: request.params.tenant });

@@ -33,6 +33,8 @@ export interface Candidate {
   readonly residency?: string | undefined;
   /** Of its labscape, times what was learned of its speed; 100 unless said otherwise. */
   readonly weight?: number | undefined;
+  /** A response to an incident holds its labscape: placement brings nothing. */
+  readonly quarantined?: true | undefined;
   /** It came back lately and takes less than it could. */
   readonly eased?: Eased | undefined;
 }

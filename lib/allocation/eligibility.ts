@@ -9,6 +9,7 @@ import { GROUPS_BORN_MAX, GROUPS_HELD_MAX } from './groups.ts';
 export type Ineligible =
   | 'not-healthy'
   | 'labscape-excluded'
+  | 'labscape-quarantined'
   | 'label-missing'
   | 'no-room-processing'
   | 'no-room-memory'
@@ -84,6 +85,7 @@ export const ineligible = (
   if (candidate.status !== 'healthy') return 'not-healthy';
   const excluded = excludedBy(candidate, constraints);
   if (excluded !== undefined) return excluded;
+  if (purpose === 'placement' && candidate.quarantined === true) return 'labscape-quarantined';
   if (purpose === 'placement' && candidate.reserved !== undefined) return 'reserved';
   if (purpose === 'placement' && candidate.eased?.share === 0) return 'in-probation';
   const bound = boundFor(candidate, purpose);

@@ -11,6 +11,7 @@ import type { PlacementRequest } from './request.ts';
 /** What a resource would need of a request to be able to take it. */
 export interface Adjustment {
   readonly resource: string;
+  readonly labscape: string;
   /** How much less to ask for, by dimension; what is not named is no obstacle. */
   readonly less: Readonly<Partial<Record<Dimension, number>>>;
   /** Constraints to drop: `labscapes`, `notLabscapes`, `labels.KEY`, `residency`, `spread`, `devices`, `devices.models`. */
@@ -67,11 +68,12 @@ const lacking = (used: Vector, demand: Vector, bound: Vector): Adjustment['less'
 
 /**
  * What must change for `candidate` to take the request; undefined when no change of the request helps: it is not
- * healthy, is kept for another, may bear no more groups, or has no room at all for any of it.
+ * healthy, is kept for another, its labscape is quarantined, it may bear no more groups, or has no room at all for any of it.
  */
 export const adjustmentFor = (candidate: Candidate, request: PlacementRequest): Adjustment | undefined => {
   if (candidate.status !== 'healthy') return undefined;
-  if (request.purpose === 'placement' && candidate.reserved !== undefined) return undefined;
+  if (request.purpose === 'placement' && (candidate.reserved !== undefined || candidate.quarantined === true))
+    return undefined;
   const drop = single(request.constraints)
     .filter(([, alone]) => excludes(candidate, alone))
     .map(([name]) => name);
@@ -87,6 +89,7 @@ export const adjustmentFor = (candidate: Candidate, request: PlacementRequest): 
   if (DIMENSIONS.every((d) => request.demand[d] - (less[d] ?? 0) === 0)) return undefined;
   return {
     resource: candidate.id,
+    labscape: candidate.labscape,
     less,
     drop,
     ...(device?.devices === undefined ? {} : { devices: device.devices }),

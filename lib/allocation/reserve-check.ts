@@ -225,3 +225,7 @@ export const decideReserve = (mode: ReserveMode, after: Survival, before?: Survi
   const reason = `if ${worse.resource} failed, ${worse.groups.length} of its groups would wait: ${quantities(worse.lacking)} is lacking`;
   return { kind: mode, reason };
 };
+
+/** Such a sentence, or one that holds it, for who may not see resources. */
+export const withoutNames = (text: string): string =>
+  text.replace(/\bif [a-z0-9-]{1,40} failed,/, 'if one of its resources failed,');

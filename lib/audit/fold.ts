@@ -27,14 +27,24 @@ const WITHOUT_SUMS: ReadonlySet<string> = new Set([
  * no influence. Pure.
  */
 export function foldEvents(events: Iterable<Event>): FoldedState {
-  const found: Findings = {
+  const fold = new Fold();
+  for (const [entity, chain] of groupByEntity(events)) fold.add(entity, chain);
+  return fold.state();
+}
+
+/** The same of chains that come one by one, so that their events need not be in memory together. */
+export class Fold {
+  readonly #found: Findings = {
     resources: new Map(),
     allocations: new Map(),
     claims: [],
     closed: new Set(),
     faults: [],
   };
-  for (const [entity, chain] of groupByEntity(events)) {
+
+  /** Replays an entity's events, all of them, in order; each entity once. */
+  add(entity: string, chain: readonly Event[]): void {
+    const found = this.#found;
     found.faults.push(...revisionFaults(entity, chain));
     const kind = entity.slice(0, entity.indexOf('#'));
     if (kind === 'allocation') foldAllocation(entity, chain, found);
@@ -42,7 +52,11 @@ export function foldEvents(events: Iterable<Event>): FoldedState {
     else if (kind === 'restore') foldRestore(chain, found);
     else if (!WITHOUT_SUMS.has(kind)) found.faults.push(`${entity}: an unknown kind of entity`);
   }
-  return addUp(found);
+
+  /** Once all chains were added. */
+  state(): FoldedState {
+    return addUp(this.#found);
+  }
 }
 
 /** Revisions are 1…n; what is amiss with hashes is verifyChain's to say. */

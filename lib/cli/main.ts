@@ -8,6 +8,7 @@ import { apply } from './commands/apply.ts';
 import { audit } from './commands/audit.ts';
 import { backup } from './commands/backup.ts';
 import { batch } from './commands/batch.ts';
+import { copies } from './commands/copies.ts';
 import { explain as explainPlacement } from './commands/explain.ts';
 import { exportFleet } from './commands/export.ts';
 import { drain, fail } from './commands/fail.ts';
@@ -24,6 +25,7 @@ import { readiness } from './commands/readiness.ts';
 import { rebalance } from './commands/rebalance.ts';
 import { recoveries } from './commands/recoveries.ts';
 import { status } from './commands/status.ts';
+import { tenant } from './commands/tenant.ts';
 import { watch } from './commands/watch.ts';
 import { why } from './commands/why.ts';
 import { acknowledge, approve, cancel, reject, resume } from './commands/words.ts';
@@ -48,6 +50,8 @@ const COMMANDS: readonly Command[] = [
   allocations,
   release,
   renew,
+  copies,
+  tenant,
   fail,
   drain,
   activate,

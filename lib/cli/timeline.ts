@@ -5,7 +5,18 @@ import { type Paint, paintStatus } from './paint.ts';
 import { type Column, table } from './table.ts';
 
 type Report = z.output<typeof Recovery>;
-type Phase = Report['phases'][number];
+
+/** One line of it. */
+interface Phase {
+  readonly name: string;
+  /** 1 unless it was tried again. */
+  readonly attempt?: number;
+  /** The controller's own work. */
+  readonly ms: number;
+  readonly waitedMs: number;
+  readonly budgetMs?: number | undefined;
+  readonly within: boolean;
+}
 
 /** Width of the longest bar, characters. */
 const BAR_WIDTH = 32;
@@ -31,10 +42,10 @@ function bar(phase: Phase, longestMs: number, paint: Paint): string {
 export function renderPhases(phases: readonly Phase[], paint: Paint): string {
   const longestMs = Math.max(1, ...phases.map(({ ms, waitedMs }) => ms + waitedMs));
   const rows = phases.map((phase) => [
-    phase.attempt > 1 ? `${phase.name} (attempt ${phase.attempt})` : phase.name,
+    (phase.attempt ?? 1) > 1 ? `${phase.name} (attempt ${phase.attempt})` : phase.name,
     phase.ms.toFixed(1),
     phase.budgetMs === undefined ? '-' : String(phase.budgetMs),
-    phase.within ? paint('green', 'yes') : paint('yellow', 'no'),
+    phase.budgetMs === undefined ? '' : phase.within ? paint('green', 'yes') : paint('yellow', 'no'),
     phase.waitedMs > 0 ? duration(phase.waitedMs) : '-',
     bar(phase, longestMs, paint),
   ]);

@@ -1,9 +1,16 @@
 import http from 'node:http';
 import https from 'node:https';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import type { Transport, TransportAnswer, TransportRequest } from './transport.ts';
 
 /** Longest answer that is read, bytes: 2,000 assignments a page are far below; a runaway answer must not fill the host. */
 export const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+
+/** What it asks for besides; fetch asks for it by itself. */
+export const ACCEPT_ENCODING = 'gzip';
+
+const unzip = promisify(gunzip);
 
 /**
  * The transport of long-lived, light processes: node:http instead of fetch, which alone costs an agent about 12 MB
@@ -25,7 +32,11 @@ export function nodeTransport(): { send: Transport; close(): void } {
 function exchange(request: TransportRequest, agent: http.Agent): Promise<TransportAnswer> {
   const send = request.url.protocol === 'https:' ? https.request : http.request;
   const body = request.body === undefined ? undefined : Buffer.from(request.body);
-  const headers = { ...request.headers, ...(body && { 'content-length': String(body.length) }) };
+  const headers = {
+    'accept-encoding': ACCEPT_ENCODING,
+    ...request.headers,
+    ...(body && { 'content-length': String(body.length) }),
+  };
   return new Promise((resolve, reject) => {
     const outgoing = send(request.url, { method: request.method, headers, agent, signal: request.signal });
     outgoing.on('error', reject);
@@ -51,5 +62,9 @@ async function read(incoming: http.IncomingMessage): Promise<string> {
     if (bytes > ANSWER_BYTES_MAX) throw new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`);
     chunks.push(part);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  const sent = Buffer.concat(chunks);
+  const encoding = incoming.headers['content-encoding'];
+  if (encoding === undefined || encoding === 'identity' || bytes === 0) return sent.toString('utf8');
+  if (encoding !== ACCEPT_ENCODING) throw new Error(`the answer is encoded as ${encoding}`);
+  return (await unzip(sent, { maxOutputLength: ANSWER_BYTES_MAX })).toString('utf8');
 }

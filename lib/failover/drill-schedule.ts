@@ -1,4 +1,11 @@
-import { type BlockedWindow, type DrillPolicy, WEEKDAYS } from '../schemas/drills.ts';
+import {
+  type BlockedWindow,
+  DRILL_WITHIN_MS_DEFAULT,
+  type DrillPolicy,
+  type DrillTime,
+  WEEKDAYS,
+} from '../schemas/drills.ts';
+import { instantOf, localOf } from './zoned-time.ts';
 
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
@@ -26,8 +33,50 @@ const isIn = (window: BlockedWindow, now: number): boolean => {
 export const isBlocked = (windows: readonly BlockedWindow[], now: number): boolean =>
   windows.some((window) => isIn(window, now));
 
-/** When the span began that `now` is in; drills of one span are one drill. */
-export const spanOf = ({ everyMs }: DrillPolicy, now: number): number => Math.floor(now / everyMs) * everyMs;
+/** When the span began that `now` is in. */
+const spanOf = ({ everyMs }: DrillPolicy, now: number): number => Math.floor(now / everyMs) * everyMs;
+
+/** Far enough back for the last three times of one that comes once a week, with a day to spare where one fell out. */
+const LOOK_BACK_DAYS = 22;
+
+/** A time of the calendar: a drill of it may begin from `at` on, before `until`. Epoch ms. */
+interface Due {
+  readonly at: number;
+  readonly until: number;
+}
+
+/** The last times that have come, newest first. Once in each local day at most, whatever its clocks did. */
+const timesBefore = (time: DrillTime, now: number, most: number): readonly Due[] => {
+  const { days = WEEKDAYS, zone, withinMs = DRILL_WITHIN_MS_DEFAULT } = time;
+  const today = Math.floor(localOf(zone, now) / DAY_MS);
+  const found: Due[] = [];
+  for (let back = 0; back <= LOOK_BACK_DAYS && found.length < most; back += 1) {
+    const midnight = (today - back) * DAY_MS;
+    const weekday = WEEKDAYS[((midnight + EPOCH_IN_WEEK_MS) % WEEK_MS) / DAY_MS];
+    if (weekday === undefined || !days.includes(weekday)) continue;
+    const at = instantOf(zone, midnight + ofDayMs(time.at));
+    // Where a whole day fell out, its time is that of the next one.
+    if (at <= now && at !== found.at(-1)?.at) found.push({ at, until: at + withinMs });
+  }
+  return found;
+};
+
+const newestFirst = (a: Due, b: Due): number => b.at - a.at || b.until - a.until;
+
+export const wantsDrills = ({ everyMs, calendar = [] }: DrillPolicy): boolean =>
+  everyMs > 0 || calendar.length > 0;
+
+/**
+ * When the drill was due that may begin now; drills that were due at the same time are one drill. Of times of a calendar
+ * that are open together the newest counts; undefined where none is.
+ */
+const dueAt = (policy: DrillPolicy, now: number): number | undefined => {
+  if (policy.everyMs > 0) return spanOf(policy, now);
+  return (policy.calendar ?? [])
+    .flatMap((time) => timesBefore(time, now, 1))
+    .filter(({ until }) => now < until)
+    .sort(newestFirst)[0]?.at;
+};
 
 /** What a labscape's condition says of a drill with effect. */
 export interface Condition {
@@ -52,9 +101,8 @@ export const decideDrill = (
   condition: Condition,
   now: number,
 ): DrillDecision => {
-  if (policy.everyMs === 0) return { kind: 'none' };
-  const span = spanOf(policy, now);
-  if (last !== undefined && last.span >= span) return { kind: 'none' };
+  const span = wantsDrills(policy) ? dueAt(policy, now) : undefined;
+  if (span === undefined || (last !== undefined && last.span >= span)) return { kind: 'none' };
   if (isBlocked(policy.blocked ?? [], now)) return { kind: 'wait', why: 'a blocked window' };
   if (policy.effect) {
     if (condition.recovering) return { kind: 'wait', why: 'a recovery is active' };
@@ -64,8 +112,20 @@ export const decideDrill = (
   return { kind: 'drill', effect: policy.effect, span };
 };
 
-/** Spans that may pass without a drill that passed. */
-const SPANS_MAX = 2;
+/** Spans, or times of a calendar, that may pass without a drill that passed. */
+const MISSED_MAX = 2;
+
+/** What began before this is too long ago, epoch ms. */
+const agedBefore = (policy: DrillPolicy, now: number): number => {
+  if (policy.everyMs > 0) return now - MISSED_MAX * policy.everyMs;
+  const over = (policy.calendar ?? [])
+    // One of them may be open still.
+    .flatMap((time) => timesBefore(time, now, MISSED_MAX + 1))
+    .filter(({ until }) => until <= now)
+    .sort(newestFirst);
+  const times = [...new Set(over.map(({ at }) => at))];
+  return times[MISSED_MAX - 1] ?? Number.NEGATIVE_INFINITY;
+};
 
 /** Since when nothing was rehearsed, where that is too long ago; undefined: lately enough, or nobody wants drills. */
 export const unrehearsed = (
@@ -73,10 +133,10 @@ export const unrehearsed = (
   last: { readonly at: number; readonly status: string } | undefined,
   now: number,
 ): string | undefined => {
-  if (policy.everyMs === 0) return undefined;
+  if (!wantsDrills(policy)) return undefined;
   if (last === undefined) return 'it was never rehearsed';
   if (last.status === 'failed') return `its last drill has failed, on ${new Date(last.at).toISOString()}`;
-  return now - last.at > SPANS_MAX * policy.everyMs
+  return last.at < agedBefore(policy, now)
     ? `it was not rehearsed since ${new Date(last.at).toISOString()}`
     : undefined;
 };

@@ -1,18 +1,16 @@
 import type { Vector } from '../schemas/common.ts';
-import { add, dominantShare } from '../vector.ts';
+import { dominantShare } from '../vector.ts';
+import { Filling } from './filling.ts';
 import {
   type Admits,
   byUrgencyThenSize,
   type Crowded,
   type FailoverPlan,
-  type Load,
   type MovableGroup,
-  NOTHING,
   type PlannedMove,
   type Target,
   type Unplaced,
 } from './plan.ts';
-import { mostFrequent } from './reason-tally.ts';
 
 /** A failed resource with what it holds. */
 export interface Source {
@@ -37,22 +35,20 @@ export const planJointly = <T extends Target>(
 ): FailoverPlan => {
   const [first] = sources;
   if (first === undefined) return { moves: [], unplaced: [], targets: [] };
+  const filling = new Filling(fleet, admits);
   const turns = inOrderOfShare(fleet);
-  const loads = new Map<string, Load>();
-  const opened = new Map<string, T[]>(sources.map(({ id }) => [id, []]));
+  const opened = new Map<string, number[]>(sources.map(({ id }) => [id, []]));
   const moves: PlannedMove[] = [];
   const unplaced: Unplaced[] = [];
-  const used = new Set<T>();
+  const used = new Set<number>();
   let turn = 0;
-  const loadOf = (target: T): Load =>
-    loads.get(target.id) ?? { used: target.used, held: target.groups.length, brought: NOTHING };
-  const next = (suits: (target: T) => boolean): T | undefined => {
+  const next = (suits: (place: number) => boolean): number | undefined => {
     for (let step = 0; step < turns.length; step += 1) {
       const at = (turn + step) % turns.length;
-      const target = turns[at];
-      if (target === undefined || !suits(target)) continue;
+      const place = turns[at];
+      if (place === undefined || !suits(place)) continue;
       turn = at + 1;
-      return target;
+      return place;
     }
     return undefined;
   };
@@ -60,38 +56,29 @@ export const planJointly = <T extends Target>(
   const order = byUrgencyThenSize(first.capacity);
   for (const { group, source } of all.sort((a, b) => order(a.group, b.group))) {
     const own = opened.get(source) ?? [];
-    const refusal = (target: T): string | undefined => {
-      const load = loadOf(target);
-      return admits(target, group, load.used, load.held, load.brought);
-    };
-    const takes = (target: T): boolean => refusal(target) === undefined;
-    const find = (suits: (target: T) => boolean): T | undefined => own.find(suits) ?? next(suits);
+    const takes = (place: number): boolean =>
+      filling.hasRoom(place, group.demand) && filling.refusal(place, group) === undefined;
+    const find = (suits: (place: number) => boolean): number | undefined => own.find(suits) ?? next(suits);
+    const isApart = (place: number): boolean => !crowded(filling.at(place), group, filling.broughtTo(place));
     const apart =
-      group.constraints.spread === undefined
-        ? undefined
-        : find((one) => !crowded(one, group, loadOf(one).brought) && takes(one));
-    const target = apart ?? find(takes);
-    if (target === undefined) {
-      unplaced.push({ group, reason: mostFrequent(fleet, refusal) });
+      group.constraints.spread === undefined ? undefined : find((place) => takes(place) && isApart(place));
+    const place = apart ?? find(takes);
+    if (place === undefined) {
+      unplaced.push({ group, reason: filling.telling(group) });
       continue;
     }
-    const load = loadOf(target);
-    loads.set(target.id, {
-      used: add(load.used, group.demand),
-      held: load.held + 1,
-      brought: [...load.brought, group],
-    });
-    if (!own.includes(target)) own.push(target);
-    used.add(target);
-    moves.push({ group, to: target.id });
+    filling.bring(place, group);
+    if (!own.includes(place)) own.push(place);
+    used.add(place);
+    moves.push({ group, to: filling.at(place).id });
   }
-  return { moves, unplaced, targets: [...used] };
+  return { moves, unplaced, targets: [...used].map((place) => filling.at(place)) };
 };
 
-/** The healthy ones, emptiest first by dominant share of the limit, the smaller id at a tie. */
-const inOrderOfShare = <T extends Target>(fleet: readonly T[]): readonly T[] =>
+/** The healthy ones, emptiest first by dominant share of the limit, the smaller id at a tie; their places. */
+const inOrderOfShare = <T extends Target>(fleet: readonly T[]): readonly number[] =>
   fleet
+    .map(({ status, id, used, limit }, place) => ({ status, id, share: dominantShare(used, limit), place }))
     .filter(({ status }) => status === 'healthy')
-    .map((target) => ({ target, share: dominantShare(target.used, target.limit) }))
-    .sort((a, b) => a.share - b.share || (a.target.id < b.target.id ? -1 : 1))
-    .map(({ target }) => target);
+    .sort((a, b) => a.share - b.share || (a.id < b.id ? -1 : 1))
+    .map(({ place }) => place);

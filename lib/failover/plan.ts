@@ -4,7 +4,7 @@ import type { WorkData } from '../schemas/data.ts';
 import type { DeviceDemand } from '../schemas/devices.ts';
 import type { ResourceStatus } from '../schemas/resource.ts';
 import { add, dominantShare, subtract } from '../vector.ts';
-import { Tally } from './reason-tally.ts';
+import { Filling, type Judge } from './filling.ts';
 
 /** A group that must leave its resource. */
 export interface MovableGroup {
@@ -60,17 +60,8 @@ export interface FailoverPlan {
   readonly targets: readonly Target[];
 }
 
-/**
- * Why a target cannot take a group; undefined when it can. Supplied by the caller, which knows the constraints. `brought`:
- * what the plan gave it already, in that order.
- */
-export type Admits<T extends Target = Target> = (
-  target: T,
-  group: MovableGroup,
-  usedSoFar: Vector,
-  heldSoFar: number,
-  brought: readonly MovableGroup[],
-) => string | undefined;
+/** The rule that a target must pass, supplied by the caller, which knows the constraints. It refuses what passes the limit. */
+export type Admits<T extends Target = Target> = Judge<T, MovableGroup>;
 
 /** Whether another target would be better for a group that wants to be apart, though this one may take it. */
 export type Crowded<T extends Target = Target> = (
@@ -89,39 +80,25 @@ export const byUrgencyThenSize =
     dominantShare(b.demand, limit) - dominantShare(a.demand, limit) ||
     (a.id < b.id ? -1 : 1);
 
-/** Emptiest first by dominant share of the limit, the smaller id at a tie; one pass. */
-const emptiest = <T extends Target>(fleet: readonly T[], most: number): T[] => {
-  const kept: { target: T; share: number }[] = [];
-  for (const target of fleet) {
-    if (target.status !== 'healthy') continue;
-    const share = dominantShare(target.used, target.limit);
+/** Emptiest first by dominant share of the limit, the smaller id at a tie; their places; one pass. */
+const emptiest = <T extends Target>(fleet: readonly T[], most: number): number[] => {
+  const kept: { place: number; id: string; share: number }[] = [];
+  for (const [place, { status, id, used, limit }] of fleet.entries()) {
+    if (status !== 'healthy') continue;
+    const share = dominantShare(used, limit);
     const last = kept[kept.length - 1];
     if (kept.length >= most && last !== undefined && share >= last.share) continue;
     let at = kept.length;
     while (at > 0) {
       const before = kept[at - 1];
-      if (
-        before === undefined ||
-        before.share < share ||
-        (before.share === share && before.target.id < target.id)
-      )
-        break;
+      if (before === undefined || before.share < share || (before.share === share && before.id < id)) break;
       at -= 1;
     }
-    kept.splice(at, 0, { target, share });
+    kept.splice(at, 0, { place, id, share });
     if (kept.length > most) kept.pop();
   }
-  return kept.map((k) => k.target);
+  return kept.map(({ place }) => place);
 };
-
-/** What a target would hold by what is planned so far. */
-export interface Load {
-  readonly used: Vector;
-  readonly held: number;
-  readonly brought: readonly MovableGroup[];
-}
-
-export const NOTHING: readonly MovableGroup[] = [];
 
 /**
  * Plans where every group of one failed resource goes: first-fit decreasing, most urgent class first, into as few
@@ -142,66 +119,49 @@ export const planFailover = <T extends Target>(
   crowded: Crowded<T> = () => false,
   wishes: Wishes = NO_WISHES,
 ): FailoverPlan => {
-  const wished = wishedTargets(fleet, wishes);
+  const wished = wishedPlaces(fleet, wishes);
   const shortlist = emptiest(fleet, SHORTLIST_SIZE);
-  const loads = new Map<string, Load>();
-  const opened: T[] = [];
+  const filling = new Filling(fleet, admits);
+  const opened: number[] = [];
   const moves: PlannedMove[] = [];
   const unplaced: Unplaced[] = [];
-  const loadOf = (target: T): Load =>
-    loads.get(target.id) ?? { used: target.used, held: target.groups.length, brought: NOTHING };
   for (const group of [...groups].sort(byUrgencyThenSize(capacity))) {
     const wish = wishes.get(group.id);
     if (wish !== undefined && 'waits' in wish) {
       unplaced.push({ group, reason: wish.waits });
       continue;
     }
-    const refusal = (target: T): string | undefined => {
-      const load = loads.get(target.id);
-      return load === undefined
-        ? admits(target, group, target.used, target.groups.length, NOTHING)
-        : admits(target, group, load.used, load.held, load.brought);
-    };
-    const reasons = new Tally();
-    let crowdedOne: T | undefined;
-    const suits = (target: T): boolean => {
-      const reason = refusal(target);
-      if (reason !== undefined) {
-        reasons.count(reason);
-        return false;
-      }
-      if (group.constraints.spread === undefined || !crowded(target, group, loadOf(target).brought))
-        return true;
-      crowdedOne ??= target;
+    let crowdedOne: number | undefined;
+    const suits = (place: number): boolean => {
+      if (filling.refusal(place, group) !== undefined) return false;
+      if (group.constraints.spread === undefined) return true;
+      if (!crowded(filling.at(place), group, filling.broughtTo(place))) return true;
+      crowdedOne ??= place;
       return false;
     };
-    const inFleet = (): T | undefined => {
-      reasons.clear();
-      return fleet.find(suits);
+    const inFleet = (): number | undefined => {
+      for (let place = 0; place < fleet.length; place++)
+        if (filling.hasRoom(place, group.demand) && suits(place)) return place;
+      return undefined;
     };
     const asked = wish === undefined ? undefined : wished.get(wish.to);
-    const own = asked !== undefined && refusal(asked) === undefined ? asked : undefined;
-    const target = own ?? opened.find(suits) ?? shortlist.find(suits) ?? inFleet() ?? crowdedOne;
-    if (target === undefined) {
-      unplaced.push({ group, reason: reasons.telling() });
+    const own = asked !== undefined && filling.refusal(asked, group) === undefined ? asked : undefined;
+    const place = own ?? opened.find(suits) ?? shortlist.find(suits) ?? inFleet() ?? crowdedOne;
+    if (place === undefined) {
+      unplaced.push({ group, reason: filling.telling(group) });
       continue;
     }
-    const load = loadOf(target);
-    loads.set(target.id, {
-      used: add(load.used, group.demand),
-      held: load.held + 1,
-      brought: [...load.brought, group],
-    });
-    if (!opened.includes(target)) opened.push(target);
-    moves.push({ group, to: target.id });
+    filling.bring(place, group);
+    if (!opened.includes(place)) opened.push(place);
+    moves.push({ group, to: filling.at(place).id });
   }
-  return { moves, unplaced, targets: opened };
+  return { moves, unplaced, targets: opened.map((place) => filling.at(place)) };
 };
 
-const wishedTargets = <T extends Target>(fleet: readonly T[], wishes: Wishes): ReadonlyMap<string, T> => {
+const wishedPlaces = <T extends Target>(fleet: readonly T[], wishes: Wishes): ReadonlyMap<string, number> => {
   if (wishes.size === 0) return new Map();
   const asked = new Set([...wishes.values()].flatMap((wish) => ('to' in wish ? [wish.to] : [])));
-  return new Map(fleet.filter(({ id }) => asked.has(id)).map((target) => [target.id, target]));
+  return new Map(fleet.flatMap(({ id }, place): [string, number][] => (asked.has(id) ? [[id, place]] : [])));
 };
 
 /** What each target gains: the amounts of the transaction's target updates. */

@@ -5,19 +5,15 @@ const ASIDE: ReadonlySet<string> = new Set(['labscape-excluded', 'label-missing'
 export class Tally {
   readonly #reasons: string[] = [];
   readonly #counts: number[] = [];
+  #last = 0;
 
   count(reason: string): void {
-    const at = this.#reasons.indexOf(reason);
-    if (at >= 0) this.#counts[at] = (this.#counts[at] ?? 0) + 1;
-    else {
-      this.#reasons.push(reason);
-      this.#counts.push(1);
+    // Neighbours often say the same.
+    if (reason !== this.#reasons[this.#last]) {
+      const at = this.#reasons.indexOf(reason);
+      this.#last = at < 0 ? this.#reasons.push(reason) - 1 : at;
     }
-  }
-
-  clear(): void {
-    this.#reasons.length = 0;
-    this.#counts.length = 0;
+    this.#counts[this.#last] = (this.#counts[this.#last] ?? 0) + 1;
   }
 
   /** The most frequent, the first met at a tie; what lies aside only where nothing else was given. */
@@ -29,13 +25,3 @@ export class Tally {
     return best.reason;
   }
 }
-
-/** The reason that most of the fleet gives, the first met at a tie. */
-export const mostFrequent = <T>(fleet: readonly T[], refusal: (target: T) => string | undefined): string => {
-  const reasons = new Tally();
-  for (const target of fleet) {
-    const reason = refusal(target);
-    if (reason !== undefined) reasons.count(reason);
-  }
-  return reasons.telling();
-};

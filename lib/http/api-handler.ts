@@ -10,6 +10,7 @@ import type { Caller } from '../security/caller.ts';
 import { processAuthorizer } from '../security/policy-files.ts';
 import type { Defence } from '../security/threat/defence.ts';
 import { shapeAnswer } from './answer.ts';
+import { compressed } from './compression.ts';
 import { type ApiEvent, type Exchange, openExchange } from './exchange.ts';
 import { type Cleared, openGate } from './gate.ts';
 import { checkHeaders } from './header-limits.ts';
@@ -50,6 +51,8 @@ export interface ApiRequest<O extends Operation> {
    * does not leak. Callers whose rights end at their own objects must have been asked about before an answer leaves.
    */
   permit(target: { tenant?: string; labscape?: string; resource?: string; adoptedOn?: string }): void;
+  /** Whether resources that are not the caller's own concern may be named in the answer. */
+  seesFleet(): boolean;
 }
 
 export interface ApiAnswer {
@@ -140,6 +143,7 @@ export function apiHandler<F extends ApiFunction>(
           exchange.target = target;
           gate.permit(target);
         },
+        seesFleet: gate.seesFleet,
         get log() {
           return record.logFor(exchange);
         },
@@ -148,7 +152,10 @@ export function apiHandler<F extends ApiFunction>(
         },
       } as ApiRequest<Operation>);
     });
-    return shapeAnswer(answer, route, deps.checkAnswers === true);
+    const shaped = shapeAnswer(answer, route, deps.checkAnswers === true);
+    return route.compressed === true
+      ? compressed(shaped, exchange.event.headers?.['accept-encoding'])
+      : shaped;
   }
 
   const chain = middy<Exchange, APIGatewayProxyStructuredResultV2>(serve)

@@ -24,6 +24,8 @@ export interface Gate {
   readonly caller: Caller;
   readonly cleared: Cleared;
   readonly permit: (target: Target) => void;
+  /** Whether the caller may see the fleet, besides what the route is about. */
+  readonly seesFleet: () => boolean;
   /** Runs the operation and lets its answer out only if every check it owed was made. */
   guard<T>(operation: () => Promise<T>): Promise<T>;
 }
@@ -53,6 +55,7 @@ function openDoor(exchange: Exchange): Gate {
     permit: () => {
       throw new ProblemError('forbidden', 'Anonymous callers own nothing.');
     },
+    seesFleet: () => false,
     guard: (operation) => operation(),
   };
 }
@@ -105,6 +108,8 @@ class PolicyGate implements Gate {
     }
     throw this.#forbidden();
   };
+
+  readonly seesFleet = (): boolean => this.#deps.authorizer.decide(this.caller, 'readFleet', {}).allowed;
 
   /** The authoriser has asked this already; here it also holds for whoever can invoke the function directly. */
   permitAnything(): void {

@@ -5,6 +5,7 @@ import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import type { Clock } from '../clock.ts';
 import { COMMON_HEADERS } from './answer.ts';
 import type { Exchange } from './exchange.ts';
+import { type RequestSum, RequestSums } from './request-sums.ts';
 
 export const METRICS_NAMESPACE = 'Labscape';
 /** CloudWatch StorageResolution in seconds. */
@@ -34,11 +35,21 @@ const microseconds = (ms: number) => Math.round(ms * 1000) / 1000;
 /**
  * One log line and one metric document per request: Requests, HandlerMs and Refusals by function and operation; of a
  * refusal also Refusals by code. Both are written in one go at its end, so requests that overlap
- * (the local host runs them in one process) cannot mix; what an operation records itself gets its own instance.
+ * (the local host runs them in one process) cannot mix; what an operation records itself gets its own instance. Of
+ * routes that are `summed`, those that succeed share a line and a document with others, unless the log is at DEBUG.
  */
 export function recorder(fn: string, clock: Clock): Recorder {
   const log = new Logger({ serviceName: fn });
   const metrics = metricsOf(fn);
+  const sums = new RequestSums();
+
+  function writeSum({ route, operation, ms }: RequestSum): void {
+    log.info('requests', { route, operation, count: ms.length, msMost: Math.max(...ms) });
+    metrics.addDimensions({ function: fn, operation });
+    metrics.addMetric('Requests', 'Count', ms.length);
+    for (const each of ms) metrics.addMetric('HandlerMs', 'Milliseconds', each, HIGH_RESOLUTION);
+    metrics.publishStoredMetrics();
+  }
 
   function writeMetrics(exchange: Exchange, ms: number): void {
     const { problem } = exchange;
@@ -75,7 +86,15 @@ export function recorder(fn: string, clock: Clock): Recorder {
     const answer = request.response;
     if (answer === null || answer === undefined) return;
     answer.headers = { ...answer.headers, ...COMMON_HEADERS, 'x-request-id': exchange.requestId };
-    const ms = microseconds(clock.monotonicMs() - exchange.startedMs);
+    const nowMs = clock.monotonicMs();
+    const ms = microseconds(nowMs - exchange.startedMs);
+    const sum =
+      log.getLevelName() === 'DEBUG' ? undefined : sums.take(exchange, answer.statusCode ?? 0, ms, nowMs);
+    if (sum?.told !== undefined) writeSum(sum.told);
+    if (sum !== undefined) {
+      if (exchange.metrics?.hasStoredMetrics() === true) exchange.metrics.publishStoredMetrics();
+      return;
+    }
     writeLine(exchange, answer.statusCode ?? 0, ms);
     writeMetrics(exchange, ms);
   }

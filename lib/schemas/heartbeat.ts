@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { Id, Instant, Vector } from './common.ts';
 import { ResourceStatus } from './resource.ts';
 
-/** Batch bound: keeps the packed heartbeat item of a labscape under 8 KB. */
+/** Batch bound: keeps the packed heartbeat item of a labscape under 2 KB, two write units, where ids are alike. */
 export const BATCH_RESOURCES_MAX = 100;
 
 export const BeatEntry = z.strictObject({

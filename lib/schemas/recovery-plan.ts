@@ -1,14 +1,28 @@
 import * as z from 'zod';
 import { Class, Id, Instant, Page, Reason, RecoveryId } from './common.ts';
 import { QuoteHash, QuoteSummary } from './quote.ts';
+import { GRACE_MS_MAX } from './recovery.ts';
 
 /** Steps of a plan, labscapes and resources that a step names. */
 export const PLAN_STEPS_MAX = 32;
 const NAMED_MAX = 100;
 
+/** What is done to the resources of a step; the words are those of what is done to one of them. */
+export const STEP_KINDS = ['fail', 'drain', 'activate'] as const;
+export const StepKind = z.enum(STEP_KINDS);
+export type StepKind = z.infer<typeof StepKind>;
+
 export const PlanStep = z
   .strictObject({
     name: z.string().trim().min(1).max(100).optional(),
+    how: StepKind.optional().meta({
+      description:
+        'fail: they are failed over. drain: they are emptied and stay so. activate: what is drained or offline comes back into service. fail unless given',
+    }),
+    graceMs: z.int().min(1).max(GRACE_MS_MAX).optional().meta({
+      description:
+        'of a drain: move what fits below fill while each resource still runs, for so long at most',
+    }),
     labscapes: z
       .array(Id)
       .min(1)
@@ -32,7 +46,15 @@ export const PlanStep = z
   .refine(
     ({ labscapes, resources }) => labscapes !== undefined || resources !== undefined,
     'names neither labscapes nor resources',
-  );
+  )
+  .refine(({ how, graceMs }) => graceMs === undefined || how === 'drain', {
+    path: ['graceMs'],
+    message: 'only a step with how: drain has a grace',
+  })
+  .refine(({ how, classes }) => classes === undefined || how !== 'activate', {
+    path: ['classes'],
+    message: 'what comes back into service holds nothing: name no classes',
+  });
 export type PlanStep = z.output<typeof PlanStep>;
 
 export const RecoveryPlanInput = z.strictObject({
@@ -67,11 +89,12 @@ export type PlanRunStatus = z.infer<typeof PlanRunStatus>;
 
 export const STEP_OUTCOMES = ['done', 'degraded', 'incomplete'] as const;
 export const StepOutcome = z.enum(STEP_OUTCOMES).meta({
-  description: 'degraded: some work waits. incomplete: a recovery was refused, cancelled or parked',
+  description:
+    'degraded: some work waits. incomplete: a recovery was refused, cancelled or parked, or a resource is not back',
 });
 export type StepOutcome = z.infer<typeof StepOutcome>;
 
-/** A resource as it was when its step began: what has moved on since is not failed once more. */
+/** A resource as it was when its step began: what has moved on since is left alone. */
 export const StepTarget = z.object({ resource: Id, labscape: Id, epoch: z.int(), attempt: z.int() });
 export type StepTarget = z.infer<typeof StepTarget>;
 
@@ -124,10 +147,11 @@ export const PlanQuote = z.object({
   steps: z.array(
     z.object({
       name: z.string(),
+      how: StepKind,
       resources: z.array(Id),
       quote: QuoteSummary.meta({
         description:
-          'on the fleet as it is now, with the resources of this step and those before it out of service',
+          'on the fleet as it is now, with what this step and those before it take out of service gone, and what they bring back there; of nothing where the step brings back',
       }),
     }),
   ),

@@ -11,15 +11,19 @@ import { weightAt } from '../optimisation/pace.ts';
 import type { Constraints } from '../schemas/allocation.ts';
 import type { Policy } from '../schemas/labscape.ts';
 import type { StrategyName } from '../schemas/strategy.ts';
+import { quarantinedLabscapes, type Restriction } from '../security/threat/board.ts';
+import { readBoard } from '../store/access/board.ts';
 import { allLabscapes, type LabscapeRecord } from '../store/fleet/labscapes.ts';
 import { locate, type ResourceRecord, resourcesOf } from '../store/fleet/resources.ts';
 import type { Store } from '../store/store.ts';
 import { equals } from '../vector.ts';
 
 /** A resource with what placement must know of its labscape. */
-export type FleetResource = ResourceRecord & Pick<Candidate, 'residency' | 'weight' | 'eased'>;
+export type FleetResource = ResourceRecord &
+  Pick<Candidate, 'residency' | 'weight' | 'eased' | 'quarantined'>;
 
 export interface FleetSnapshot {
+  /** When the oldest of its lists was read, monotonic ms. */
   readonly at: number;
   readonly labscapes: ReadonlyMap<string, LabscapeRecord>;
   readonly resources: readonly FleetResource[];
@@ -30,7 +34,8 @@ export const SNAPSHOT_AGE_MAX_MS = 1_000;
 
 /**
  * The fleet as this warm function last saw it, own commits applied. It only proposes: the conditions of each write
- * decide. One refresh costs a Query per labscape and shard; `reads` counts them.
+ * decide. One refresh costs a Query per shard of each labscape whose list is too old, and a read of the responses in
+ * force; `reads` counts them.
  */
 export class Fleet {
   readonly #store: Store;
@@ -44,7 +49,11 @@ export class Fleet {
   #resources: FleetResource[] = [];
   #positions = new Map<string, number>();
   #labscapes: ReadonlyMap<string, LabscapeRecord> = new Map();
-  #at = Number.NEGATIVE_INFINITY;
+  /** Responses to incidents, and the labscapes that placement brings nothing to for them. */
+  #restrictions: readonly Restriction[] = [];
+  #quarantined: ReadonlySet<string> = new Set();
+  /** When each labscape's list was read, monotonic ms. */
+  readonly #listedAt = new Map<string, number>();
   #labscapesAt = Number.NEGATIVE_INFINITY;
   #loading: Promise<void> | undefined;
   reads = 0;
@@ -54,30 +63,43 @@ export class Fleet {
     this.#clock = clock;
   }
 
-  /** A snapshot at most `ageMaxMs` old. */
+  /** A snapshot at most `ageMaxMs` old: lists that are younger are not read again. */
   async snapshot(ageMaxMs = SNAPSHOT_AGE_MAX_MS): Promise<FleetSnapshot> {
-    const age = this.#clock.monotonicMs() - this.#at;
-    if (age > ageMaxMs) {
-      this.#loading ??= this.#load().finally(() => {
+    const oldest = this.#clock.monotonicMs() - ageMaxMs;
+    if (this.#listed() < oldest) {
+      this.#loading ??= this.#load(oldest).finally(() => {
         this.#loading = undefined;
       });
       await this.#loading;
     }
-    return { at: this.#at, labscapes: this.#labscapes, resources: this.#resources };
+    return { at: this.#listed(), labscapes: this.#labscapes, resources: this.#resources };
   }
 
-  async #load(): Promise<void> {
+  /** When the oldest list was read; never where there is a labscape without one. */
+  #listed(): number {
+    const at = [...this.#labscapes.keys()].map((id) => this.#listedAt.get(id) ?? Number.NEGATIVE_INFINITY);
+    return at.length === 0 ? this.#labscapesAt : Math.min(...at);
+  }
+
+  async #load(oldest: number): Promise<void> {
     const at = this.#clock.monotonicMs();
-    const labscapes = await allLabscapes(this.#store);
-    const lists = await Promise.all(labscapes.map((l) => resourcesOf(this.#store, l.id)));
+    const [labscapes] = await Promise.all([allLabscapes(this.#store), this.#lookAtBoard()]);
+    const isOld = (id: string, since: number) => (this.#listedAt.get(id) ?? Number.NEGATIVE_INFINITY) < since;
+    const old = labscapes.filter(({ id }) => isOld(id, oldest));
+    const read = await Promise.all(old.map((l) => resourcesOf(this.#store, l.id)));
     this.reads += 1;
+    // A list that was taken in meanwhile is newer than what was read.
+    const lists = new Map(
+      old.flatMap(({ id }, index) => (isOld(id, at) ? [[id, read[index] ?? []] as const] : [])),
+    );
+    for (const id of lists.keys()) this.#listedAt.set(id, at);
     this.#takeLabscapes(labscapes, at);
-    // An own commit that came in while the lists were read is newer than they are.
-    this.#resources = lists.flat().map((read) => {
-      const known = this.seen(read.id);
-      return this.atHome(
-        known !== undefined && known.assignmentRevision > read.assignmentRevision ? known : read,
-      );
+    const known = Map.groupBy(this.#resources, ({ labscape }) => labscape);
+    this.#resources = labscapes.flatMap(({ id }) => {
+      const list = lists.get(id);
+      return list === undefined
+        ? (known.get(id) ?? []).map((each) => this.atHome(each))
+        : list.map((each) => this.#newer(each));
     });
     this.#positions = new Map(this.#resources.map((r, index) => [r.id, index]));
     for (const resource of this.#resources) {
@@ -86,7 +108,37 @@ export class Fleet {
     }
     for (const id of this.index.ids()) if (!this.#positions.has(id)) this.index.remove(id);
     if (this.#full.size > FULL_GROUPS_MAX) this.#full.clear();
-    this.#at = at;
+  }
+
+  /** An own commit that came in while the lists were read is newer than they are. */
+  #newer(read: ResourceRecord): FleetResource {
+    const known = this.seen(read.id);
+    return this.atHome(
+      known !== undefined && known.assignmentRevision > read.assignmentRevision ? known : read,
+    );
+  }
+
+  /** A labscape's whole list, read for another purpose: it need not be read again while it is young. */
+  takeList(labscape: string, list: readonly ResourceRecord[], at: number): void {
+    for (const resource of list) {
+      if (!this.#positions.has(resource.id)) {
+        this.#positions.set(resource.id, this.#resources.length);
+        this.#resources.push(resource);
+        this.#located.set(resource.id, labscape);
+      }
+      this.learn(resource);
+    }
+    // Of what is gone the next refresh learns, which reads the list.
+    if (this.countOf(labscape) === list.length) this.#listedAt.set(labscape, at);
+  }
+
+  /** A board that cannot be read stays as it was: no snapshot fails for it, and no response is lifted by it. */
+  async #lookAtBoard(): Promise<void> {
+    const { restrictions } = await readBoard(this.#store, false).catch(() => ({
+      restrictions: this.#restrictions,
+    }));
+    this.#restrictions = restrictions;
+    this.#quarantined = quarantinedLabscapes(restrictions, this.#clock.now());
   }
 
   #takeLabscapes(labscapes: readonly LabscapeRecord[], at: number): void {
@@ -154,9 +206,13 @@ export class Fleet {
     const adapted = weightOf(home, resource);
     const weight = adapted === WEIGHT_DEFAULT ? undefined : adapted;
     const eased = this.#easedOf(home, resource);
-    return residency === resource.residency && weight === resource.weight && eased === resource.eased
-      ? resource
-      : { ...resource, residency, weight, eased };
+    const quarantined = this.#quarantined.has(resource.labscape) ? true : undefined;
+    const same =
+      residency === resource.residency &&
+      weight === resource.weight &&
+      eased === resource.eased &&
+      quarantined === resource.quarantined;
+    return same ? resource : { ...resource, residency, weight, eased, quarantined };
   }
 
   /** As it is known already where the share is the same: the index looks at what is another object. */

@@ -32,6 +32,8 @@ export interface Runtime {
   readonly sleep: (ms: number) => Promise<void>;
   /** False: the detector only writes verdicts, and alarms start recoveries. */
   readonly detectorStarts: boolean;
+  /** False: heartbeats are written as code before version 2 of their items reads them, see docs/updates.md. */
+  readonly packedBeats?: boolean;
   /** Hears of every failed verdict, by labscape: the metric that alarms watch. */
   readonly onFailure: (labscape: string) => void;
 }

@@ -90,6 +90,7 @@ export const find = {
   leaseShard: (shard: number): string => `LEASE#${shard}`,
   pending: 'PENDING',
   recoveries: 'RECOVERIES',
+  tenants: 'TENANTS',
   /** Principals of a labscape that have, or had, a key. */
   holders: (labscape: string): string => `KEYS#${labscape}`,
 };

@@ -42,6 +42,7 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   manageLabscapes: ['admin'],
   beat: ['admin', 'agent'],
   manageTenants: ['admin', 'operator'],
+  listTenants: ['admin'],
   readTenant: ['admin', 'operator', 'tenant'],
   managePrincipals: ['admin'],
   manageBackups: ['admin'],

@@ -123,7 +123,7 @@ describe('the query', () => {
     const listing = routes.filter(
       (route) => route.query !== undefined && 'cursor' in (schemaOf(route.query).properties ?? {}),
     );
-    expect(listing).toHaveLength(9);
+    expect(listing).toHaveLength(10);
     await expectRefused(
       listing.flatMap((route) => made.map((cursor) => bad(route, `cursor=${cursor}`, 'cursor'))),
     );

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { replayCapsule } from '../../lib/services/recovery/replay.ts';
+import { run } from '../unit/cli/scripted-api.ts';
 import { expectFoldAgrees } from './fold-facts.ts';
 import { type Rig, refusalOf, startRig, until } from './rig.ts';
 import { newSite, type Site } from './site.ts';
@@ -20,6 +21,26 @@ const expectReplays = async (recovery: string) => {
   );
   expect(replayCapsule(capsule)).toMatchObject({ missing: [], identical: true });
 };
+
+test('the command line lists copies, says where they all are, and which is gone', async () => {
+  const site = await newSite(rig, { resources: 3, policy });
+  const [first = '', second = '', third = ''] = site.resources;
+  const { id } = await site.place(20, { data: { required: true, maxAgeMs: 60_000, copies: [] } });
+  const environment = { LABSCAPE_TOKEN: await rig.token({ sub: 'root', roles: ['admin'] }) };
+  const labscape = (...argv: string[]) =>
+    run(['copies', id, ...argv, '--tenant', site.tenant], { url: rig.host.url, environment });
+  const copies = async () => (await site.allocation(id)).data?.copies.map(({ resource }) => resource);
+  expect((await labscape()).out).toContain('There is no copy.');
+  expect((await labscape('set', first, `${second}=2026-11-21T12:00:00Z`)).code).toBe(0);
+  expect(await copies()).toEqual([first, second]);
+  expect((await site.allocation(id)).data?.copies[1]?.asOf).toBe(Date.parse('2026-11-21T12:00:00Z'));
+  expect((await labscape()).out).toMatch(new RegExp(`^${second} .*stale$`, 'm'));
+  expect((await labscape('set', first, third)).code).toBe(0);
+  expect((await labscape('remove', first)).code).toBe(0);
+  expect(await copies()).toEqual([third]);
+  const refused = await labscape('set', 'Not-A-Name');
+  expect([refused.code, await copies()]).toEqual([1, [third]]);
+});
 
 describe('work that names copies of its data', () => {
   test('is a group of its own, and fails over to its freshest copy, though others are emptier', async () => {

@@ -59,6 +59,45 @@ describe('a scheduled drill', () => {
     expect((await refusalOf(drillsOf({ labscape: 'nowhere' } as Site))).code).toBe('not-found');
   });
 
+  test('by the calendar begins when its time has come, once, and not long after it', async () => {
+    const site = await newSite(rig, { resources: 2, policy: DRILLED });
+    await site.fill(2, 40);
+    const ago = (minutes: number): string =>
+      new Date(Date.now() - minutes * 60_000).toISOString().slice(11, 16);
+    const both = { everyMs: SELDOM_MS, calendar: [{ at: '02:00', zone: 'UTC' }] };
+    const refused = await refusalOf(policyOf(site, both));
+    expect(refused).toMatchObject({ code: 'invalid-input', errors: [{ field: 'policy.drills.calendar' }] });
+    // Longer ago than it may be late.
+    await policyOf(site, { calendar: [{ at: ago(10), zone: 'UTC', withinMs: 300_000 }] });
+    // Policies may be a second old to the sweep: another labscape's drill shows that it has looked since.
+    const other = await newSite(rig, {
+      resources: 1,
+      policy: { ...DRILLED, drills: { everyMs: SELDOM_MS } },
+    });
+    await until('another drill', async () => {
+      await sweep();
+      return (await drillsOf(other))[0];
+    });
+    await sweep();
+    expect(await drillsOf(site)).toEqual([]);
+    await policyOf(site, { calendar: [{ at: ago(10), zone: 'UTC' }] });
+    const [drill] = await until('a drill', async () => {
+      await sweep();
+      const drills = await drillsOf(site);
+      return drills.length > 0 ? drills : undefined;
+    });
+    expect(drill).toMatchObject({ effect: false, status: 'passed' });
+    await sweep();
+    expect(await drillsOf(site)).toHaveLength(1);
+    expect((await wholeOf(site))?.lastDrill).toEqual(drill);
+    await policyOf(site, { calendar: [] });
+    expect(
+      (await rig.admin.call('getLabscape', { params: { labscape: site.labscape } })).policy.drills,
+    ).toEqual({
+      ...{ everyMs: 0, effect: false, calendar: [] },
+    });
+  });
+
   test('fails where work would find no place, and says so until one passes', async () => {
     const site = await newSite(rig, { resources: 1, policy: { ...DRILLED, drills: { everyMs: SELDOM_MS } } });
     await site.fill(2, 40);

@@ -38,7 +38,9 @@ test('says why a demand fits nowhere and the smallest change, which fits', async
   expect(larger.outcome).toBe('no-room');
   expect(larger.choice).toBeUndefined();
   expect(larger.reasons['no-room-processing']).toBe(2);
-  expect(larger.changes[0]).toEqual({ resource: `${site.id}-r2`, less: { processing: 50 }, drop: [] });
+  expect(larger.changes[0]).toEqual({
+    ...{ resource: `${site.id}-r2`, labscape: site.labscape, less: { processing: 50 }, drop: [] },
+  });
   const refusal = await refusalOf(site.ask(110));
   expect(refusal.code).toBe('no-capacity');
   expect(refusal.reasons['changes']).toEqual(larger.changes);
@@ -50,7 +52,9 @@ test('names the constraint to drop', async () => {
   const site = await newSite(rig, { capacity: even(10_000) });
   const told = await explain(site, 5_000, { notLabscapes: [site.labscape] });
   expect(told.outcome).toBe('no-room');
-  expect(told.changes).toContainEqual({ resource: `${site.id}-r1`, less: {}, drop: ['notLabscapes'] });
+  expect(told.changes).toContainEqual({
+    ...{ resource: `${site.id}-r1`, labscape: site.labscape, less: {}, drop: ['notLabscapes'] },
+  });
 });
 
 test('changes nothing, and says what is left of the quota', async () => {

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type * as z from 'zod';
 import type { PlanRun, RecoveryPlanInput } from '../../lib/schemas/recovery-plan.ts';
 import { keys } from '../../lib/store/keys.ts';
-import { type Rig, refusalOf, startRig, until } from './rig.ts';
-import { newSite, type Site } from './site.ts';
+import { even, type Rig, refusalOf, startRig, until } from './rig.ts';
+import { CAPACITY, FILL, GROUP_CLOSES_AT, newSite, type Site } from './site.ts';
 
 let rig: Rig;
 beforeAll(async () => {
@@ -209,5 +209,139 @@ describe('a run', () => {
       body: { decision: 'reject', reason: 'not now' },
     });
     expect([refused.status, refused.progress]).toEqual(['cancelled', []]);
+  });
+});
+
+describe('a planned maintenance', () => {
+  test('empties a labscape gracefully, waits for a word, and brings it back', async () => {
+    const room = await newSite(rig, { resources: 3, policy: POLICY });
+    const spare = await newSite(rig, { resources: 3, policy: POLICY });
+    const homes = { labscapes: [room.labscape, spare.labscape] };
+    const placed = await room.fill(12, 40, { constraints: homes });
+    const held = (await room.all()).reduce((sum, { groups }) => sum + groups, 0);
+    expect(held).toBeGreaterThan(2);
+    await put('maintenance', {
+      steps: [
+        { how: 'drain', labscapes: [room.labscape], graceMs: 6_000 },
+        { name: 'back', how: 'activate', labscapes: [room.labscape], approval: true },
+      ],
+    });
+    const before = await rig.state();
+    const quote = await rig.admin.call('runPlan', {
+      params: { plan: 'maintenance' },
+      body: { reason, dryRun: true },
+    });
+    if (!('hash' in quote)) throw new Error('was run');
+    expect(quote.steps.map(({ name, how, resources }) => [name, how, resources])).toEqual([
+      ['step 1', 'drain', room.resources],
+      ['back', 'activate', room.resources],
+    ]);
+    expect(quote.steps.map((step) => [step.quote.groups, step.quote.pending])).toEqual([
+      [held, 0],
+      [0, 0],
+    ]);
+    expect(await rig.state()).toEqual(before);
+    const asking = await driven(await begin('maintenance', quote.hash), ({ status }) => status === 'asking');
+    expect([asking.asks, asking.progress[0]?.outcome]).toEqual(['shall step 2 begin', 'done']);
+    const drains = await recoveriesOf(room);
+    expect(drains.map(({ resource }) => resource).sort()).toEqual(room.resources);
+    for (const drain of drains)
+      expect(drain).toMatchObject({ trigger: 'drain', status: 'done', moves: [], grace: { left: 0 } });
+    // None of the work went by another resource of the room: each group has moved once.
+    expect(drains.reduce((sum, { grace }) => sum + (grace?.moved ?? 0), 0)).toBe(held);
+    expect((await room.all()).map(({ status }) => status)).toEqual(['drained', 'drained', 'drained']);
+    const body = { decision: 'approve', reason: 'the new pump runs' } as const;
+    const params = { plan: 'maintenance', run: asking.id };
+    const over = await rig.admin.call('answerPlanRun', { params, body });
+    expect([over.status, over.progress.map(({ outcome }) => outcome)]).toEqual(['done', ['done', 'done']]);
+    expect((await room.all()).map(({ status, groups }) => [status, groups])).toEqual([
+      ['healthy', 0],
+      ['healthy', 0],
+      ['healthy', 0],
+    ]);
+    const now = await Promise.all(placed.map(({ id }) => room.allocation(id)));
+    expect(new Set(now.map(({ status, labscape }) => `${status} ${labscape}`))).toEqual(
+      new Set([`placed ${spare.labscape}`]),
+    );
+    await verified('maintenance');
+    await room.expectAuditWhole(drains.map(({ id }) => id));
+  });
+
+  test('that finds no room below fill in its time goes on behind the fences, and may use the reserve', async () => {
+    const site = await newSite(rig, { resources: 2, policy: POLICY });
+    const [first = '', second = ''] = site.resources;
+    const placed = await site.fill(2, GROUP_CLOSES_AT);
+    const third = await site.register(even(CAPACITY), { role: 'full' });
+    const full = { constraints: { labels: { role: 'full' } } };
+    // Room for one of the two below fill; the other one fits into the reserve only.
+    placed.push(...(await site.fill(FILL / GROUP_CLOSES_AT - 1, GROUP_CLOSES_AT, full)));
+    await put('reserve', { steps: [{ how: 'drain', resources: [first, second], graceMs: 1_500 }] });
+    const over = await driven(await begin('reserve'), isOver);
+    expect(over).toMatchObject({ status: 'done', progress: [{ outcome: 'done' }] });
+    const drains = await recoveriesOf(site);
+    expect(drains.map(({ grace }) => [grace?.moved, grace?.left]).sort()).toEqual([
+      [0, 1],
+      [1, 0],
+    ]);
+    expect(drains.flatMap(({ moves }) => moves.map(({ to }) => to))).toEqual([third]);
+    expect(drains.filter(({ joint }) => joint !== undefined)).toHaveLength(1);
+    await site.expectNothingLost(placed);
+  });
+
+  test('that several drive at the same time drains each resource once', async () => {
+    const site = await newSite(rig, { resources: 4, policy: POLICY });
+    const drained = site.resources.slice(0, 3);
+    const placed = await site.fill(8, 40);
+    await put('crowded', { steps: [{ how: 'drain', resources: drained, graceMs: 3_000, approval: true }] });
+    const { id } = await begin('crowded');
+    const params = { plan: 'crowded', run: id };
+    const body = { decision: 'approve', reason: 'test' } as const;
+    const approved = rig.admin.call('answerPlanRun', { params, body });
+    const others = [1, 2, 3].map(() => rig.admin.call('advancePlanRun', { params }));
+    const over = await driven(await Promise.race([approved, ...others]), isOver);
+    await Promise.all([approved, ...others]);
+    expect(over).toMatchObject({ status: 'done', progress: [{ outcome: 'done' }] });
+    expect((await recoveriesOf(site)).map(({ resource }) => resource).sort()).toEqual(drained);
+    expect((await site.all()).map(({ epoch, groups }) => [epoch, groups > 0])).toEqual([
+      ...drained.map(() => [2, false]),
+      [1, true],
+    ]);
+    await site.expectNothingLost(placed);
+    await verified('crowded');
+  });
+
+  test('fails over what has failed meanwhile, and brings that back, too', async () => {
+    const site = await newSite(rig, { resources: 3, policy: { ...POLICY, mode: 'observe' } });
+    const [first = ''] = site.resources;
+    const placed = await site.fill(3, 40);
+    await site.beat(first);
+    await site.beat(first, { status: 'failed' });
+    await site.ended(`${first}-1-1`);
+    expect((await site.resource(first)).status).toBe('failed');
+    const resources = [first];
+    await put('failed', {
+      steps: [
+        { how: 'drain', resources },
+        { how: 'activate', resources },
+      ],
+    });
+    const over = await driven(await begin('failed'), isOver);
+    expect(over.progress.map(({ targets }) => targets.length)).toEqual([1, 1]);
+    expect(over.progress.map(({ outcome }) => outcome)).toEqual(['done', 'done']);
+    expect((await recoveriesOf(site)).map(({ trigger }) => trigger).sort()).toEqual(['api', 'detector']);
+    expect(await site.resource(first)).toMatchObject({ status: 'healthy', groups: 0 });
+    await site.expectNothingLost(placed);
+  });
+
+  test('has a grace only where it drains, and names no classes of what comes back', async () => {
+    const site = await newSite(rig, { resources: 1 });
+    const labscapes = [site.labscape];
+    const wrongs: z.input<typeof RecoveryPlanInput>['steps'] = [
+      { labscapes, graceMs: 1_000 },
+      { labscapes, how: 'activate', classes: ['critical'] },
+      { labscapes, how: 'drain', graceMs: 60_000 },
+    ];
+    for (const wrong of wrongs)
+      expect((await refusalOf(put('wrong', { steps: [wrong] }))).code).toBe('invalid-input');
   });
 });

@@ -65,7 +65,7 @@ describe('pre-emption', () => {
       },
     });
     expect(told.preemption).toEqual({
-      ...{ class: 'high', resource: `${site.id}-r1`, groups: 1, allocations: 1 },
+      ...{ class: 'high', resource: `${site.id}-r1`, labscape: site.labscape, groups: 1, allocations: 1 },
     });
   });
 

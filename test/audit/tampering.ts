@@ -10,11 +10,11 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { startEngine } from '../../infra/local/database/engine.ts';
 import { ownTables } from '../../infra/local/database/own-tables.ts';
-import type { Item } from '../../infra/local/verify/opened-copy.ts';
 import { type Verified, type VerifyOptions, verifyFolder } from '../../infra/local/verify/verify-folder.ts';
 import type { AuditEvent } from '../../lib/schemas/audit.ts';
 import { decodeEvent } from '../../lib/store/events.ts';
 import type { Tables } from '../../lib/store/store.ts';
+import type { Item } from '../../lib/store/table/attributes.ts';
 import { dynamodbClient } from '../../lib/store/table/dynamodb-client.ts';
 
 /** Somebody who may write the tables, and does so behind the control plane's back. */

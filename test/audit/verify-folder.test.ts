@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ROOT } from '../../infra/bundle.ts';
+import { HostError } from '../../infra/local/errors.ts';
 import { SigningKeys } from '../../infra/local/kms/signing-keys.ts';
 import { FolderObjects } from '../../infra/local/objects/folder-objects.ts';
 import { verifyFolder } from '../../infra/local/verify/verify-folder.ts';
@@ -335,6 +337,38 @@ describe('the command', () => {
     expect([bad.status, bad.stdout]).toEqual([1, expect.stringMatching(/seal \d+ +forged/)]);
     expect(run('--data', join(folder.path, 'nothing')).status).toBe(1);
     expect(run('--date', dataDir)).toMatchObject({ status: 2, stdout: '' });
+  });
+});
+
+describe('a database that was changed below the engine', () => {
+  /** What is said of a copy of the folder whose file `sql` was run on. */
+  const refusedAfter = async (sql: string, ...values: string[]): Promise<string> => {
+    const copy = temporaryFolder();
+    try {
+      cpSync(dataDir, copy.path, { recursive: true });
+      const database = new DatabaseSync(join(copy.path, 'state.db'));
+      const tables = database.prepare('SELECT table_name AS name FROM _tables').all();
+      const audit = tables.map(({ name }) => String(name)).find((name) => name.includes('Audit'));
+      const { changes } = database.prepare(sql.replace('AUDIT', `"${audit}"`)).run(...values);
+      database.close();
+      expect(changes).toBe(1);
+      const outcome = await verifyFolder({ dataDir: copy.path }).catch((error: unknown) => error);
+      return outcome instanceof HostError ? outcome.message : JSON.stringify(outcome);
+    } finally {
+      copy.remove();
+    }
+  };
+
+  test('is refused where an item is not what its key says, or is none', async () => {
+    const moved = "UPDATE AUDIT SET pk = 'S:principal#eve' WHERE pk = ?";
+    expect(await refusedAfter(moved, 'S:principal#ada')).toMatch(/something else where S:principal#eve/);
+    const garbled = "UPDATE AUDIT SET item_json = '{' WHERE pk = ?";
+    expect(await refusedAfter(garbled, 'S:principal#bob')).toMatch(/something else where S:principal#bob/);
+  });
+
+  test('is refused where it is laid out in another way', async () => {
+    const renamed = `UPDATE _tables SET key_schema = '[]' WHERE table_name LIKE '%Audit%'`;
+    expect(await refusedAfter(renamed)).toBe('the database has no tables of ours');
   });
 });
 

@@ -18,6 +18,7 @@ import { allocateMany, type Bench, setUpFleet, startBench, vector } from './rig.
 import { seedAllocations } from './seed.ts';
 import { loadNow } from './timed.ts';
 
+/** Of the backup unless `--size` says otherwise. */
 const ALLOCATIONS = 30_000;
 const RESTORED = 10_000;
 const HOMES = 20;
@@ -29,8 +30,11 @@ const LAG_MS = 1_000;
 const MORE = 200;
 
 /** A backup of many allocations, a second one that adds to it, and a drill; a restore of fewer into an empty folder. */
-export const backup = async (progress: (text: string) => void): Promise<readonly Figure[]> => [
-  ...(await withBackups(ALLOCATIONS, progress, takeAndDrill)),
+export const backup = async (
+  progress: (text: string) => void,
+  { size = ALLOCATIONS }: { readonly size?: number | undefined } = {},
+): Promise<readonly Figure[]> => [
+  ...(await withBackups(size, progress, (bench, deps) => takeAndDrill(bench, deps, size))),
   ...(await withBackups(RESTORED, progress, takeAndRestore)),
 ];
 
@@ -53,14 +57,14 @@ async function withBackups(
   }
 }
 
-async function takeAndDrill(bench: Bench, deps: BackupDeps): Promise<readonly Figure[]> {
+async function takeAndDrill(bench: Bench, deps: BackupDeps, allocations: number): Promise<readonly Figure[]> {
   const first = await timedRun(() => takeBackup(deps, newBackupId(deps)));
   await allocateMany(bench, MORE, vector(1));
   await sleep(LAG_MS);
   const second = await timedRun(() => takeBackup(deps, newBackupId(deps)));
   const drilled = await timedRun(() => drillBackup(deps.objects, deps.clock));
   return [
-    figureOf(`backup of ${ALLOCATIONS} allocations`, [first.ms], { extra: sizes(first.result) }),
+    figureOf(`backup of ${allocations} allocations`, [first.ms], { extra: sizes(first.result) }),
     figureOf(`backup after ${MORE} more`, [second.ms], { extra: sizes(second.result) }),
     figureOf('restore drill in memory', [drilled.ms], { extra: { faults: drilled.result.faults.length } }),
   ];

@@ -5,6 +5,10 @@ import { MissingDataError } from './openb/trace.ts';
 interface BenchmarkOptions {
   /** Folder of data that is not shipped, for benchmarks that measure on it. */
   readonly data?: string | undefined;
+  /** Which of the workloads in that folder. */
+  readonly workload?: string | undefined;
+  /** How much to measure on, where a benchmark lets that be chosen; its own default otherwise. */
+  readonly size?: number | undefined;
 }
 
 type Benchmark = (progress: (text: string) => void, options: BenchmarkOptions) => Promise<readonly Figure[]>;
@@ -30,24 +34,43 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   streams: async () => (await import('./streams.ts')).streams,
 };
 
+/** Between two lines where nobody watches, ms. */
+const QUIET_MS = 10_000;
+
+/** On a terminal one line that changes, else a line now and then. */
+const progressTo = (stream: NodeJS.WriteStream): ((text: string) => void) => {
+  let saidMs = 0;
+  return (text) => {
+    if (stream.isTTY) stream.write(`\r\x1b[K${text}`);
+    else if (text !== '' && performance.now() - saidMs > QUIET_MS) {
+      stream.write(`${text}\n`);
+      saidMs = performance.now();
+    }
+  };
+};
+
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, data: { type: 'string' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    data: { type: 'string' },
+    workload: { type: 'string' },
+    size: { type: 'string' },
+  },
   allowPositionals: true,
 });
 const [name = ''] = positionals;
 const load = BENCHMARKS[name];
-if (load === undefined) {
+const size = values.size === undefined ? undefined : Number(values.size);
+if (load === undefined || !(size === undefined || (Number.isInteger(size) && size > 0))) {
   process.stderr.write(
-    `Usage: npm run bench -- NAME [--json] [--data DIR], NAME one of ${Object.keys(BENCHMARKS).join(', ')}\n`,
+    `Usage: npm run bench -- NAME [--json] [--data DIR [--workload NAME]] [--size N], NAME one of ${Object.keys(BENCHMARKS).join(', ')}\n`,
   );
   process.exitCode = 2;
 } else {
-  const progress = (text: string): void => {
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-  };
-  const { json, data } = values;
+  const progress = progressTo(process.stderr);
+  const { json, data, workload } = values;
   try {
-    const figures = await (await load())(progress, { data });
+    const figures = await (await load())(progress, { data, workload, size });
     progress('');
     printFigures(figures, json);
   } catch (error) {

@@ -1,36 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HEADERS_MAX } from '../../lib/http/header-limits.ts';
-import { API_FUNCTIONS, ROUTES } from '../../lib/http/routes.ts';
+import { ROUTES } from '../../lib/http/routes.ts';
 import { happenedBefore } from '../api/old-events.ts';
 import { even, type Rig, refusalOf, until } from '../api/rig.ts';
 import { goodRequest, NO_INCIDENT } from '../api/samples.ts';
-import { ScriptedAgent } from '../api/scripted-agent.ts';
 import { newKey, signing } from '../api/signing-rig.ts';
-import { CAPACITY, newSite, type Site } from '../api/site.ts';
-
-/** Account whose alarms the local stage trusts. */
-const ACCOUNT = '000000000000';
-export const BOUND_ALARM = 'disk-of-bound';
-export const BOUND_RESOURCE = 'bound-r1';
+import { CAPACITY, newSite } from '../api/site.ts';
+import { BOUND_RESOURCE, RECOVERING } from './broad-recoveries.ts';
+import { suspicions } from './broad-suspicions.ts';
 
 /** The stage must know it. */
 export const BREAK_GLASS = newKey('break-glass.alice');
-
-/** What CloudWatch says through SNS when an alarm rises. */
-const risen = (AlarmName: string, labscape?: string) => ({
-  Records: [
-    {
-      Sns: {
-        MessageId: '1',
-        Message: JSON.stringify({
-          ...{ AlarmName, NewStateValue: 'ALARM', AWSAccountId: ACCOUNT },
-          Trigger: { Dimensions: labscape === undefined ? [] : [{ name: 'labscape', value: labscape }] },
-        }),
-      },
-    },
-  ],
-});
 
 const patch = { headers: { 'if-match': '*' } };
 
@@ -42,8 +22,8 @@ export async function everythingOnce(rig: Rig): Promise<void> {
     leases,
     waitingForRoom,
     returning,
-    ...[approval, earlyAnswers, resuming, fencing, silence, alarms, takenOver, relief, splitting, balance],
-    ...[homecoming, tidying, backups, sealing, readings, suspicions],
+    ...[...RECOVERING, relief, balance],
+    ...[homecoming, maintenance, tidying, backups, sealing, readings, suspicions],
   ])
     await part(rig);
 }
@@ -59,15 +39,6 @@ async function backups(rig: Rig): Promise<void> {
   await rig.invoke('backup', {});
   await rig.admin.call('requestBackup', { body: { reason: 'test' } });
   await rig.invoke('backup', {});
-}
-
-/** A large host fails, and its group fits none of the small ones whole. */
-async function splitting(rig: Rig): Promise<void> {
-  const site = await newSite(rig, { capacity: even(10 * CAPACITY) });
-  await site.fill(12, 33);
-  for (const size of ['small', 'small']) await site.register(even(CAPACITY), { size });
-  await site.fill(2, 550, { constraints: { labels: { size: 'small' } } });
-  await site.failAndRestore(site.resources[0] ?? '');
 }
 
 /** Labscapes, tenants and principals come and change. */
@@ -149,135 +120,6 @@ async function returning(rig: Rig): Promise<void> {
   });
 }
 
-/** Two recoveries ask: one is approved, one is rejected. */
-async function approval(rig: Rig): Promise<void> {
-  for (const decision of ['approve', 'reject'] as const) {
-    const site = await newSite(rig, { resources: 2, policy: { mode: 'ask', fencing: 'immediate' } });
-    const [first = ''] = site.resources;
-    await site.beat(first);
-    await site.beat(first, { status: 'failed' });
-    const id = `${first}-1-1`;
-    const asked = await site.recovery(id, ({ status }) => status === 'awaiting-approval');
-    const quote = asked.waiting?.quote?.hash;
-    const body = { decision, reason: 'test', ...(quote !== undefined && { quote }) };
-    await rig.admin.call('approveRecovery', { params: { recovery: id }, body });
-    await site.ended(id);
-  }
-}
-
-/** An answer that is there before the machine waits: by hand, so that no machine waits for it yet. */
-async function earlyAnswers(rig: Rig): Promise<void> {
-  for (const decision of ['reject', 'approve'] as const) {
-    const site = await newSite(rig, { resources: 2, policy: { mode: 'observe', fencing: 'immediate' } });
-    const [first = ''] = site.resources;
-    await site.beat(first);
-    await site.beat(first, { status: 'failed' });
-    await site.ended(`${first}-1-1`);
-    await rig.admin.call('listObserved', { params: { labscape: site.labscape } });
-    await rig.admin.call('editLabscape', {
-      ...{ ...patch, params: { labscape: site.labscape }, body: { policy: { mode: 'ask' } } },
-    });
-    const input = { resource: first, epoch: 1, attempt: 2, trigger: 'reconciler' };
-    await rig.invoke('recovery', { phase: 'Decide', input, last: {} });
-    const params = { recovery: `${first}-1-2` };
-    const quote = (await rig.admin.call('getRecovery', { params })).waiting?.quote?.hash;
-    const body = { decision, reason: 'test', ...(quote !== undefined && { quote }) };
-    await rig.admin.call('approveRecovery', { params, body });
-    await rig.invoke('recovery', { phase: 'AwaitApproval', input, last: {}, taskToken: 'too-late' });
-  }
-}
-
-/** A recovery is parked, and goes on when somebody says so. */
-async function resuming(rig: Rig): Promise<void> {
-  const site = await newSite(rig, {
-    resources: 2,
-    policy: { fencing: 'immediate', restoreWaitMs: 600_000 },
-  });
-  const [first = ''] = site.resources;
-  const { recovery } = await site.fail(first);
-  await site.recovery(recovery, ({ nextPhase }) => nextPhase === 'RecoverData');
-  const input = { resource: first, epoch: 1, attempt: 1, trigger: 'api' };
-  await rig.invoke('recovery', { phase: 'Park', input, last: {} });
-  await rig.admin.call('resumeRecovery', { params: { recovery }, body: { reason: 'test' } });
-  await site.recovery(recovery, ({ status }) => status === 'done' || status === 'degraded');
-}
-
-/** A fence that waits for its agent's word, and new owners that say what runs. */
-async function fencing(rig: Rig): Promise<void> {
-  const site = await newSite(rig, { resources: 2, policy: { fencing: 'ack' } });
-  const [first = ''] = site.resources;
-  const [here, there] = agentsOf(rig, site);
-  await site.fill(4, 40);
-  await here?.runAll();
-  await there?.beat();
-  const { recovery } = await site.drain(first);
-  await site.recovery(recovery, ({ nextPhase }) => nextPhase === 'Failover');
-  await here?.report({ fenced: true }, 2);
-  await until('the new owner runs all', async () => {
-    await there?.runAll();
-    const seen = await rig.admin.call('getRecovery', { params: { recovery } });
-    return seen.endedAt === undefined ? undefined : true;
-  });
-}
-
-/** A host falls silent: another one's beat tells, and once the sweep. */
-async function silence(rig: Rig): Promise<void> {
-  for (const teller of ['beat', 'sweep'] as const) {
-    const site = await newSite(rig, { resources: 2, policy: { beatMs: 200, leaseMs: 2_000 } });
-    const [first = '', second = ''] = site.resources;
-    const [dead, alive] = agentsOf(rig, site);
-    await site.fill(2, 40);
-    await dead?.beat();
-    await until('the silence is noticed', async () => {
-      // Somebody must be heard, or it is the controller that is deaf.
-      await alive?.beat({ resource: second });
-      if (teller === 'sweep') await rig.invoke('sweep', {});
-      return (await site.resource(first)).recovery === undefined ? undefined : true;
-    });
-    await until('its work runs elsewhere', async () => {
-      const answer = await alive?.beat({ resource: second });
-      for (const order of answer?.orders ?? []) await alive?.answer(order, 'restored');
-      await alive?.runAll();
-      const params = { recovery: `${first}-1-1` };
-      const { endedAt } = await rig.admin.call('getRecovery', { params });
-      return endedAt === undefined ? undefined : true;
-    });
-  }
-}
-
-/** An alarm of a labscape starts what is failed; one that is bound to a resource declares it failed as well. */
-async function alarms(rig: Rig): Promise<void> {
-  const site = await newSite(rig, { resources: 2, policy: { mode: 'observe', fencing: 'immediate' } });
-  const [first = ''] = site.resources;
-  await site.beat(first);
-  await site.beat(first, { status: 'failed' });
-  await site.ended(`${first}-1-1`);
-  await rig.admin.call('editLabscape', {
-    ...{ ...patch, params: { labscape: site.labscape }, body: { policy: { mode: 'automatic' } } },
-  });
-  await rig.invoke('recovery-trigger', risen('labscape-local-failed', site.labscape));
-  await site.ended(`${first}-1-2`);
-  await rig.admin.call('joinLabscape', {
-    body: { id: 'bound', policy: { mode: 'automatic', restoreWaitMs: 1_000 } },
-  });
-  const capacity = { processing: 10, memory: 10, storage: 10, network: 10 };
-  await rig.admin.call('registerResource', { body: { id: BOUND_RESOURCE, labscape: 'bound', capacity } });
-  await rig.invoke('recovery-trigger', risen(BOUND_ALARM));
-  await site.ended(`${BOUND_RESOURCE}-1-1`);
-}
-
-/** The state machine lost its executions: the sweep takes their recoveries over, and starts what is owed. */
-async function takenOver(rig: Rig): Promise<void> {
-  const site = await newSite(rig, { resources: 2, policy: { restoreWaitMs: 600_000 } });
-  const [first = ''] = site.resources;
-  const { recovery } = await site.fail(first);
-  await site.recovery(recovery, ({ nextPhase }) => nextPhase === 'RecoverData');
-  await rig.invoke('sweep', { orphaned: true });
-  await site.recovery(recovery, ({ attempt }) => attempt === 2);
-  await site.answerRestore(first, recovery, 'restored');
-  await site.ended(recovery);
-}
-
 /** A failover fills the reserve of one, and another takes some of it off again. */
 async function relief(rig: Rig): Promise<void> {
   const site = await newSite(rig, { resources: 2 });
@@ -311,6 +153,25 @@ async function homecoming(rig: Rig): Promise<void> {
   await site.failAndRestore(home);
   await site.activate(home);
   await rig.admin.call('failBack', { params: { resource: home }, body: { reason: 'test' } });
+}
+
+/** A plan empties a resource and brings it back; the API drives it. */
+async function maintenance(rig: Rig): Promise<void> {
+  const site = await newSite(rig, { resources: 2, policy: { fencing: 'immediate' } });
+  const resources = site.resources.slice(0, 1);
+  await site.fill(2, 40);
+  const params = { plan: 'maintenance' };
+  const steps = [
+    { how: 'drain', resources, graceMs: 1_000 } as const,
+    { how: 'activate', resources } as const,
+  ];
+  await rig.admin.call('putPlan', { ...patch, params, body: { steps } });
+  const run = await rig.admin.call('runPlan', { params, body: { reason: 'test' } });
+  if (!('rev' in run)) throw new Error('was only quoted');
+  await until('the plan has run', async () => {
+    const now = await rig.admin.call('advancePlanRun', { params: { ...params, run: run.id } });
+    return now.endedAt === undefined ? undefined : true;
+  });
 }
 
 /** What a failover brought is too large for its new host: the sweep splits some of it, and somebody the rest. */
@@ -358,51 +219,3 @@ async function readings(rig: Rig): Promise<void> {
   for (const query of [{ entity: `resource#${names.resource}` }, {}])
     await rig.admin.call('listEvents', { query });
 }
-
-const agentsOf = (rig: Rig, site: Site): ScriptedAgent[] =>
-  site.resources.map((resource) => new ScriptedAgent(rig, site, resource));
-
-/** Every function refuses enough to tell of it; the sweep makes an incident of it, and a person sees to it. */
-async function suspicions(rig: Rig): Promise<void> {
-  const mallory = await rig.token({ sub: 'mallory', roles: ['operator'] });
-  const names = { ...NOBODY, incident: NO_INCIDENT };
-  const flood = Object.fromEntries(Array.from({ length: HEADERS_MAX + 1 }, (_, i) => [`x-${i}`, 'a']));
-  for (const fn of API_FUNCTIONS) {
-    const route = ROUTES.find((one) => one.function === fn);
-    if (route === undefined) throw new Error(`no route of ${fn}`);
-    const request = goodRequest(route, names);
-    const headers = { ...request.headers, ...flood };
-    const token = await rig.token({ sub: 'root', roles: ['admin'] });
-    for (let i = 0; i < URGENT_COUNT; i += 1) await rig.send({ ...request, token, headers });
-  }
-  const path = '/status';
-  for (let i = 0; i < URGENT_COUNT; i += 1) await rig.send({ method: 'GET', path, token: `none-${i}` });
-  const headers = { 'signature-input': 'none', signature: 'none' };
-  for (let i = 0; i < URGENT_COUNT; i += 1)
-    await rig.send({ method: 'GET', path: '/signed/status', headers });
-  // The first look learns habits, the second adds to them.
-  await rig.invoke('sweep', {});
-  const wrong = ROUTES.filter(({ operation }) => ['allocate', 'quote', 'putTenant'].includes(operation));
-  for (const route of wrong) {
-    const request = { ...goodRequest(route, names), token: mallory };
-    await rig.send(request);
-    for (let i = 0; i < 2 * URGENT_COUNT; i += 1) await rig.send({ ...request, body: '{' });
-  }
-  await rig.invoke('sweep', {});
-  const { items } = await rig.admin.call('listIncidents');
-  const incident = items.find(({ type }) => type === 'principal')?.id ?? '';
-  const params = { incident };
-  const reason = { reason: 'test' };
-  await rig.admin.call('respondToIncident', { params, body: { kind: 'throttle', ...reason } });
-  await rig.admin.call('liftResponse', { params, body: reason });
-  await rig.admin.call('resolveIncident', { params, body: reason });
-  for (const principal of ['root', 'mallory'])
-    await rig.admin.call('erasePrincipal', { params: { principal }, body: reason });
-}
-
-/** From so many signals on an instance tells of them at once. */
-const URGENT_COUNT = 16;
-const NOBODY = {
-  ...{ labscape: 'none', resource: 'none', tenant: 'none', principal: 'none', allocation: 'none' },
-  ...{ recovery: 'none', override: 'none', plan: 'none', run: 'none' },
-};

@@ -6,7 +6,8 @@ import type { PermissionUse } from '../../infra/local/functions/guard.ts';
 import { startHost } from '../../infra/local/host.ts';
 import { runApp } from '../../infra/local/template/synthesise.ts';
 import { Rig } from '../api/rig.ts';
-import { BOUND_ALARM, BOUND_RESOURCE, BREAK_GLASS, everythingOnce } from './broad-scenario.ts';
+import { BOUND_ALARM, BOUND_RESOURCE } from './broad-recoveries.ts';
+import { BREAK_GLASS, everythingOnce } from './broad-scenario.ts';
 import { temporaryFolder } from './support.ts';
 
 /** The others are of what the host does not emulate: logs, and the key of the tables. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ERRORS, LATENCY, riseOf, type Signal, type SignalKind, sampled } from '../../lib/health/change.ts';
 import { judge, learn, type Pulse } from '../../lib/health/detector.ts';
-import { packPulse, unpackPulse } from '../../lib/store/fleet/heartbeats.ts';
+import { packPulse, unpackPulse } from '../../lib/store/fleet/pulse-text.ts';
 import { seeded } from '../crash/seeded.ts';
 import { RUNS, SEED } from './arbitraries.ts';
 

@@ -27,6 +27,7 @@ const placed = (most: number): fc.Arbitrary<Candidate[]> =>
             residency: fc.constantFrom(undefined, ...PLACES),
             spread: fc.subarray([...KEYS, 'db.g1']),
             reserved: fc.constantFrom(undefined, undefined, undefined, 'starving'),
+            quarantined: fc.constantFrom(undefined, undefined, undefined, true as const),
           })
           .map((more): Candidate => ({ ...one, ...more })),
       ),

@@ -5,7 +5,9 @@ import { startHost } from '../../infra/local/host.ts';
 import { synthesise } from '../../infra/local/template/synthesise.ts';
 import { readTemplate } from '../../infra/local/template/template.ts';
 import { Rig } from '../api/rig.ts';
+import { ScriptedAgent } from '../api/scripted-agent.ts';
 import { newSite, type Site } from '../api/site.ts';
+import { tableLines } from '../api/table-lines.ts';
 import { temporaryFolder } from '../infra/support.ts';
 
 /** Long enough that nothing but the answer ends the wait. */
@@ -39,6 +41,10 @@ async function assembly(name: string, definition: (text: string) => string, code
 /** What there was before tasks had versions. */
 const older = () => assembly('older', (text) => text.replaceAll(VERSION_TOLD, ''), '\n// older\n');
 const newer = () => assembly('newer', (text) => text, '\n// newer\n');
+
+/** The first step of an update from before heartbeats were packed, and the last of one back. */
+const unpacked = (name: string) =>
+  assembly(name, (text) => text.replace(/("PACKED_BEATS": *)"true"/, '$1"false"'), '\n// unpacked\n');
 
 async function start(assemblyDir: string): Promise<Rig> {
   const dataDir = join(folder.path, 'data');
@@ -97,4 +103,43 @@ test('code that meets a task of a newer definition says so and leaves the recove
     });
   expect(await rig.state()).toEqual(before);
   expect((await site.recovery(recovery, () => true)).status).toBe('running');
+});
+
+test('what was heard of resources stays while the form of heartbeats changes, and changes back', async () => {
+  rig = await start(await unpacked('before'));
+  const site = await newSite(rig, { resources: 2 });
+  const agents = () => site.resources.map((resource) => new ScriptedAgent(site.rig, site, resource));
+  const heard = async () => {
+    const { labscapes } = await site.rig.admin.call('getStatus');
+    const own = labscapes.find(({ id }) => id === site.labscape)?.resources ?? [];
+    return own.map(({ lastBeatAt }) => lastBeatAt);
+  };
+  /** Version of the labscape's item, and how many pulses it has as text and in blocks of agents. */
+  const form = async () => {
+    const line =
+      (await tableLines(site.rig.host)).find((each) => each.includes(`"BEAT#${site.labscape}"`)) ?? '';
+    const count = (prefix: string) => line.split(`"${prefix}_`).length - 1;
+    return { version: /"v":\{"N":"(\d)"\}/.exec(line)?.[1], text: count('r'), blocks: count('b') };
+  };
+  const restart = async (assemblyDir: string) => {
+    await rig?.stop();
+    rig = await start(assemblyDir);
+    Object.assign(site, { rig });
+  };
+  const [one, two] = await Promise.all(agents().map((agent) => agent.beat({}, 1)));
+  expect(await form()).toEqual({ version: '1', text: 2, blocks: 0 });
+
+  await restart(await newer());
+  expect(await heard()).toEqual([one?.receivedAt, two?.receivedAt]);
+  const again = await agents()[0]?.beat({}, 2);
+  expect(await form()).toEqual({ version: '2', text: 1, blocks: 1 });
+  expect(await heard()).toEqual([again?.receivedAt, two?.receivedAt]);
+  await agents()[1]?.beat({}, 2);
+  expect(await form()).toEqual({ version: '2', text: 0, blocks: 2 });
+  const before = await heard();
+
+  await restart(await unpacked('back'));
+  expect(await heard()).toEqual(before);
+  for (const agent of agents()) await agent.beat({}, 3);
+  expect(await form()).toEqual({ version: '1', text: 2, blocks: 0 });
 });

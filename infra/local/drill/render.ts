@@ -1,44 +1,11 @@
 import type { Paint } from '../../../lib/cli/paint.ts';
-import { type Column, table } from '../../../lib/cli/table.ts';
-import type { DrillPhase, DrillRun, FailedLine, Quoted, RebalanceLine } from './drill-run.ts';
+import { renderPhases } from '../../../lib/cli/timeline.ts';
+import type { DrillRun, FailedLine, Quoted, RebalanceLine } from './drill-run.ts';
 
 /** Faults shown; the rest are counted: a broken counter is broken two thousand times. */
 const FAULTS_SHOWN = 20;
-const BAR_WIDTH = 30;
-const WORK = '█';
-const WAIT = '░';
-
-const COLUMNS: readonly Column[] = [
-  { title: 'PHASE' },
-  { title: 'MS', align: 'right' },
-  { title: 'BUDGET', align: 'right' },
-  { title: 'WITHIN' },
-  { title: 'WAITED', align: 'right' },
-  { title: `${WORK} WORK ${WAIT} WAIT` },
-];
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
-
-/** Whatever took time at all is seen; the longest takes the whole width. */
-function bar({ ms, waitedMs, within }: DrillPhase, longestMs: number, paint: Paint): string {
-  const cells = (part: number) => (part <= 0 ? 0 : Math.max(1, Math.round((part / longestMs) * BAR_WIDTH)));
-  return (
-    paint(within ? 'green' : 'yellow', WORK.repeat(cells(ms))) + paint('dim', WAIT.repeat(cells(waitedMs)))
-  );
-}
-
-function timeline(phases: readonly DrillPhase[], paint: Paint): string {
-  const longestMs = Math.max(1, ...phases.map(({ ms, waitedMs }) => ms + waitedMs));
-  const rows = phases.map((phase) => [
-    phase.name,
-    phase.ms.toFixed(1),
-    phase.budgetMs === undefined ? '-' : String(phase.budgetMs),
-    phase.budgetMs === undefined ? '' : phase.within ? paint('green', 'yes') : paint('yellow', 'no'),
-    phase.waitedMs > 0 ? seconds(phase.waitedMs) : '-',
-    bar(phase, longestMs, paint),
-  ]);
-  return table(COLUMNS, rows, (text) => paint('dim', text));
-}
 
 /** The whole drill for people. Ends with a line break. */
 export function render(run: DrillRun, paint: Paint): string {
@@ -52,7 +19,7 @@ export function render(run: DrillRun, paint: Paint): string {
     ...(run.api === undefined ? [] : [`control plane: ${run.api}`]),
     `${run.api === undefined ? 'killed' : 'cut off'}: ${paint('bold', victim)} with ${run.victimAllocations} allocations in ${run.victimGroups} groups, found by ${run.trigger}${run.strategy === undefined ? '' : `; placed by ${run.strategy}`}`,
     '',
-    timeline(run.phases, paint),
+    renderPhases(run.phases, paint),
     '',
     `moved       ${run.moved} allocations to ${targets.join(', ')}${flips(run)}`,
     `verdict     ${seconds(run.faultToVerdictMs)} after the fault`,
@@ -85,7 +52,7 @@ function renderFailed(run: DrillRun, failed: FailedLine, paint: Paint): string {
     `${paint('bold', 'Failover drill')}  of ${fail}${graceful ? ', gracefully' : ''}: ${victims.join(', ')}`,
     `held        ${run.victimAllocations} of ${run.allocations} allocations in ${run.victimGroups} groups`,
     '',
-    timeline(run.phases, paint),
+    renderPhases(run.phases, paint),
     '',
     `moved       ${run.moved} allocations to ${run.targets.length} resources by ${recoveries} recoveries${early}`,
     `waited      ${waited} allocations, until there was room again`,

@@ -1,30 +1,22 @@
 import { constants, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AttributeValue, type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { ObjectStore } from '../../../lib/store/objects.ts';
 import type { Tables } from '../../../lib/store/store.ts';
-import { dynamodbClient } from '../../../lib/store/table/dynamodb-client.ts';
+import type { Item } from '../../../lib/store/table/attributes.ts';
 import { isInUse } from '../data-folder.ts';
-import { startEngine } from '../database/engine.ts';
-import { ownTables } from '../database/own-tables.ts';
+import { openFile } from '../database/open-file.ts';
 import { HostError } from '../errors.ts';
 import { FolderObjects } from '../objects/folder-objects.ts';
-import { REGION } from '../template/intrinsics.ts';
-
-export type Item = Record<string, AttributeValue>;
 
 export interface OpenedCopy {
-  readonly tables: Tables;
   readonly archive: ObjectStore;
-  /** Every item of a table, page by page. */
-  items(table: keyof Tables): AsyncGenerator<readonly Item[], void>;
+  /** Every item of a table, page by page: those of one partition together, by their sort keys. May be read again. */
+  items(table: keyof Tables): AsyncIterable<readonly Item[]>;
   close(): Promise<void>;
 }
 
 const DATABASE = 'state.db';
-/** The first answer about a table of a million events took more than the 2 s that a function waits. */
-const ANSWER_MS = 120_000;
 /** The end of the archive bucket's name, whatever the stage. */
 const ARCHIVE = /-archive$/;
 
@@ -40,24 +32,12 @@ export const openCopy = async (dataDir: string): Promise<OpenedCopy> => {
       if (existsSync(from))
         copyFileSync(from, join(folder, `${DATABASE}${part}`), constants.COPYFILE_FICLONE);
     }
-    const engine = await startEngine(join(folder, DATABASE));
-    const client = dynamodbClient({
-      ...{ endpoint: engine.url, region: REGION },
-      credentials: { accessKeyId: 'verify', secretAccessKey: 'verify' },
-      requestHandler: { requestTimeout: ANSWER_MS, throwOnRequestTimeout: true },
-    });
+    const file = openFile(join(folder, DATABASE));
     const close = async () => {
-      client.destroy();
-      await engine.stop();
+      file.close();
       remove();
     };
-    try {
-      const tables = await ownTables(client);
-      return { tables, archive: archiveOf(dataDir), close, items: (table) => scan(client, tables[table]) };
-    } catch (error) {
-      await close();
-      throw error;
-    }
+    return { archive: archiveOf(dataDir), close, items: (table) => file.items(table) };
   } catch (error) {
     remove();
     throw error;
@@ -70,14 +50,3 @@ const archiveOf = (dataDir: string): ObjectStore => {
   const bucket = existsSync(objects) ? readdirSync(objects).find((name) => ARCHIVE.test(name)) : undefined;
   return new FolderObjects(join(objects, bucket ?? 'archive'), () => 0);
 };
-
-async function* scan(client: DynamoDBClient, table: string): AsyncGenerator<readonly Item[], void> {
-  let next: Item | undefined;
-  do {
-    const page = await client.send(
-      new ScanCommand({ TableName: table, ...(next === undefined ? {} : { ExclusiveStartKey: next }) }),
-    );
-    yield page.Items ?? [];
-    next = page.LastEvaluatedKey;
-  } while (next !== undefined);
-}

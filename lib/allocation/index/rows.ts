@@ -25,7 +25,7 @@ const grownInts = (from: Int32Array, length: number): Int32Array<ArrayBuffer> =>
 export interface Bounds {
   bound: Float64Array;
   room: Float64Array;
-  /** 1 where something may come by this purpose: healthy, and by placement not held for another or in probation. */
+  /** 1 where something may come by this purpose: healthy, and by placement not held for another, in probation or quarantined. */
   open: Int32Array;
   /** Sum of all bounds, per dimension. */
   readonly total: Float64Array;
@@ -74,7 +74,9 @@ export class Rows {
     const healthy = candidate.status === 'healthy' ? 1 : 0;
     this.healthy[row] = healthy;
     this.failover.open[row] = healthy;
-    this.placement.open[row] = candidate.reserved === undefined && candidate.eased?.share !== 0 ? healthy : 0;
+    const { reserved, eased, quarantined } = candidate;
+    const takesPlaced = reserved === undefined && eased?.share !== 0 && quarantined !== true;
+    this.placement.open[row] = takesPlaced ? healthy : 0;
     this.groups[row] = candidate.groups.length;
     this.cell[row] = cell;
     if (this.candidates[row]?.devices !== candidate.devices) this.#setBank(row, candidate.devices);

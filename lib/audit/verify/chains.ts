@@ -11,17 +11,12 @@ const WHY: Readonly<Record<ChainFault, string>> = {
   foreign: 'its entity does not know it',
 };
 
-/** Every chain against the head that its entity remembers; entities that have a head and no events, too. */
-export function chainFindings(
-  chains: ReadonlyMap<string, readonly AuditEvent[]>,
-  heads: ReadonlyMap<string, ChainHead>,
-): Finding[] {
-  const findings: Finding[] = [];
-  const check = (entity: string, chain: readonly AuditEvent[]): void => {
-    for (const { rev, fault } of verifyChain(entity, chain, heads.get(entity)))
-      findings.push({ check: 'chains', item: `${entity}/${rev}`, fault, why: WHY[fault] });
-  };
-  for (const [entity, chain] of chains) check(entity, chain);
-  for (const entity of heads.keys()) if (!chains.has(entity)) check(entity, []);
-  return findings;
-}
+/** An entity's chain, in order, against the head that the entity remembers; of one without events an empty chain. */
+export const chainFindings = (
+  entity: string,
+  chain: readonly AuditEvent[],
+  head: ChainHead | undefined,
+): Finding[] =>
+  verifyChain(entity, chain, head).map(({ rev, fault }) => ({
+    ...{ check: 'chains', item: `${entity}/${rev}`, fault, why: WHY[fault] },
+  }));

@@ -1,8 +1,5 @@
-import type * as z from 'zod';
-import type { AuditEvent } from '../../schemas/audit.ts';
 import type { Vector } from '../../schemas/common.ts';
 import { equals } from '../../vector.ts';
-import { foldEvents } from '../fold.ts';
 import type { FoldedState } from '../fold-state.ts';
 import { reconcileState, type SeenState } from '../reconcile-state.ts';
 import type { Finding } from './finding.ts';
@@ -25,13 +22,8 @@ const fromSentence = (sentence: string, fault: string): Finding => {
   return found(sentence.slice(0, at), fault, sentence.slice(at + 2));
 };
 
-/** Rebuilds the state from all events and compares it with the one there is. */
-export function stateFindings(
-  events: Iterable<z.output<typeof AuditEvent>>,
-  seen: SeenState,
-  groups: readonly SeenGroup[],
-): Finding[] {
-  const folded = foldEvents(events);
+/** Compares the state that the events rebuild with the one there is. */
+export function stateFindings(folded: FoldedState, seen: SeenState, groups: readonly SeenGroup[]): Finding[] {
   return [
     ...folded.faults.map((sentence) => fromSentence(sentence, 'does-not-fold')),
     ...reconcileState(folded, seen).map((sentence) => fromSentence(sentence, 'changed')),

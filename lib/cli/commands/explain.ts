@@ -8,12 +8,16 @@ import { WISH_FLAGS, WISH_USAGE, wishOf } from './wish.ts';
 type Change = Explanation['changes'][number];
 type Place = NonNullable<Explanation['choice']>;
 
-const at = ({ resource, labscape, figure }: Place): string =>
-  `${resource} in ${labscape}${figure === undefined ? '' : ` (${figure.toFixed(3)})`}`;
+/** Tenants are told the labscape alone. */
+const place = ({ resource, labscape }: Pick<Place, 'resource' | 'labscape'>): string =>
+  resource === undefined ? labscape : `${resource} in ${labscape}`;
+
+const at = (one: Place): string =>
+  `${place(one)}${one.figure === undefined ? '' : ` (${one.figure.toFixed(3)})`}`;
 
 const several = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
 
-function change({ resource, less, drop, devices }: Change): string {
+function change({ resource, labscape, less, drop, devices }: Change): string {
   const amount = Object.fromEntries(DIMENSIONS.map((d) => [d, less[d] ?? 0])) as Parameters<typeof demand>[0];
   const parts = [
     ...(Object.keys(less).length === 0 ? [] : [`ask for ${demand(amount)} less`]),
@@ -22,7 +26,7 @@ function change({ resource, less, drop, devices }: Change): string {
       : [`ask for ${several(devices.count, 'device')} of ${devices.milli}/1000`]),
     ...drop.map((name) => `drop ${name}`),
   ];
-  return `to fit on ${resource}: ${parts.join(' and ')}`;
+  return `to fit ${resource === undefined ? `in ${labscape}` : `on ${resource}`}: ${parts.join(' and ')}`;
 }
 
 export function explanationLines(explanation: Explanation): string[] {
@@ -40,7 +44,7 @@ export function explanationLines(explanation: Explanation): string[] {
     ...(preemption === undefined
       ? []
       : [
-          `  as ${preemption.class} with --preempt it would take the place of ${several(preemption.groups, 'group')} on ${preemption.resource}`,
+          `  as ${preemption.class} with --preempt it would take the place of ${several(preemption.groups, 'group')} ${preemption.resource === undefined ? 'in' : 'on'} ${preemption.resource ?? preemption.labscape}`,
         ]),
   ];
 }

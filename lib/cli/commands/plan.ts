@@ -39,13 +39,16 @@ const listed = (titles: readonly string[], rows: readonly string[][], { paint }:
     (text) => paint('dim', text),
   );
 
+const howOf = ({ how = 'fail', graceMs }: Run['steps'][number]): string =>
+  graceMs === undefined ? how : `${how}, ${duration(graceMs)} grace`;
+
 function renderPlan({ id, name, cfg, changedBy, changedAt, steps, run }: Plan, context: Context): string {
   const rows = steps.map((step, at) => [
-    ...[String(at + 1), stepName(steps, at), (step.labscapes ?? []).join(', ') || '-'],
+    ...[String(at + 1), stepName(steps, at), howOf(step), (step.labscapes ?? []).join(', ') || '-'],
     ...[(step.resources ?? []).join(', ') || '-', (step.classes ?? []).join(', ') || 'all'],
     ...[step.pauseMs === 0 ? '-' : duration(step.pauseMs), step.approval ? 'yes' : '-'],
   ]);
-  const titles = ['STEP', 'NAME', 'LABSCAPES', 'RESOURCES', 'CLASSES', 'PAUSE BEFORE', 'ASKS'];
+  const titles = ['STEP', 'NAME', 'HOW', 'LABSCAPES', 'RESOURCES', 'CLASSES', 'PAUSE BEFORE', 'ASKS'];
   const head = `${context.paint('bold', id)}  ${name}, version ${cfg} by ${changedBy}, ${instant(changedAt)}`;
   return [head, listed(titles, rows, context), ...(run === undefined ? [] : [`run ${run} is not over`])].join(
     '\n',
@@ -71,12 +74,12 @@ function renderRun(run: Run, { paint }: Context): string {
 
 function renderPlanQuote(quote: Quote, context: Context): string {
   const rows = quote.steps.map(
-    ({ name, resources, quote: { groups, allocations, pending, rehomedShare } }) => [
-      ...[name, String(resources.length), String(groups), String(allocations), String(pending)],
-      `${Math.round(rehomedShare * 100)} %`,
+    ({ name, how, resources, quote: { groups, allocations, pending, rehomedShare } }) => [
+      ...[name, how, String(resources.length), String(groups), String(allocations), String(pending)],
+      how === 'activate' ? '-' : `${Math.round(rehomedShare * 100)} %`,
     ],
   );
-  const titles = ['STEP', 'RESOURCES', 'GROUPS', 'ALLOCATIONS', 'WOULD WAIT', 'RE-HOMED'];
+  const titles = ['STEP', 'HOW', 'RESOURCES', 'GROUPS', 'ALLOCATIONS', 'WOULD WAIT', 'RE-HOMED'];
   return [listed(titles, rows, context), context.paint('dim', `quote ${quote.hash}`)].join('\n');
 }
 
@@ -192,7 +195,8 @@ export const plan = defineCommand({
   name: 'plan',
   usage:
     'list | apply FILE.yaml | show PLAN | run PLAN --reason WHY [--dry-run] [--quote HASH] [--watch] | approve PLAN --reason WHY [--watch] | cancel PLAN --reason WHY',
-  summary: 'recovery plans: ordered steps with pauses and approvals; write, show and run them',
+  summary:
+    'recovery and maintenance plans: ordered steps with pauses and approvals; write, show and run them',
   positionals: { min: 1, max: 2 },
   flags: z.strictObject({
     reason: flag.text.optional(),

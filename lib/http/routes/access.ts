@@ -23,6 +23,16 @@ export const ACCESS_ROUTES = [
   },
   {
     method: 'GET',
+    path: '/tenants',
+    operation: 'listTenants',
+    summary: 'Tenants with a quota, by name; one that is new may come a moment later',
+    function: 'tenants',
+    action: 'listTenants',
+    query: Page,
+    answers: { 200: pageOf(Tenant) },
+  },
+  {
+    method: 'GET',
     path: '/tenants/{tenant}',
     operation: 'getTenant',
     summary: "A tenant's quota and use",

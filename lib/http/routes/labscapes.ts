@@ -58,6 +58,8 @@ export const LABSCAPES_ROUTES = [
     function: 'heartbeats',
     action: 'beat',
     guardsReplays: true,
+    compressed: true,
+    summed: true,
     params: labscape,
     body: HeartbeatInput,
     answers: { 200: HeartbeatAnswer },

@@ -27,6 +27,14 @@ const concerns = (restriction: Restriction, caller: Caller): boolean => {
   }
 };
 
+/** Labscapes that no work is placed in: quarantined, or cut off. */
+export const quarantinedLabscapes = (board: readonly Restriction[], nowMs: number): ReadonlySet<string> =>
+  new Set(
+    board.flatMap(({ type, kind, subject, untilMs }) =>
+      type === 'labscape' && kind !== 'throttle' && untilMs > nowMs ? [subject] : [],
+    ),
+  );
+
 const SEVERITY: Readonly<Record<ResponseKind, number>> = { throttle: 1, quarantine: 2, revoke: 3 };
 
 /** What is being done. */

@@ -11,12 +11,13 @@ import {
   restoredResource,
 } from '../../store/backup/restored.ts';
 import { decodeRun, runItem } from '../../store/backup/runs.ts';
+import { chainHeadOf } from '../../store/chain-heads.ts';
 import { decodeRecovery } from '../../store/recovery/recoveries.ts';
 import { type Item, num, str } from '../../store/table/attributes.ts';
 import { headsOf } from './cut.ts';
 import { raising } from './raised-epochs.ts';
 import type { RestoredItem, RestoredUnit, RestoreInput, RestorePlan, RestoreView } from './restore-types.ts';
-import { entityOfItem, keyOf, sortItems } from './sorted.ts';
+import { keyOf, sortItems } from './sorted.ts';
 
 /** Groups that one event of a restore names: each is an item of its transaction. */
 const PENDING_MAX = 90;
@@ -92,7 +93,7 @@ export class RestoreDraft {
 
   /** What owns no work is not folded: of what changed after the backup nobody knows the item, a revocation, say. */
   #isOlder(item: Item): boolean {
-    const audited = entityOfItem(item);
+    const audited = chainHeadOf(item);
     const isOlder = audited !== undefined && (this.#heads.get(audited.entity)?.rev ?? 0) > audited.rev;
     if (isOlder)
       this.#conflicts.push(`${audited.entity}: it changed after the backup; it is left, write it anew`);

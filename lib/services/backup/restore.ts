@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { chainHeadOf } from '../../store/chain-heads.ts';
 import { decodeEvent } from '../../store/events.ts';
 import { isEventItem } from '../../store/seals.ts';
 import type { Store } from '../../store/store.ts';
@@ -9,7 +10,6 @@ import { eventsUntil, headsOf } from './cut.ts';
 import { planRestore } from './restore-plan.ts';
 import type { RestorePlan, RestoreScope, State } from './restore-types.ts';
 import { settle } from './settle.ts';
-import { entityOfItem } from './sorted.ts';
 
 /** Tables that can be read whole. */
 export interface Place {
@@ -34,7 +34,7 @@ export async function tablesAsBackup(place: Place, point: number): Promise<State
   const heads = headsOf(until);
   // What stays as it was read brings its events along.
   const revs = new Map(
-    settled.flatMap((item) => entityOfItem(item) ?? []).map(({ entity, rev }) => [entity, rev]),
+    settled.flatMap((item) => chainHeadOf(item) ?? []).map(({ entity, rev }) => [entity, rev]),
   );
   const tail = events.filter(
     ({ entity, rev }) => rev > (heads.get(entity)?.rev ?? 0) && rev <= (revs.get(entity) ?? 0),

@@ -52,26 +52,3 @@ export const countsOf = (sorted: Sorted, events: number): Record<string, number>
   others: sorted.others.length,
   events,
 });
-
-/** The audited entity that an item of `others` or a tenant is, with its chain's position; undefined if it has none. */
-export function entityOfItem(item: Item): { readonly entity: string; readonly rev: number } | undefined {
-  const rev = item['rev']?.N;
-  if (rev === undefined) return undefined;
-  const sk = str(item, 'sk');
-  const [kind = '', ...rest] = sk.split('#');
-  const name = ENTITIES[kind];
-  if (name === undefined) return undefined;
-  const id = kind === 'OVR' ? [str(item, 'pk').slice('OVR#'.length), ...rest] : rest;
-  return { entity: [name, ...id].join('#'), rev: Number(rev) };
-}
-
-/** By the first word of the sort key. */
-const ENTITIES: Readonly<Record<string, string>> = {
-  LAB: 'labscape',
-  TENANT: 'tenant',
-  PRINCIPAL: 'principal',
-  REC: 'recovery',
-  PLAN: 'plan',
-  OVR: 'override',
-  BACKUP: 'backup',
-};

@@ -2,6 +2,7 @@ import type { Chance, Clock } from '../../clock.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { BackupPart, Manifest } from '../../schemas/backup.ts';
 import { ChangedSince } from '../../store/backup/rewind.ts';
+import { chainHeadOf } from '../../store/chain-heads.ts';
 import { decodeEvent } from '../../store/events.ts';
 import type { ObjectStore } from '../../store/objects.ts';
 import { isEventItem } from '../../store/seals.ts';
@@ -13,7 +14,7 @@ import { itemLine } from './lines.ts';
 import { BACKUPS, EVENTS, newestBackup, writeManifest } from './manifest.ts';
 import { BackupDamaged, sha256, writeParts } from './parts.ts';
 import { settle, Unsettled } from './settle.ts';
-import { countsOf, entityOfItem, sortItems } from './sorted.ts';
+import { countsOf, sortItems } from './sorted.ts';
 
 /**
  * The point lies so far before the scan, ms: an event is stamped before its transaction, which a client tries for 7.5 s
@@ -130,14 +131,14 @@ async function tailOfItems(
   const heads = headsOf(events);
   const tail: AuditEvent[] = [];
   for (const item of items) {
-    const audited = entityOfItem(item);
-    const after = audited === undefined ? 0 : (heads.get(audited.entity)?.rev ?? 0);
-    if (audited === undefined || audited.rev <= after) continue;
+    const audited = chainHeadOf(item);
+    if (audited === undefined) continue;
+    const { entity, rev } = audited;
+    const after = heads.get(entity)?.rev ?? 0;
+    if (rev <= after) continue;
     const more = await tailOf(store, audited, after);
-    if (after + more.length !== audited.rev)
-      throw new Unsettled([
-        `${audited.entity}: events ${after + more.length + 1} to ${audited.rev} are not there`,
-      ]);
+    if (after + more.length !== rev)
+      throw new Unsettled([`${entity}: events ${after + more.length + 1} to ${rev} are not there`]);
     tail.push(...more);
   }
   return tail;

@@ -5,12 +5,13 @@ import type { FoldedState } from '../../audit/fold-state.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { Vector } from '../../schemas/common.ts';
 import { decodeSlice, decodeTenant } from '../../store/access/tenants.ts';
+import { chainHeadOf } from '../../store/chain-heads.ts';
 import { decodeResource } from '../../store/fleet/resources.ts';
 import { decodeAllocation } from '../../store/placement/allocations.ts';
 import { decodeGroup } from '../../store/placement/groups.ts';
-import { type Item, num, str } from '../../store/table/attributes.ts';
+import type { Item } from '../../store/table/attributes.ts';
 import { add, equals, firstOver, sum, ZERO } from '../../vector.ts';
-import { entityOfItem, type Sorted, sortItems } from './sorted.ts';
+import { type Sorted, sortItems } from './sorted.ts';
 
 /**
  * What is wrong with a whole state and its whole history, one sentence each: chains that are broken or end elsewhere
@@ -33,8 +34,8 @@ export function stateFaults(items: readonly Item[], events: readonly AuditEvent[
 function chainFaults(items: readonly Item[], events: readonly AuditEvent[]): string[] {
   const heads = new Map<string, ChainHead>();
   for (const item of items) {
-    const entity = entityWithChain(item);
-    if (entity !== undefined) heads.set(entity, { rev: num(item, 'rev'), head: str(item, 'head') });
+    const known = chainHeadOf(item);
+    if (known !== undefined) heads.set(known.entity, known);
   }
   const chains = groupByEntity(events);
   const faults = [...chains].flatMap(([entity, chain]) =>
@@ -44,13 +45,6 @@ function chainFaults(items: readonly Item[], events: readonly AuditEvent[]): str
   for (const [entity, { rev }] of heads)
     if (rev > 0 && !chains.has(entity)) faults.push(`${entity}: it has no events`);
   return faults;
-}
-
-function entityWithChain(item: Item): string | undefined {
-  const [pk, sk] = [str(item, 'pk'), str(item, 'sk')];
-  if (pk.startsWith('LAB#')) return `resource#${sk.slice('RES#'.length)}`;
-  if (pk.startsWith('ALLOC#')) return `allocation#${str(item, 'tenant')}#${str(item, 'id')}`;
-  return entityOfItem(item)?.entity;
 }
 
 type Plain = string | number | undefined;

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../errors.ts';
-import { type Condition, decideDrill } from '../../failover/drill-schedule.ts';
+import { type Condition, decideDrill, wantsDrills } from '../../failover/drill-schedule.ts';
 import { isEnded } from '../../failover/recovery-status.ts';
 import type { Drill } from '../../schemas/drills.ts';
 import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
@@ -11,9 +11,9 @@ import { system } from '../origin.ts';
 import { peersOf } from '../recovery/decision-facts.ts';
 import { holdingsOf, quoteHeld } from '../recovery/quote.ts';
 import { drainResource } from '../recovery/recovery-start.ts';
-import { changeStatus, getResource } from '../registry/resources.ts';
+import { getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';
-import { wakeFor } from '../waiting/pending-queue.ts';
+import { takeBack } from '../waiting/take-back.ts';
 
 /** Failures that one drill without effect quotes: the fullest resources. */
 const QUOTED_MAX = 20;
@@ -109,16 +109,8 @@ const goOn = async (runtime: Runtime, drill: Drill, request: string): Promise<Dr
   const name = drill.recovery ?? resource.recovery;
   const recovery = name === undefined ? undefined : await readRecovery(runtime.store, name);
   if (resource.recovery !== undefined && !lost) return { ...drill, recovery: resource.recovery };
-  if (resource.status === 'drained') {
-    const change = {
-      type: 'resource.activated',
-      to: 'healthy',
-      reason: `drill ${drill.id} is over`,
-      unlocked: true,
-    } as const;
-    const back = await changeStatus(runtime, id, change, system('drills', request));
-    await wakeFor(runtime, back, request, 'came');
-  }
+  if (resource.status === 'drained')
+    await takeBack(runtime, id, `drill ${drill.id} is over`, system('drills', request));
   if (recovery === undefined || !isEnded(recovery.status))
     return lost ? failed('its recovery was not heard of again') : drill;
   const pending = recovery.pending.length;
@@ -177,7 +169,7 @@ export const drillByItself = async (
   const found = new Map<string, Drill>();
   let mayEffect = resources.every(({ recovery }) => recovery === undefined);
   for (const labscape of labscapes.values()) {
-    if (labscape.policy.drills.everyMs === 0) continue;
+    if (!wantsDrills(labscape.policy.drills)) continue;
     try {
       const drill = await drillOf(runtime, labscape, byLabscape.get(labscape.id) ?? [], request, mayEffect);
       if (drill === undefined) continue;

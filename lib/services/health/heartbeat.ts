@@ -23,6 +23,9 @@ import { type Heard, hear, heardNow, judgeLabscape, leaseEndMs, OWN_SIGHT, sight
 /** A list of the whole labscape costs as much as reading this share of it one by one, and a read per shard. */
 const LIST_SHARE = 1 / 4;
 
+/** One agent has less than this on their way at once; each that loses has let another in. */
+const TRIES_MAX = 16;
+
 const lastLooks = new WeakMap<Runtime, Look>();
 
 /** Takes a batch in, answers with leases and orders, and judges everybody whose evidence is at hand. */
@@ -35,27 +38,7 @@ export const beat = async (
   const labscape = await runtime.fleet.labscape(labscapeId);
   if (labscape === undefined) throw new ProblemError('not-found', `no labscape ${labscapeId} has joined`);
   await refuseStrangers(runtime, labscapeId, input);
-  const before = await readBeats(runtime.store, labscapeId);
-  const now = runtime.clock.now();
-  // Most never say anything of others: then nothing is to be taken back.
-  const unreachable = input.unreachable ?? (before.unreachable.has(input.agent) ? [] : undefined);
-  const probed = probedBy(input, before);
-  const pulses = pulsesOf(input, before, labscape, now);
-  const beats = await writeBeats(
-    runtime.store,
-    labscapeId,
-    { agent: input.agent, seq: input.seq, pulses, unreachable, probed },
-    heardNow(before, labscape.policy, now),
-  );
-  if (beats === undefined) {
-    throw new ProblemError(
-      'replayed-heartbeat',
-      `agent ${input.agent} has sent seq ${input.seq} or a greater one before`,
-      {
-        errors: [{ field: 'seq', reason: 'must be greater than the last one of this agent' }],
-      },
-    );
-  }
+  const { beats, pulses, now } = await takeIn(runtime, labscape, input);
   // Read after the beat was written: a fence that is not seen here will see the beat, and wait for its lease.
   const own = await readOwn(runtime, labscapeId, input);
   await Promise.all([
@@ -81,6 +64,47 @@ export const beat = async (
 };
 
 /**
+ * Writes the batch into the labscape's item, made anew from it as often as another batch that rewrites the same of it is
+ * faster. Throws `replayed-heartbeat`, and `unavailable` where it lost too often.
+ */
+const takeIn = async (
+  runtime: Runtime,
+  labscape: LabscapeRecord,
+  input: z.infer<typeof HeartbeatInput>,
+): Promise<{
+  readonly beats: BeatRecord;
+  readonly pulses: ReadonlyMap<string, Pulse>;
+  readonly now: number;
+}> => {
+  const { agent, seq } = input;
+  let before = await readBeats(runtime.store, labscape.id);
+  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+    // After what it is compared with was heard: what was heard last never goes back but with the clock.
+    const now = runtime.clock.now();
+    // Most never say anything of others: then nothing is to be taken back.
+    const unreachable = input.unreachable ?? (before.unreachable.has(agent) ? [] : undefined);
+    const probed = probedBy(input, before);
+    const pulses = pulsesOf(input, before, labscape, now);
+    const batch = { agent, seq, pulses, unreachable, probed };
+    const heard = heardNow(before, labscape.policy, now);
+    const taken = await writeBeats(runtime.store, before, batch, heard, runtime.packedBeats);
+    if (taken.kind === 'done') return { beats: taken.beats, pulses, now };
+    if (taken.kind === 'replayed')
+      throw new ProblemError(
+        'replayed-heartbeat',
+        `agent ${agent} has sent seq ${seq} or a greater one before`,
+        {
+          errors: [{ field: 'seq', reason: 'must be greater than the last one of this agent' }],
+        },
+      );
+    before = taken.beats;
+  }
+  throw new ProblemError('unavailable', `batches of agent ${agent} overtake each other: send another`, {
+    retryAfterS: 1,
+  });
+};
+
+/**
  * The batch's resources as they stand. Asked for one by one each costs a read of its own; where a batch speaks for much
  * of its labscape, lists that hold six or so to a read are the cheaper way to the same.
  */
@@ -97,7 +121,10 @@ const readOwn = async (
       resources.map(({ resource: id }) => ({ labscape, id })),
     );
   const named = new Set(resources.map(({ resource }) => resource));
-  return (await resourcesOf(store, labscape, true)).filter(({ id }) => named.has(id));
+  const at = runtime.clock.monotonicMs();
+  const list = await resourcesOf(store, labscape, true);
+  runtime.fleet.takeList(labscape, list, at);
+  return list.filter(({ id }) => named.has(id));
 };
 
 /** What a batch says of others' resources; of its own it says it by beating. */

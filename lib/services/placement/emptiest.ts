@@ -5,7 +5,7 @@ import { waitsForData } from '../../data-copies.ts';
 import type { GroupRecord } from '../../store/placement/groups.ts';
 import { add, dominantShare } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
-import { type Bound, boundOn } from '../waiting/place-pending.ts';
+import { type Bound, boundOn, isKeptFrom } from '../waiting/place-pending.ts';
 
 interface Option {
   readonly resource: FleetResource;
@@ -28,8 +28,8 @@ export const emptiestFor = (
   let best: Option | undefined;
   const devices = groupDevices(group);
   for (const resource of resources) {
-    // Held for another; what failed over may use it all the same.
-    if (bound === 'fill' && resource.reserved !== undefined && resource.reserved !== group.id) continue;
+    // What failed over may use it all the same.
+    if (bound === 'fill' && isKeptFrom(resource, group.id)) continue;
     if (waitsForData(group, resource.id)) continue;
     const limit = boundOn(resource, bound);
     const asBound = { ...resource, limit };

@@ -50,7 +50,8 @@ const preemptionHint = async (
     const plan = await findPreemption(runtime, { ...wantedOf(tenant, input), class: cls });
     if (plan === undefined) continue;
     const allocations = plan.victims.reduce((total, { count }) => total + count, 0);
-    return { class: cls, resource: plan.target.id, groups: plan.victims.length, allocations };
+    const { id: resource, labscape } = plan.target;
+    return { class: cls, resource, labscape, groups: plan.victims.length, allocations };
   }
   return undefined;
 };

@@ -6,16 +6,18 @@ import { type ResourceRecord, readResource } from '../../store/fleet/resources.t
 import { readRecovery } from '../../store/recovery/recoveries.ts';
 import { allPlans } from '../../store/recovery/recovery-plans.ts';
 import { type Requester, system } from '../origin.ts';
-import { failTogether } from '../recovery/fail-together.ts';
 import { inLanes } from '../recovery/lanes.ts';
 import { executionName, type Runtime } from '../runtime.ts';
 import { changeRun, getRun } from './runs.ts';
-import { targetsOf } from './targets.ts';
+import { CARRIED_OUT, STARTED_AS } from './steps.ts';
+import { isAway, kindOf, targetsOf } from './targets.ts';
 
 /** Moves of one run at one call: a step is four of them. */
 const MOVES_MAX = 12;
 /** Reads of resources and recoveries at a time. */
 const LANES = 16;
+/** No other run is driven after that, ms: a step may take three times as long, and a sweep has more to do. */
+const DRIVE_MS_MAX = 5_000;
 /** A recovery that has not begun so long after its step is none, ms: by then the reconciler has tried, too. */
 const NEVER_BEGAN_MS = 600_000;
 
@@ -30,7 +32,7 @@ const isUntouched = (now: ResourceRecord, { epoch, attempt }: StepTarget): boole
 const begin = async (runtime: Runtime, run: PlanRun, requester: Requester): Promise<PlanRun | undefined> => {
   const step = run.steps[run.step];
   if (step === undefined) throw new Error(`run ${run.id} is at step ${run.step}, which it has not`);
-  const targets = targetsOf(step, await runtime.fleet.snapshot(0)).map(
+  const targets = targetsOf(step, (await runtime.fleet.snapshot(0)).resources).map(
     ({ id, labscape, epoch, attempt }): StepTarget => ({ resource: id, labscape, epoch, attempt }),
   );
   const startedAt = runtime.clock.now();
@@ -39,31 +41,24 @@ const begin = async (runtime: Runtime, run: PlanRun, requester: Requester): Prom
   return changeRun(runtime, run, { status: 'starting', progress, dueAt: undefined }, about, requester);
 };
 
-/** Fails those that stand as they were written down; the others were failed before, or have moved on by themselves. */
+/** Does what the step says to those that stand as they were written down; the others have moved on by themselves, or by it. */
 const start = async (runtime: Runtime, run: PlanRun, requester: Requester): Promise<PlanRun | undefined> => {
-  const now = run.progress[run.step];
-  if (now === undefined) throw new Error(`run ${run.id} is starting, and its targets are not written`);
+  const [now, step] = [run.progress[run.step], run.steps[run.step]];
+  if (now === undefined || step === undefined)
+    throw new Error(`run ${run.id} is starting, and its targets are not written`);
   const seen = await inLanes(now.targets, LANES, async (target) => {
     const resource = await readResource(runtime.store, target.labscape, target.resource);
-    return resource !== undefined && isUntouched(resource, target) ? [target] : [];
+    return resource !== undefined && isUntouched(resource, target) ? [resource] : [];
   });
-  let left = 0;
-  for (const [labscape, own] of Map.groupBy(seen.flat(), (target) => target.labscape)) {
-    const reason = `plan ${run.plan}: ${run.reason}`.slice(0, 500);
-    const resources = own.map(({ resource }) => resource);
-    left += (await failTogether(runtime, labscape, { reason, resources }, requester)).left;
-  }
+  const all = now.targets.map(({ resource }) => resource);
+  const reason = `plan ${run.plan}: ${run.reason}`.slice(0, 500);
+  const { left } = await CARRIED_OUT[kindOf(step)](runtime, seen.flat(), { step, all, reason }, requester);
   // The next look goes on with what there was no time for.
   if (left > 0) return undefined;
-  const recoveries = now.targets.map(nameOf);
+  const recoveries = kindOf(step) === 'activate' ? [] : now.targets.map(nameOf);
   const progress = run.progress.with(run.step, { ...now, recoveries });
-  return changeRun(
-    runtime,
-    run,
-    { status: 'recovering', progress },
-    { type: 'plan.step-failed-over' },
-    requester,
-  );
+  const type = `plan.step-${STARTED_AS[kindOf(step)]}`;
+  return changeRun(runtime, run, { status: 'recovering', progress }, { type }, requester);
 };
 
 /** What has become of a target: by its recovery's record, or by the resource where an attempt of another name ended it. */
@@ -80,11 +75,21 @@ const seenOf = async (runtime: Runtime, target: StepTarget, sinceMs: number): Pr
   return sinceMs > NEVER_BEGAN_MS ? { kind: 'ended', status: 'refused' } : { kind: 'running' };
 };
 
+/** Whether a target is in service, or was and something else has come up since. */
+const backSeenOf = async (runtime: Runtime, target: StepTarget): Promise<TargetSeen> => {
+  const resource = await readResource(runtime.store, target.labscape, target.resource);
+  const away = resource === undefined || isAway(resource);
+  return { kind: 'ended', status: away ? 'refused' : 'done' };
+};
+
 const look = async (runtime: Runtime, run: PlanRun, requester: Requester): Promise<PlanRun | undefined> => {
   const now = run.progress[run.step];
   if (now === undefined) throw new Error(`run ${run.id} recovers, and its targets are not written`);
   const at = runtime.clock.now();
-  const seen = await inLanes(now.targets, LANES, (target) => seenOf(runtime, target, at - now.startedAt));
+  const isBack = run.steps[run.step]?.how === 'activate';
+  const seen = await inLanes(now.targets, LANES, (target) =>
+    isBack ? backSeenOf(runtime, target) : seenOf(runtime, target, at - now.startedAt),
+  );
   const outcome = stepOutcome(seen);
   if (outcome === undefined) return undefined;
   const progress = run.progress.with(run.step, { ...now, endedAt: at, outcome });
@@ -130,11 +135,16 @@ export const driveRun = async (
   return run;
 };
 
-/** Drives every run that is not over; how many have ended. One that cannot go on now does not hold the others up. */
+/**
+ * Drives runs that are not over, as many as there is time for; how many have ended. One that cannot go on now does not hold
+ * the others up.
+ */
 export const drivePlans = async (runtime: Runtime, request: string): Promise<number> => {
   let ended = 0;
+  const untilMs = runtime.clock.monotonicMs() + DRIVE_MS_MAX;
   for (const { id: plan, run } of await allPlans(runtime.store)) {
     if (run === undefined) continue;
+    if (runtime.clock.monotonicMs() >= untilMs) break;
     try {
       const after = await driveRun(runtime, { plan, id: run }, system('plans', request));
       ended += Number(isOver(after.status));

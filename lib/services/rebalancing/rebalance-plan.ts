@@ -82,6 +82,7 @@ export const refusesMove = (
 ): string | undefined => {
   if (target.recovery !== undefined) return 'not-healthy';
   if (target.reserved !== undefined) return 'reserved';
+  if (target.quarantined === true) return 'labscape-quarantined';
   if (target.eased?.share === 0) return 'in-probation';
   const { demand, constraints } = group;
   const fill = boundFor(target, 'placement');

@@ -138,24 +138,25 @@ const smallestThatFits = (
       (group) => group.resource === source.id && group.status === 'placed' && group.demand[dimension] > 0,
     )
     .sort((a, b) => a.demand[dimension] - b.demand[dimension] || (a.id < b.id ? -1 : 1));
+  const except = new Set([source.id]);
   for (const group of movable) {
-    const target = placeUnderFill(runtime, group, source.id);
+    const target = placeUnderFill(runtime, group, except);
     if (target !== undefined) return { group, target };
   }
   return undefined;
 };
 
-/** Where its strategy, else that of the labscapes, places a group under fill, apart from its spread key; never on `source`. */
+/** Where its strategy, else that of the labscapes, places a group under fill, apart from its spread key; on none of `except`. */
 export const placeUnderFill = (
   runtime: Runtime,
   group: GroupRecord,
-  source: string,
+  except: ReadonlySet<string>,
 ): Candidate | undefined => {
   const { demand, constraints, kind, strategy, id, hashKey = id } = group;
   const devices = groupDevices(group);
   const request: PlacementRequest = {
     ...{ demand, constraints, kind, purpose: 'placement', most: CHOICES_MAX, hashKey },
-    except: new Set([source]),
+    except,
     ...(devices === undefined ? {} : { devices }),
   };
   return runtime.fleet

@@ -1,14 +1,14 @@
 import { classOfKind } from '../../allocation/groups.ts';
 import { ProblemError } from '../../errors.ts';
 import { urgencyOf } from '../../failover/joint-turn.ts';
-import type { Wish } from '../../failover/plan.ts';
 import { FAILED_AT_ONCE_MAX, type FailedTogether, type FailTogetherInput } from '../../schemas/recovery.ts';
 import { type ResourceRecord, readResource, resourcesOf } from '../../store/fleet/resources.ts';
 import { readGroups } from '../../store/placement/groups.ts';
-import { type RecoveryBrief, readBriefs, writeBriefs } from '../../store/recovery/recovery-briefs.ts';
+import { readBriefs, writeBriefs } from '../../store/recovery/recovery-briefs.ts';
 import type { Requester } from '../origin.ts';
 import { changeStatus } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';
+import { briefsOf } from './joint-briefs.ts';
 import { inLanes } from './lanes.ts';
 import { planMovesTogether } from './plan-moves.ts';
 import { asSource, type Held } from './quote.ts';
@@ -119,19 +119,8 @@ const planTogether = async (
   if (standing.size === 1 && one !== undefined) return one;
   const [held, { resources }] = await Promise.all([holdings(runtime, holding), runtime.fleet.snapshot(0)]);
   const plan = planMovesTogether(held.map(asSource), resources);
-  const wishes = new Map<string, Wish>([
-    ...plan.moves.map(({ group, to }) => [group.id, { to }] as const),
-    ...plan.unplaced.map(({ group, reason }) => [group.id, { waits: reason }] as const),
-  ]);
   const id = runtime.chance.id();
-  const briefs = held.map(({ resource, groups }): RecoveryBrief => {
-    const own = groups.flatMap((group) => {
-      const wish = wishes.get(group.id);
-      return wish === undefined ? [] : [[group.id, wish] as const];
-    });
-    return { resource: resource.id, epoch: resource.epoch, at, joint: { id, wishes: new Map(own) } };
-  });
-  await writeBriefs(runtime.store, briefs);
+  await writeBriefs(runtime.store, briefsOf(held, plan, id, at));
   return id;
 };
 

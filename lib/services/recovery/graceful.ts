@@ -28,10 +28,10 @@ const moveOne = async (
   runtime: Runtime,
   source: ResourceRecord,
   group: GroupRecord,
-  reason: string,
+  { reason, except }: Pick<GracefulMove, 'reason' | 'except'>,
   requester: Requester,
 ): Promise<ResourceRecord | undefined> => {
-  const choice = placeUnderFill(runtime, group, source.id);
+  const choice = placeUnderFill(runtime, group, new Set([source.id, ...except]));
   if (choice === undefined) return undefined;
   const [target, labscape] = await Promise.all([
     readResource(runtime.store, choice.labscape, choice.id),
@@ -44,6 +44,14 @@ const moveOne = async (
   return relocated.kind === 'moved' ? relocated.source : undefined;
 };
 
+export interface GracefulMove {
+  /** Why, in the events. */
+  readonly reason: string;
+  readonly budgetMs: number;
+  /** Resources that take nothing of it: they are to be emptied as well. */
+  readonly except: readonly string[];
+}
+
 /**
  * Moves groups off a resource that still runs, most urgent first, each in a transaction of its own: the new owner holds
  * back until the old one has stopped it. Only below fill: the reserve is for what must move. What comes to the resource
@@ -53,7 +61,7 @@ const moveOne = async (
 export const moveGracefully = async (
   runtime: Runtime,
   id: string,
-  { reason, budgetMs }: { readonly reason: string; readonly budgetMs: number },
+  { reason, budgetMs, except }: GracefulMove,
   requester: Requester,
 ): Promise<Grace> => {
   const startedMs = runtime.clock.monotonicMs();
@@ -67,7 +75,7 @@ export const moveGracefully = async (
     await runtime.fleet.snapshot();
     for (const group of groups) {
       if (tookMs() >= budgetMs) break;
-      const after = await moveOne(runtime, source, group, reason, requester);
+      const after = await moveOne(runtime, source, group, { reason, except }, requester);
       if (after !== undefined) moved += 1;
       source = after ?? (await getResource(runtime, id));
     }

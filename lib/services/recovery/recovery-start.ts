@@ -93,7 +93,7 @@ export const drainResource = async (
   };
   const seen = await check();
   if (graceMs === undefined) return start(runtime, inputFor(seen, 'drain'));
-  const grace = await moveGracefully(runtime, id, { reason, budgetMs: graceMs }, requester);
+  const grace = await moveGracefully(runtime, id, { reason, budgetMs: graceMs, except: [] }, requester);
   const now = await check();
   await writeBriefs(runtime.store, [{ resource: id, epoch: now.epoch, at: runtime.clock.now(), grace }]);
   return start(runtime, inputFor(now, 'drain'));

@@ -4,9 +4,17 @@ import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
 import type { Tenant, TenantInput } from '../../schemas/tenant.ts';
 import { newTenantWrites, requotaWrites } from '../../store/access/tenant-writes.ts';
-import { type QuotaSlice, readSlices, readTenant, type TenantRecord } from '../../store/access/tenants.ts';
+import {
+  decodeTenant,
+  type QuotaSlice,
+  readSlices,
+  readTenant,
+  type TenantRecord,
+  tenantsPage,
+} from '../../store/access/tenants.ts';
 import { sum, ZERO } from '../../vector.ts';
 import { originOf, type Requester } from '../origin.ts';
+import { inLanes } from '../recovery/lanes.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 
@@ -27,6 +35,22 @@ export const getTenant = async (runtime: Runtime, id: string): Promise<Tenant> =
   if (tenant === undefined)
     throw new ProblemError('not-found', `tenant ${id} has no quota: set one with PUT /tenants/${id}`);
   return view(tenant, await readSlices(runtime.store, tenant));
+};
+
+/** Tenants whose slices are read at the same time. */
+const LANES = 8;
+
+/** Tenants with a quota, by name after `after`. */
+export const listTenants = async (
+  runtime: Runtime,
+  limit: number,
+  after: string | undefined,
+): Promise<{ readonly items: readonly Tenant[]; readonly next: string | undefined }> => {
+  const page = await tenantsPage(runtime.store, limit, after);
+  const items = await inLanes(page.items.map(decodeTenant), LANES, async (tenant) =>
+    view(tenant, await readSlices(runtime.store, tenant)),
+  );
+  return { items, next: page.next === undefined ? undefined : items.at(-1)?.id };
 };
 
 /** Sets a quota, the first time or anew. Raises conflict when more than that is used already. */

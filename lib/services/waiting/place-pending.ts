@@ -113,6 +113,10 @@ export const rankedFor = (
   return strategy.choose(request, () => runtime.chance.uniform()).map(({ candidate }) => candidate);
 };
 
+/** Held for another group, or quarantined: what was never placed does not come. */
+export const isKeptFrom = ({ reserved, quarantined }: FleetResource, group: string): boolean =>
+  quarantined === true || (reserved !== undefined && reserved !== group);
+
 /** What demands its data goes to its freshest copy: nothing else counts. */
 const choiceFor = (runtime: Runtime, group: GroupRecord, bound: Bound): Candidate | undefined => {
   if (group.data?.required !== true || group.epoch === 1) return rankedFor(runtime, group, bound, 1)[0];
@@ -132,8 +136,8 @@ const taking = (
 ): FleetResource | undefined => {
   const resource = runtime.fleet.seen(only);
   if (resource === undefined || waitsForData(group, only)) return undefined;
-  // Held for another; what failed over may use it all the same.
-  if (bound === 'fill' && resource.reserved !== undefined && resource.reserved !== group.id) return undefined;
+  // What failed over may use it all the same.
+  if (bound === 'fill' && isKeptFrom(resource, group.id)) return undefined;
   const asBound = { ...resource, limit: boundOn(resource, bound) };
   const { used, groups } = resource;
   const { demand, constraints } = group;

@@ -8,7 +8,7 @@ import { N, S, vectorAttributes } from '../table/attributes.ts';
 import { capIs, chainAt } from '../table/conditions.ts';
 import { exists, putNew, updateItem, vectorAtMost } from '../table/update.ts';
 import type { Write } from '../table/write.ts';
-import { encodeSlice, encodeTenant, type QuotaSlice, type TenantRecord } from './tenants.ts';
+import { encodeSlice, encodeTenant, listedAs, type QuotaSlice, type TenantRecord } from './tenants.ts';
 
 export const newTenantWrites = (
   store: Store,
@@ -37,6 +37,7 @@ export const requotaWrites = (
     set: {
       ...vectorAttributes('quota', quota),
       weight: N(weight),
+      ...listedAs(before.id),
       cfg: N(before.cfg + 1),
       rev: N(event.rev),
       head: S(event.hash),

@@ -1,7 +1,7 @@
 import type { ChainHead } from '../../audit/event.ts';
 import type { Vector } from '../../schemas/common.ts';
-import { keys } from '../keys.ts';
-import type { Store } from '../store.ts';
+import { find, keys } from '../keys.ts';
+import type { Page, Store } from '../store.ts';
 import {
   ITEM_VERSION,
   type Item,
@@ -43,10 +43,14 @@ export const decodeTenant = versioned(
   }),
 );
 
+/** Where tenants are listed by name. */
+export const listedAs = (id: string): Item => ({ findPk: S(find.tenants), findSk: S(id) });
+
 export const encodeTenant = (tenant: TenantRecord): Item => ({
   ...keys.tenant(tenant.id),
   v: N(ITEM_VERSION),
   id: S(tenant.id),
+  ...listedAs(tenant.id),
   slices: N(tenant.slices),
   weight: N(tenant.weight),
   cfg: N(tenant.cfg),
@@ -75,6 +79,17 @@ export const readTenant = async (store: Store, id: string): Promise<TenantRecord
   const item = await store.get(keys.tenant(id));
   return item === undefined ? undefined : decodeTenant(item);
 };
+
+/** In the order of their names; by the index, hence maybe a moment behind. */
+export const tenantsPage = async (store: Store, limit: number, after: string | undefined): Promise<Page> =>
+  store.find({
+    KeyConditionExpression: after === undefined ? 'findPk = :pk' : 'findPk = :pk AND findSk > :after',
+    ExpressionAttributeValues: {
+      ':pk': S(find.tenants),
+      ...(after === undefined ? {} : { ':after': S(after) }),
+    },
+    Limit: limit,
+  });
 
 export const readSlices = async (store: Store, tenant: TenantRecord): Promise<readonly QuotaSlice[]> => {
   const items = await store.getMany(

@@ -1,6 +1,8 @@
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { ResourceStatus } from '../../schemas/resource.ts';
-import { AGENT, decodeBeats, PULSE, packPulse } from '../fleet/heartbeats.ts';
+import { SEQ, TEXT } from '../fleet/beat-pulses.ts';
+import { decodeBeats } from '../fleet/heartbeats.ts';
+import { packPulse } from '../fleet/pulse-text.ts';
 import { type Item, N, num, S } from '../table/attributes.ts';
 
 /** No verdict falls so soon after a restore, ms: agents must be heard first. */
@@ -68,11 +70,11 @@ export const restoredRecovery = (item: Item, event: AuditEvent, reason: string):
  */
 export const freshBeats = (item: Item, at: number): Item => {
   const kept = Object.entries(item).filter(
-    ([name]) => ['pk', 'sk', 'v'].includes(name) || name.startsWith(AGENT),
+    ([name]) => ['pk', 'sk', 'v'].includes(name) || name.startsWith(SEQ),
   );
   const pulses = [...decodeBeats('', item).pulses].map(([id, { meanMs, deviationMs, epoch, leaseEndMs }]) => {
     const pulse = { meanMs, deviationMs, epoch, leaseEndMs, lastAt: at, status: 'ok' } as const;
-    return [`${PULSE}${id}`, S(packPulse(pulse))] as const;
+    return [`${TEXT}${id}`, S(packPulse(pulse))] as const;
   });
   const heard = pulses.length === 0 ? {} : { heardAt: N(at), heardSince: N(at) };
   return { ...Object.fromEntries([...kept, ...pulses]), ...heard, graceUntil: N(at + GRACE_MS) };

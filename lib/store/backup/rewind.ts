@@ -25,8 +25,11 @@ export class ChangedSince extends Error {
 
 const chainAttributes = ({ rev, head }: ChainHead): Item => ({ rev: N(rev), head: S(head) });
 
-const without = (item: Item, ...names: readonly string[]): Item =>
-  Object.fromEntries(Object.entries(item).filter(([name]) => !names.includes(name)));
+const without = (item: Item, ...names: readonly string[]): Item => {
+  const kept: Item = {};
+  for (const [name, value] of Object.entries(item)) if (!names.includes(name)) kept[name] = value;
+  return kept;
+};
 
 /** `kinds` of its groups, by id. Raises ChangedSince. */
 export function rewindResource(

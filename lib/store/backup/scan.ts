@@ -3,7 +3,14 @@ import type { Item } from '../table/attributes.ts';
 import { translate } from '../table/errors.ts';
 
 /**
- * Every item of a table, a page of up to 1 MB at a time, strongly consistent item by item: while it runs, the table goes
+ * Items of a page. Without such a bound the embedded engine reads all the rest of the table for every page and throws away
+ * what is over 1 MB: of a table of 200,000 up to 640 ms of its time a page, 35 s in all, and four times that for twice the
+ * items. With it a page takes 50 ms, during which it answers nobody else, and the table 11 s.
+ */
+const PAGE_ITEMS = 1_000;
+
+/**
+ * Every item of a table, a page at a time, strongly consistent item by item: while it runs, the table goes
  * on changing. Apart from Store, since only a backup scans. Raises StoreUnavailable, Throttled.
  */
 export async function* scanTable(
@@ -18,6 +25,7 @@ export async function* scanTable(
         new ScanCommand({
           TableName: table,
           ConsistentRead: true,
+          Limit: PAGE_ITEMS,
           ...(from === undefined ? {} : { ExclusiveStartKey: from }),
         }),
       ),

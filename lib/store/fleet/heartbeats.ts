@@ -1,10 +1,10 @@
-import { MEMORY, type Signal } from '../../health/change.ts';
 import type { Pulse } from '../../health/detector.ts';
 import type { Order } from '../../schemas/heartbeat.ts';
 import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
 import { ITEM_VERSION, type Item, N, optNum, refuseNewer, S, str } from '../table/attributes.ts';
 import { type Condition, exists, updateInput } from '../table/update.ts';
+import { BEAT_VERSION, type KeptPulses, keptPulses, pulseChanges } from './beat-pulses.ts';
 
 /** What is known of a labscape's hosts: one packed item, one write per batch. */
 export interface BeatRecord {
@@ -25,6 +25,8 @@ export interface BeatRecord {
   readonly unreachable: ReadonlyMap<string, { readonly at: number; readonly labscapes: readonly string[] }>;
   /** Others' resources that its agents tried to reach, by agent. */
   readonly probed: ReadonlyMap<string, Probed>;
+  /** Where the item keeps its pulses: what the next write must find unchanged. */
+  readonly kept: KeptPulses;
 }
 
 /** What an agent said of others' resources, and when, epoch ms. */
@@ -43,95 +45,19 @@ export interface HeardNow {
   readonly silentFrom?: number | undefined;
 }
 
-/** What names begin with: of a resource's pulse, and of an agent's sequence number. */
-export const PULSE = 'r_';
-export const AGENT = 'a_';
 const ORDER = 'o_';
 const UNREACHABLE = 'u_';
 const PROBED = 'p_';
 
 const idsOf = (text: string | undefined): readonly string[] => (text ? text.split(',') : []);
 
-/** Digits that are enough to learn on in small steps, and to compare. */
-const LEARNT_DIGITS = 5;
-const SEEN_DIGITS = 3;
-const short = (figure: number, digits: number): string => String(Number(figure.toPrecision(digits)));
-
-const packSignal = (signal: Signal | undefined): string => {
-  if (signal === undefined) return '';
-  const { count, mean, deviation, recent, sum } = signal;
-  const learnt = [mean, deviation].map((figure) => short(figure, LEARNT_DIGITS));
-  if (sum === 0 && count === MEMORY) return learnt.join(',');
-  const seen = [recent, sum].map((figure) => short(figure, SEEN_DIGITS));
-  return [...learnt, ...seen, ...(count === MEMORY ? [] : [count])].join(',');
-};
-
-const unpackSignal = (text: string): Signal | undefined => {
-  if (text === '') return undefined;
-  const [mean = 0, deviation = 0, recent = mean, sum = 0, count = MEMORY] = text.split(',').map(Number);
-  return { count, mean, deviation, recent, sum };
-};
-
-/** What is as if nothing had ever been said is not kept. */
-const NO_ERRORS = packSignal({ count: MEMORY, mean: 0, deviation: 0, recent: 0, sum: 0 });
-
-/**
- * A pulse as one short string: it is rewritten with every beat, and each KB of a labscape's is paid for. What came later
- * stands last, since older readers pass it over; the two empty fields were the agent and its number.
- */
-export const packPulse = (pulse: Pulse): string => {
-  const faults = packSignal(pulse.faults);
-  return [
-    pulse.lastAt,
-    short(pulse.meanMs, LEARNT_DIGITS),
-    short(pulse.deviationMs, LEARNT_DIGITS - 1),
-    ...['', ''],
-    pulse.status,
-    pulse.epoch,
-    pulse.leaseEndMs,
-    packSignal(pulse.latency),
-    faults === NO_ERRORS ? '' : faults,
-    ...(pulse.pace === undefined ? [] : [pulse.pace.meanMs ?? '', Math.round(pulse.pace.factor * 1_000)]),
-  ]
-    .join('|')
-    .replace(/\|+$/, '');
-};
-
-export const unpackPulse = (text: string): Pulse => {
-  const fields = text.split('|');
-  const [lastAt, meanMs, deviationMs, , , status, epoch, leaseEndMs] = fields;
-  const latency = unpackSignal(fields[8] ?? '');
-  const faults = unpackSignal(fields[9] ?? '');
-  const [paceMs, thousandths] = fields.slice(10);
-  return {
-    lastAt: Number(lastAt),
-    meanMs: Number(meanMs),
-    deviationMs: Number(deviationMs),
-    status: status === 'failed' || status === 'degraded' ? status : 'ok',
-    epoch: Number(epoch),
-    leaseEndMs: Number(leaseEndMs),
-    ...(latency === undefined ? {} : { latency }),
-    ...(faults === undefined ? {} : { faults }),
-    ...(thousandths === undefined
-      ? {}
-      : {
-          pace: {
-            meanMs: paceMs === '' ? undefined : Number(paceMs),
-            factor: Number(thousandths) / 1_000,
-          },
-        }),
-  };
-};
-
 export const decodeBeats = (labscape: string, item: Item | undefined): BeatRecord => {
-  if (item !== undefined) refuseNewer(item);
-  const pulses = new Map<string, Pulse>();
+  if (item !== undefined) refuseNewer(item, BEAT_VERSION);
   const orders: Order[] = [];
   const unreachable = new Map<string, { at: number; labscapes: readonly string[] }>();
   const probed = new Map<string, Probed>();
   for (const [name, value] of Object.entries(item ?? {})) {
     if (value.S === undefined) continue;
-    if (name.startsWith(PULSE)) pulses.set(name.slice(PULSE.length), unpackPulse(value.S));
     if (name.startsWith(UNREACHABLE)) {
       const [at, ids = ''] = value.S.split('|');
       unreachable.set(name.slice(UNREACHABLE.length), { at: Number(at), labscapes: ids.split(',') });
@@ -145,7 +71,7 @@ export const decodeBeats = (labscape: string, item: Item | undefined): BeatRecor
   }
   const at = (name: string): number | undefined => (item === undefined ? undefined : optNum(item, name));
   return {
-    ...{ labscape, pulses, orders, unreachable, probed },
+    ...{ labscape, ...keptPulses(item ?? {}), orders, unreachable, probed },
     graceUntil: at('graceUntil') ?? 0,
     heardAt: at('heardAt'),
     heardSince: at('heardSince') ?? 0,
@@ -166,14 +92,6 @@ export const readManyBeats = async (
   return labscapes.map((labscape) => decodeBeats(labscape, byPk.get(keys.beat(labscape).pk.S)));
 };
 
-/** The agent's sequence number must have grown: its replay guard. */
-const isNewer =
-  (agent: string, seq: number): Condition =>
-  (p) => {
-    const last = p.name(`${AGENT}${agent}`);
-    return `attribute_not_exists(${last}) OR ${last} < ${p.value(N(seq))}`;
-  };
-
 /** What an agent tells of its hosts in one batch. */
 export interface Batch {
   readonly agent: string;
@@ -185,15 +103,26 @@ export interface Batch {
   readonly probed: Omit<Probed, 'at'> | undefined;
 }
 
-/** Takes a batch in; undefined when its sequence number is not greater than the agent's last. */
+/** A batch that was taken in, with the item after it; one that its agent's number refuses; or one that somebody was faster than. */
+export type Taken =
+  | { readonly kind: 'done' | 'raced'; readonly beats: BeatRecord }
+  | { readonly kind: 'replayed' };
+
+/**
+ * Takes a batch in that was made of `before`: nothing of it has changed that the batch rewrites. The agent's sequence
+ * number must grow: its replay guard. `packed`: false writes what code knows that is older than blocks of pulses.
+ */
 export const writeBeats = async (
   store: Store,
-  labscape: string,
+  before: BeatRecord,
   { agent, seq, pulses, unreachable, probed }: Batch,
   heard: HeardNow,
-): Promise<BeatRecord | undefined> => {
-  const set: Item = { [`${AGENT}${agent}`]: N(seq) };
-  for (const [resource, pulse] of pulses) set[`${PULSE}${resource}`] = S(packPulse(pulse));
+  packed = true,
+): Promise<Taken> => {
+  const { labscape, kept } = before;
+  if (seq <= (kept.seqs.get(agent) ?? 0)) return { kind: 'replayed' };
+  const changes = pulseChanges(kept, { agent, seq, pulses }, packed);
+  const set: Item = { ...changes.set };
   for (const [name, at] of Object.entries(heard)) if (at !== undefined) set[name] = N(at);
   const said = `${UNREACHABLE}${agent}`;
   if (unreachable !== undefined && unreachable.length > 0)
@@ -202,6 +131,7 @@ export const writeBeats = async (
   const tells = probed !== undefined && probed.reached.length + probed.unreached.length > 0;
   if (tells) set[told] = S(`${heard.heardAt}|${probed.reached.join(',')}|${probed.unreached.join(',')}`);
   const remove = [
+    ...changes.remove,
     ...(unreachable?.length === 0 ? [said] : []),
     ...(probed === undefined || tells ? [] : [told]),
   ];
@@ -211,10 +141,11 @@ export const writeBeats = async (
       key: keys.beat(labscape),
       set,
       ...(remove.length === 0 ? {} : { remove }),
-      conditions: [isNewer(agent, seq), exists('pk')],
+      conditions: [...changes.conditions, exists('pk')],
     }),
   );
-  return outcome.kind === 'done' ? decodeBeats(labscape, outcome.item) : undefined;
+  const beats = decodeBeats(labscape, outcome.item);
+  return { kind: outcome.kind === 'done' ? 'done' : 'raced', beats };
 };
 
 /** The labscape's empty heartbeat item, born with the labscape. */

@@ -35,14 +35,13 @@ export const strings = (item: Item, name: string): readonly string[] => item[nam
 export const oneOf = <T extends string>(item: Item, name: string, values: readonly T[]): T =>
   values.find((value) => value === item[name]?.S) ?? missing(item, name);
 
-/** Items of all kinds are of this version of their shape; one without `v` is as old as that. */
+/** Items of all kinds but heartbeats are of this version of their shape; one without `v` is as old as that. */
 export const ITEM_VERSION = 1;
 
 /** Throws NewerVersion: in what a newer code wrote, the same name may mean another thing. */
-export const refuseNewer = (item: Item): void => {
+export const refuseNewer = (item: Item, known = ITEM_VERSION): void => {
   const version = Number(item['v']?.N ?? ITEM_VERSION);
-  if (version > ITEM_VERSION)
-    throw new NewerVersion(`item ${item['pk']?.S} ${item['sk']?.S}`, version, ITEM_VERSION);
+  if (version > known) throw new NewerVersion(`item ${item['pk']?.S} ${item['sk']?.S}`, version, known);
 };
 
 /** Decodes only what this code knows. */

@@ -45,21 +45,24 @@ const withToken = (schema: unknown, value: unknown): unknown =>
 
 const isPlain = (schema: unknown): boolean => PLAIN.has(String(nameOf(schema)));
 
-interface Puts {
+interface Sent {
   readonly TransactItems?: readonly { readonly Put?: { readonly Item?: Item } }[];
+  readonly ExpressionAttributeValues?: Item;
 }
 
-/** Large binary attributes come in puts alone: seen before they are written out as lists of numbers. */
-const putsBinary = (value: unknown): boolean =>
-  ((value as Puts).TransactItems ?? []).some(({ Put }) =>
-    Object.values(Put?.Item ?? {}).some((attribute) => attribute.B !== undefined),
+/** Large binary attributes come in puts and in updates of their own: seen before they are written out as lists of numbers. */
+const sendsBinary = (value: unknown): boolean => {
+  const { TransactItems = [], ExpressionAttributeValues } = value as Sent;
+  return [ExpressionAttributeValues, ...TransactItems.map(({ Put }) => Put?.Item)].some((attributes = {}) =>
+    Object.values(attributes).some(({ B }) => B !== undefined),
   );
+};
 
 const plainSerializer = (own: Serializer): Serializer => {
   let text: string | undefined;
   return {
     write: (schema, value) => {
-      text = isPlain(schema) && !putsBinary(value) ? JSON.stringify(withToken(schema, value)) : undefined;
+      text = isPlain(schema) && !sendsBinary(value) ? JSON.stringify(withToken(schema, value)) : undefined;
       if (text !== undefined && BINARY_SENT.test(text)) text = undefined;
       if (text === undefined) own.write(schema, value);
     },

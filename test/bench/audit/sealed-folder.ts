@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { startEngine } from '../../../infra/local/database/engine.ts';
 import { ownTables } from '../../../infra/local/database/own-tables.ts';
 import { SigningKeys } from '../../../infra/local/kms/signing-keys.ts';
@@ -17,6 +16,7 @@ import { putEvent } from '../../../lib/store/events.ts';
 import { putDraft, putSeal, putSealKey } from '../../../lib/store/seals.ts';
 import { Store } from '../../../lib/store/store.ts';
 import { dynamodbClient } from '../../../lib/store/table/dynamodb-client.ts';
+import { EventFile } from './event-file.ts';
 import { eventHistory } from './event-history.ts';
 
 const KEY = 'bench';
@@ -39,80 +39,60 @@ const withStore = async <T>(dir: string, work: (store: Store) => Promise<T>): Pr
 
 /**
  * A data folder with so many events, sealed and archived. The events go straight into the engine's file, since by its
- * API a million would take an hour; how the engine writes a revision is looked up from events that went that way. Its
- * index by time, which a verification never reads, is left empty.
+ * API a million would take an hour; tables, seals and keys go through the engine.
  */
 export const sealedFolder = async (
   dir: string,
   events: number,
   progress: (text: string) => void,
 ): Promise<readonly Seal[]> => {
+  progress('audit: making tables');
   const table = await withStore(dir, async (store) => {
     for (const event of eventHistory(2, START_MS, EVERY_MS)) await store.transact([putEvent(store, event)]);
     return store.tables.audit;
   });
-  const windows = insertAll(dir, table, events, progress);
+  const keys = new SigningKeys(join(dir, 'seal-keys.json'));
+  const key = keyFromSpki(keys.publicKey(KEY));
+  const archive = new FolderObjects(join(dir, 'objects', 'bench-archive'), () => 0);
+  const seals: Seal[] = [];
+  const seal = async (window: readonly AuditEvent[]): Promise<void> => {
+    const last = seals.at(-1);
+    const span = { from: last?.to ?? 0, to: (window.at(-1)?.at ?? 0) + 1 };
+    const body = nextSeal(last, span, window, { key: key.id });
+    await archive.put(archiveKeys.window(body), Buffer.from(windowText(window)));
+    const signed = signedSeal(body, keys.sign(KEY, sealedBytes(body)));
+    await archive.put(archiveKeys.seal(signed.number), jsonBytes(signed));
+    seals.push(signed);
+    progress(`audit: ${seals.length * SEAL_EVENTS_MAX} of ${events} events written and sealed`);
+  };
+  const file = new EventFile(join(dir, 'state.db'), table);
+  try {
+    for (const window of windowsOf(eventHistory(events, START_MS, EVERY_MS))) {
+      file.insert(window);
+      await seal(window);
+    }
+  } finally {
+    file.close();
+  }
   return withStore(dir, async (store) => {
-    const keys = new SigningKeys(join(dir, 'seal-keys.json'));
-    const key = keyFromSpki(keys.publicKey(KEY));
-    const archive = new FolderObjects(join(dir, 'objects', 'bench-archive'), () => 0);
     await putSealKey(store, { ...key, since: 1 });
-    const seals: Seal[] = [];
-    let last: Seal | undefined;
-    for (const window of windows) {
-      progress(`audit: sealing ${seals.length}`);
-      const span = { from: last?.to ?? 0, to: (window.at(-1)?.at ?? 0) + 1 };
-      const body = nextSeal(last, span, window, { key: key.id });
-      await archive.put(archiveKeys.window(body), Buffer.from(windowText(window)));
+    for (const one of seals) {
+      const { hash: _, signature: __, ...body } = one;
       await putDraft(store, body);
-      last = signedSeal(body, keys.sign(KEY, sealedBytes(body)));
-      await putSeal(store, last);
-      await archive.put(archiveKeys.seal(last.number), jsonBytes(last));
-      seals.push(last);
+      await putSeal(store, one);
     }
     return seals;
   });
 };
 
-interface Row {
-  readonly sk: string;
-  readonly item_json: string;
-}
-
-/** Generator of the windows that seals are made of; each has been inserted when it comes. */
-function* insertAll(
-  dir: string,
-  table: string,
-  events: number,
-  progress: (text: string) => void,
-): Generator<readonly AuditEvent[]> {
-  const sortKeys = new Map<number, string>();
+/** What a seal each holds, in the order of its leaves. */
+function* windowsOf(events: Iterable<AuditEvent>): Generator<readonly AuditEvent[], void> {
   let window: AuditEvent[] = [];
-  const inserted: AuditEvent[][] = [];
-  const database = new DatabaseSync(join(dir, 'state.db'));
-  try {
-    const rows = database.prepare(`SELECT sk, item_json FROM "${table}"`).all() as unknown as Row[];
-    for (const { sk, item_json } of rows) sortKeys.set(Number(JSON.parse(item_json).rev.N), sk);
-    database.exec('BEGIN');
-    const insert = database.prepare(
-      `INSERT OR REPLACE INTO "${table}" (pk, sk, item_json, item_size) VALUES (?, ?, ?, ?)`,
-    );
-    const store = { tables: { audit: table, state: '' } } as Store;
-    let count = 0;
-    for (const event of eventHistory(events, START_MS, EVERY_MS)) {
-      const text = JSON.stringify(putEvent(store, event).item.Put?.Item);
-      insert.run(`S:${event.entity}`, sortKeys.get(event.rev) ?? '', text, text.length);
-      window.push(event);
-      count += 1;
-      if (count % 10_000 === 0) progress(`audit: ${count} of ${events} events`);
-      if (window.length < SEAL_EVENTS_MAX) continue;
-      inserted.push(window.sort(bySealOrder));
-      window = [];
-    }
-    database.exec('COMMIT');
-  } finally {
-    database.close();
+  for (const event of events) {
+    window.push(event);
+    if (window.length < SEAL_EVENTS_MAX) continue;
+    yield window.sort(bySealOrder);
+    window = [];
   }
-  if (window.length > 0) inserted.push(window.sort(bySealOrder));
-  yield* inserted;
+  if (window.length > 0) yield window.sort(bySealOrder);
 }

@@ -12,6 +12,7 @@ const valueBytes = (value: AttributeValue): number => {
   if (value.S !== undefined) return Buffer.byteLength(value.S);
   // Two digits a byte, and one more.
   if (value.N !== undefined) return Math.ceil(value.N.replace(/^-?0*\.?/, '').length / 2) + 1;
+  if (value.B !== undefined) return value.B.length;
   if (value.SS !== undefined) return value.SS.reduce((sum, each) => sum + Buffer.byteLength(each), 0);
   if (value.L !== undefined) return 3 + value.L.reduce((sum, each) => sum + 1 + valueBytes(each), 0);
   if (value.M !== undefined) return 3 + Object.keys(value.M).length + itemBytes(value.M);

@@ -3,7 +3,7 @@ import { bestfit, dotprod, firstfit, gpuclustering, gpupacking, random } from '.
 import { clusterOf, type PolicyMaker, take } from './cluster.ts';
 import { fgd } from './fgd.ts';
 import { ours } from './ours.ts';
-import { arrivalsOf, readTrace, type Trace } from './trace.ts';
+import { arrivalsOf, readTrace, type Trace, WORKLOAD_DEFAULT } from './trace.ts';
 
 const POLICIES: Readonly<Record<string, PolicyMaker>> = {
   random,
@@ -86,18 +86,20 @@ const figureAt = (
   runs: readonly Run[],
   fgdMean: number | undefined,
   percent: number,
+  workload: string,
 ): Figure => {
   const readings = runs.flatMap((run) => run.readings.filter((reading) => reading.percent === percent));
   const shares = readings.map(({ allocated }) => allocated);
   const times = runs
     .flatMap((run, i) => run.times.slice(0, readings[i]?.decisions ?? 0))
     .sort((a, b) => a - b);
-  const published = percent === 130 ? PUBLISHED[policy] : undefined;
+  const published = percent === 130 && workload === WORKLOAD_DEFAULT ? PUBLISHED[policy] : undefined;
   const ms = (share: number): number => rounded(percentile(times, share), 4);
   return {
     ...{
       name: `openb ${policy} at ${percent} %`,
       policy,
+      workload,
       arrivals: percent,
       meanUnit: '%',
       unit: 'ms',
@@ -124,10 +126,13 @@ const meanAt = (runs: readonly Run[], percent: number): number =>
  */
 export const openb = async (
   progress: (text: string) => void,
-  { data = DATA_DEFAULT }: { readonly data?: string | undefined },
+  {
+    data = DATA_DEFAULT,
+    workload = WORKLOAD_DEFAULT,
+  }: { readonly data?: string | undefined; readonly workload?: string | undefined },
   only?: readonly string[],
 ): Promise<readonly Figure[]> => {
-  const trace = readTrace(data);
+  const trace = readTrace(data, workload);
   const runs = new Map<string, readonly Run[]>();
   for (const [policy, make] of Object.entries(POLICIES)) {
     if (only !== undefined && !only.includes(policy)) continue;
@@ -141,7 +146,7 @@ export const openb = async (
   const reference = runs.get('fgd');
   return [...runs].flatMap(([policy, done]) =>
     ARRIVALS_PERCENT.map((percent) =>
-      figureAt(policy, done, reference && meanAt(reference, percent), percent),
+      figureAt(policy, done, reference && meanAt(reference, percent), percent, workload),
     ),
   );
 };

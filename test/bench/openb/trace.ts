@@ -4,7 +4,9 @@ import { DEVICE_SLOTS, type PackDemand } from '../../../lib/allocation/packing/s
 import type { PackNode } from '../pack-node.ts';
 
 const NODES_FILE = 'openb_node_list_gpu_node.csv';
-const TASKS_FILE = 'openb_pod_list_default.csv';
+/** The workload that the published figures are of. */
+export const WORKLOAD_DEFAULT = 'default';
+const tasksFile = (workload: string): string => `openb_pod_list_${workload}.csv`;
 
 export interface Task {
   readonly name: string;
@@ -63,9 +65,10 @@ const taskOf = (row: ReadonlyMap<string, string>): Task => {
   return { name, demand: { amounts, devices: { count, slots, models } }, gpuMilli: count * slots };
 };
 
-export const readTrace = (directory: string): Trace => {
+/** `workload`: as in the name of its file, openb_pod_list_WORKLOAD.csv. Throws MissingDataError. */
+export const readTrace = (directory: string, workload = WORKLOAD_DEFAULT): Trace => {
   const nodes = rowsOf(directory, NODES_FILE).map(nodeOf);
-  const tasks = rowsOf(directory, TASKS_FILE).map(taskOf);
+  const tasks = rowsOf(directory, tasksFile(workload)).map(taskOf);
   return {
     nodes: nodes.sort(byName((node) => node.id)),
     tasks: tasks.sort(byName((task) => task.name)),

@@ -4,7 +4,7 @@ import type { Breach } from './invariants.ts';
 /** A client's name, as its token says; see tenant.ts. */
 const CLIENT = /^client-(.+)$/;
 const ALLOCATION = /^allocation#([^#]+)#/;
-/** The labscape that speaks another major version; see troubles.ts. */
+/** The labscape that speaks another major version; see admissions.ts. */
 export const FOREIGN_LABSCAPE = 'lab-foreign';
 
 /**

@@ -16,7 +16,7 @@ type Check = (state: State, changes: Changes) => string | undefined;
 /**
  * Each invariant that one commit can break, checked after every commit. Elsewhere: what hosts run (1) and how a history
  * ends (2, 6, 7) in run-seed.ts; 8 in invariants-health.ts; 9 in invariants-rules.ts; the whole audit (10) in
- * invariants-end.ts; 12 and 13 in invariants-tenancy.ts, and by what tenant.ts and troubles.ts are answered. Nothing
+ * invariants-end.ts; 12 and 13 in invariants-tenancy.ts, and by what tenant.ts and admissions.ts are answered. Nothing
  * checks 11 here: test/api/drills.test.ts does. No numbers of the design are 14 and 15, on gangs and pre-emption, 16, on
  * capsules (invariants-capsule.ts), 17 and 18, on seals and tampering (sealing/), 19, on work that demands its data
  * (invariants-data.ts), and 20, on backups and restores (invariants-restore.ts, backups/).

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
-import type { Item, OpenedCopy } from '../../../infra/local/verify/opened-copy.ts';
+import type { OpenedCopy } from '../../../infra/local/verify/opened-copy.ts';
 import { verifyCopy } from '../../../infra/local/verify/verify-folder.ts';
 import { keyFromSpki } from '../../../lib/audit/seal-key.ts';
 import { WINDOW_MS } from '../../../lib/audit/window.ts';
@@ -7,6 +7,7 @@ import { readWindow } from '../../../lib/services/trail/seal-archive.ts';
 import { type SealerParts, sealDue } from '../../../lib/services/trail/sealing.ts';
 import { sealsAfter } from '../../../lib/store/seals.ts';
 import { Store } from '../../../lib/store/store.ts';
+import type { Item } from '../../../lib/store/table/attributes.ts';
 import { StoreUnavailable, Throttled } from '../../../lib/store/table/errors.ts';
 import { bareClient, type Wire } from '../world/bare-client.ts';
 import type { World } from '../world/world.ts';
@@ -156,7 +157,6 @@ const mutated =
 
 /** The tables of the history as the verification reads those of a folder. */
 const copyOf = ({ options: { tables } }: World, archive: MemoryObjects, wire: Wire): OpenedCopy => ({
-  tables,
   archive,
   close: async () => {},
   async *items(table) {

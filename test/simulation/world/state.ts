@@ -1,7 +1,9 @@
 import type { AuditEvent } from '../../../lib/schemas/audit.ts';
+import { itemOfLine } from '../../../lib/services/backup/lines.ts';
 import { decodePrincipal, type PrincipalRecord } from '../../../lib/store/access/principals.ts';
 import { decodeSlice, type QuotaSlice } from '../../../lib/store/access/tenants.ts';
 import { decodeEvent } from '../../../lib/store/events.ts';
+import { keptPulses } from '../../../lib/store/fleet/beat-pulses.ts';
 import { decodeLabscape, type LabscapeRecord } from '../../../lib/store/fleet/labscapes.ts';
 import { decodeResource, type ResourceRecord } from '../../../lib/store/fleet/resources.ts';
 import { type AllocationRecord, decodeAllocation } from '../../../lib/store/placement/allocations.ts';
@@ -46,9 +48,6 @@ export interface Beat {
   readonly resources: readonly string[];
 }
 
-/** Attributes of a heartbeat item that hold a resource's pulse, and an agent's sequence number. */
-const PULSE = 'r_';
-const AGENT = 'a_';
 const PROFILE = /^(TENANT|PRINCIPAL)#/;
 const SLICE = /^TENANT#(.+)#\d+$/;
 
@@ -112,17 +111,19 @@ export class State {
   }
 }
 
+/** Commits are seen as they go over the wire, where what is binary is in base64. */
+const asStored = (item: Item): Item => itemOfLine(JSON.stringify(item));
+
 /** A beat is written with a pulse for each of its resources; a pulse that stays the same tells nothing new. */
 const beatOf = (before: Item, after: Item): readonly Beat[] => {
-  const changed = (prefix: string): readonly string[] =>
-    Object.keys(after).filter((name) => name.startsWith(prefix) && before[name] !== after[name]);
-  const resources = changed(PULSE).map((name) => name.slice(PULSE.length));
-  return changed(AGENT).map((name) => ({
-    agent: name.slice(AGENT.length),
-    before: Number(before[name]?.N ?? 0),
-    after: Number(after[name]?.N ?? 0),
-    resources,
-  }));
+  const [old, young] = [keptPulses(asStored(before)), keptPulses(asStored(after))];
+  const resources = [...young.pulses]
+    .filter(([id, pulse]) => JSON.stringify(pulse) !== JSON.stringify(old.pulses.get(id)))
+    .map(([id]) => id);
+  // One that is written again as it was is a beat as well, and a wrong one.
+  return [...young.kept.seqs]
+    .filter(([agent]) => before[`a_${agent}`] !== after[`a_${agent}`])
+    .map(([agent, seq]) => ({ agent, before: old.kept.seqs.get(agent) ?? 0, after: seq, resources }));
 };
 
 const put = <T>(into: Map<string, T>, key: string, after: T, changes: Change<T>[]): void => {

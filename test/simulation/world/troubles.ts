@@ -1,7 +1,6 @@
 import { GOALS, TIDY_GROUPS } from '../../../lib/schemas/rebalance.ts';
 import type { RecoveryRecord } from '../../../lib/store/recovery/recoveries.ts';
-import { FOREIGN_LABSCAPE } from '../invariants/invariants-tenancy.ts';
-import type { SimulatedAgent } from './agent.ts';
+import { Admissions } from './admissions.ts';
 import type { Stream } from './chance.ts';
 import type { SimulatedHost } from './host.ts';
 import type { Changes } from './state.ts';
@@ -18,8 +17,6 @@ const OUTAGE_MAX_MS = 15_000;
 const MOVING: readonly string[] = ['Decide', 'Initiate', 'Failover'];
 /** Events of a recovery in the middle of which operators balance. */
 const MOVING_EVENTS: readonly string[] = ['resource.fenced', 'resource.flipped'];
-/** A labscape that nobody can talk to asks so often, per second. */
-const FOREIGN_JOINS = 0.05;
 
 /** Events with which operators tidy: members come and go, groups arrive. */
 const TIDIED_WITH: readonly string[] = [
@@ -41,12 +38,13 @@ export class Troubles {
   readonly #chance: Stream;
   #active = true;
   #outFrom = 0;
-  readonly #rotating = new Set<SimulatedAgent>();
+  readonly #admissions: Admissions;
   readonly #deadAgain = new Set<SimulatedHost>();
 
   constructor(world: World) {
     this.#world = world;
     this.#chance = world.chance('troubles');
+    this.#admissions = new Admissions(world, this.#chance);
   }
 
   start(): void {
@@ -313,7 +311,7 @@ export class Troubles {
     for (const one of state.resources.values())
       if ((one.status === 'offline' || one.status === 'drained') && faults.strikes('operatorReturns'))
         void this.world.operator('activateResource', { resource: one.id }, reason);
-    this.#admit();
+    this.#admissions.tick();
   }
 
   /** An approval names the quote that the recovery shows. */
@@ -327,64 +325,6 @@ export class Troubles {
     return this.world.operator('approveRecovery', { recovery: id }, body);
   }
 
-  /** Whom the control plane lets in: clients are revoked and reinstated, and a labscape of another version asks. */
-  #admit(): void {
-    const { faults, tenants } = this.world;
-    if (faults.strikes('operatorRevokes'))
-      void this.#setClient(this.#chance.pick(tenants).id, 'revokePrincipal');
-    for (const { id } of tenants)
-      if (this.#isRevoked(id) && this.#chance.happens(0.3)) void this.#setClient(id, 'reinstatePrincipal');
-    if (this.#chance.happens(FOREIGN_JOINS)) void this.#joinForeign();
-    for (const agent of this.world.agents)
-      if (agent.signs && faults.strikes('keyRotates')) this.#rotate(agent);
-  }
-
-  /** A new key is registered, then the agent changes over; the old one may be revoked before it has. */
-  #rotate(agent: SimulatedAgent): void {
-    if (this.#rotating.has(agent)) return;
-    this.#rotating.add(agent);
-    const { world } = this;
-    const chance = world.chance(`keys of ${agent.labscape}`);
-    const { principal, current: old } = agent.keys;
-    const next = agent.keys.next();
-    const overlapMs = 2_000 + chance.below(10_000);
-    const register = async (): Promise<void> => {
-      const reply = await world.operator('addKey', { principal }, { publicKey: next.publicKey, overlapMs });
-      // It may well be in force: the same key again changes nothing.
-      if (reply.kind === 'lost' || reply.status >= 500) return again();
-      if (reply.status >= 400) return void this.#rotating.delete(agent);
-      if (world.faults.strikes('keyRevoked')) {
-        const key = { principal, key: old.thumbprint };
-        void world.operator('revokeKey', key, { reason: 'simulated' });
-      }
-      world.scheduler.after(chance.below(3_000), `${agent.labscape} signs with its new key`, () => {
-        agent.keys.current = next;
-        this.#rotating.delete(agent);
-      });
-    };
-    const again = (): void => {
-      world.scheduler.after(1_000, `${agent.labscape} registers its key again`, () => void register());
-    };
-    void register();
-  }
-
-  #isRevoked(tenant: string): boolean {
-    return this.world.tenancy.revokedAt(`client-${tenant}`) !== undefined;
-  }
-
-  #setClient(tenant: string, operation: 'revokePrincipal' | 'reinstatePrincipal'): Promise<unknown> {
-    return this.world.operator(operation, { principal: `client-${tenant}` }, { reason: 'simulated' });
-  }
-
-  async #joinForeign(): Promise<void> {
-    const { world } = this;
-    const body = { id: FOREIGN_LABSCAPE, protocolVersions: ['2.0', '3.1'] };
-    const reply = await world.operator('joinLabscape', {}, body);
-    if (reply.kind === 'lost' || reply.status >= 500) return;
-    const { code } = reply.body as { code?: string };
-    if (code !== 'version-incompatible') world.breach(13, `${FOREIGN_LABSCAPE} is answered ${reply.status}`);
-  }
-
   #repair(): void {
     const { state } = this.world;
     const reason = { reason: 'repaired' };
@@ -393,8 +333,7 @@ export class Troubles {
         const body = { maintenance: false, policy: { mode: 'automatic' } };
         void this.world.operator('editLabscape', { labscape: labscape.id }, body);
       }
-    for (const { id } of this.world.tenants)
-      if (this.#isRevoked(id)) void this.#setClient(id, 'reinstatePrincipal');
+    this.#admissions.repair();
     for (const recovery of state.recoveries.values())
       if (recovery.status === 'awaiting-approval') void this.#say(recovery, 'approve', reason);
     for (const { id, status, retryAt } of state.resources.values())

@@ -70,8 +70,8 @@ export const allocation = {
 export const explanation = {
   ...{ outcome: 'no-room', strategy: 'least-loaded', runnersUp: [], resources: 3 },
   ...{ reasons: { 'no-room-memory': 3 }, quotaLeft: vector(900) },
-  changes: [{ resource: 'north-1', less: { memory: 10 }, drop: ['labels.rack'] }],
-  preemption: { class: 'high', resource: 'north-1', groups: 2, allocations: 5 },
+  changes: [{ resource: 'north-1', labscape: 'north', less: { memory: 10 }, drop: ['labels.rack'] }],
+  preemption: { class: 'high', resource: 'north-1', labscape: 'north', groups: 2, allocations: 5 },
 };
 
 const phase = (name: string, ms: number, waitedMs: number, within: boolean) => ({

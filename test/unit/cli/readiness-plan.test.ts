@@ -111,6 +111,38 @@ describe('labscape plan', () => {
     expect([asking.code, asking.out]).toEqual([4, expect.stringContaining(asks)]);
   });
 
+  test('show and a dry run say how each step is done', async () => {
+    const steps = [
+      { ...step, how: 'drain', graceMs: 5_000 },
+      { ...step, name: 'back', how: 'activate', approval: true },
+    ];
+    api.script['GET /plans/room'] = ok({ ...plan, steps });
+    api.script['GET /plans/room/runs'] = ok({ items: [] });
+    const shown = await labscape('plan', 'show', 'room');
+    expect(shown.out.split('\n').slice(1)).toEqual([
+      expect.stringMatching(/^STEP +NAME +HOW +LABSCAPES/),
+      expect.stringMatching(/^1 +step 1 +drain, 5\.0 s grace +north /),
+      expect.stringMatching(/^2 +back +activate +north .* yes$/),
+      '',
+    ]);
+    const quote = {
+      ...{ hash: 'a'.repeat(64), groups: 3, allocations: 9, moves: 3, pending: 0, rehomedShare: 1 },
+      ...{ targets: 1, fenceWaitMs: 0 },
+    };
+    api.script['POST /plans/room/runs'] = ok({
+      ...{ hash: 'b'.repeat(64), plan: 'room', cfg: 3, at: NOW_MS },
+      steps: [
+        { name: 'step 1', how: 'drain', resources: ['north-1'], quote },
+        { name: 'back', how: 'activate', resources: ['north-1'], quote: { ...quote, groups: 0 } },
+      ],
+    });
+    const told = await labscape('plan', 'run', 'room', '--reason', 'new pump', '--dry-run');
+    expect(told.out.split('\n').slice(1, 3)).toEqual([
+      expect.stringMatching(/^step 1 +drain +1 +3 +9 +0 +100 %$/),
+      expect.stringMatching(/^back +activate +1 +0 +9 +0 +-$/),
+    ]);
+  });
+
   test('cancel ends the run that is not over, and says when there is none', async () => {
     api.script['GET /plans/room'] = ok({ ...plan, run: 'run-1' });
     api.script['POST /plans/room/runs/run-1/cancel'] = ok({ ...going, cancel: 'ann: enough' }, 202);

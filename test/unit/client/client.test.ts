@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ApiContractError, ApiProblem, ApiUnreachable } from '../../../lib/client/api-error.ts';
 import { type ClientOptions, createClient } from '../../../lib/client/client.ts';
@@ -33,7 +34,9 @@ async function serve(answer: (seen: Seen, count: number) => Reply | 'hang up' | 
     if (reply === 'hang up') request.socket.destroy();
     else if (reply !== 'silence') {
       response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers });
-      response.end(reply.body === undefined ? '' : JSON.stringify(reply.body));
+      const { body: said } = reply;
+      if (said instanceof Uint8Array) response.end(said);
+      else response.end(said === undefined ? '' : JSON.stringify(said));
     }
   });
   servers.push(server);
@@ -90,6 +93,17 @@ describe.each(transports)('over %s', (_, transport) => {
     });
     expect(JSON.parse(seen[0]?.body ?? '')).toEqual({ demand });
     expect(seen[1]).toMatchObject({ method: 'GET', url: '/stage/allocations/a-1?tenant=t1', body: '' });
+  });
+
+  test('asks for gzip and reads what comes in it, and what does not', async () => {
+    const { url, seen } = await serve((_seen, count) =>
+      count === 1
+        ? { ...health, headers: { 'content-encoding': 'gzip' }, body: gzipSync(JSON.stringify(health.body)) }
+        : health,
+    );
+    const client = clientFor(url, { transport });
+    for (let i = 0; i < 2; i += 1) expect(await client.call('getHealth')).toEqual(health.body);
+    expect(seen[0]?.headers['accept-encoding']).toContain('gzip');
   });
 
   test('says that nobody answers when the connection is refused', async () => {

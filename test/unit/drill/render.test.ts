@@ -10,7 +10,7 @@ describe('what people read', () => {
   test('tells phases against budgets and that the drill has passed', () => {
     const text = render(judge(EVIDENCE), plain);
     expect(text).toMatch(/killed: north-1 with 3 allocations in 2 groups, found by detector/);
-    expect(text).toMatch(/RestoreSystem +3\.0 +50 +yes +0\.40 s/);
+    expect(text).toMatch(/RestoreSystem +3\.0 +50 +yes +400 ms/);
     expect(text).toMatch(/0 lost, 0 pending/);
     expect(text).toMatch(/The drill has passed\./);
   });

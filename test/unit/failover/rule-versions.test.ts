@@ -14,6 +14,7 @@ const FILES: Readonly<Record<RuleSet, readonly string[]>> = {
   fencing: ['lib/failover/fencing.ts', 'lib/services/recovery/fence-wait.ts'],
   plan: [
     'lib/failover/plan.ts',
+    'lib/failover/filling.ts',
     'lib/failover/reason-tally.ts',
     'lib/services/recovery/plan-moves.ts',
     'lib/allocation/eligibility.ts',
@@ -34,7 +35,7 @@ const KNOWN: Readonly<Record<RuleSet, readonly [version: number, code: string]>>
   detector: [1, 'd72f14cca7325f3d'],
   safety: [2, '7710787db31e3f4b'],
   fencing: [1, 'b732c80d21cce52b'],
-  plan: [2, '5187cf84737b624d'],
+  plan: [2, '4615856f38bcdc97'],
 };
 
 /** Comments and blanks decide nothing. */

@@ -45,6 +45,7 @@ const TABLE: Readonly<Record<string, Readonly<Partial<Record<Role, readonly stri
   readAllocations: { admin: EVERYWHERE, operator: EVERYWHERE, tenant: OWN },
   readTenant: { admin: EVERYWHERE, operator: EVERYWHERE, tenant: OWN },
   manageTenants: { admin: EVERYWHERE, operator: EVERYWHERE },
+  listTenants: { admin: EVERYWHERE },
   beat: { admin: EVERYWHERE, agent: OWN },
   report: { admin: EVERYWHERE, agent: OWN },
   readAssignments: { admin: EVERYWHERE, operator: EVERYWHERE, agent: OWN },

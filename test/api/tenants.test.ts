@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { collect, even, type Rig, refusalOf, startRig, until, vector } from './rig.ts';
+import { newSite } from './site.ts';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await startRig();
+});
+afterAll(() => rig.stop());
+
+const listed = (limit: number) => collect(rig.admin.pages('listTenants', { query: { limit } }));
+
+test('an administrator lists tenants page by page, with what they use', async () => {
+  const site = await newSite(rig);
+  await site.place(30);
+  for (const tenant of ['beta', 'alpha', 'gamma'])
+    await rig.admin.call('putTenant', {
+      params: { tenant },
+      body: { quota: even(100), slices: 2, weight: 3 },
+    });
+  const names = ['alpha', 'beta', 'gamma', site.tenant].sort();
+  // The index may be a moment behind.
+  const all = await until('all of them', async () => {
+    const found = await listed(3);
+    return found.length === names.length ? found : undefined;
+  });
+  expect(all.map(({ id }) => id)).toEqual(names);
+  expect(await listed(500)).toEqual(all);
+  expect(all.find(({ id }) => id === 'beta')).toMatchObject({ quota: even(100), used: even(0), weight: 3 });
+  expect(all.find(({ id }) => id === site.tenant)?.used).toEqual(vector({ processing: 30 }));
+  // As it is after a change, once.
+  await rig.admin.call('putTenant', { params: { tenant: 'beta' }, body: { quota: even(50) } });
+  expect((await listed(500)).map(({ id }) => id)).toEqual(names);
+  await until('the change', async () =>
+    (await listed(500)).some(({ id, quota, cfg }) => id === 'beta' && quota.memory === 50 && cfg === 2)
+      ? true
+      : undefined,
+  );
+});
+
+test('nobody else does', async () => {
+  for (const identity of [
+    { sub: 'olga', roles: ['operator'] },
+    { sub: 'tina', roles: ['tenant'], tenant: 'alpha' },
+  ] as const)
+    expect(
+      (await refusalOf(rig.as({ ...identity, roles: [...identity.roles] }).call('listTenants'))).code,
+    ).toBe('forbidden');
+});

@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { recovery } from './answers.ts';
+import { problem, type Reply, run, ScriptedApi } from './scripted-api.ts';
+
+let api: ScriptedApi;
+beforeEach(async () => {
+  api = new ScriptedApi();
+  await api.start();
+});
+afterEach(() => api.stop());
+
+const ok = (body: unknown, status = 200): Reply => ({ status, body });
+const labscapes = (...argv: string[]) => run(argv, { url: api.url });
+
+describe('recoveries', () => {
+  test('draw the timeline of one', async () => {
+    api.script['GET /recoveries/north-2-4-1'] = ok(recovery);
+    const { out } = await labscapes('recoveries', 'north-2-4-1');
+    expect(out).toMatch(/Detect +0\.4 +5 +yes +- +█\n/);
+    expect(out).toMatch(/Failover +7\.3 +5 +no/);
+    expect(out).toMatch(/ResumeService +3\.0 +5 +yes +900 ms +█░{32}/);
+    expect(out).toContain('silent for 2.0 s before the verdict');
+    expect(out).toContain('1 groups with 3 allocations went to north-1: 50 % of the demand');
+    expect(out).toContain('g2 waits: 1 allocations');
+    expect(out).not.toContain('came of it');
+  });
+
+  test.each([
+    ['plan', 'quoted by the plan'],
+    ['approval', 'quoted, as approved'],
+  ])('show what was quoted by the %s beside what came of it', async (by, title) => {
+    const quoted = { by, moved: 2, pending: 1, targets: 2, rehomedShare: 0.5, fenceWaitMs: 3_250 };
+    const actual = { moved: 3, pending: 0, targets: 1, rehomedShare: 1, fenceWaitMs: 3_100 };
+    api.script['GET /recoveries/north-2-4-1'] = ok({ ...recovery, quoted, actual });
+    const { out } = await labscapes('recoveries', 'north-2-4-1');
+    expect(out).toMatch(/MOVED +WAIT +TARGETS +RE-HOMED +FENCE\n/);
+    expect(out).toMatch(new RegExp(`${title} +2 +1 +2 +50 % +3.3 s\\n`));
+    expect(out).toMatch(/came of it +3 +0 +1 +100 % +3.1 s\n/);
+  });
+
+  test('--capsule asks for one recovery', async () => {
+    const { code, err } = await labscapes('recoveries', '--capsule', 'file');
+    expect(code).toBe(2);
+    expect(err).toContain('name it');
+  });
+
+  test.each([
+    ['done', 0],
+    ['degraded', 1],
+    ['refused', 1],
+  ])('--watch waits for the beginning and the end, and exits by the outcome %s', async (status, exit) => {
+    const steps: Reply[] = [
+      problem(404, 'not-found', 'not begun'),
+      ok({ ...recovery, status: 'running', nextPhase: 'Failover', phases: recovery.phases.slice(0, 1) }),
+      ok({ ...recovery, status: 'running', nextPhase: 'ResumeService', phases: recovery.phases.slice(0, 2) }),
+      ok({ ...recovery, status }),
+    ];
+    api.script['GET /recoveries/north-2-4-1'] = () => steps.shift() ?? ok({ ...recovery, status });
+    const { code, out } = await labscapes('recoveries', 'north-2-4-1', '--watch');
+    expect(code).toBe(exit);
+    expect(out).toMatch(/Detect {2}0\.4 ms\nrunning, next is Failover\nFailover {2}7\.3 ms\n/);
+    expect(out).toContain('work 11 ms');
+  });
+
+  test('--watch --json writes a JSON value a line', async () => {
+    const steps = [ok({ ...recovery, status: 'running' }), ok(recovery)];
+    api.script['GET /recoveries/north-2-4-1'] = () => steps.shift() ?? ok(recovery);
+    const { out } = await labscapes('recoveries', 'north-2-4-1', '--watch', '--json');
+    const states = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).status);
+    expect(states).toEqual(['running', 'done']);
+  });
+
+  test('--watch of all ends in peace when interrupted', async () => {
+    api.script['GET /recoveries'] = ok({ items: [recovery] });
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 100);
+    const { code, out } = await run(['recoveries', '--watch'], { url: api.url, stop: stop.signal });
+    expect({ code, out }).toEqual({ code: 0, out: 'north-2-4-1  done next Close  silent for 2 s\n' });
+  });
+});
