@@ -59,6 +59,9 @@ function wordFor(node: SchemaNode): string {
   return word;
 }
 
+/** By name of the field: what goes with all the others where a rule says so that no schema can. */
+const RIGHT: Readonly<Record<string, unknown>> = { zone: 'UTC', everyMs: 0, how: 'drain' };
+
 /** A value with every field there is, nothing left out. */
 export function fullValue(node: SchemaNode): unknown {
   const [first] = node.anyOf ?? [];
@@ -69,7 +72,7 @@ export function fullValue(node: SchemaNode): unknown {
       const { additionalProperties: rest, propertyNames } = node;
       if (typeof rest === 'object') return { [wordFor(propertyNames ?? {})]: fullValue(rest) };
       const fields = Object.entries(node.properties ?? {});
-      return Object.fromEntries(fields.map(([name, child]) => [name, fullValue(child)]));
+      return Object.fromEntries(fields.map(([name, child]) => [name, RIGHT[name] ?? fullValue(child)]));
     }
     case 'array':
       return [fullValue(node.items ?? {})];

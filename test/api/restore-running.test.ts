@@ -145,7 +145,12 @@ test('where the audit is lost no epoch is given out twice, whichever backup is r
 
   expect(first.size).toBeGreaterThan(0);
   for (const [key, epoch] of first) expect(again.get(key)).toBe(epoch + 5_000);
+  // One that was stopped in the middle leaves its events; they tell no epochs.
   const now = await read();
+  const events = plan(empty, { from: now }).units.flatMap((unit) => unit.events);
+  expect(events.map(({ type }) => type)).toContain('recovery.cancelled');
+  const afterStop = epochs(plan({ items: [], events }, { from: now }));
+  expect(Math.min(...afterStop.values())).toBeGreaterThanOrEqual(NOW);
   const resource = resourceIn(now, takerOf());
   const [unit] = plan(without(now, resource)).units;
   const [restored] = unit?.items ?? [];

@@ -174,7 +174,10 @@ describe('pre-emption', () => {
       constraints,
     } as const;
     const told = await rig.admin.call('explainAllocation', { body: { ...body, ...asks(1) } });
-    expect(told.preemption).toEqual({ class: 'high', resource: id, groups: 1, allocations: 1 });
+    expect(told.preemption).toEqual({
+      ...{ class: 'high', resource: id, labscape: site.labscape },
+      ...{ groups: 1, allocations: 1 },
+    });
     expect(told.changes.map(({ drop }) => drop)).toEqual([['devices']]);
   });
 });

@@ -123,8 +123,7 @@ export class RestoreDraft {
   #calledOff(item: Item): { readonly restored: RestoredItem; readonly event: AuditEvent } {
     const { id, chain, resource } = decodeRecovery(item);
     const reason = `restored from backup ${this.#input.id}`;
-    const body = { resource, reason };
-    const event = nextEvent(entityOf.recovery(id), chain, this.#input.origin, 'recovery.cancelled', body);
+    const event = this.#event(entityOf.recovery(id), chain, 'recovery.cancelled', { resource, reason });
     return {
       restored: { item: restoredRecovery(item, event, reason), seen: this.#seen.get(keyOf(item)) },
       event,
@@ -141,12 +140,23 @@ export class RestoreDraft {
     const { at } = this.#input.origin;
     const why = `restored from backup ${this.#input.id}: ask again`;
     const ended = { ...run, status: 'failed' as const, endedAt: at, why };
-    const event = nextEvent(entityOf.backup(run.id), chain, this.#input.origin, 'backup.failed', { why });
+    const event = this.#event(entityOf.backup(run.id), chain, 'backup.failed', { why });
     this.#units.push({
       what: `${run.kind} ${run.id}`,
       items: [{ item: runItem(ended, event), seen: undefined }],
       events: [event],
     });
+  }
+
+  /** By the name of the backup a later restore from it knows that this one wrote it, see raised-epochs.ts. */
+  #event(
+    entity: string,
+    chain: ChainHead,
+    type: string,
+    body: Readonly<Record<string, unknown>>,
+  ): AuditEvent {
+    const { id, origin } = this.#input;
+    return nextEvent(entity, chain, origin, type, { ...body, backup: id });
   }
 
   /** A resource of which anything is wrong is restored as a whole. */
@@ -180,8 +190,8 @@ export class RestoreDraft {
     }));
     const to = then.status === 'recovering' ? 'failed' : then.status;
     const chain = this.#heads.get(entityOf.resource(id)) ?? EMPTY_CHAIN;
-    const body = { epoch, to, moves, pending: [], backup: this.#input.id };
-    const event = nextEvent(entityOf.resource(id), chain, this.#input.origin, RESTORED, body);
+    const body = { epoch, to, moves, pending: [] };
+    const event = this.#event(entityOf.resource(id), chain, RESTORED, body);
     this.#entities.add(entityOf.resource(id));
     // A recovery whose resource was lost has lost its lock with it.
     const orphans = live === undefined ? this.#runningFor(id).map((one) => this.#calledOff(one)) : [];
@@ -226,10 +236,7 @@ export class RestoreDraft {
     for (let at = 0; at < waiting.length; at += PENDING_MAX) {
       const some = waiting.slice(at, at + PENDING_MAX);
       const pending = some.map((group) => ({ group: group.id, epoch: this.#epochOf(group) }));
-      const event = nextEvent(entity, chain, this.#input.origin, 'restore.pending', {
-        pending,
-        backup: this.#input.id,
-      });
+      const event = this.#event(entity, chain, 'restore.pending', { pending });
       chain = headOf(event);
       const items = some.flatMap((group) => this.#group(group));
       this.#units.push({ what: `${some.length} groups that wait`, items, events: [event] });
