@@ -8,13 +8,16 @@ import { type Item, N, num, S } from '../table/attributes.ts';
 /** No verdict falls so soon after a restore, ms: agents must be heard first. */
 const GRACE_MS = 120_000;
 
+/** What a resource remembers of itself, newer than any backup of it. */
+const SINCE = ['leftAt', 'leftRev', 'recoveredAt', 'flaps', 'returnedAt'];
+
 const without = (item: Item, ...names: readonly string[]): Item =>
   Object.fromEntries(Object.entries(item).filter(([name]) => !names.includes(name)));
 
 /**
  * Nothing that went on when the backup was taken goes on: no lock, no fence that is waited for. Its agent may run what it
  * was given after the backup: it gets no further lease before it has carried out the list as it is now. Where the item
- * was `seen`, what was taken off it is known.
+ * was `seen`, what was taken off it is known, and when it recovered last: a restore ends no cool-down.
  */
 export const restoredResource = (
   item: Item,
@@ -22,8 +25,8 @@ export const restoredResource = (
   { to, epoch, revision }: { readonly to: ResourceStatus; readonly epoch: number; readonly revision: number },
   seen: Item | undefined,
 ): Item => ({
-  ...without(item, 'recovery', 'moving', 'retryAt', 'leftAt', 'leftRev'),
-  ...(seen === undefined ? { leftAt: N(event.at), leftRev: N(revision) } : only(seen, 'leftAt', 'leftRev')),
+  ...without(item, 'recovery', 'moving', 'retryAt', ...(seen === undefined ? [] : SINCE)),
+  ...(seen === undefined ? { leftAt: N(event.at), leftRev: N(revision) } : only(seen, ...SINCE)),
   status: S(to),
   epoch: N(epoch),
   rev: N(event.rev),
