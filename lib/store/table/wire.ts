@@ -18,7 +18,7 @@ const PLAIN = new Set(
 
 /** Binary attributes, as they look after a blind `stringify`, and on the wire; what only looks like one costs time alone. */
 const BINARY_SENT = /"BS?":[{[]/;
-const BINARY_HEARD = /"BS?":["[]/;
+const BINARY_HEARD = /"BS?"\s*:\s*["[]/;
 
 interface Serializer {
   write(schema: unknown, value: unknown): void;

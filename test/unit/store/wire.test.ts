@@ -56,7 +56,7 @@ const exchange = async (
   const handle = async (request: { body: Uint8Array | string; headers: Record<string, string> }) => {
     sent = JSON.parse(new TextDecoder().decode(new Uint8Array(request.body as Uint8Array)));
     headers = request.headers;
-    const body = new Blob([JSON.stringify(answer)]).stream();
+    const body = new Blob([typeof answer === 'string' ? answer : JSON.stringify(answer)]).stream();
     return { response: { statusCode: status, headers: {}, body } };
   };
   const client = make({
@@ -86,6 +86,13 @@ test.each(Object.entries(COMMANDS))('%s: sent and heard as the SDK itself does i
   expect(plain.headers['content-type']).toBe(theirs.headers['content-type']);
   expect(plain.headers['x-amz-target']).toBe(theirs.headers['x-amz-target']);
   // Members that the operation does not know are dropped by the SDK alone.
+  expect(plain.heard).toMatchObject(theirs.heard as object);
+});
+
+test('binary attributes are heard however the answer is spaced', async () => {
+  const answer = JSON.stringify({ Attributes: BINARY }, null, 1);
+  const plain = await exchange(dynamodbClient, COMMANDS.binary, answer);
+  const theirs = await exchange(own, COMMANDS.binary, answer);
   expect(plain.heard).toMatchObject(theirs.heard as object);
 });
 
