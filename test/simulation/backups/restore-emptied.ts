@@ -1,3 +1,4 @@
+import { isEnded } from '../../../lib/failover/recovery-status.ts';
 import { applyRestore } from '../../../lib/services/backup/apply-restore.ts';
 import { loadBackup } from '../../../lib/services/backup/load.ts';
 import { listBackups } from '../../../lib/services/backup/manifest.ts';
@@ -6,12 +7,14 @@ import { BACKUP_LAG_MS } from '../../../lib/services/backup/take.ts';
 import { stateFaults } from '../../../lib/services/backup/verify.ts';
 import { allocationIdOf } from '../../../lib/services/placement/allocation-draft.ts';
 import { scanTable } from '../../../lib/store/backup/scan.ts';
+import type { RecoveryRecord } from '../../../lib/store/recovery/recoveries.ts';
 import { Store } from '../../../lib/store/store.ts';
 import { breachesOfState } from '../invariants/invariants.ts';
 import { auditFaults } from '../invariants/invariants-end.ts';
 import { RESTORES } from '../invariants/invariants-restore.ts';
 import { bareClient, type Wire } from '../world/bare-client.ts';
 import { Activity } from '../world/scheduler.ts';
+import type { Changes } from '../world/state.ts';
 import type { World } from '../world/world.ts';
 
 /** Share of the losses that leave executions alone, as the loss of two tables on AWS does. */
@@ -57,6 +60,7 @@ export const restoreEmptied = async (world: World): Promise<void> => {
   const plan = await planHere(place, backup, options);
   const { refused } = await applyRestore(place.store, plan);
   world.refilling = false;
+  world.machine.orphan((name) => isRunning(state.recoveries.get(name)));
   world.health.backAt = scheduler.now;
   const there = await readPlace(place);
   for (const what of [...plan.conflicts, ...refused, ...stateFaults(there.items, there.events)])
@@ -68,6 +72,9 @@ export const restoreEmptied = async (world: World): Promise<void> => {
   judgeEvents(world, id, backup.manifest.point);
   tellClients(world);
 };
+
+const isRunning = (recovery: RecoveryRecord | undefined): boolean =>
+  recovery !== undefined && !isEnded(recovery.status);
 
 const beforeOf = ({ state }: World): Before => ({
   epochs: new Map(
@@ -128,7 +135,17 @@ const judgeEvents = (world: World, id: string, point: number): void => {
     for (const { hash, at, entity, rev, type } of events)
       if (at <= point && !there.has(hash))
         world.breach(20, `${entity}/${rev} ${type} is lost, ${until - when.now} ms older than the point`);
-  world.relearn(log.filter(({ events }) => events.every(({ hash }) => there.has(hash))));
+  world.relearn(onceEach(log.filter(({ events }) => events.every(({ hash }) => there.has(hash)))));
+};
+
+/** A restore writes old events anew: they happened when they were first written. */
+const onceEach = (log: readonly Changes[]): readonly Changes[] => {
+  const seen = new Set<string>();
+  return log.map((changes) => {
+    const events = changes.events.filter(({ hash }) => !seen.has(hash));
+    for (const { hash } of events) seen.add(hash);
+    return { ...changes, events };
+  });
 };
 
 /** What clients were told and is lost they are told once more: that it is so. */

@@ -37,6 +37,7 @@ export class SimulatedMachine {
   readonly #deps: MachineDeps;
   /** Whoever drove them is gone: nothing more comes of them. */
   readonly #gone = new Set<Execution>();
+  readonly #orphans = new Set<string>();
   readonly #machine: RunnableMachine;
   readonly #tokens: TaskTokens;
   /** Of the execution whose task begins: the library does not say for whom it calls. */
@@ -56,8 +57,19 @@ export class SimulatedMachine {
     });
   }
 
+  /** Executions that something may still come of soon. */
   get active(): number {
-    return [...this.executions.values()].filter(({ running }) => running).length;
+    return [...this.executions.values()].filter(({ running, name }) => running && !this.#orphans.has(name))
+      .length;
+  }
+
+  /**
+   * Their recoveries were lost. One that waits for an answer has a token that nobody knows any longer: it ends when its
+   * wait does, for an approval in an hour, and then finds nothing to do.
+   */
+  orphan(isKnown: (name: string) => boolean): void {
+    for (const { name, running } of this.executions.values())
+      if (running && !isKnown(name)) this.#orphans.add(name);
   }
 
   /** Nothing of what runs goes on: who drove it is gone. */
