@@ -183,7 +183,7 @@ export class RestoreDraft {
     if (this.#skips(`resource ${id}`, entityOf.resource(id), ...then.groups)) return;
     const groups = then.groups.flatMap((group) => this.#folded.groups.get(group) ?? []);
     const epoch = this.#raise(Math.max(then.epoch, live === undefined ? 0 : num(live, 'epoch')));
-    const revision = this.#raise(num(item, 'assignRev'));
+    const revision = this.#revisionOf(item, live);
     const moves = groups.map((group) => ({
       ...{ group: group.id, from: id, to: id, epoch: this.#epochOf(group) },
       ...(group.deviceMap === undefined ? {} : { devices: [...group.deviceMap] }),
@@ -204,6 +204,17 @@ export class RestoreDraft {
       ],
       events: [event, ...orphans.map((orphan) => orphan.event)],
     });
+  }
+
+  /**
+   * Changes of a resource's list are not audited: of an item that is lost nobody knows how many there were, and its agent
+   * passes over a list that seems older than its own. But there is none twice within a millisecond.
+   */
+  #revisionOf(item: Item, live: Item | undefined): number {
+    const known = this.#raise(
+      Math.max(num(item, 'assignRev'), live === undefined ? 0 : num(live, 'assignRev')),
+    );
+    return live === undefined ? Math.max(known, this.#input.origin.at) : known;
   }
 
   /**
