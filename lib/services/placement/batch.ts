@@ -1,8 +1,8 @@
 import { ProblemError } from '../../errors.ts';
 import type { BatchAnswer, BatchInput } from '../../schemas/batch.ts';
 import type { Runtime } from '../runtime.ts';
-import { type Allocated, allocate } from './allocate.ts';
-import type { AllocateRequest } from './allocation-draft.ts';
+import { allocate } from './allocate.ts';
+import type { Allocated, AllocateRequest } from './allocation-draft.ts';
 import { allocateGang } from './gang.ts';
 
 export type BatchRequest = Omit<AllocateRequest, 'input'> & { readonly input: BatchInput };
