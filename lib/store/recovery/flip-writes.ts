@@ -5,7 +5,7 @@ import type { MovableGroup, Target } from '../../failover/plan.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { Class, Vector } from '../../schemas/common.ts';
 import { subtract } from '../../vector.ts';
-import { putEvent } from '../events.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import { packUsed, type ResourceRecord } from '../fleet/resources.ts';
 import { keys } from '../keys.ts';
 import { comingPart } from '../placement/extras.ts';
@@ -163,7 +163,7 @@ export const flipWrites = (store: Store, input: FlipInput): readonly Write[] => 
     updateItem('source', {
       table: store.tables.state,
       key: keys.resource(source.labscape, source.id),
-      set: { rev: N(event.rev), head: S(event.hash), ...emptied(source) },
+      set: { ...chainEnd(event), ...emptied(source) },
       add: { ...vectorDelta('used', input.leaving, -1), assignRev: N(1) },
       // Every group leaves, as many as are counted below: the sets go with them.
       remove: ['moving', 'groupIds', ...(source.spread === undefined ? [] : ['spread'])],
@@ -225,7 +225,7 @@ export const homeWrites = (
     updateItem('target', {
       table: store.tables.state,
       key: keys.resource(target.labscape, target.id),
-      set: { rev: N(event.rev), head: S(event.hash), ...coming.set },
+      set: { ...chainEnd(event), ...coming.set },
       add: {
         ...vectorDelta('used', group.demand),
         groupIds: SS([encodeGroupRef({ kind: group.kind, group: group.id })]),
