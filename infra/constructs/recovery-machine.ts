@@ -26,7 +26,7 @@ import { TASK_VERSION } from '../../lib/workflow/task-version.ts';
 import type { StageConfig } from '../config.ts';
 
 /** Longer than the function may take, so that its own timeout is the error that is seen. */
-export const TASK_TIMEOUT_S = 35;
+const TASK_TIMEOUT_S = 35;
 
 /**
  * Errors after which the same call may succeed. A task may be killed at any point and repeated (invariant 6), hence

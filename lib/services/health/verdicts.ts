@@ -129,7 +129,7 @@ export const OWN_SIGHT: Sight = {
 };
 
 /** What a labscape's agents said of others' resources within a lease. */
-export const voiceOf = ({ beats, policy, readAt }: Heard): Voice => {
+const voiceOf = ({ beats, policy, readAt }: Heard): Voice => {
   const lease = leaseEndMs(policy);
   const said = [...beats.probed.values()].filter(({ at }) => Math.abs(readAt - at) <= lease);
   return {
@@ -173,7 +173,7 @@ export const sightOf = (fleet: readonly Heard[], now: number): Sight => {
 /** What a verdict needs of a resource. */
 export type Judgeable = Pick<ResourceRecord, 'id' | 'status' | 'epoch' | 'failedBy' | 'retryAt' | 'recovery'>;
 
-export const watchedOf = (resource: Judgeable): Watched => ({
+const watchedOf = (resource: Judgeable): Watched => ({
   status: resource.status,
   epoch: resource.epoch,
   failedBy: resource.failedBy,

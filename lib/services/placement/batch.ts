@@ -15,7 +15,7 @@ const told = ({ kind, allocation }: Allocated): BatchAnswer['items'][number] => 
 });
 
 /** A member's key, made from the batch's: the same batch is the same allocations. */
-export const memberRequests = ({ input, ...rest }: BatchRequest): readonly AllocateRequest[] =>
+const memberRequests = ({ input, ...rest }: BatchRequest): readonly AllocateRequest[] =>
   input.items.map((item, index) => ({
     ...rest,
     input: item,

@@ -13,7 +13,7 @@ import {
 } from '../../store/fleet/fleet-writes.ts';
 import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
 import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
-import { firstOver, mapVector, ZERO } from '../../vector.ts';
+import { firstOver, lesser, ZERO } from '../../vector.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { fillUnder, followFills, lowerFills } from '../reserve/fills.ts';
 import { pauseAfterRace } from '../retry.ts';
@@ -112,8 +112,6 @@ export const getResource = async (runtime: Runtime, id: string): Promise<Resourc
   return resource;
 };
 
-const lesserFill = (a: Vector, b: Vector): Vector => mapVector((d) => Math.min(a[d], b[d]));
-
 /** Raises not-found, stale-precondition, conflict (used would pass the new limit), unavailable. */
 export const editResource = async (
   runtime: Runtime,
@@ -134,7 +132,7 @@ export const editResource = async (
     capacity,
     limit,
     // Under n+1 it may only get less here: more comes with all the others'.
-    fill: n1 ? lesserFill(before.fill, limit) : fillUnder(labscape, limit),
+    fill: n1 ? lesser(before.fill, limit) : fillUnder(labscape, limit),
     labels: patch.labels ?? before.labels,
     cfg: before.cfg + 1,
   };
@@ -171,7 +169,7 @@ export const editResource = async (
       reason: patch.reason ?? '',
     },
   );
-  const fill = prepared === undefined ? after.fill : lesserFill(after.fill, fillUnder(prepared, limit));
+  const fill = prepared === undefined ? after.fill : lesser(after.fill, fillUnder(prepared, limit));
   const outcome = await runtime.store.transact(
     editResourceWrites(runtime.store, before, { ...after, fill }, event, prepared),
   );

@@ -26,7 +26,7 @@ import {
 } from '../table/attributes.ts';
 import { attributeEquals, updateInput } from '../table/update.ts';
 
-export const GROUP_STATUSES = ['placed', 'pending', 'closed'] as const;
+const GROUP_STATUSES = ['placed', 'pending', 'closed'] as const;
 export type GroupStatus = (typeof GROUP_STATUSES)[number];
 
 export interface GroupRecord {

@@ -31,7 +31,7 @@ export interface OverrideRecord extends Omit<Override, 'counts' | 'resource' | '
   readonly chain: ChainHead;
 }
 
-export const decodeOverride = versioned(
+const decodeOverride = versioned(
   (item: Item): OverrideRecord => ({
     id: str(item, 'id'),
     rule: oneOf(item, 'rule', OVERRIDABLE_RULES),
