@@ -6,7 +6,7 @@ import { buildSync } from 'esbuild';
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** The policy engine: 4 MB of wasm that only some functions load, hence a layer and not part of every bundle. */
-export const LAYER_PACKAGE = '@cedar-policy/cedar-wasm';
+const LAYER_PACKAGE = '@cedar-policy/cedar-wasm';
 const LAYER_BUILD = 'nodejs';
 /** Where functions find the policies. */
 export const POLICY_DIR = '/opt/policy';

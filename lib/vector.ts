@@ -29,6 +29,9 @@ export const sum = (vectors: Iterable<Vector>): Vector => {
   return total;
 };
 
+/** The smaller of the two in each dimension. */
+export const lesser = (a: Vector, b: Vector): Vector => mapVector((d) => Math.min(a[d], b[d]));
+
 /** True when every dimension of `a` is at most that of `b`. */
 export const within = (a: Vector, b: Vector): boolean =>
   a.processing <= b.processing && a.memory <= b.memory && a.storage <= b.storage && a.network <= b.network;

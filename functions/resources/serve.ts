@@ -6,13 +6,9 @@ import { failback } from '../../lib/services/rebalancing/failback.ts';
 import { improve } from '../../lib/services/rebalancing/rebalance.ts';
 import { drainResource, failResource } from '../../lib/services/recovery/recovery-start.ts';
 import { listResources, ResourcePosition } from '../../lib/services/registry/list-resources.ts';
+import { registerResource } from '../../lib/services/registry/register-resource.ts';
 import { viewOf } from '../../lib/services/registry/resource-view.ts';
-import {
-  editResource,
-  getResource,
-  registerResource,
-  retireResource,
-} from '../../lib/services/registry/resources.ts';
+import { editResource, getResource, retireResource } from '../../lib/services/registry/resources.ts';
 import type { Runtime } from '../../lib/services/runtime.ts';
 import { wakeFor } from '../../lib/services/waiting/pending-queue.ts';
 import { takeBack } from '../../lib/services/waiting/take-back.ts';

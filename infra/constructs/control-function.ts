@@ -44,7 +44,7 @@ export interface ControlFunctionProps {
 }
 
 /** What callers call: the version that is in service. A rollout moves it, and a rollback moves it back. */
-export const LIVE = 'live';
+const LIVE = 'live';
 
 /** One Lambda with its log group, its alias and a role that holds what its row of PERMISSIONS says. */
 export class ControlFunction extends Construct {

@@ -13,7 +13,7 @@ import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { LABSCAPE_DIMENSION } from '../../lib/failover/alarm-target.ts';
 import type { StageConfig } from '../config.ts';
-import { PHASE_NAMES } from './recovery-machine.ts';
+import { PHASE_NAMES } from './recovery-states.ts';
 
 const NAMESPACE = 'Labscape';
 const PERIOD = Duration.minutes(1);

@@ -24,102 +24,10 @@ import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import { TASK_VERSION } from '../../lib/workflow/task-version.ts';
 import type { StageConfig } from '../config.ts';
+import { ORDER, PHASES, type Phase, TRANSIENT, WAITS, type Wait } from './recovery-states.ts';
 
 /** Longer than the function may take, so that its own timeout is the error that is seen. */
-export const TASK_TIMEOUT_S = 35;
-
-/**
- * Errors after which the same call may succeed. A task may be killed at any point and repeated (invariant 6), hence
- * the crash and the timeout of a function are among them.
- */
-const TRANSIENT = [
-  'Throttled',
-  'StoreUnavailable',
-  'LostRace',
-  // While a rollout moves callers to newer code, the next call may meet it.
-  'NewerVersion',
-  'Lambda.ServiceException',
-  'Lambda.AWSLambdaException',
-  'Lambda.SdkClientException',
-  'Lambda.TooManyRequestsException',
-  'Lambda.ClientExecutionTimeoutException',
-  'Lambda.Unknown',
-  'Sandbox.Timedout',
-  'Runtime.ExitError',
-];
-
-/**
- * The states in the order a recovery passes them. A phase that branches may name any later one: a repeated task, or
- * an attempt that takes a recovery over, goes on where the record stands. Nothing goes back.
- */
-const ORDER = [
-  'Detect',
-  'Decide',
-  'AwaitApproval',
-  'Initiate',
-  'AwaitFence',
-  'Failover',
-  'Reassign',
-  'Verify',
-  'RestoreSystem',
-  'AwaitRestore',
-  'RecoverData',
-  'ResumeService',
-  'AwaitRunning',
-  'RestorePerformance',
-  'ValidateCompletely',
-  'Close',
-  'End',
-] as const;
-type StateName = (typeof ORDER)[number] | 'Compensate' | 'Park';
-
-interface Phase {
-  readonly name: StateName;
-  /** Where its answer leads: to this state, or to the one it names. */
-  readonly next: StateName | 'as-answered';
-  /** Where an error goes that nothing else handles. */
-  readonly onError: 'Compensate' | 'Park' | 'ParkFailed';
-}
-interface Wait {
-  readonly name: StateName;
-  readonly next: StateName;
-  readonly onTimeout: StateName;
-  readonly onRejected?: StateName;
-  readonly onError: 'Compensate' | 'Park';
-}
-
-/** The machine as a table. Before the flip an error unfences (Compensate); after it nothing is flipped back (Park). */
-const PHASES: readonly Phase[] = [
-  { name: 'Detect', next: 'as-answered', onError: 'Compensate' },
-  { name: 'Decide', next: 'as-answered', onError: 'Compensate' },
-  { name: 'Initiate', next: 'as-answered', onError: 'Compensate' },
-  { name: 'Failover', next: 'Reassign', onError: 'Compensate' },
-  { name: 'Reassign', next: 'Verify', onError: 'Park' },
-  { name: 'Verify', next: 'RestoreSystem', onError: 'Park' },
-  { name: 'RestoreSystem', next: 'as-answered', onError: 'Park' },
-  { name: 'RecoverData', next: 'ResumeService', onError: 'Park' },
-  { name: 'ResumeService', next: 'as-answered', onError: 'Park' },
-  { name: 'RestorePerformance', next: 'ValidateCompletely', onError: 'Park' },
-  { name: 'ValidateCompletely', next: 'Close', onError: 'Park' },
-  { name: 'Close', next: 'End', onError: 'Park' },
-  { name: 'Compensate', next: 'End', onError: 'Park' },
-  { name: 'Park', next: 'End', onError: 'ParkFailed' },
-];
-const WAITS: readonly Wait[] = [
-  {
-    name: 'AwaitApproval',
-    next: 'Initiate',
-    onTimeout: 'Compensate',
-    onRejected: 'Compensate',
-    onError: 'Compensate',
-  },
-  { name: 'AwaitFence', next: 'Failover', onTimeout: 'Failover', onError: 'Compensate' },
-  { name: 'AwaitRestore', next: 'RecoverData', onTimeout: 'RecoverData', onError: 'Park' },
-  { name: 'AwaitRunning', next: 'RestorePerformance', onTimeout: 'RestorePerformance', onError: 'Park' },
-];
-
-/** Every state that calls the recovery function. */
-export const PHASE_NAMES: readonly string[] = [...PHASES, ...WAITS].map(({ name }) => name);
+const TASK_TIMEOUT_S = 35;
 
 /** What every task is told: the execution's input, and the answer of the phase before (`{}` at first). */
 const CARRIED = { v: TASK_VERSION, input: JsonPath.objectAt('$.input'), last: JsonPath.objectAt('$.last') };

@@ -58,7 +58,7 @@ export function valuesFor(alarm: LocalAlarm, document: unknown): number[] {
  * The state an alarm takes, given the values of each of its last periods, oldest first. A period without data counts
  * as `missing` says: breaching, notBreaching, or (ignore, missing) not at all.
  */
-export function judgeAlarm(
+function judgeAlarm(
   alarm: LocalAlarm,
   periods: readonly (readonly number[])[],
   before: AlarmState,
@@ -180,12 +180,7 @@ class Watch {
 }
 
 /** What Lambda gets from SNS when CloudWatch has published an alarm's change of state. */
-export function notification(
-  alarm: LocalAlarm,
-  before: AlarmState,
-  at: number,
-  values: readonly number[],
-): object {
+function notification(alarm: LocalAlarm, before: AlarmState, at: number, values: readonly number[]): object {
   const time = new Date(at).toISOString();
   const message = {
     AlarmName: alarm.name,

@@ -48,7 +48,7 @@ export function revoke(lease: Lease): Lease {
 export type LeaseVerdict = 'run' | 'stop' | 'kill';
 
 /** How long work may still run, ms; the clock that says less is believed. */
-export function remainingMs(lease: Lease, now: Instants): number {
+function remainingMs(lease: Lease, now: Instants): number {
   return Math.min(lease.untilMs - now.monotonicMs, lease.wallUntilMs - now.wallMs);
 }
 

@@ -70,7 +70,7 @@ export const smallestChanges = (
 };
 
 /** How many resources each reason rules out: the first that holds, in the order of the rule. */
-export const reasonsOf = (fleet: readonly Candidate[], request: PlacementRequest): Reasons => {
+const reasonsOf = (fleet: readonly Candidate[], request: PlacementRequest): Reasons => {
   const reasons: Partial<Record<Ineligible, number>> = {};
   for (const candidate of fleet) {
     const { demand, constraints, purpose, kind, devices } = request;

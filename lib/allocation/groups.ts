@@ -5,7 +5,7 @@ import type { DeviceDemand } from '../schemas/devices.ts';
 import { mapVector } from '../vector.ts';
 
 /** A group closes to new members at this share of its resource's capacity, so that it fits elsewhere. */
-export const GROUP_CLOSE_SHARE = 0.04;
+const GROUP_CLOSE_SHARE = 0.04;
 /** Most groups that placement may give birth to on one resource. */
 export const GROUPS_BORN_MAX = 24;
 /** Most groups a resource may hold; the rest of the room is for groups that failovers bring. */

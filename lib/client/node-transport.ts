@@ -5,7 +5,7 @@ import { gunzip } from 'node:zlib';
 import type { Transport, TransportAnswer, TransportRequest } from './transport.ts';
 
 /** Longest answer that is read, bytes: 2,000 assignments a page are far below; a runaway answer must not fill the host. */
-export const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 
 /** What it asks for besides; fetch asks for it by itself. */
 export const ACCEPT_ENCODING = 'gzip';

@@ -14,7 +14,7 @@ export const RETRY_DEFAULT: RetryPolicy = { triesMax: 4, baseMs: 50, capMs: 2_00
 export const RETRY_NEVER: RetryPolicy = { triesMax: 1, baseMs: 0, capMs: 0 };
 
 /** A server that asks for more patience than this is answered to the caller instead of waited for, ms. */
-export const RETRY_AFTER_MS_MAX = 10_000;
+const RETRY_AFTER_MS_MAX = 10_000;
 
 /** Doubling stops here; 2^16 times any base is past every cap. */
 const EXPONENT_MAX = 16;

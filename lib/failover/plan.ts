@@ -3,7 +3,7 @@ import { CLASSES, type Class, type Vector } from '../schemas/common.ts';
 import type { WorkData } from '../schemas/data.ts';
 import type { DeviceDemand } from '../schemas/devices.ts';
 import type { ResourceStatus } from '../schemas/resource.ts';
-import { add, dominantShare, subtract } from '../vector.ts';
+import { add, dominantShare } from '../vector.ts';
 import { Filling, type Judge } from './filling.ts';
 
 /** A group that must leave its resource. */
@@ -179,6 +179,3 @@ export const gainsOf = (
   }
   return gains;
 };
-
-/** The greatest `used` at which a target may still gain `demand` under `bound`: the condition's right-hand side. */
-export const usedMax = (bound: Vector, demand: Vector): Vector => subtract(bound, demand);

@@ -19,9 +19,5 @@ export const RESOURCE_TRANSITIONS: Readonly<Record<ResourceStatus, readonly Reso
 export const mayBecome = (from: ResourceStatus, to: ResourceStatus): boolean =>
   RESOURCE_TRANSITIONS[from].includes(to);
 
-/** Statuses from which `to` may be taken: the condition of the write. */
-export const sourcesOf = (to: ResourceStatus): readonly ResourceStatus[] =>
-  (Object.keys(RESOURCE_TRANSITIONS) as ResourceStatus[]).filter((from) => mayBecome(from, to));
-
 /** An agent may run the work of a resource only in these. */
 export const mayRun = (status: ResourceStatus): boolean => status === 'healthy' || status === 'suspect';

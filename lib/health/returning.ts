@@ -17,7 +17,7 @@ export interface Returning {
 }
 
 /** The share grows in so many equal steps, so that pictures of it are seldom taken anew. */
-export const SLOW_START_STEPS = 8;
+const SLOW_START_STEPS = 8;
 
 /**
  * Where it stands on its way back; undefined when it is as any other. A pure function of the clock: nothing is written

@@ -4,7 +4,7 @@
  */
 
 /** Deeper than any schema of ours; keeps later recursive walks shallow. */
-export const JSON_DEPTH_MAX = 20;
+const JSON_DEPTH_MAX = 20;
 
 /** Values of a text, all levels together: items of one byte each would fit 32,000 into a body. */
 export const JSON_VALUES_MAX = 8_192;

@@ -6,7 +6,7 @@ import { shareOf } from './share.ts';
  * What restarting work of a class costs, per unit of what it uses. A choice, not a measurement: critical work moves
  * only where half of what it uses is gained, low work nearly for nothing.
  */
-export const RESTART_WEIGHT: Readonly<Record<Class, number>> = {
+const RESTART_WEIGHT: Readonly<Record<Class, number>> = {
   critical: 0.5,
   high: 0.25,
   normal: 0.1,
@@ -14,7 +14,7 @@ export const RESTART_WEIGHT: Readonly<Record<Class, number>> = {
 };
 
 /** What any flip costs, however small the group: one transaction and a start, as 0.1 % of a resource. */
-export const FLIP_COST = 0.001;
+const FLIP_COST = 0.001;
 
 /**
  * Cost of moving a group, in worths of one resource: flip + restart weight of its class × the dominant share of the

@@ -22,7 +22,6 @@ export type ResponseKind = (typeof RESPONSES)[number];
 
 /** `proposed`: what automation would have done, or must not do by itself. */
 export const RESPONSE_STATUSES = ['proposed', 'active', 'lifted', 'expired'] as const;
-export type ResponseStatus = (typeof RESPONSE_STATUSES)[number];
 
 /** Why automation did not respond by itself. */
 export const WITHHELD = ['observe', 'guarded', 'rate-limited', 'board-full'] as const;

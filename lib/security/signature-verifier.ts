@@ -10,7 +10,7 @@ import { type KeyName, Nonce, parseKeyId } from '../schemas/signing.ts';
 import { keyObjectOf } from './public-key.ts';
 
 /** Ours have under 500 bytes; the bound keeps parsing cheap for whoever sends more. */
-export const SIGNATURE_HEADER_BYTES_MAX = 2048;
+const SIGNATURE_HEADER_BYTES_MAX = 2048;
 
 /** A request as the gateway tells it: without its body. */
 export interface SignedRequest {

@@ -11,7 +11,7 @@ import { safeJsonParse } from 'aws-jwt-verify/safe-json-parse';
 import { CLOCK_SKEW_S } from './claims.ts';
 
 /** Public-key signatures only: with HS* whoever may check a token could make one. */
-export const ALGORITHMS: readonly string[] = ['RS256', 'ES256', 'EdDSA'];
+const ALGORITHMS: readonly string[] = ['RS256', 'ES256', 'EdDSA'];
 
 /** After a failed fetch of the key set, seconds until the next try: tokens with made-up key ids cost no traffic. */
 export const KEYS_RETRY_S = 10;

@@ -23,6 +23,12 @@ const encodeEvent = (event: AuditEvent): Item => ({
   timeSk: S(timeSortKey(event)),
 });
 
+/** What an entity keeps of its own chain: where its last event stands. */
+export const chainEnd = ({ rev, hash }: Pick<AuditEvent, 'rev' | 'hash'>): Item => ({
+  rev: N(rev),
+  head: S(hash),
+});
+
 export const decodeEvent = (item: Item): AuditEvent => ({
   entity: str(item, 'entity'),
   rev: num(item, 'rev'),

@@ -12,7 +12,7 @@ export const ALLOCATION_SHARDS = 8;
 export const FIND_SHARDS = 4;
 
 /** Stable shard of a key: the first 32 bits of its SHA-256. */
-export const shardOf = (id: string, shards: number): number =>
+const shardOf = (id: string, shards: number): number =>
   createHash('sha256').update(id).digest().readUInt32BE(0) % shards;
 
 export const resourcePartition = (labscape: string, shard: number): string => `LAB#${labscape}#${shard}`;
@@ -100,5 +100,3 @@ export const timeKey = (ms: number): string => String(ms).padStart(13, '0');
 
 /** Day of an audit event (UTC), hash key of the index by time. */
 export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
-
-export const sameKey = (a: Item, b: Item): boolean => a['pk']?.S === b['pk']?.S && a['sk']?.S === b['sk']?.S;

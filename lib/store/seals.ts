@@ -38,7 +38,7 @@ export const putSealKey = (store: Store, key: SealKey): Promise<boolean> =>
   put(store, 'key', key.since, { body: J(key) });
 
 const parsed = (item: Item): unknown => JSON.parse(str(item, 'body'));
-export const decodeSeal = (item: Item): Seal => Seal.parse(parsed(item));
+const decodeSeal = (item: Item): Seal => Seal.parse(parsed(item));
 
 const some = async (
   store: Store,

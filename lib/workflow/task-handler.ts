@@ -9,7 +9,7 @@ import { PhaseResult, Trigger } from '../schemas/recovery.ts';
 import { refuseNewerTask } from './task-version.ts';
 
 /** What the state machine passes on from its own input; see docs/architecture.md. */
-export const RecoveryTaskInput = z.object({
+const RecoveryTaskInput = z.object({
   resource: Id,
   epoch: z.int().min(0),
   attempt: z.int().min(0),

@@ -3,7 +3,7 @@ import { encodeGroupRef, kindOf } from '../../lib/allocation/groups.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../lib/audit/event.ts';
 import type { Constraints } from '../../lib/schemas/allocation.ts';
 import type { Vector } from '../../lib/schemas/common.ts';
-import { profileOf } from '../../lib/services/placement/allocate.ts';
+import { profileOf } from '../../lib/services/placement/allocation-draft.ts';
 import { putEvent } from '../../lib/store/events.ts';
 import { keys } from '../../lib/store/keys.ts';
 import { type AllocationRecord, encodeAllocation } from '../../lib/store/placement/allocations.ts';

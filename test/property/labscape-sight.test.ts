@@ -7,7 +7,9 @@ import {
   OBSERVERS_MIN,
 } from '../../lib/health/labscape-sight.ts';
 import { Policy } from '../../lib/schemas/labscape.ts';
-import { type Heard, sightOf, stepsOf } from '../../lib/services/health/verdicts.ts';
+import type { Heard } from '../../lib/services/health/hearing.ts';
+import { sightOf } from '../../lib/services/health/sight.ts';
+import { stepsOf } from '../../lib/services/health/verdicts.ts';
 import { decodeBeats } from '../../lib/store/fleet/heartbeats.ts';
 import { RUNS } from './arbitraries.ts';
 

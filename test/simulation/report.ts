@@ -34,7 +34,7 @@ export const failureText = (failed: SeedResult, { result, leftOut, tries }: Shru
   ].join('\n');
 };
 
-export const faultTable = (tally: Tally): string =>
+const faultTable = (tally: Tally): string =>
   FAULT_KINDS.map((kind) => `  ${kind.padEnd(20)} ${String(tally.faults[kind]).padStart(8)}`).join('\n');
 
 export const summary = (tally: Tally, seconds: number): string =>

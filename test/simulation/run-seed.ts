@@ -4,7 +4,7 @@ import { refusesGroup } from '../../lib/allocation/eligibility.ts';
 import { groupDevices } from '../../lib/allocation/extras.ts';
 import { waitsForData } from '../../lib/data-copies.ts';
 import { isEnded } from '../../lib/failover/recovery-status.ts';
-import { allocationIdOf } from '../../lib/services/placement/allocation-draft.ts';
+import { allocationIdOf } from '../../lib/schemas/allocation-key.ts';
 import type { GroupRecord } from '../../lib/store/placement/groups.ts';
 import { BackupDesk, LONGER_MS } from './backups/backup-desk.ts';
 import { TableComparison } from './invariants/compare-tables.ts';

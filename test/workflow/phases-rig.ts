@@ -10,7 +10,7 @@ import { Fleet } from '../../lib/services/fleet.ts';
 import { system } from '../../lib/services/origin.ts';
 import { QuotaBook } from '../../lib/services/placement/quota-book.ts';
 import { joinLabscape } from '../../lib/services/registry/labscapes.ts';
-import { registerResource } from '../../lib/services/registry/resources.ts';
+import { registerResource } from '../../lib/services/registry/register-resource.ts';
 import type { ExecutionInput, Runtime } from '../../lib/services/runtime.ts';
 import { readResource } from '../../lib/store/fleet/resources.ts';
 import { readRecovery } from '../../lib/store/recovery/recoveries.ts';

@@ -6,8 +6,6 @@ export interface Failure {
   readonly count: number;
 }
 
-export const ONE_RESOURCE: Failure = { of: 'resource', count: 1 };
-
 /** `resource`, `resources:3`, `labscape` or `labscapes:2`. Throws UsageError. */
 export function readFailure(text: string): Failure {
   const [, of, count = '1'] = /^(resource|labscape)(?:s:([1-9]\d?))?$/.exec(text) ?? [];

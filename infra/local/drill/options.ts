@@ -36,7 +36,7 @@ export const API_SIZE: DrillSize = {
 };
 
 /** Who starts the recovery: the detector at its verdict, or the alarm on the metric of it. */
-export const DRILL_TRIGGERS = ['detector', 'alarm'] as const;
+const DRILL_TRIGGERS = ['detector', 'alarm'] as const;
 export type DrillTrigger = (typeof DRILL_TRIGGERS)[number];
 
 /** Groups born on one resource by placement; see lib/allocation/groups.ts. */

@@ -46,7 +46,7 @@ export async function readRecoveries(operator: Client, { labscape }: Scope = {})
 }
 
 /** Position and hash that entities remember as the end of their chains, by the control plane's own check of them. */
-export async function readHeads(
+async function readHeads(
   operator: Client,
   entities: readonly string[],
 ): Promise<ReadonlyMap<string, ChainHead>> {

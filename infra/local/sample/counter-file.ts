@@ -26,7 +26,7 @@ export function parseCounterLine(line: string): CounterLine | undefined {
   }
 }
 
-export function lastNumber(text: string): number | undefined {
+function lastNumber(text: string): number | undefined {
   for (const line of text.split('\n').reverse()) {
     const parsed = parseCounterLine(line);
     if (parsed !== undefined) return parsed.n;

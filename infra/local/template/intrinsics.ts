@@ -5,7 +5,7 @@ export const PARTITION = 'aws';
 export const REGION = 'us-east-1';
 export const ACCOUNT = '000000000000';
 
-export const ResourceShape = z.object({
+const ResourceShape = z.object({
   Type: z.string(),
   Properties: z.record(z.string(), z.unknown()).default({}),
 });

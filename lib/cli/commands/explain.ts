@@ -29,7 +29,7 @@ function change({ resource, labscape, less, drop, devices }: Change): string {
   return `to fit ${resource === undefined ? `in ${labscape}` : `on ${resource}`}: ${parts.join(' and ')}`;
 }
 
-export function explanationLines(explanation: Explanation): string[] {
+function explanationLines(explanation: Explanation): string[] {
   const { outcome, strategy, choice, runnersUp, resources, reasons, changes, preemption } = explanation;
   const head = {
     fits: `fits now, by ${strategy}: ${choice === undefined ? '' : at(choice)}`,

@@ -12,7 +12,7 @@ const COLUMNS = [
 const outcomeOf = ({ outcome, reason, later }: Failback['groups'][number]): string =>
   reason === undefined ? outcome : `${outcome}: ${reason}${later === true ? ', for now' : ''}`;
 
-export function failbackLines(answer: Failback, paintHead: (text: string) => string): string[] {
+function failbackLines(answer: Failback, paintHead: (text: string) => string): string[] {
   const { resource, recovery, dryRun, groups } = answer;
   if (recovery === undefined) return [`nothing is left that would go home to ${resource}`];
   const went = groups.filter(({ outcome }) => outcome !== 'stays').length;

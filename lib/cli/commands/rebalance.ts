@@ -52,7 +52,7 @@ const leftAloneLines = (leftAlone: RebalanceAnswer['leftAlone']): string[] => {
   return stays.length === 0 ? [] : [`left alone: ${stays.join(', ')}`];
 };
 
-export function rebalanceLines(
+function rebalanceLines(
   answer: RebalanceAnswer,
   paintHead: (text: string) => string = (text) => text,
 ): string[] {

@@ -26,9 +26,9 @@ export interface Finding {
 }
 
 /** More networks than this with one kind of finding are told as one: `many`. */
-export const NETWORKS_MAX = 5;
+const NETWORKS_MAX = 5;
 /** So many principals of one tenant, or labscape, with one kind of finding are told as one, of the tenant. */
-export const MASS = 3;
+const MASS = 3;
 export const MANY = 'many';
 
 const KIND_OF = new Map<Signal, IncidentKind>(
@@ -98,7 +98,7 @@ function homesWithout(places: readonly Tallied[], principal: string): Map<string
  * Labscapes from which one principal acts: those it claims, and those at whose networks it was seen where nobody else
  * of its own labscape is at home. Behind one address all are at home, and nothing is found.
  */
-export function labscapesOf(places: readonly Tallied[], principal: string): string[] {
+function labscapesOf(places: readonly Tallied[], principal: string): string[] {
   const own = places.filter(({ subject }) => subject === principal);
   const claimed = new Set(own.flatMap(({ labscapes }) => labscapes));
   const homes = homesWithout(places, principal);

@@ -3,7 +3,7 @@ export const SCOPES_MAX = 64;
 /** A habit is learnt for so long before anything is unusual, ms. */
 export const LEARNING_MS = 86_400_000;
 /** What is new stays new for so long, so that a slow walk counts as a quick one does, ms. */
-export const NEW_FOR_MS = 3_600_000;
+const NEW_FOR_MS = 3_600_000;
 
 /** Where a principal acts: `ACTION tenant:T`, `ACTION labscape:L`, or `ACTION -`. */
 export interface Habit {

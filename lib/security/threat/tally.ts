@@ -3,13 +3,13 @@ import type { Signal, SignalRow } from './signals.ts';
 /** Rows kept in memory until they are written; more subjects than that are counted together. */
 export const ROWS_MAX = 64;
 /** Of those, rows about networks: without a token nobody displaces what is known of principals. */
-export const NETWORK_ROWS_MAX = 8;
+const NETWORK_ROWS_MAX = 8;
 /** Members of each list of a row. */
 export const SAMPLES_MAX = 8;
 /** So many of one signal and subject are written at once, not at the end of the pause. */
 const URGENT_COUNT = 16;
 /** Releases are everyday work: fewer than this in one pause are forgotten. */
-export const RELEASES_WORTH_TELLING = 20;
+const RELEASES_WORTH_TELLING = 20;
 /** Pause between two writes of one instance, ms, and how many may come without it. */
 export const FLUSH_EVERY_MS = 10_000;
 const FLUSHES_AT_ONCE = 3;

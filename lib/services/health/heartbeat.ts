@@ -17,8 +17,10 @@ import { RESOURCE_SHARDS } from '../../store/keys.ts';
 import { SNAPSHOT_AGE_MAX_MS } from '../fleet.ts';
 import { notePaces, pacesOf } from '../rebalancing/paces.ts';
 import type { Runtime } from '../runtime.ts';
+import { type Heard, hear, heardNow, leaseEndMs } from './hearing.ts';
 import { isLookDue, type Look, lookOf } from './look-around.ts';
-import { type Heard, hear, heardNow, judgeLabscape, leaseEndMs, OWN_SIGHT, sightOf } from './verdicts.ts';
+import { OWN_SIGHT, sightOf } from './sight.ts';
+import { judgeLabscape } from './verdicts.ts';
 
 /** A list of the whole labscape costs as much as reading this share of it one by one, and a read per shard. */
 const LIST_SHARE = 1 / 4;

@@ -1,5 +1,7 @@
 import { type DetectorPolicy, failsAfterMs } from '../../health/detector.ts';
-import { type Heard, type Judgeable, leaseEndMs, type Sight } from './verdicts.ts';
+import { type Heard, leaseEndMs } from './hearing.ts';
+import type { Sight } from './sight.ts';
+import type { Judgeable } from './verdicts.ts';
 
 /** When a warm function looked at all other labscapes last, and when a verdict may fall there. Monotonic ms. */
 export interface Look {

@@ -12,7 +12,9 @@ import { labscapeView } from '../readiness/view.ts';
 import { weigher } from '../rebalancing/paces.ts';
 import { returningView } from '../registry/resource-view.ts';
 import type { Runtime } from '../runtime.ts';
-import { detectorFor, type Heard, hear, labscapeHeard, mustStay, type Sight, sightOf } from './verdicts.ts';
+import { type Heard, hear } from './hearing.ts';
+import { labscapeHeard, type Sight, sightOf } from './sight.ts';
+import { detectorFor, mustStay } from './verdicts.ts';
 
 /** Recoveries shown, newest first, and pending groups counted at most. */
 const RECOVERIES_SHOWN = 20;

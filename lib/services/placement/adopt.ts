@@ -5,8 +5,11 @@ import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import { getResource } from '../registry/resources.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
-import { type Allocated, existingOf, sliceFor, tryPlace } from './allocate.ts';
-import { type AllocateRequest, draftOf, natureOf } from './allocation-draft.ts';
+import { type Allocated, type AllocateRequest, draftOf, natureOf } from './allocation-draft.ts';
+import { sliceFor } from './attempt.ts';
+import { existingOf } from './existing.ts';
+import { placeOn } from './place-on.ts';
+import type { Refused } from './refusal.ts';
 
 const TRIES_MAX = 12;
 
@@ -26,7 +29,7 @@ export const adoptWork = async (
     // The first look at a fleet that this function has not seen yet also gives the labscapes' policies.
     const [target, slice] = await Promise.all([
       getResource(runtime, resourceId),
-      sliceFor(runtime, request),
+      sliceFor(runtime, request.tenant, request.input.demand),
       runtime.fleet.snapshot(),
       request.cleared(),
     ]);
@@ -35,10 +38,10 @@ export const adoptWork = async (
     if (slice instanceof ProblemError) throw slice;
     const refusal = await refusalOf(runtime, request, kind, target);
     if (refusal !== undefined) throw doesNotFit(target, request, refusal);
-    const groups = { ids: new Set<string>(), lacking: [] };
-    const outcome = await tryPlace(runtime, request, draft, kind, slice, target, undefined, groups);
+    const refused: Refused = { ids: new Set(), lacking: [] };
+    const outcome = await placeOn(runtime, { request, draft, kind, slice }, { target }, refused);
     if (outcome.kind === 'done') return withWarning(outcome.result, request, target);
-    if (groups.ids.has(target.id)) throw doesNotFit(target, request, 'too-many-groups');
+    if (refused.ids.has(target.id)) throw doesNotFit(target, request, 'too-many-groups');
     await pauseAfterRace(runtime, attempt);
   }
   throw new ProblemError('unavailable', `resource ${resourceId} is changing too fast: try again`, {

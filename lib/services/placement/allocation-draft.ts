@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
 import { canonicalConstraints, canonicalDevices, kindOf } from '../../allocation/groups.ts';
-import type { AllocationInput } from '../../schemas/allocation.ts';
+import type { Allocation, AllocationInput } from '../../schemas/allocation.ts';
 import { allocationIdOf } from '../../schemas/allocation-key.ts';
 import { withinTenant } from '../../spread.ts';
 import type { AllocationRecord } from '../../store/placement/allocations.ts';
 import type { Requester } from '../origin.ts';
 import type { Runtime } from '../runtime.ts';
-
-export { allocationIdOf };
 
 const PROFILE_LENGTH = 8;
 
@@ -34,6 +32,13 @@ export interface AllocateRequest {
   readonly requester: Requester;
   /** Awaited before the first write. */
   readonly cleared: () => Promise<void>;
+}
+
+/** What came of a request that was accepted. */
+export interface Allocated {
+  /** `created`: placed at once; `existing`: the key was used before with the same body; `waiting`: pending. */
+  readonly kind: 'created' | 'existing' | 'waiting';
+  readonly allocation: Allocation;
 }
 
 /** What is asked for, before it is known where it goes. */

@@ -1,8 +1,8 @@
 import { ProblemError } from '../../errors.ts';
 import type { BatchAnswer, BatchInput } from '../../schemas/batch.ts';
 import type { Runtime } from '../runtime.ts';
-import { type Allocated, allocate } from './allocate.ts';
-import type { AllocateRequest } from './allocation-draft.ts';
+import { allocate } from './allocate.ts';
+import type { Allocated, AllocateRequest } from './allocation-draft.ts';
 import { allocateGang } from './gang.ts';
 
 export type BatchRequest = Omit<AllocateRequest, 'input'> & { readonly input: BatchInput };
@@ -15,7 +15,7 @@ const told = ({ kind, allocation }: Allocated): BatchAnswer['items'][number] => 
 });
 
 /** A member's key, made from the batch's: the same batch is the same allocations. */
-export const memberRequests = ({ input, ...rest }: BatchRequest): readonly AllocateRequest[] =>
+const memberRequests = ({ input, ...rest }: BatchRequest): readonly AllocateRequest[] =>
   input.items.map((item, index) => ({
     ...rest,
     input: item,

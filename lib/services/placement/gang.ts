@@ -1,9 +1,7 @@
-import { createHash } from 'node:crypto';
 import { smallestChanges } from '../../allocation/explain.ts';
 import { arriving, type Extras, heldAfter, NO_EXTRAS } from '../../allocation/extras.ts';
 import {
   GANG_ITEMS_MAX,
-  type GangMember,
   type GangPlan,
   type GangRules,
   gangPossible,
@@ -13,19 +11,18 @@ import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
 import type { QuotaSlice } from '../../store/access/tenants.ts';
 import { decodeResource } from '../../store/fleet/resources.ts';
-import { type AllocationRecord, readAllocation } from '../../store/placement/allocations.ts';
+import type { AllocationRecord } from '../../store/placement/allocations.ts';
 import { gangWrites, type PlacedGroup } from '../../store/placement/gang-writes.ts';
-import { readGroup } from '../../store/placement/groups.ts';
 import type { Item } from '../../store/table/attributes.ts';
 import { add, sum } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
 import { originOf } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
-import type { Allocated } from './allocate.ts';
-import { type AllocateRequest, type Draft, draftOf } from './allocation-draft.ts';
+import type { Allocated, AllocateRequest, Draft } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
-import { placementRequestOf } from './explain.ts';
+import { sliceFor } from './attempt.ts';
+import { existingGang, type Gang, gangOf, refuseOptions } from './gang-draft.ts';
 import { reserveWarning } from './gang-reserve.ts';
 import { devicesIn, newGroup } from './membership.ts';
 
@@ -33,44 +30,6 @@ import { devicesIn, newGroup } from './membership.ts';
 const PLANS_MAX = 6;
 
 type Planned = Extract<GangPlan<FleetResource>, { kind: 'planned' }>;
-
-interface Gang {
-  readonly tenant: string;
-  readonly requests: readonly AllocateRequest[];
-  readonly drafts: readonly Draft[];
-  readonly members: readonly GangMember[];
-}
-
-/** Each member's hash is of the whole gang, so that a key never stands for two different ones. */
-const hashesOf = (drafts: readonly Draft[]): readonly string[] => {
-  const whole = drafts.map(({ requestHash }) => requestHash).join();
-  return drafts.map((_, index) => createHash('sha256').update(`gang ${index} ${whole}`).digest('hex'));
-};
-
-const gangOf = (runtime: Runtime, requests: readonly AllocateRequest[]): Gang => {
-  const tenant = requests[0]?.tenant ?? '';
-  const plain = requests.map((request) => draftOf(runtime, request));
-  const hashes = hashesOf(plain);
-  return {
-    tenant,
-    requests,
-    drafts: plain.map((draft, index) => ({ ...draft, requestHash: hashes[index] ?? draft.requestHash })),
-    members: requests.map(({ input, idempotencyKey }, index) => ({
-      index,
-      request: { ...placementRequestOf(tenant, input, 1), hashKey: input.hashKey ?? idempotencyKey },
-    })),
-  };
-};
-
-const refuseOptions = (requests: readonly AllocateRequest[]): void => {
-  const errors = requests.flatMap(({ input }, index) => [
-    ...(input.onFull === 'wait' ? [{ field: `items.${index}.onFull`, reason: 'a gang does not wait' }] : []),
-    ...(input.data === undefined ? [] : [{ field: `items.${index}.data`, reason: 'is not for a gang' }]),
-    ...(input.preempt === true ? [{ field: `items.${index}.preempt`, reason: 'is not for a gang' }] : []),
-  ]);
-  if (errors.length > 0)
-    throw new ProblemError('invalid-input', 'all or nothing is placed now, where there is room', { errors });
-};
 
 /** All members or none, in one transaction. Raises quota-exceeded, no-capacity, invalid-input (too many), … */
 export const allocateGang = async (
@@ -84,7 +43,7 @@ export const allocateGang = async (
   for (let attempt = 0; attempt < PLANS_MAX; attempt += 1) {
     const [snapshot, slice] = await Promise.all([
       runtime.fleet.snapshot(),
-      runtime.quotas.choose(gang.tenant, total, runtime.chance.uniform()).catch(problemOnly),
+      sliceFor(runtime, gang.tenant, total),
       requests[0]?.cleared(),
     ]);
     const rules = rulesOf(runtime, gang);
@@ -107,11 +66,6 @@ export const allocateGang = async (
   throw new ProblemError('unavailable', 'too many others are allocating at the same time: try again', {
     retryAfterS: 1,
   });
-};
-
-const problemOnly = (error: unknown): ProblemError => {
-  if (error instanceof ProblemError) return error;
-  throw error;
 };
 
 const rulesOf = (runtime: Runtime, { requests }: Gang): GangRules => ({
@@ -266,23 +220,4 @@ const learnFrom = async (
     if (what === 'resource' && item !== undefined) runtime.fleet.learn(decodeResource(item));
   }
   return undefined;
-};
-
-/** The gang as it was placed with this key before; undefined when none of it is there. Raises idempotency-mismatch. */
-const existingGang = async (runtime: Runtime, gang: Gang): Promise<readonly Allocated[] | undefined> => {
-  const found = await Promise.all(
-    gang.drafts.map(({ tenant, id }) => readAllocation(runtime.store, tenant, id)),
-  );
-  if (found.every((one) => one === undefined)) return undefined;
-  return Promise.all(
-    found.map(async (one, index): Promise<Allocated> => {
-      if (one === undefined || one.requestHash !== gang.drafts[index]?.requestHash)
-        throw new ProblemError(
-          'idempotency-mismatch',
-          'this Idempotency-Key was used before with another batch: use a new key',
-        );
-      const group = one.state === 'active' ? await readGroup(runtime.store, one.group) : undefined;
-      return { kind: 'existing', allocation: allocationView(one, group) };
-    }),
-  );
 };

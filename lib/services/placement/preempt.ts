@@ -4,7 +4,6 @@ import { type PreemptionRequest, planPreemption, preemptable } from '../../alloc
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { holdEndsAt } from '../../failover/fencing.ts';
 import { withinTenant } from '../../spread.ts';
-import type { QuotaSlice } from '../../store/access/tenants.ts';
 import { readResources } from '../../store/fleet/resources.ts';
 import type { AllocationRecord } from '../../store/placement/allocations.ts';
 import { type GroupRecord, readGroup, readGroups } from '../../store/placement/groups.ts';
@@ -21,7 +20,8 @@ import type { FleetResource } from '../fleet.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
-import type { AllocateRequest, Draft } from './allocation-draft.ts';
+import type { Draft } from './allocation-draft.ts';
+import type { Placing } from './attempt.ts';
 import { devicesIn, newGroup } from './membership.ts';
 
 /** Resources whose groups are read to look for the cheapest victims: those that lack least. */
@@ -138,10 +138,7 @@ export type Preempted =
 /** Places a demand that fits nowhere by making the cheapest lower groups wait: one transaction. */
 export const allocateByPreemption = async (
   runtime: Runtime,
-  request: AllocateRequest,
-  draft: Draft,
-  kind: string,
-  slice: QuotaSlice,
+  { request, draft, kind, slice }: Placing,
 ): Promise<Preempted> => {
   const { demand, constraints } = draft;
   const plan = await findPreemption(runtime, wantedOf(draft.tenant, draft));

@@ -6,7 +6,7 @@ import type { BeatRecord } from '../../store/fleet/heartbeats.ts';
 import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
 import { writePace } from '../../store/fleet/pace-writes.ts';
 import type { ResourceRecord } from '../../store/fleet/resources.ts';
-import { leaseEndMs } from '../health/verdicts.ts';
+import { leaseEndMs } from '../health/hearing.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** Paces of those that were heard within a lease: who is silent says nothing of how fast the others are. */

@@ -27,8 +27,7 @@ export const tidyOf = (group: GroupRecord): Tidy => ({
   kind: `${group.kind}.${JSON.stringify(group.constraints)}`,
 });
 
-export const memberKey = ({ tenant, id }: Pick<AllocationRecord, 'tenant' | 'id'>): string =>
-  `${tenant}#${id}`;
+const memberKey = ({ tenant, id }: Pick<AllocationRecord, 'tenant' | 'id'>): string => `${tenant}#${id}`;
 
 /** Members by key, and in its order; undefined while the index lags behind the group. */
 export const readMembers = async (

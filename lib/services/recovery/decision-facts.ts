@@ -6,7 +6,8 @@ import { readManyBeats } from '../../store/fleet/heartbeats.ts';
 import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
 import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import type { FleetSnapshot } from '../fleet.ts';
-import { type Heard, hear, labscapeHeard } from '../health/verdicts.ts';
+import { type Heard, hear } from '../health/hearing.ts';
+import { labscapeHeard } from '../health/sight.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** What counts as one of a labscape's resources when shares of it are looked at. */

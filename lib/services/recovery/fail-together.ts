@@ -20,7 +20,7 @@ const LANES = 16;
 /** After that, what is left over is told: well within what the API lets a call take, ms. */
 const WORK_MS_MAX = 15_000;
 /** The most urgent groups of all that one joint plan covers: the others are planned each with its own resource. */
-export const JOINT_GROUPS_MAX = 4_000;
+const JOINT_GROUPS_MAX = 4_000;
 /** A plan this old is made anew, ms. */
 const PLAN_AGE_MAX_MS = 60_000;
 

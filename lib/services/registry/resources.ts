@@ -1,19 +1,13 @@
 import type * as z from 'zod';
 import { limitOf } from '../../allocation/limits.ts';
-import { type ChainHead, EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { type ChainHead, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
 import { mayBecome } from '../../health/resource-status.ts';
 import type { Vector } from '../../schemas/common.ts';
-import type { ResourceInput, ResourcePatch, ResourceStatus } from '../../schemas/resource.ts';
-import {
-  editResourceWrites,
-  registerWrites,
-  type StatusChange,
-  statusWrites,
-} from '../../store/fleet/fleet-writes.ts';
-import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
+import type { ResourcePatch, ResourceStatus } from '../../schemas/resource.ts';
+import { editResourceWrites, type StatusChange, statusWrites } from '../../store/fleet/fleet-writes.ts';
 import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
-import { firstOver, mapVector, ZERO } from '../../vector.ts';
+import { firstOver, lesser } from '../../vector.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { fillUnder, followFills, lowerFills } from '../reserve/fills.ts';
 import { pauseAfterRace } from '../retry.ts';
@@ -22,87 +16,10 @@ import { staleConfiguration } from './labscapes.ts';
 
 const STATUS_TRIES_MAX = 5;
 
-const unknownLabscape = (id: string): ProblemError =>
+export const unknownLabscape = (id: string): ProblemError =>
   new ProblemError('not-found', `no labscape ${id} has joined: join it with POST /labscapes`, {
     errors: [{ field: 'labscape', reason: 'is not a joined labscape' }],
   });
-
-/** Raises not-found, already-exists. */
-export const registerResource = async (
-  runtime: Runtime,
-  input: z.infer<typeof ResourceInput>,
-  requester: Requester,
-): Promise<ResourceRecord> => {
-  for (let attempt = 0; attempt < STATUS_TRIES_MAX; attempt += 1) {
-    // A newer policy than the picture's refuses the first try.
-    if (attempt > 0) await runtime.fleet.snapshot(0);
-    const labscape = await runtime.fleet.labscape(input.labscape);
-    if (labscape === undefined) throw unknownLabscape(input.labscape);
-    const registered = await tryRegister(runtime, labscape, input, requester);
-    if (registered === undefined) continue;
-    if (labscape.fills === undefined) return registered;
-    await followFills(runtime, labscape.id, requester);
-    return (await readResource(runtime.store, labscape.id, registered.id)) ?? registered;
-  }
-  throw new ProblemError('unavailable', `labscape ${input.labscape} is changing too fast: try again`, {
-    retryAfterS: 1,
-  });
-};
-
-/** Under n+1 it takes nothing before all fills have followed. Undefined: the labscape is not as it was seen. */
-const tryRegister = async (
-  runtime: Runtime,
-  labscape: LabscapeRecord,
-  input: z.infer<typeof ResourceInput>,
-  requester: Requester,
-): Promise<ResourceRecord | undefined> => {
-  const limit = limitOf(input.capacity, labscape.policy.limits);
-  const event = nextEvent(
-    entityOf.resource(input.id),
-    EMPTY_CHAIN,
-    originOf(requester, runtime.clock),
-    'resource.registered',
-    {
-      ...input,
-    },
-  );
-  const record: ResourceRecord = {
-    id: input.id,
-    labscape: input.labscape,
-    status: 'healthy',
-    since: event.at,
-    statusReason: 'registered',
-    capacity: input.capacity,
-    limit,
-    fill: labscape.policy.fill === 'n+1' ? ZERO : fillUnder(labscape, limit),
-    used: ZERO,
-    devices: input.devices && { model: input.devices.model, used: Array(input.devices.count).fill(0) },
-    labels: input.labels,
-    epoch: 1,
-    cfg: 1,
-    chain: headOf(event),
-    groups: [],
-    assignmentRevision: 1,
-    recovery: undefined,
-    attempt: 1,
-    lastRecoveryEndedAt: undefined,
-    flaps: 0,
-    failedBy: undefined,
-    retryAt: undefined,
-    acknowledgedEpoch: 0,
-    moving: false,
-  };
-  const outcome = await runtime.store.transact(registerWrites(runtime.store, labscape, record, event));
-  if (outcome.kind === 'raced') return undefined;
-  if (outcome.kind === 'refused' && outcome.failed.has('labscape') && outcome.failed.size === 1)
-    return undefined;
-  if (outcome.kind !== 'done')
-    throw new ProblemError(
-      'already-exists',
-      `a resource ${input.id} is registered already: ids are unique over all labscapes`,
-    );
-  return record;
-};
 
 /** As it stands now, consistently read. Raises not-found. */
 export const getResource = async (runtime: Runtime, id: string): Promise<ResourceRecord> => {
@@ -111,8 +28,6 @@ export const getResource = async (runtime: Runtime, id: string): Promise<Resourc
   if (resource === undefined) throw new ProblemError('not-found', `no resource ${id} is registered`);
   return resource;
 };
-
-const lesserFill = (a: Vector, b: Vector): Vector => mapVector((d) => Math.min(a[d], b[d]));
 
 /** Raises not-found, stale-precondition, conflict (used would pass the new limit), unavailable. */
 export const editResource = async (
@@ -134,7 +49,7 @@ export const editResource = async (
     capacity,
     limit,
     // Under n+1 it may only get less here: more comes with all the others'.
-    fill: n1 ? lesserFill(before.fill, limit) : fillUnder(labscape, limit),
+    fill: n1 ? lesser(before.fill, limit) : fillUnder(labscape, limit),
     labels: patch.labels ?? before.labels,
     cfg: before.cfg + 1,
   };
@@ -171,7 +86,7 @@ export const editResource = async (
       reason: patch.reason ?? '',
     },
   );
-  const fill = prepared === undefined ? after.fill : lesserFill(after.fill, fillUnder(prepared, limit));
+  const fill = prepared === undefined ? after.fill : lesser(after.fill, fillUnder(prepared, limit));
   const outcome = await runtime.store.transact(
     editResourceWrites(runtime.store, before, { ...after, fill }, event, prepared),
   );

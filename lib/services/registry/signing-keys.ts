@@ -22,7 +22,7 @@ import type { Runtime } from '../runtime.ts';
 
 const TRIES_MAX = 5;
 /** Good at once: the one in use and the one it is changed for. */
-export const KEYS_GOOD_MAX = 2;
+const KEYS_GOOD_MAX = 2;
 /** Remembered with those that are over, so that none of them comes back; the events know all. */
 const KEYS_KEPT_MAX = 16;
 

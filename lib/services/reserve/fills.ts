@@ -7,7 +7,7 @@ import { fillsFollowed, setShare } from '../../store/fleet/fill-writes.ts';
 import { editResourceWrites } from '../../store/fleet/fleet-writes.ts';
 import { type LabscapeRecord, readLabscape } from '../../store/fleet/labscapes.ts';
 import { type ResourceRecord, resourcesOf } from '../../store/fleet/resources.ts';
-import { equals, mapVector } from '../../vector.ts';
+import { equals, lesser } from '../../vector.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
@@ -26,8 +26,6 @@ const shareOf = (resources: readonly Limited[]): number => reserveShare(resource
 /** What the labscape's policy gives a resource of this limit to placement. */
 export const fillUnder = ({ policy, fills }: LabscapeRecord, limit: Vector): Vector =>
   policy.fill === 'n+1' ? fillAt(limit, fills?.share ?? 0) : fillOf(limit, policy.fill);
-
-const lesser = (a: Vector, b: Vector): Vector => mapVector((d) => Math.min(a[d], b[d]));
 
 /** Whether all fills of a labscape are what they should be, as far as this picture shows. */
 export const isFilled = (labscape: LabscapeRecord, all: readonly ResourceRecord[]): boolean => {

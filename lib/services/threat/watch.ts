@@ -39,7 +39,7 @@ const eventTypeOf = (change: Change): string | undefined =>
     : undefined);
 
 /** A network may stand for a person, so it is no part of what can never be changed. */
-export const auditedSubject = ({ type, subject }: Pick<Incident, 'type' | 'subject'>): string | null =>
+const auditedSubject = ({ type, subject }: Pick<Incident, 'type' | 'subject'>): string | null =>
   type === 'network' ? null : subject;
 
 /** What the audit says of an incident: ids only. */

@@ -21,7 +21,7 @@ export const archiveKeys = {
 export const windowText = (events: readonly AuditEvent[]): string =>
   events.map((event) => `${canonicalize(event)}\n`).join('');
 
-export const parseWindow = (body: Uint8Array): readonly AuditEvent[] =>
+const parseWindow = (body: Uint8Array): readonly AuditEvent[] =>
   Buffer.from(body)
     .toString('utf8')
     .split('\n')

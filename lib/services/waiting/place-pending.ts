@@ -7,7 +7,7 @@ import { freshCopies, waitsForData } from '../../data-copies.ts';
 import type { Vector } from '../../schemas/common.ts';
 import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
 import { type GroupRecord, readGroup } from '../../store/placement/groups.ts';
-import { homeWrites } from '../../store/recovery/flip-writes.ts';
+import { homeWrites } from '../../store/placement/pending-writes.ts';
 import { add } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
 import { originOf, type Requester } from '../origin.ts';

@@ -8,7 +8,7 @@ import {
   SUBJECT_TYPES,
 } from '../../schemas/incident.ts';
 import type { Incident } from '../../security/threat/incident.ts';
-import { putEvent } from '../events.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import { INCIDENTS, keys } from '../keys.ts';
 import type { Store } from '../store.ts';
 import {
@@ -19,6 +19,7 @@ import {
   N,
   num,
   oneOf,
+  opt,
   optNum,
   optStr,
   S,
@@ -26,6 +27,7 @@ import {
   versioned,
 } from '../table/attributes.ts';
 import { chainAt } from '../table/conditions.ts';
+import { inPartition } from '../table/query.ts';
 import { putNew, updateItem } from '../table/update.ts';
 import type { Write } from '../table/write.ts';
 
@@ -65,9 +67,9 @@ const attributes = (incident: Incident): Record<string, Item[string] | undefined
   count: N(incident.count),
   countedTo: S(incident.countedTo),
   evidence: J(incident.evidence),
-  response: incident.response === undefined ? undefined : J(incident.response),
-  reason: incident.reason === undefined ? undefined : S(incident.reason),
-  resolvedAt: incident.resolvedAt === undefined ? undefined : N(incident.resolvedAt),
+  response: opt(J, incident.response),
+  reason: opt(S, incident.reason),
+  resolvedAt: opt(N, incident.resolvedAt),
   ttl: incident.resolvedAt === undefined ? undefined : N(Math.ceil(incident.resolvedAt / 1000) + KEPT_S),
 });
 
@@ -80,7 +82,7 @@ export const incidentWrites = (
 ): readonly Write[] => {
   const table = store.tables.state;
   const all = attributes(after);
-  const chain = event === undefined ? {} : { rev: N(event.rev), head: S(event.hash) };
+  const chain = event === undefined ? {} : chainEnd(event);
   const { id, kind, type, subject } = after;
   const item =
     before === undefined
@@ -108,8 +110,7 @@ export const readIncident = async (store: Store, id: string): Promise<IncidentRe
 /** All that are kept: their number is bounded by kinds, principals with a token, and OPEN_MAX. */
 export const allIncidents = async (store: Store): Promise<readonly IncidentRecord[]> => {
   const items = await store.queryAll({
-    KeyConditionExpression: 'pk = :pk',
-    ExpressionAttributeValues: { ':pk': S(INCIDENTS) },
+    ...inPartition(INCIDENTS),
     ConsistentRead: true,
   });
   return items.map(decode);

@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../../schemas/audit.ts';
-import { putEvent } from '../events.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
 import { ITEM_VERSION, N, S } from '../table/attributes.ts';
@@ -24,8 +24,7 @@ export const principalWrites = (
           reason: S(after.reason ?? ''),
           changedAt: N(after.changedAt ?? 0),
           ...keyAttributes(after),
-          rev: N(event.rev),
-          head: S(event.hash),
+          ...chainEnd(event),
         },
         conditions: chainAt(before.chain),
       }),

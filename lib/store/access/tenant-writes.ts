@@ -1,10 +1,10 @@
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { Vector } from '../../schemas/common.ts';
 import { add, isZero, subtract, sum } from '../../vector.ts';
-import { putEvent } from '../events.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
-import { N, S, vectorAttributes } from '../table/attributes.ts';
+import { N, vectorAttributes } from '../table/attributes.ts';
 import { capIs, chainAt } from '../table/conditions.ts';
 import { exists, putNew, updateItem, vectorAtMost } from '../table/update.ts';
 import type { Write } from '../table/write.ts';
@@ -39,8 +39,7 @@ export const requotaWrites = (
       weight: N(weight),
       ...listedAs(before.id),
       cfg: N(before.cfg + 1),
-      rev: N(event.rev),
-      head: S(event.hash),
+      ...chainEnd(event),
     },
     conditions: chainAt(before.chain),
   }),

@@ -1,7 +1,7 @@
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { FailedBy, ResourceStatus } from '../../schemas/resource.ts';
 import { within } from '../../vector.ts';
-import { putEvent } from '../events.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
 import { BOOL, ITEM_VERSION, J, N, S } from '../table/attributes.ts';
@@ -46,8 +46,7 @@ export const editLabscapeWrites = (
         : { fillRev: N(after.fills.rev), fillShare: N(after.fills.share) }),
       maintenance: BOOL(after.maintenance),
       cfg: N(before.cfg + 1),
-      rev: N(event.rev),
-      head: S(event.hash),
+      ...chainEnd(event),
     },
     ...(before.fills !== undefined && after.fills === undefined ? { remove: ['fillRev', 'fillShare'] } : {}),
     conditions: [attributeEquals('cfg', N(before.cfg)), ...chainAt(before.chain)],
@@ -93,8 +92,7 @@ export const editResourceWrites = (
       set: {
         profile: packProfile(after),
         cfg: N(before.cfg + 1),
-        rev: N(event.rev),
-        head: S(event.hash),
+        ...chainEnd(event),
       },
       conditions,
     }),
@@ -135,8 +133,7 @@ export const statusWrites = (
       status: S(change.to),
       statusReason: S(change.reason),
       since: N(event.at),
-      rev: N(event.rev),
-      head: S(event.hash),
+      ...chainEnd(event),
       ...(change.failedBy === undefined ? {} : { failedBy: S(change.failedBy) }),
       ...(change.returned === true ? { returnedAt: N(event.at), cfg: N(before.cfg + 1) } : {}),
     },

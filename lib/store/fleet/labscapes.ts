@@ -14,11 +14,13 @@ import {
   J,
   N,
   num,
+  opt,
   optStr,
   S,
   str,
   versioned,
 } from '../table/attributes.ts';
+import { inPartition } from '../table/query.ts';
 
 /** The share of every limit that placement may use, and how often that, or what it follows from, has changed. */
 export interface FillState {
@@ -86,10 +88,10 @@ export const encodeLabscape = (labscape: LabscapeRecord): Item => ({
     name: S(labscape.name),
     protocol: S(labscape.protocolVersion),
     protocols: J(labscape.protocolVersions),
-    publicKey: labscape.publicKey === undefined ? undefined : S(labscape.publicKey),
-    endpoint: labscape.endpoint === undefined ? undefined : S(labscape.endpoint),
+    publicKey: opt(S, labscape.publicKey),
+    endpoint: opt(S, labscape.endpoint),
     weight: N(labscape.weight),
-    residency: labscape.residency === undefined ? undefined : S(labscape.residency),
+    residency: opt(S, labscape.residency),
     policy: J(labscape.policy),
     fillRev: labscape.fills === undefined ? undefined : N(labscape.fills.rev),
     fillShare: labscape.fills === undefined ? undefined : N(labscape.fills.share),
@@ -109,8 +111,7 @@ export const readLabscape = async (store: Store, id: string): Promise<LabscapeRe
 /** All labscapes by id: they share one partition, for they are few and seldom change. */
 export const allLabscapes = async (store: Store, consistent = false): Promise<readonly LabscapeRecord[]> => {
   const items = await store.queryAll({
-    KeyConditionExpression: 'pk = :pk',
-    ExpressionAttributeValues: { ':pk': S('LABS') },
+    ...inPartition('LABS'),
     ConsistentRead: consistent,
   });
   return items.map(decodeLabscape);

@@ -16,6 +16,7 @@ import {
   N,
   num,
   oneOf,
+  opt,
   optNum,
   S,
   str,
@@ -45,7 +46,7 @@ const judgedOf = (row: Omit<ResourceReadiness, 'resource'>): Record<string, Item
   state: S(row.state),
   reasons: J(row.reasons),
   since: N(row.since),
-  withinMs: row.movedWithinMs === undefined ? undefined : N(row.movedWithinMs),
+  withinMs: opt(N, row.movedWithinMs),
 });
 
 const decodeJudged = (item: Item): Omit<ResourceReadiness, 'resource'> => {

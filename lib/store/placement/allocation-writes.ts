@@ -5,7 +5,7 @@ import { encodeGroupRef, GROUPS_BORN_MAX } from '../../allocation/groups.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { Vector } from '../../schemas/common.ts';
 import { subtract } from '../../vector.ts';
-import { putEvent } from '../events.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import type { ResourceRecord } from '../fleet/resources.ts';
 import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
@@ -172,8 +172,7 @@ export const endWrites = (store: Store, input: EndInput): readonly Write[] => {
       set: {
         state: S(input.to),
         endedAt: N(event.at),
-        rev: N(event.rev),
-        head: S(event.hash),
+        ...chainEnd(event),
         ttl: N(Math.ceil((event.at + TOMBSTONE_MS) / 1000)),
       },
       // Out of the sparse indexes: no longer a member, no longer leased.
@@ -222,8 +221,7 @@ export const renewWrites = (
     key: keys.allocation(allocation.tenant, allocation.id),
     set: {
       leaseUntil: N(leaseUntil),
-      rev: N(event.rev),
-      head: S(event.hash),
+      ...chainEnd(event),
       ...leaseEntry(allocation.tenant, allocation.id, leaseUntil),
     },
     conditions: [attributeEquals('state', S('active')), ...chainAt(allocation.chain)],

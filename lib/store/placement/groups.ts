@@ -14,6 +14,7 @@ import {
   N,
   num,
   oneOf,
+  opt,
   optNum,
   optStr,
   S,
@@ -25,7 +26,7 @@ import {
 } from '../table/attributes.ts';
 import { attributeEquals, updateInput } from '../table/update.ts';
 
-export const GROUP_STATUSES = ['placed', 'pending', 'closed'] as const;
+const GROUP_STATUSES = ['placed', 'pending', 'closed'] as const;
 export type GroupStatus = (typeof GROUP_STATUSES)[number];
 
 export interface GroupRecord {
@@ -135,23 +136,23 @@ export const encodeGroup = (group: GroupRecord): Item => ({
   ...keys.group(group.id),
   ...compact({
     v: N(ITEM_VERSION),
-    resource: group.resource === undefined ? undefined : S(group.resource),
-    lab: group.labscape === undefined ? undefined : S(group.labscape),
+    resource: opt(S, group.resource),
+    lab: opt(S, group.labscape),
     epoch: N(group.epoch),
     status: S(group.status),
     nature: packNature(group),
     devMap: group.deviceMap === undefined ? undefined : packMap(group.deviceMap),
-    data: group.data === undefined ? undefined : J(group.data),
+    data: opt(J, group.data),
     count: N(group.count),
     load: N(group.load),
     runEpoch: N(group.runningEpoch),
     runCount: N(group.runningCount),
-    recovery: group.recovery === undefined ? undefined : S(group.recovery),
-    reason: group.reason === undefined ? undefined : S(group.reason),
+    recovery: opt(S, group.recovery),
+    reason: opt(S, group.reason),
     since: N(group.since),
-    tenant: group.tenant === undefined ? undefined : S(group.tenant),
-    heldUntil: group.heldUntil === undefined ? undefined : N(group.heldUntil),
-    heldBy: group.heldBy === undefined ? undefined : S(group.heldBy),
+    tenant: opt(S, group.tenant),
+    heldUntil: opt(N, group.heldUntil),
+    heldBy: opt(S, group.heldBy),
     waitsFor: (group.waitsFor ?? []).length === 0 ? undefined : SS(group.waitsFor ?? []),
   }),
   ...vectorAttributes('dem', group.demand),

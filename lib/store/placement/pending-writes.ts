@@ -1,10 +1,26 @@
-import { CLASSES, type Class } from '../../schemas/common.ts';
+import type { DeviceMap } from '../../allocation/devices.ts';
+import type { Extras } from '../../allocation/extras.ts';
+import { encodeGroupRef, GROUPS_HELD_MAX } from '../../allocation/groups.ts';
+import type { AuditEvent } from '../../schemas/audit.ts';
+import { CLASSES, type Class, type Vector } from '../../schemas/common.ts';
+import { subtract } from '../../vector.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import type { ResourceRecord } from '../fleet/resources.ts';
 import { find, keys, timeKey } from '../keys.ts';
 import type { Store } from '../store.ts';
-import { N, S } from '../table/attributes.ts';
-import { absent, attributeEquals, updateInput } from '../table/update.ts';
-import { decodeGroup, type GroupRecord, pendingEntry } from './groups.ts';
+import { N, S, SS } from '../table/attributes.ts';
+import { chainAt, groupsBelow } from '../table/conditions.ts';
+import {
+  absent,
+  attributeEquals,
+  updateInput,
+  updateItem,
+  vectorAtMost,
+  vectorDelta,
+} from '../table/update.ts';
+import type { Write } from '../table/write.ts';
+import { comingPart } from './extras.ts';
+import { decodeGroup, type GroupRecord, packMap, pendingEntry } from './groups.ts';
 
 /** Pending groups of one class whose next try falls into that time, the earliest first; eventually consistent. */
 const triedWithin = async (
@@ -71,3 +87,64 @@ export const unreserve = (store: Store, resource: ResourceRecord, group: string)
       conditions: [attributeEquals('reserved', S(group))],
     }),
   );
+
+/** A pending group finds a home; chained on the resource that takes it. */
+export const homeWrites = (
+  store: Store,
+  group: {
+    readonly id: string;
+    readonly epoch: number;
+    readonly kind: string;
+    readonly class: Class;
+    readonly load: number;
+    readonly demand: Vector;
+    readonly deviceMap?: DeviceMap | undefined;
+  },
+  target: ResourceRecord,
+  bound: Vector,
+  event: AuditEvent,
+  extras: Extras,
+): readonly Write[] => {
+  const coming = comingPart(extras);
+  return [
+    updateItem('group', {
+      table: store.tables.state,
+      key: keys.group(group.id),
+      set: {
+        status: S('placed'),
+        resource: S(target.id),
+        lab: S(target.labscape),
+        epoch: N(group.epoch + 1),
+        since: N(event.at),
+        ...(group.deviceMap === undefined ? {} : { devMap: packMap(group.deviceMap) }),
+      },
+      remove: ['findPk', 'findSk', 'reason', 'tries', 'tenant'],
+      conditions: [
+        attributeEquals('status', S('pending')),
+        attributeEquals('epoch', N(group.epoch)),
+        attributeEquals('load', N(group.load)),
+      ],
+    }),
+    updateItem('target', {
+      table: store.tables.state,
+      key: keys.resource(target.labscape, target.id),
+      set: { ...chainEnd(event), ...coming.set },
+      add: {
+        ...vectorDelta('used', group.demand),
+        groupIds: SS([encodeGroupRef({ kind: group.kind, group: group.id })]),
+        assignRev: N(1),
+        ...coming.add,
+      },
+      ...(target.reserved === group.id ? { remove: ['reserved'] } : {}),
+      conditions: [
+        attributeEquals('status', S('healthy')),
+        attributeEquals('cfg', N(target.cfg)),
+        vectorAtMost('used', subtract(bound, group.demand)),
+        groupsBelow(GROUPS_HELD_MAX),
+        ...chainAt(target.chain),
+        ...coming.conditions,
+      ],
+    }),
+    putEvent(store, event),
+  ];
+};

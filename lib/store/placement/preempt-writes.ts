@@ -4,7 +4,7 @@ import { encodeGroupRef, type GroupRef } from '../../allocation/groups.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
 import { DIMENSIONS, type Vector } from '../../schemas/common.ts';
 import { mapVector, subtract, sum } from '../../vector.ts';
-import { putEvent } from '../events.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import type { ResourceRecord } from '../fleet/resources.ts';
 import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
@@ -104,8 +104,7 @@ const targetWrite = (store: Store, eviction: Eviction): Write => {
       table: store.tables.state,
       key: keys.resource(target.labscape, target.id),
       set: {
-        rev: N(event.rev),
-        head: S(event.hash),
+        ...chainEnd(event),
         groupIds: SS([...stay, ref].map(encodeGroupRef)),
         leftAt: N(event.at),
         leftRev: N(target.assignmentRevision + 1),

@@ -1,7 +1,7 @@
 import { encodeGroupRef, GROUPS_BORN_MAX } from '../../allocation/groups.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { Vector } from '../../schemas/common.ts';
-import { putEvent } from '../events.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import type { ResourceRecord } from '../fleet/resources.ts';
 import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
@@ -31,7 +31,7 @@ const memberWrites = (store: Store, into: string, members: readonly Regrouped[])
     updateItem(`allocation:${allocation.id}`, {
       table: store.tables.state,
       key: keys.allocation(allocation.tenant, allocation.id),
-      set: { group: S(into), grp: S(into), rev: N(event.rev), head: S(event.hash) },
+      set: { group: S(into), grp: S(into), ...chainEnd(event) },
       conditions: [attributeEquals('state', S('active')), ...chainAt(allocation.chain)],
     }),
     putEvent(store, event),

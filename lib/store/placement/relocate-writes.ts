@@ -3,12 +3,12 @@ import type { DeviceMap } from '../../allocation/devices.ts';
 import type { Extras } from '../../allocation/extras.ts';
 import { encodeGroupRef } from '../../allocation/groups.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
-import { putEvent } from '../events.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import type { ResourceRecord } from '../fleet/resources.ts';
 import { keys } from '../keys.ts';
 import { moveWrite, targetWrite } from '../recovery/flip-writes.ts';
 import type { Store } from '../store.ts';
-import { N, S, SS } from '../table/attributes.ts';
+import { N, SS } from '../table/attributes.ts';
 import { chainAt } from '../table/conditions.ts';
 import { absent, attributeEquals, updateItem, vectorDelta } from '../table/update.ts';
 import type { Write } from '../table/write.ts';
@@ -52,8 +52,7 @@ export const relocateWrites = (store: Store, input: RelocateInput): readonly Wri
       table: store.tables.state,
       key: keys.resource(source.labscape, source.id),
       set: {
-        rev: N(event.rev),
-        head: S(event.hash),
+        ...chainEnd(event),
         leftAt: N(event.at),
         leftRev: N(source.assignmentRevision + 1),
         ...going.set,

@@ -4,6 +4,7 @@ import { Capsule } from '../../schemas/capsule.ts';
 import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
 import { CorruptItem, ITEM_VERSION, type Item, N, num, S, str, versioned } from '../table/attributes.ts';
+import { inPartition } from '../table/query.ts';
 import { putNew } from '../table/update.ts';
 
 /** Bytes of data in one item: DynamoDB takes 400 KB with names and keys. */
@@ -86,8 +87,7 @@ export const decodeParts = (items: readonly Item[]): readonly CapsulePart[] => {
 export const readCapsuleParts = async (store: Store, recovery: string): Promise<readonly CapsulePart[]> =>
   decodeParts(
     await store.queryAll({
-      KeyConditionExpression: 'pk = :pk',
-      ExpressionAttributeValues: { ':pk': keys.capsule(recovery, '', 0).pk },
+      ...inPartition(keys.capsule(recovery, '', 0).pk.S),
       ConsistentRead: true,
     }),
   );

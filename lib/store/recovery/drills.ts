@@ -10,12 +10,14 @@ import {
   N,
   num,
   oneOf,
+  opt,
   optNum,
   optStr,
   S,
   str,
   versioned,
 } from '../table/attributes.ts';
+import { inPartition } from '../table/query.ts';
 import { attributeEquals, putNew, updateInput } from '../table/update.ts';
 
 /** Its id is the beginning of its span, sortable, so that a span has one. */
@@ -26,15 +28,15 @@ const encode = (drill: Drill): Item => ({
   ...compact({
     v: N(ITEM_VERSION),
     at: N(drill.at),
-    endedAt: drill.endedAt === undefined ? undefined : N(drill.endedAt),
+    endedAt: opt(N, drill.endedAt),
     effect: BOOL(drill.effect),
     status: S(drill.status),
     why: S(drill.why),
     resources: N(drill.resources),
     groups: N(drill.groups),
     pending: N(drill.pending),
-    resource: drill.resource === undefined ? undefined : S(drill.resource),
-    recovery: drill.recovery === undefined ? undefined : S(drill.recovery),
+    resource: opt(S, drill.resource),
+    recovery: opt(S, drill.recovery),
     ttl: N(Math.ceil(drill.at / 1000) + KEPT_S),
   }),
 });
@@ -76,8 +78,7 @@ export const settleDrill = async (store: Store, drill: Drill): Promise<boolean> 
 /** Newest first. */
 export const lastDrills = async (store: Store, labscape: string, most: number): Promise<readonly Drill[]> => {
   const page = await store.query({
-    KeyConditionExpression: 'pk = :pk',
-    ExpressionAttributeValues: { ':pk': S(drillPartition(labscape)) },
+    ...inPartition(drillPartition(labscape)),
     ScanIndexForward: false,
     Limit: most,
   });

@@ -3,9 +3,9 @@ import type { Extras } from '../../allocation/extras.ts';
 import { encodeGroupRef, GROUPS_HELD_MAX, type GroupRef } from '../../allocation/groups.ts';
 import type { MovableGroup, Target } from '../../failover/plan.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
-import type { Class, Vector } from '../../schemas/common.ts';
+import type { Vector } from '../../schemas/common.ts';
 import { subtract } from '../../vector.ts';
-import { putEvent } from '../events.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import { packUsed, type ResourceRecord } from '../fleet/resources.ts';
 import { keys } from '../keys.ts';
 import { comingPart } from '../placement/extras.ts';
@@ -163,7 +163,7 @@ export const flipWrites = (store: Store, input: FlipInput): readonly Write[] => 
     updateItem('source', {
       table: store.tables.state,
       key: keys.resource(source.labscape, source.id),
-      set: { rev: N(event.rev), head: S(event.hash), ...emptied(source) },
+      set: { ...chainEnd(event), ...emptied(source) },
       add: { ...vectorDelta('used', input.leaving, -1), assignRev: N(1) },
       // Every group leaves, as many as are counted below: the sets go with them.
       remove: ['moving', 'groupIds', ...(source.spread === undefined ? [] : ['spread'])],
@@ -180,67 +180,6 @@ export const flipWrites = (store: Store, input: FlipInput): readonly Write[] => 
       after: recovery,
       phase: 'Failover',
       attempt: input.attempt,
-    }),
-    putEvent(store, event),
-  ];
-};
-
-/** A pending group finds a home; chained on the resource that takes it. */
-export const homeWrites = (
-  store: Store,
-  group: {
-    readonly id: string;
-    readonly epoch: number;
-    readonly kind: string;
-    readonly class: Class;
-    readonly load: number;
-    readonly demand: Vector;
-    readonly deviceMap?: DeviceMap | undefined;
-  },
-  target: ResourceRecord,
-  bound: Vector,
-  event: AuditEvent,
-  extras: Extras,
-): readonly Write[] => {
-  const coming = comingPart(extras);
-  return [
-    updateItem('group', {
-      table: store.tables.state,
-      key: keys.group(group.id),
-      set: {
-        status: S('placed'),
-        resource: S(target.id),
-        lab: S(target.labscape),
-        epoch: N(group.epoch + 1),
-        since: N(event.at),
-        ...mapOf(group.deviceMap),
-      },
-      remove: ['findPk', 'findSk', 'reason', 'tries', 'tenant'],
-      conditions: [
-        attributeEquals('status', S('pending')),
-        attributeEquals('epoch', N(group.epoch)),
-        attributeEquals('load', N(group.load)),
-      ],
-    }),
-    updateItem('target', {
-      table: store.tables.state,
-      key: keys.resource(target.labscape, target.id),
-      set: { rev: N(event.rev), head: S(event.hash), ...coming.set },
-      add: {
-        ...vectorDelta('used', group.demand),
-        groupIds: SS([encodeGroupRef({ kind: group.kind, group: group.id })]),
-        assignRev: N(1),
-        ...coming.add,
-      },
-      ...(target.reserved === group.id ? { remove: ['reserved'] } : {}),
-      conditions: [
-        attributeEquals('status', S('healthy')),
-        attributeEquals('cfg', N(target.cfg)),
-        vectorAtMost('used', subtract(bound, group.demand)),
-        groupsBelow(GROUPS_HELD_MAX),
-        ...chainAt(target.chain),
-        ...coming.conditions,
-      ],
     }),
     putEvent(store, event),
   ];

@@ -3,6 +3,7 @@ import { WOULD_HAVE } from '../../schemas/observed.ts';
 import { keys, observedPartition, timeKey } from '../keys.ts';
 import type { Store } from '../store.ts';
 import { ITEM_VERSION, type Item, N, num, oneOf, S, str, versioned } from '../table/attributes.ts';
+import { inPartition } from '../table/query.ts';
 import { putNew } from '../table/update.ts';
 import type { Write } from '../table/write.ts';
 
@@ -69,8 +70,7 @@ export const observedOf = async (
   most: number,
 ): Promise<readonly ObservedRecord[]> => {
   const { items } = await store.query({
-    KeyConditionExpression: 'pk = :pk',
-    ExpressionAttributeValues: { ':pk': S(observedPartition(labscape)) },
+    ...inPartition(observedPartition(labscape)),
     ScanIndexForward: false,
     Limit: most,
   });

@@ -2,7 +2,7 @@ import type { ChainHead } from '../../audit/event.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
 import { OVERRIDE_STATUSES, type Override } from '../../schemas/override.ts';
 import { OVERRIDABLE_RULES } from '../../schemas/rule.ts';
-import { putEvent } from '../events.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import { keys, overridePartition } from '../keys.ts';
 import type { Store } from '../store.ts';
 import {
@@ -12,6 +12,7 @@ import {
   N,
   num,
   oneOf,
+  opt,
   optNum,
   optStr,
   S,
@@ -19,6 +20,7 @@ import {
   versioned,
 } from '../table/attributes.ts';
 import { chainAt } from '../table/conditions.ts';
+import { inPartition } from '../table/query.ts';
 import { putNew, updateItem } from '../table/update.ts';
 import type { Write } from '../table/write.ts';
 
@@ -29,7 +31,7 @@ export interface OverrideRecord extends Omit<Override, 'counts' | 'resource' | '
   readonly chain: ChainHead;
 }
 
-export const decodeOverride = versioned(
+const decodeOverride = versioned(
   (item: Item): OverrideRecord => ({
     id: str(item, 'id'),
     rule: oneOf(item, 'rule', OVERRIDABLE_RULES),
@@ -53,7 +55,7 @@ const encodeOverride = (record: OverrideRecord): Item => ({
     id: S(record.id),
     rule: S(record.rule),
     lab: S(record.labscape),
-    resource: record.resource === undefined ? undefined : S(record.resource),
+    resource: opt(S, record.resource),
     reason: S(record.reason),
     status: S(record.status),
     proposedBy: S(record.proposedBy),
@@ -81,10 +83,9 @@ export const settleOverrideWrites = (
     key: keys.override(before.labscape, before.id),
     set: compact({
       status: S(after.status),
-      confirmedBy: after.confirmedBy === undefined ? undefined : S(after.confirmedBy),
-      expiresAt: after.expiresAt === undefined ? undefined : N(after.expiresAt),
-      rev: N(event.rev),
-      head: S(event.hash),
+      confirmedBy: opt(S, after.confirmedBy),
+      expiresAt: opt(N, after.expiresAt),
+      ...chainEnd(event),
     }),
     conditions: chainAt(before.chain),
   }),
@@ -103,8 +104,7 @@ export const readOverride = async (
 /** All that were ever proposed for a labscape, oldest first. */
 export const overridesOf = async (store: Store, labscape: string): Promise<readonly OverrideRecord[]> => {
   const items = await store.queryAll({
-    KeyConditionExpression: 'pk = :pk',
-    ExpressionAttributeValues: { ':pk': S(overridePartition(labscape)) },
+    ...inPartition(overridePartition(labscape)),
     ConsistentRead: true,
   });
   return items.map(decodeOverride);

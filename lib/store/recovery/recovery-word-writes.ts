@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../../schemas/audit.ts';
-import { putEvent } from '../events.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import type { ResourceRecord } from '../fleet/resources.ts';
 import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
@@ -19,7 +19,7 @@ export const approvalWrites = (
   updateItem('recovery', {
     table: store.tables.state,
     key: keys.recovery(before.id),
-    set: { waiting: J(after.waiting), rev: N(event.rev), head: S(event.hash) },
+    set: { waiting: J(after.waiting), ...chainEnd(event) },
     conditions: [attributeEquals('waiting', J(before.waiting)), ...chainAt(before.chain)],
   }),
   putEvent(store, event),
@@ -35,7 +35,7 @@ export const cancelWrites = (
   updateItem('recovery', {
     table: store.tables.state,
     key: keys.recovery(before.id),
-    set: { cancel: S(reason), rev: N(event.rev), head: S(event.hash) },
+    set: { cancel: S(reason), ...chainEnd(event) },
     conditions: [
       attributeEquals('nextPhase', S(before.nextPhase ?? '')),
       absent('cancel'),
@@ -61,8 +61,7 @@ export const resumeWrites = (
       statusReason: S(after.reason),
       since: N(events.resource.at),
       recovery: S(after.id),
-      rev: N(events.resource.rev),
-      head: S(events.resource.hash),
+      ...chainEnd(events.resource),
     },
     conditions: [
       attributeEquals('epoch', N(resource.epoch)),
@@ -92,8 +91,7 @@ export const acknowledgeWrites = (
     table: store.tables.state,
     key: keys.resource(before.labscape, before.id),
     set: {
-      rev: N(event.rev),
-      head: S(event.hash),
+      ...chainEnd(event),
       ...(retryAt === undefined ? {} : { retryAt: N(retryAt) }),
     },
     remove: ['recoveredAt', 'flaps', 'returnedAt', ...(retryAt === undefined ? ['retryAt'] : [])],

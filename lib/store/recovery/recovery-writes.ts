@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { Phase } from '../../schemas/recovery.ts';
-import { putEvent } from '../events.ts';
+import { chainEnd, putEvent } from '../events.ts';
 import type { ResourceRecord } from '../fleet/resources.ts';
 import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
@@ -64,8 +64,7 @@ export const fenceWrites = (
       since: N(event.at),
       epoch: N(recovery.epoch),
       recovery: S(recovery.id),
-      rev: N(event.rev),
-      head: S(event.hash),
+      ...chainEnd(event),
     },
     add: { assignRev: N(1) },
     conditions: [

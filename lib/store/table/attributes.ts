@@ -67,6 +67,12 @@ export const vectorAttributes = (prefix: string, vector: Vector): Item => ({
   [`${prefix}N`]: N(vector.network),
 });
 
+/** The attribute of an optional value, for `compact`. */
+export const opt = <T>(
+  encode: (value: T) => AttributeValue,
+  value: T | undefined,
+): AttributeValue | undefined => (value === undefined ? undefined : encode(value));
+
 /** Drops what is undefined, so that optional attributes can be written inline. */
 export const compact = (attributes: Record<string, AttributeValue | undefined>): Item => {
   const item: Item = {};

@@ -47,8 +47,6 @@ export const exists =
 export const vectorAtMost = (prefix: string, bound: Vector, gain?: Vector): Condition =>
   vectorCompare(prefix, '<=', bound, gain);
 
-export const vectorAtLeast = (prefix: string, bound: Vector): Condition => vectorCompare(prefix, '>=', bound);
-
 /** Strictly below in each dimension: a group that still takes members. */
 export const vectorBelow = (prefix: string, bound: Vector): Condition => vectorCompare(prefix, '<', bound);
 
@@ -67,11 +65,6 @@ const vectorCompare =
     LETTERS.filter(([dimension]) => gain === undefined || gain[dimension] > 0)
       .map(([dimension, letter]) => `${p.name(prefix + letter)} ${operator} ${p.value(N(bound[dimension]))}`)
       .join(' AND ');
-
-export const isOneOf =
-  (name: string, allowed: readonly AttributeValue[]): Condition =>
-  (p) =>
-    `${p.name(name)} IN (${allowed.map((value) => p.value(value)).join(', ')})`;
 
 /** The amounts to ADD for a vector; `sign` −1 takes away. */
 export const vectorDelta = (prefix: string, delta: Vector, sign: 1 | -1 = 1): Item => {

@@ -32,7 +32,7 @@ export interface PhaseContext {
 export type PhaseRunner = (context: PhaseContext) => Promise<PhaseAnswer>;
 
 /** State in which a phase waits for its answer. */
-export const AWAIT_STATE: Readonly<Partial<Record<Phase, string>>> = {
+const AWAIT_STATE: Readonly<Partial<Record<Phase, string>>> = {
   AwaitApproval: 'AwaitApproval',
   AwaitFence: 'AwaitFence',
   RestoreSystem: 'AwaitRestore',

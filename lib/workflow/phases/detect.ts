@@ -1,6 +1,6 @@
 import { weigh } from '../../failover/evidence.ts';
 import { judge } from '../../health/detector.ts';
-import { leaseEndMs } from '../../services/health/verdicts.ts';
+import { leaseEndMs } from '../../services/health/hearing.ts';
 import { changeStatus } from '../../services/registry/resources.ts';
 import { executionName } from '../../services/runtime.ts';
 import { readBeats } from '../../store/fleet/heartbeats.ts';

@@ -1,26 +1,21 @@
 import { heldAfter } from '../../allocation/extras.ts';
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import type { FailoverPlan, Wishes } from '../../failover/plan.ts';
+import type { FailoverPlan } from '../../failover/plan.ts';
 import type { Move, PendingGroup } from '../../schemas/recovery.ts';
-import type { FleetResource } from '../../services/fleet.ts';
 import { originOf } from '../../services/origin.ts';
-import { gainsWithTargets, movesWithTargets, planMoves } from '../../services/recovery/plan-moves.ts';
+import { movesWithTargets } from '../../services/recovery/plan-moves.ts';
 import { pauseAfterRace } from '../../services/retry.ts';
 import { executionName } from '../../services/runtime.ts';
 import { decodeResource, type ResourceRecord } from '../../store/fleet/resources.ts';
-import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
 import { type FlipInput, flipWrites, movingWrite } from '../../store/recovery/flip-writes.ts';
 import type { RecoveryRecord } from '../../store/recovery/recoveries.ts';
-import { type RecoveryBrief, readBrief } from '../../store/recovery/recovery-briefs.ts';
 import type { Outcome } from '../../store/store.ts';
 import { sum } from '../../vector.ts';
 import {
   goOn,
   isPast,
-  ownRecovery,
   type PhaseAnswer,
   type PhaseContext,
-  readOwnResource,
   requesterOf,
   type Stopwatch,
   settleWait,
@@ -29,7 +24,8 @@ import {
 } from './context.ts';
 import { Cancelled, LostRace, Superseded } from './errors.ts';
 import { detailOf, followed, groupsOf } from './failover-detail.ts';
-import { forget, recall, remember } from './memory.ts';
+import { type Picture, planAfresh, readPicture, remembered } from './failover-plan.ts';
+import { forget, remember } from './memory.ts';
 import { observe } from './observed.ts';
 
 /** Plans that may fail on a changed picture before releases are told to wait, and after that. */
@@ -37,16 +33,6 @@ const REPLANS_FREE = 3;
 const REPLANS_MAX = 6;
 /** Transactions that may collide with another writer before the task gives up, ms jitter in between. */
 const RACES_MAX = 10;
-/** The picture of possible targets; each target's own conditions decide, ms. */
-const FLEET_AGE_MAX_MS = 1_000;
-
-/** What a plan is made of. */
-interface Picture {
-  readonly recovery: RecoveryRecord;
-  readonly source: ResourceRecord;
-  readonly groups: readonly GroupRecord[];
-  readonly brief: RecoveryBrief | undefined;
-}
 
 /** The flip: one transaction per failed resource, whatever the number of allocations. */
 export const failover = async (context: PhaseContext): Promise<PhaseAnswer> => {
@@ -54,7 +40,7 @@ export const failover = async (context: PhaseContext): Promise<PhaseAnswer> => {
   const watch = stopwatch(context);
   let replans = 0;
   let races = 0;
-  let picture = remembered(context) ?? (await read(context));
+  let picture = remembered(context) ?? (await readPicture(context));
   for (;;) {
     const stored = picture.recovery;
     if (isPast(stored, 'Failover')) return goOn(context, stored);
@@ -81,66 +67,14 @@ export const failover = async (context: PhaseContext): Promise<PhaseAnswer> => {
       if (replans === REPLANS_FREE)
         await runtime.store.transact([movingWrite(runtime.store, picture.source)]);
     }
-    picture = await read(context);
+    picture = await readPicture(context);
   }
-};
-
-/** From the fence, in the same warm function; a wait in between makes it old. */
-const remembered = ({ runtime, task }: PhaseContext): Picture | undefined => {
-  const memory = recall(runtime, executionName(task.input));
-  if (memory === undefined) return undefined;
-  const { recovery, source, groups, brief } = memory;
-  if (recovery === undefined || source === undefined || groups === undefined || brief === undefined)
-    return undefined;
-  return recovery.waiting === undefined ? { recovery, source, groups, brief: brief ?? undefined } : undefined;
-};
-
-const read = async (context: PhaseContext): Promise<Picture> => {
-  const [recovery, source] = await Promise.all([ownRecovery(context), readOwnResource(context)]);
-  const { store } = context.runtime;
-  const [groups, brief] = await Promise.all([
-    readGroups(
-      store,
-      source.groups.map((ref) => ref.group),
-    ),
-    // It was written for the epoch before the fence.
-    readBrief(store, source.id, recovery.epoch - 1),
-  ]);
-  return { recovery, source, groups, brief };
 };
 
 interface FlipAttempt {
   readonly outcome: Outcome;
   readonly detail: Readonly<Record<string, unknown>>;
 }
-
-/** A plan, and what each of its targets gains by it. */
-interface Planned {
-  readonly now: number;
-  readonly groups: readonly GroupRecord[];
-  /** As it was then: the fleet learns in place. */
-  readonly fleet: readonly FleetResource[];
-  readonly wishes: Wishes | undefined;
-  readonly plan: FailoverPlan;
-  readonly gains: FlipInput['gains'];
-}
-
-/** A plan that leaves something behind is only believed on a fresh picture of the fleet. */
-const planAfresh = async ({ runtime }: PhaseContext, picture: Picture): Promise<Planned> => {
-  const owned = picture.groups.filter((g) => g.resource === picture.source.id && g.status === 'placed');
-  const wishes = picture.brief?.joint?.wishes;
-  const plan = async (ageMaxMs: number): Promise<Planned> => {
-    const { resources } = await runtime.fleet.snapshot(ageMaxMs);
-    const now = runtime.clock.now();
-    const planned = planMoves(picture.source, owned, resources, wishes, now);
-    const seen = { now, groups: owned, fleet: resources.slice(), wishes };
-    return { ...seen, plan: planned, gains: gainsWithTargets(planned, resources) };
-  };
-  const first = await plan(FLEET_AGE_MAX_MS);
-  // What the joint plan lets wait was looked at with all that is lost in view.
-  const isTold = (group: string): boolean => 'waits' in (wishes?.get(group) ?? {});
-  return first.plan.unplaced.every(({ group }) => isTold(group.id)) ? first : plan(0);
-};
 
 const flipOnce = async (
   context: PhaseContext,

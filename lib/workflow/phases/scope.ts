@@ -18,7 +18,7 @@ export const scopeOf = async (
 };
 
 /** One sentence per broken invariant: used = Σ groups, used ≤ limit, each group owned by the resource that counts it. */
-export const checkScope = async (runtime: Runtime, recovery: RecoveryRecord): Promise<readonly string[]> => {
+const checkScope = async (runtime: Runtime, recovery: RecoveryRecord): Promise<readonly string[]> => {
   const resources = await scopeOf(runtime, recovery);
   const checked = await Promise.all(
     resources.map(async (resource) => {

@@ -1,17 +1,9 @@
 import { type Judged, learn, type Pulse } from '../../../lib/health/detector.ts';
 import type { Policy } from '../../../lib/schemas/labscape.ts';
+import { type Heard, hear, heardNow, leaseEndMs } from '../../../lib/services/health/hearing.ts';
 import { isLookDue, type Look, lookOf } from '../../../lib/services/health/look-around.ts';
-import {
-  type Heard,
-  hear,
-  heardNow,
-  type Judgeable,
-  leaseEndMs,
-  OWN_SIGHT,
-  type Sight,
-  sightOf,
-  stepsOf,
-} from '../../../lib/services/health/verdicts.ts';
+import { OWN_SIGHT, type Sight, sightOf } from '../../../lib/services/health/sight.ts';
+import { type Judgeable, stepsOf } from '../../../lib/services/health/verdicts.ts';
 import { type BeatRecord, decodeBeats } from '../../../lib/store/fleet/heartbeats.ts';
 
 export interface Watched extends Judgeable {

@@ -22,7 +22,7 @@ const BOUND_TO_ZONE = 0.2;
 /** Greatest share of a host's fill that one group takes in a dimension; mean about half of it. */
 const GROUP_SHARE_MAX = 0.08;
 
-export const zoneOf = (resource: RebalanceResource): string =>
+const zoneOf = (resource: RebalanceResource): string =>
   ZONES[Number(resource.id.slice(1)) % ZONES.length] ?? '';
 
 /** Constraints of the sample fleet: a group may be bound to the label of its zone. */

@@ -1,6 +1,6 @@
 import { ensureTables } from '../../../infra/local/template/tables.ts';
 import type { LocalTemplate } from '../../../infra/local/template/template.ts';
-import { allocationIdOf } from '../../../lib/services/placement/allocation-draft.ts';
+import { allocationIdOf } from '../../../lib/schemas/allocation-key.ts';
 import { type Rates, STANDARD_RATES } from '../rates.ts';
 import type { EngineLine } from '../worker/engine-line.ts';
 import type { FaultKind } from '../world/faults.ts';

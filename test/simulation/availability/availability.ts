@@ -3,7 +3,7 @@ import type { Pool } from '../worker/pool.ts';
 import { FAULT_KINDS, type FaultKind } from '../world/faults.ts';
 import { HELD, HOLDING_S, type WatchResult } from './availability-history.ts';
 
-export const FACTORS = [1, 10, 100] as const;
+const FACTORS = [1, 10, 100] as const;
 /** Virtual time of a history, and between two faults where one kind alone is measured, ms. */
 const HISTORY_MS = 600_000;
 const KIND_HISTORY_MS = 300_000;

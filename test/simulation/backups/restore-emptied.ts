@@ -1,11 +1,11 @@
 import { isEnded } from '../../../lib/failover/recovery-status.ts';
+import { allocationIdOf } from '../../../lib/schemas/allocation-key.ts';
 import { applyRestore } from '../../../lib/services/backup/apply-restore.ts';
 import { loadBackup } from '../../../lib/services/backup/load.ts';
 import { listBackups } from '../../../lib/services/backup/manifest.ts';
 import { planHere, readPlace } from '../../../lib/services/backup/restore.ts';
 import { BACKUP_LAG_MS } from '../../../lib/services/backup/take.ts';
 import { stateFaults } from '../../../lib/services/backup/verify.ts';
-import { allocationIdOf } from '../../../lib/services/placement/allocation-draft.ts';
 import { scanTable } from '../../../lib/store/backup/scan.ts';
 import type { RecoveryRecord } from '../../../lib/store/recovery/recoveries.ts';
 import { Store } from '../../../lib/store/store.ts';

@@ -56,16 +56,7 @@ export type RunMutated = (options: {
   readonly mutate: Mutate;
 }) => Promise<{ readonly breaches: readonly Breach[] }>;
 
-/** Looks for each mutation in seeds 1, 2, 3 … until the checker of its own invariant turns red. */
-export const runMutations = async (
-  run: RunMutated,
-  seedsMax = MUTATION_SEEDS_MAX,
-): Promise<{ readonly mutations: readonly Caught[] }> => {
-  const mutations: Caught[] = [];
-  for (const mutation of MUTATIONS) mutations.push(await hunt(run, mutation, seedsMax));
-  return { mutations };
-};
-
+/** Looks for a mutation in seeds 1, 2, 3 … until the checker of its own invariant turns red. */
 export const hunt = async (run: RunMutated, mutation: Mutation, seedsMax: number): Promise<Caught> => {
   const { name, invariant, faultFactor } = mutation;
   for (let seed = 1; seed <= seedsMax; seed += 1) {

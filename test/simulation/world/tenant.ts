@@ -1,4 +1,4 @@
-import { allocationIdOf } from '../../../lib/services/placement/allocation-draft.ts';
+import { allocationIdOf } from '../../../lib/schemas/allocation-key.ts';
 import type { TenancyWatch } from '../invariants/invariants-tenancy.ts';
 import type { Stream } from './chance.ts';
 import type { DataOwner } from './data-owner.ts';

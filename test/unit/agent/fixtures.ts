@@ -28,7 +28,7 @@ export const anyWork = fc
   })
   .map(({ allocation, group, groupEpoch }) => work(allocation, group, groupEpoch));
 
-export const anyState = fc.constantFrom<RunState>('starting', 'running', 'failed', 'stopping');
+const anyState = fc.constantFrom<RunState>('starting', 'running', 'failed', 'stopping');
 
 export const anyRunning = fc
   .uniqueArray(fc.tuple(anyWork, anyState), { selector: ([each]) => keyOf(each) })

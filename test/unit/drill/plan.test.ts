@@ -7,7 +7,7 @@ import { closeBoundOf, isLarge, kindOf } from '../../../lib/allocation/groups.ts
 import { fillOf, limitOf } from '../../../lib/allocation/limits.ts';
 import { Constraints } from '../../../lib/schemas/allocation.ts';
 import { Policy } from '../../../lib/schemas/labscape.ts';
-import { profileOf } from '../../../lib/services/placement/allocate.ts';
+import { profileOf } from '../../../lib/services/placement/allocation-draft.ts';
 import { add, sum, within } from '../../../lib/vector.ts';
 
 const SIZES = [

@@ -6,8 +6,9 @@ import { endWrites, placeWrites } from '../../../lib/store/placement/allocation-
 import type { AllocationRecord } from '../../../lib/store/placement/allocations.ts';
 import { gangWrites } from '../../../lib/store/placement/gang-writes.ts';
 import type { GroupRecord } from '../../../lib/store/placement/groups.ts';
+import { homeWrites } from '../../../lib/store/placement/pending-writes.ts';
 import { type Eviction, homeByPreemptionWrites } from '../../../lib/store/placement/preempt-writes.ts';
-import { homeWrites, targetWrite } from '../../../lib/store/recovery/flip-writes.ts';
+import { targetWrite } from '../../../lib/store/recovery/flip-writes.ts';
 import type { Store } from '../../../lib/store/store.ts';
 import { ZERO } from '../../../lib/vector.ts';
 
