@@ -35,8 +35,10 @@ export function openDataFolder(path: string | undefined): DataFolder {
   const lock = join(folder, 'host.lock');
   try {
     makeFolder(folder);
+    const left = existsSync(lock);
     refuseIfInUse(folder, lock);
-    writeFileSync(lock, JSON.stringify({ host: process.pid }));
+    if (left) rmSync(lock);
+    takeLock(folder, lock);
     held.add(folder);
   } catch (error) {
     if (error instanceof HostError) throw error;
@@ -59,16 +61,35 @@ export function openDataFolder(path: string | undefined): DataFolder {
     dropDatabase: () => {
       for (const part of ['', '-wal', '-shm']) rmSync(`${join(folder, 'state.db')}${part}`, { force: true });
     },
-    noteEngine: (pid) => writeFileSync(lock, JSON.stringify({ host: process.pid, engine: pid })),
+    noteEngine: (pid) =>
+      writeFileSync(lock, JSON.stringify({ host: process.pid, engine: pid }), PRIVATE_FILE),
     release,
   };
 }
 
-/** Not by `recursive: true`: that never returns where a file system answers ENOENT to mkdir, as /proc does. */
+/** Tenants' work, its environment included, is nobody's but the owner's. */
+const PRIVATE_FILE = { mode: 0o600 } as const;
+const PRIVATE_FOLDER = { mode: 0o700 } as const;
+
+/**
+ * Not by `recursive: true`: that never returns where a file system answers ENOENT to mkdir, as /proc does. A folder that
+ * was there before keeps its mode: that is its owner's choice.
+ */
 function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
-  mkdirSync(path);
+  mkdirSync(path, PRIVATE_FOLDER);
+}
+
+/** Of two hosts that start at the same moment, one gets it. */
+function takeLock(folder: string, lock: string): void {
+  try {
+    writeFileSync(lock, JSON.stringify({ host: process.pid }), { ...PRIVATE_FILE, flag: 'wx' });
+  } catch (error) {
+    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'EEXIST')
+      throw new HostError(`The data folder ${folder} is in use: another host starts on it this moment.`);
+    throw error;
+  }
 }
 
 /** Whether a host, or the engine of one that was killed, has the folder open. */

@@ -16,8 +16,13 @@ const TOKEN_TTL_S = 24 * 3600;
  */
 const HEAP_GROWTH_PERCENT = 30;
 const USAGE = 'npm start [-- [--empty] [--port N] [--data DIR]]';
+/** For the files that the host, its engine and the sample fleet make: what they hold is their owner's. */
+const UMASK = 0o077;
+/** What a shell leaves of a variable that is not set would else be port 0, or the current folder. */
+const WHOLE_NUMBER = /^\d{1,9}$/;
 
 interface Arguments {
+  readonly help: boolean;
   readonly empty: boolean;
   readonly port: number;
   readonly dataDir: string | undefined;
@@ -31,21 +36,28 @@ const SCOPES: Readonly<Record<TokenRole, Pick<MintRequest, 'tenant' | 'labscape'
   agent: { labscape: FLEET_SIZE.labscapes[0] ?? 'north' },
 };
 
+const Port = z
+  .string()
+  .regex(WHOLE_NUMBER, '--port must be a whole number')
+  .transform(Number)
+  .pipe(z.int().max(65_535, '--port must be from 0 to 65535'));
+
 export function readArguments(argv: readonly string[]): Arguments {
   try {
     const { values } = parseArgs({
       args: [...argv],
-      options: { empty: { type: 'boolean' }, port: { type: 'string' }, data: { type: 'string' } },
+      options: {
+        empty: { type: 'boolean' },
+        port: { type: 'string' },
+        data: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
     return {
+      help: values.help ?? false,
       empty: values.empty ?? false,
-      port: z.coerce
-        .number('--port must be a number')
-        .int('--port must be a whole number')
-        .min(0, '--port must be from 0 to 65535')
-        .max(65_535, '--port must be from 0 to 65535')
-        .parse(values.port ?? PORT_DEFAULT),
-      dataDir: values.data,
+      port: Port.parse(values.port ?? String(PORT_DEFAULT)),
+      dataDir: z.string().trim().min(1, '--data must name a folder').optional().parse(values.data),
     };
   } catch (error) {
     const why = error instanceof z.ZodError ? error.issues[0]?.message : asError(error).message;
@@ -53,7 +65,7 @@ export function readArguments(argv: readonly string[]): Arguments {
   }
 }
 
-async function welcome(host: Host): Promise<string> {
+async function welcome(host: Host, empty: boolean): Promise<string> {
   const tokens = await Promise.all(
     ROLES.map((role) =>
       host.mint({ sub: `local-${role}`, roles: [role], ...SCOPES[role], ttlSeconds: TOKEN_TTL_S }),
@@ -67,14 +79,21 @@ async function welcome(host: Host): Promise<string> {
     '\nTo try:',
     `curl ${host.url}/health`,
     `export LABSCAPE_URL=${host.url} LABSCAPE_TOKEN=$ADMIN && npm run -s labscape -- status`,
-    'npm run -s labscape -- fail north-1 --reason test --watch',
+    empty
+      ? 'then as docs/setup.md says: your own fleet'
+      : 'npm run -s labscape -- fail north-1 --reason test --watch',
     '\nCtrl-C stops it.\n',
   ].join('\n');
 }
 
 async function main(): Promise<void> {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
-  const { empty, port, dataDir } = readArguments(process.argv.slice(2));
+  const { help, empty, port, dataDir } = readArguments(process.argv.slice(2));
+  if (help) {
+    process.stdout.write(`${USAGE}\n`);
+    return;
+  }
+  process.umask(UMASK);
   const signal = nextSignal();
   // One function's promise that nobody awaits would end a sandbox on Lambda, not the whole control plane.
   process.on('unhandledRejection', (reason) => {
@@ -92,7 +111,7 @@ async function main(): Promise<void> {
   try {
     up = await Promise.race([fleet.then(() => true), signal.then(() => false), died]);
     if (up) {
-      process.stdout.write(await welcome(host));
+      process.stdout.write(await welcome(host, empty));
       await Promise.race([signal, died]);
     }
   } finally {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { type ApiGateway, startApiGateway } from '../../infra/local/gateway/api-gateway.ts';
 import { Problem } from '../../lib/schemas/problem.ts';
+import { answerIn, overSocket } from '../api/raw-socket.ts';
 import { hostFunctions, temporaryFolder, tinyFunction } from './support.ts';
 
 const TTL_MS = 300;
@@ -91,6 +92,17 @@ function statusWithHost(host: string): Promise<number> {
 }
 
 describe('the event', () => {
+  test('has each parameter of the query under its name, whatever it is called', async () => {
+    const names = ['__proto__', 'constructor', 'toString', 'x'];
+    const event = await echoed(await get(`/open?${names.map((name) => `${name}=1`).join('&')}&toString=2`));
+    expect(Object.entries(event.queryStringParameters ?? {})).toEqual([
+      ['__proto__', '1'],
+      ['constructor', '1'],
+      ['toString', '1,2'],
+      ['x', '1'],
+    ]);
+  });
+
   test('has payload format 2.0', async () => {
     const response = await fetch(`${gateway.url}/open/a%20b/act?x=1&x=2&y=%C3%A4`, {
       method: 'POST',
@@ -183,6 +195,26 @@ describe('the Host header', () => {
       expect(await statusWithHost(`${name}:${port}`)).toBe(201);
     for (const host of [`evil.example:${port}`, 'localhost', '127.0.0.1:1', `localhost.evil.example:${port}`])
       expect(await statusWithHost(host)).toBe(403);
+    expect(await statusWithHost(`LocalHost:${port}`)).toBe(201);
+  });
+
+  test('must be there, once', async () => {
+    const host = `host: ${new URL(gateway.url).host}`;
+    const ask = async (...headers: string[]) =>
+      answerIn(
+        await overSocket(gateway.url, [
+          ['GET /open HTTP/1.1', ...headers, 'connection: close', '', ''].join('\r\n'),
+        ]),
+      );
+    expect((await ask(host)).status).toBe(201);
+    for (const hosts of [[], [host, 'host: evil.example'], ['host: evil.example', host], [host, host]]) {
+      const answer = await ask(...hosts);
+      expect([hosts, answer.status, Problem.parse(JSON.parse(answer.body)).code]).toEqual([
+        hosts,
+        403,
+        'forbidden',
+      ]);
+    }
   });
 });
 

@@ -29,6 +29,8 @@ const SERVER_BOUNDS = {
   keepAliveTimeout: 60_000,
   requestTimeout: 60_000,
   maxHeaderSize: PARSER_BYTES_MAX,
+  // Refused here, in our form.
+  requireHostHeader: false,
 } as const;
 
 const LambdaResponse = z.object({
@@ -103,8 +105,8 @@ class Gateway {
       this.#record(refusedBy(code, { requestId, ip, route, status: answer.statusCode }));
       return answer;
     };
-    if (!this.#isOurHost(message.headers.host))
-      return refuse('forbidden', 'the Host header must name 127.0.0.1 or localhost, with this port');
+    if (!this.#isOurHost(message.headersDistinct.host))
+      return refuse('forbidden', 'one Host header must name 127.0.0.1 or localhost, with this port');
     const body = await readPayload(message);
     if (headersTooLarge(message))
       return refuse('headers-too-large', `the headers have more than ${HEADER_BYTES_MAX} bytes`);
@@ -125,8 +127,13 @@ class Gateway {
   }
 
   /** A page in a browser may not reach the control plane through a name that resolves to this machine. */
-  #isOurHost(host: string | undefined): boolean {
-    return ['127.0.0.1', 'localhost', '[::1]'].some((name) => host === `${name}:${this.port}`);
+  #isOurHost(hosts: readonly string[] = []): boolean {
+    // Of two, one reader takes the first and the next one the last.
+    const [host] = hosts;
+    const ours = ['127.0.0.1', 'localhost', '[::1]'].some(
+      (name) => host?.toLowerCase() === `${name}:${this.port}`,
+    );
+    return ours && hosts.length === 1;
   }
 
   async #integrate(request: GatewayRequest, match: RouteMatch, context: unknown): Promise<LambdaResponse> {

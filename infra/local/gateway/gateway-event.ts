@@ -109,10 +109,13 @@ export function authoriserEvent(request: GatewayRequest, match: RouteMatch, iden
 
 /** Repeated keys are joined by a comma, as API Gateway does. */
 function queryOf(raw: string): Record<string, string> {
-  const query: Record<string, string> = {};
-  for (const [key, value] of new URLSearchParams(raw))
-    query[key] = key in query ? `${query[key]},${value}` : value;
-  return query;
+  const query = new Map<string, string>();
+  for (const [key, value] of new URLSearchParams(raw)) {
+    const before = query.get(key);
+    query.set(key, before === undefined ? value : `${before},${value}`);
+  }
+  // Unlike assignment, this makes a name like `__proto__` a parameter like any other.
+  return Object.fromEntries(query);
 }
 
 /** API Gateway passes text as it is and anything else as base64; so do we for text that is not UTF-8. */

@@ -1,5 +1,13 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openDataFolder } from '../../../infra/local/data-folder.ts';
@@ -20,6 +28,29 @@ test('removes a temporary folder when it is released, and keeps a named one', ()
   const named = openDataFolder(join(folder.path, 'deep', 'data'));
   named.release();
   expect(existsSync(named.path)).toBe(true);
+});
+
+test('makes a folder and its lock for its owner only, and leaves the mode of one that is there', () => {
+  const made = join(folder.path, 'deep', 'data');
+  const taken = openDataFolder(made);
+  expect(modeOf(join(folder.path, 'deep'))).toBe(0o700);
+  expect(modeOf(made)).toBe(0o700);
+  expect(modeOf(join(made, 'host.lock'))).toBe(0o600);
+  taken.noteEngine(1);
+  expect(modeOf(join(made, 'host.lock'))).toBe(0o600);
+  taken.release();
+  const shared = join(folder.path, 'shared');
+  mkdirSync(shared);
+  chmodSync(shared, 0o750);
+  openDataFolder(shared).release();
+  expect(modeOf(shared)).toBe(0o750);
+});
+
+test('does not take a lock that appears after it looked', () => {
+  // What a look does not see, as it would not see another host's lock of this very moment.
+  symlinkSync(join(folder.path, 'elsewhere'), join(folder.path, 'host.lock'));
+  expect(() => openDataFolder(folder.path)).toThrow('another host starts on it this moment');
+  expect(existsSync(join(folder.path, 'elsewhere'))).toBe(false);
 });
 
 test('refuses a folder that a living process uses', async () => {
@@ -84,6 +115,8 @@ test('says when the signing key is none', async () => {
   writeFileSync(path, 'nonsense');
   await expect(openIssuer(path)).rejects.toThrow(`${path} is not a signing key`);
 });
+
+const modeOf = (path: string): number => statSync(path).mode & 0o777;
 
 async function pidOfDeadProcess(): Promise<number> {
   const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
