@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type * as z from 'zod';
 import type { PlanRun, RecoveryPlanInput } from '../../lib/schemas/recovery-plan.ts';
 import { keys } from '../../lib/store/keys.ts';
+import { beginRun, driveRun, isOver, putPlan, quoteRun, reason, verifiedPlan } from './plan-runs.ts';
 import { even, type Rig, refusalOf, startRig, until } from './rig.ts';
 import { CAPACITY, FILL, GROUP_CLOSES_AT, newSite, type Site } from './site.ts';
 
@@ -13,40 +14,15 @@ beforeAll(async () => {
 afterAll(() => rig.stop());
 
 const POLICY = { fencing: 'immediate', restoreWaitMs: 1_000 } as const;
-const reason = 'the cooling has failed';
-
 const put = (plan: string, body: z.input<typeof RecoveryPlanInput>, version: number | 'any' = 0) =>
-  rig.admin.exchange('putPlan', {
-    ...{ params: { plan }, body },
-    headers: { 'if-match': version === 'any' ? '*' : `"${version}"` },
-  });
-
-const begin = async (plan: string, quote?: string): Promise<PlanRun> => {
-  const body = { reason, ...(quote !== undefined && { quote }) };
-  const answer = await rig.admin.call('runPlan', { params: { plan }, body });
-  if ('hash' in answer) throw new Error('was only quoted');
-  return answer;
-};
-
-const advance = ({ plan, id }: PlanRun) => rig.admin.call('advancePlanRun', { params: { plan, run: id } });
-
-/** Drives it until it is so. */
-const driven = (run: PlanRun, is: (now: PlanRun) => boolean): Promise<PlanRun> =>
-  until(`run of ${run.plan}`, async () => {
-    const now = await advance(run);
-    return is(now) ? now : undefined;
-  });
-const isOver = ({ endedAt }: PlanRun): boolean => endedAt !== undefined;
+  putPlan(rig, plan, body, version);
+const begin = (plan: string, quote?: string) => beginRun(rig, plan, quote);
+const driven = (run: PlanRun, is: (now: PlanRun) => boolean) => driveRun(rig, run, is);
+const verified = (plan: string) => verifiedPlan(rig, plan);
 
 const recoveriesOf = async (site: Site) => {
   const { items } = await rig.admin.call('listRecoveries', { query: { limit: 500 } });
   return items.filter(({ labscape }) => labscape === site.labscape);
-};
-
-const verified = async (plan: string) => {
-  const answer = await rig.admin.call('verifyChain', { query: { entity: `plan#${plan}` } });
-  expect([plan, answer.faults, answer.verified]).toEqual([plan, [], true]);
-  return answer.events;
 };
 
 describe('a recovery plan', () => {
@@ -80,11 +56,7 @@ describe('a recovery plan', () => {
     await site.fill(4, 40);
     await put('told', { steps: [{ resources: [first] }, { name: 'rest', labscapes: [site.labscape] }] });
     const before = await rig.state();
-    const quote = await rig.admin.call('runPlan', {
-      params: { plan: 'told' },
-      body: { reason, dryRun: true },
-    });
-    if (!('hash' in quote)) throw new Error('was run');
+    const quote = await quoteRun(rig, 'told');
     expect(quote.steps.map(({ name, resources }) => [name, resources])).toEqual([
       ['step 1', [first]],
       ['rest', [second]],
@@ -227,11 +199,7 @@ describe('a planned maintenance', () => {
       ],
     });
     const before = await rig.state();
-    const quote = await rig.admin.call('runPlan', {
-      params: { plan: 'maintenance' },
-      body: { reason, dryRun: true },
-    });
-    if (!('hash' in quote)) throw new Error('was run');
+    const quote = await quoteRun(rig, 'maintenance');
     expect(quote.steps.map(({ name, how, resources }) => [name, how, resources])).toEqual([
       ['step 1', 'drain', room.resources],
       ['back', 'activate', room.resources],

@@ -1,13 +1,29 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ProblemError } from '../../errors.ts';
-import { isOver, nextMove, onStepEnd, stepOutcome, type TargetSeen } from '../../failover/plan-run.ts';
+import {
+  homeOutcome,
+  isOver,
+  nextMove,
+  onStepEnd,
+  stepOutcome,
+  type TargetSeen,
+} from '../../failover/plan-run.ts';
 import { isEnded } from '../../failover/recovery-status.ts';
-import type { PlanRun, StepTarget } from '../../schemas/recovery-plan.ts';
+import {
+  HOME_BUDGET_MS_DEFAULT,
+  type PlanRun,
+  type StepOutcome,
+  type StepProgress,
+  type StepTarget,
+  takesOut,
+} from '../../schemas/recovery-plan.ts';
 import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
 import { readRecovery } from '../../store/recovery/recoveries.ts';
 import { allPlans } from '../../store/recovery/recovery-plans.ts';
 import { type Requester, system } from '../origin.ts';
 import { inLanes } from '../recovery/lanes.ts';
 import { executionName, type Runtime } from '../runtime.ts';
+import { takeHome } from './homeward.ts';
 import { changeRun, getRun } from './runs.ts';
 import { CARRIED_OUT, STARTED_AS } from './steps.ts';
 import { isAway, kindOf, targetsOf } from './targets.ts';
@@ -33,7 +49,10 @@ const begin = async (runtime: Runtime, run: PlanRun, requester: Requester): Prom
   const step = run.steps[run.step];
   if (step === undefined) throw new Error(`run ${run.id} is at step ${run.step}, which it has not`);
   const targets = targetsOf(step, (await runtime.fleet.snapshot(0)).resources).map(
-    ({ id, labscape, epoch, attempt }): StepTarget => ({ resource: id, labscape, epoch, attempt }),
+    ({ id, labscape, epoch, attempt, movedBy }): StepTarget => ({
+      ...{ resource: id, labscape, epoch, attempt },
+      ...(kindOf(step) === 'failback' && movedBy !== undefined ? { movedBy } : {}),
+    }),
   );
   const startedAt = runtime.clock.now();
   const progress = [...run.progress, { startedAt, targets, recoveries: [] }];
@@ -55,7 +74,7 @@ const start = async (runtime: Runtime, run: PlanRun, requester: Requester): Prom
   const { left } = await CARRIED_OUT[kindOf(step)](runtime, seen.flat(), { step, all, reason }, requester);
   // The next look goes on with what there was no time for.
   if (left > 0) return undefined;
-  const recoveries = kindOf(step) === 'activate' ? [] : now.targets.map(nameOf);
+  const recoveries = takesOut(kindOf(step)) ? now.targets.map(nameOf) : [];
   const progress = run.progress.with(run.step, { ...now, recoveries });
   const type = `plan.step-${STARTED_AS[kindOf(step)]}`;
   return changeRun(runtime, run, { status: 'recovering', progress }, { type }, requester);
@@ -82,9 +101,43 @@ const backSeenOf = async (runtime: Runtime, target: StepTarget): Promise<TargetS
   return { kind: 'ended', status: away ? 'refused' : 'done' };
 };
 
+/** Takes home what may go now, and writes down how it stands: the step ends when nothing is left, or by its budget. */
+const lookHome = async (
+  runtime: Runtime,
+  run: PlanRun,
+  now: StepProgress,
+  requester: Requester,
+): Promise<PlanRun | undefined> => {
+  const homes = run.cancel === undefined ? await takeHome(runtime, run, now, requester) : (now.homes ?? []);
+  const at = runtime.clock.now();
+  const { budgetMs = HOME_BUDGET_MS_DEFAULT } = run.steps[run.step] ?? {};
+  const isOut = run.cancel !== undefined || at - now.startedAt >= budgetMs;
+  const outcome = homeOutcome(now.targets.length, homes, isOut);
+  if (outcome !== undefined) return endStep(runtime, run, { ...now, homes, endedAt: at, outcome }, requester);
+  if (!isDeepStrictEqual(homes, now.homes)) {
+    const progress = run.progress.with(run.step, { ...now, homes });
+    await changeRun(runtime, run, { progress }, { type: 'plan.step-looked-at' }, requester);
+  }
+  // What could go has gone: the next look is another call's.
+  return undefined;
+};
+
+const endStep = (
+  runtime: Runtime,
+  run: PlanRun,
+  ended: StepProgress & { readonly endedAt: number; readonly outcome: StepOutcome },
+  requester: Requester,
+): Promise<PlanRun | undefined> => {
+  const { outcome, endedAt } = ended;
+  const progress = run.progress.with(run.step, ended);
+  const change = { ...onStepEnd({ ...run, progress }, outcome, endedAt), progress };
+  return changeRun(runtime, run, change, { type: 'plan.step-ended', body: { outcome } }, requester);
+};
+
 const look = async (runtime: Runtime, run: PlanRun, requester: Requester): Promise<PlanRun | undefined> => {
   const now = run.progress[run.step];
   if (now === undefined) throw new Error(`run ${run.id} recovers, and its targets are not written`);
+  if (run.steps[run.step]?.how === 'failback') return lookHome(runtime, run, now, requester);
   const at = runtime.clock.now();
   const isBack = run.steps[run.step]?.how === 'activate';
   const seen = await inLanes(now.targets, LANES, (target) =>
@@ -92,9 +145,7 @@ const look = async (runtime: Runtime, run: PlanRun, requester: Requester): Promi
   );
   const outcome = stepOutcome(seen);
   if (outcome === undefined) return undefined;
-  const progress = run.progress.with(run.step, { ...now, endedAt: at, outcome });
-  const change = { ...onStepEnd({ ...run, progress }, outcome, at), progress };
-  return changeRun(runtime, run, change, { type: 'plan.step-ended', body: { outcome } }, requester);
+  return endStep(runtime, run, { ...now, endedAt: at, outcome }, requester);
 };
 
 const moveOn = async (runtime: Runtime, run: PlanRun, requester: Requester): Promise<PlanRun | undefined> => {
