@@ -5,7 +5,7 @@ import type { PlanRun, PlanRunStatus, StepHome, StepOutcome } from '../schemas/r
 const NEXT: Readonly<Record<PlanRunStatus, readonly PlanRunStatus[]>> = {
   pausing: ['asking', 'starting', 'cancelled'],
   asking: ['pausing', 'done', 'degraded', 'cancelled'],
-  starting: ['recovering'],
+  starting: ['recovering', 'cancelled'],
   recovering: ['pausing', 'asking', 'done', 'degraded', 'cancelled'],
   done: [],
   degraded: [],
@@ -44,7 +44,7 @@ export const nextMove = (run: PlanRun, now: number): RunMove => {
     case 'asking':
       return { kind: run.cancel === undefined ? 'wait' : 'cancel' };
     case 'starting':
-      return { kind: 'start' };
+      return { kind: run.cancel === undefined ? 'start' : 'cancel' };
     case 'recovering':
       return { kind: 'look' };
     default:

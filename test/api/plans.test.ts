@@ -20,6 +20,12 @@ const begin = (plan: string, quote?: string) => beginRun(rig, plan, quote);
 const driven = (run: PlanRun, is: (now: PlanRun) => boolean) => driveRun(rig, run, is);
 const verified = (plan: string) => verifiedPlan(rig, plan);
 
+const switchOff = ({ labscape }: Site) =>
+  rig.admin.call('editLabscape', {
+    ...{ params: { labscape }, headers: { 'if-match': '*' } },
+    body: { policy: { mode: 'off' } },
+  });
+
 const recoveriesOf = async (site: Site) => {
   const { items } = await rig.admin.call('listRecoveries', { query: { limit: 500 } });
   return items.filter(({ labscape }) => labscape === site.labscape);
@@ -182,6 +188,53 @@ describe('a run', () => {
     });
     expect([refused.status, refused.progress]).toEqual(['cancelled', []]);
   });
+});
+
+describe('a run whose step cannot begin, since its labscape is off', () => {
+  const stuckIn = async (plan: string, how: 'fail' | 'drain') => {
+    const site = await newSite(rig, { resources: 2, policy: POLICY });
+    const [first = '', second = ''] = site.resources;
+    await site.fill(2, 40);
+    await put(plan, { steps: [{ how, resources: [first], approval: true }, { resources: [second] }] });
+    const { id } = await begin(plan);
+    await switchOff(site);
+    const params = { plan, run: id };
+    const body = { decision: 'approve', reason: 'seen it' } as const;
+    expect((await refusalOf(rig.admin.call('answerPlanRun', { params, body }))).code).toBe(
+      'not-in-this-state',
+    );
+    expect((await rig.admin.call('getPlanRun', { params })).status).toBe('starting');
+    return { site, params };
+  };
+
+  test.each(['fail', 'drain'] as const)('is called off at once: %s', async (how) => {
+    const { site, params } = await stuckIn(`stuck-${how}`, how);
+    const over = await rig.admin.call('cancelPlanRun', { params, body: { reason: 'not today' } });
+    expect(over).toMatchObject({ status: 'cancelled', cancel: 'root: not today' });
+    expect(over.progress).toMatchObject([{ outcome: 'incomplete', recoveries: [] }]);
+    expect(over.progress[0]?.endedAt).toBeLessThanOrEqual(over.endedAt ?? 0);
+    expect(await recoveriesOf(site)).toEqual([]);
+    expect((await site.all()).map(({ status }) => status)).toEqual(['healthy', 'healthy']);
+    // Nothing of it is left: another run may begin.
+    expect((await begin(params.plan)).status).toBe('asking');
+    await verified(params.plan);
+  });
+});
+
+test('a run that is called off half-way into its step names what had begun', async () => {
+  const pair = [await newSite(rig, { policy: POLICY }), await newSite(rig, { policy: POLICY })];
+  // The fleet is read by the names of its labscapes, and a step begins in that order.
+  const [on, off] = pair.sort((a, b) => (a.labscape < b.labscape ? -1 : 1));
+  if (on === undefined || off === undefined) throw new Error('no pair');
+  await put('half', { steps: [{ labscapes: [on.labscape, off.labscape] }] });
+  await switchOff(off);
+  expect((await refusalOf(begin('half'))).code).toBe('not-in-this-state');
+  const { run: id = '' } = await rig.admin.call('getPlan', { params: { plan: 'half' } });
+  const [resource = ''] = on.resources;
+  await on.ended(`${resource}-1-1`);
+  const params = { plan: 'half', run: id };
+  const over = await rig.admin.call('cancelPlanRun', { params, body: { reason } });
+  expect(over).toMatchObject({ status: 'cancelled', progress: [{ recoveries: [`${resource}-1-1`] }] });
 });
 
 describe('a planned maintenance', () => {

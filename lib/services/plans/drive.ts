@@ -17,32 +17,24 @@ import {
   type StepTarget,
   takesOut,
 } from '../../schemas/recovery-plan.ts';
-import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
+import { readResource } from '../../store/fleet/resources.ts';
 import { readRecovery } from '../../store/recovery/recoveries.ts';
 import { allPlans } from '../../store/recovery/recovery-plans.ts';
 import { type Requester, system } from '../origin.ts';
 import { inLanes } from '../recovery/lanes.ts';
-import { executionName, type Runtime } from '../runtime.ts';
+import type { Runtime } from '../runtime.ts';
 import { takeHome } from './homeward.ts';
-import { changeRun, getRun } from './runs.ts';
+import { callOff, changeRun, getRun } from './runs.ts';
+import { LANES, recoveryOf, untouchedOf } from './step-targets.ts';
 import { CARRIED_OUT, STARTED_AS } from './steps.ts';
 import { isAway, kindOf, targetsOf } from './targets.ts';
 
 /** Moves of one run at one call: a step is four of them. */
 const MOVES_MAX = 12;
-/** Reads of resources and recoveries at a time. */
-const LANES = 16;
 /** No other run is driven after that, ms: a step may take three times as long, and a sweep has more to do. */
 const DRIVE_MS_MAX = 5_000;
 /** A recovery that has not begun so long after its step is none, ms: by then the reconciler has tried, too. */
 const NEVER_BEGAN_MS = 600_000;
-
-const nameOf = ({ resource, epoch, attempt }: StepTarget): string =>
-  executionName({ resource, epoch, attempt, trigger: 'api' });
-
-/** Whether nothing has happened to it since its step began. */
-const isUntouched = (now: ResourceRecord, { epoch, attempt }: StepTarget): boolean =>
-  now.recovery === undefined && now.epoch === epoch && now.attempt === attempt;
 
 /** Writes down what the step is about, as it is now: whoever repeats the next move fails nothing twice. */
 const begin = async (runtime: Runtime, run: PlanRun, requester: Requester): Promise<PlanRun | undefined> => {
@@ -65,16 +57,13 @@ const start = async (runtime: Runtime, run: PlanRun, requester: Requester): Prom
   const [now, step] = [run.progress[run.step], run.steps[run.step]];
   if (now === undefined || step === undefined)
     throw new Error(`run ${run.id} is starting, and its targets are not written`);
-  const seen = await inLanes(now.targets, LANES, async (target) => {
-    const resource = await readResource(runtime.store, target.labscape, target.resource);
-    return resource !== undefined && isUntouched(resource, target) ? [resource] : [];
-  });
+  const seen = await untouchedOf(runtime, now.targets);
   const all = now.targets.map(({ resource }) => resource);
   const reason = `plan ${run.plan}: ${run.reason}`.slice(0, 500);
-  const { left } = await CARRIED_OUT[kindOf(step)](runtime, seen.flat(), { step, all, reason }, requester);
+  const { left } = await CARRIED_OUT[kindOf(step)](runtime, seen, { step, all, reason }, requester);
   // The next look goes on with what there was no time for.
   if (left > 0) return undefined;
-  const recoveries = takesOut(kindOf(step)) ? now.targets.map(nameOf) : [];
+  const recoveries = takesOut(kindOf(step)) ? now.targets.map(recoveryOf) : [];
   const progress = run.progress.with(run.step, { ...now, recoveries });
   const type = `plan.step-${STARTED_AS[kindOf(step)]}`;
   return changeRun(runtime, run, { status: 'recovering', progress }, { type }, requester);
@@ -83,7 +72,7 @@ const start = async (runtime: Runtime, run: PlanRun, requester: Requester): Prom
 /** What has become of a target: by its recovery's record, or by the resource where an attempt of another name ended it. */
 const seenOf = async (runtime: Runtime, target: StepTarget, sinceMs: number): Promise<TargetSeen> => {
   const resource = await readResource(runtime.store, target.labscape, target.resource);
-  const recovery = await readRecovery(runtime.store, resource?.recovery ?? nameOf(target));
+  const recovery = await readRecovery(runtime.store, resource?.recovery ?? recoveryOf(target));
   // A parked one waits for a person, and so does the run.
   if (recovery !== undefined && (isEnded(recovery.status) || recovery.status === 'parked'))
     return { kind: 'ended', status: recovery.status };
@@ -162,7 +151,7 @@ const moveOn = async (runtime: Runtime, run: PlanRun, requester: Requester): Pro
       return changeRun(runtime, run, change, { type: 'plan.run-asks' }, requester);
     }
     case 'cancel':
-      return changeRun(runtime, run, { status: 'cancelled' }, { type: 'plan.run-ended' }, requester);
+      return changeRun(runtime, run, await callOff(runtime, run), { type: 'plan.run-ended' }, requester);
     default:
       return undefined;
   }
