@@ -5,7 +5,7 @@ import {
   type DrillTime,
   WEEKDAYS,
 } from '../schemas/drills.ts';
-import { instantOf, localOf } from './zoned-time.ts';
+import { instantOf, isBetween, localOf } from './zoned-time.ts';
 
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
@@ -17,19 +17,28 @@ const ofDayMs = (text: string): number => {
   return (60 * hours + minutes) * 60_000;
 };
 
+const weekdayAt = (midnight: number) => WEEKDAYS[((midnight + EPOCH_IN_WEEK_MS) % WEEK_MS) / DAY_MS];
+
+/** The midnight of the day that clocks in the zone show, so many days ago, in their own time. */
+const midnightOf = (zone: string, now: number, daysAgo: number): number =>
+  (Math.floor(localOf(zone, now) / DAY_MS) - daysAgo) * DAY_MS;
+
 const isIn = (window: BlockedWindow, now: number): boolean => {
   if ('fromAt' in window) return now >= window.fromAt && now < window.toAt;
+  const { days = WEEKDAYS, zone = 'UTC' } = window;
   const from = ofDayMs(window.from);
   const to = ofDayMs(window.to);
-  const spanMs = to > from ? to - from : to - from + DAY_MS;
-  const inWeek = (now + EPOCH_IN_WEEK_MS) % WEEK_MS;
-  return (window.days ?? WEEKDAYS).some((day) => {
-    const begin = WEEKDAYS.indexOf(day) * DAY_MS + from;
-    return (inWeek - begin + WEEK_MS) % WEEK_MS < spanMs;
+  const end = to > from ? to : to + DAY_MS;
+  // It begins today, or goes on since yesterday.
+  return [0, 1].some((daysAgo) => {
+    const midnight = midnightOf(zone, now, daysAgo);
+    const weekday = weekdayAt(midnight);
+    if (weekday === undefined || !days.includes(weekday)) return false;
+    return isBetween(zone, midnight + from, midnight + end, now);
   });
 };
 
-/** Whether no drill may begin now. UTC. */
+/** Whether no drill may begin now, by the clocks of each window's zone. */
 export const isBlocked = (windows: readonly BlockedWindow[], now: number): boolean =>
   windows.some((window) => isIn(window, now));
 
@@ -48,11 +57,10 @@ interface Due {
 /** The last times that have come, newest first. Once in each local day at most, whatever its clocks did. */
 const timesBefore = (time: DrillTime, now: number, most: number): readonly Due[] => {
   const { days = WEEKDAYS, zone, withinMs = DRILL_WITHIN_MS_DEFAULT } = time;
-  const today = Math.floor(localOf(zone, now) / DAY_MS);
   const found: Due[] = [];
   for (let back = 0; back <= LOOK_BACK_DAYS && found.length < most; back += 1) {
-    const midnight = (today - back) * DAY_MS;
-    const weekday = WEEKDAYS[((midnight + EPOCH_IN_WEEK_MS) % WEEK_MS) / DAY_MS];
+    const midnight = midnightOf(zone, now, back);
+    const weekday = weekdayAt(midnight);
     if (weekday === undefined || !days.includes(weekday)) continue;
     const at = instantOf(zone, midnight + ofDayMs(time.at));
     // Where a whole day fell out, its time is that of the next one.

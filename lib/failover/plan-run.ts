@@ -1,11 +1,11 @@
 import type { RecoveryStatus } from '../schemas/recovery.ts';
-import type { PlanRun, PlanRunStatus, StepOutcome } from '../schemas/recovery-plan.ts';
+import type { PlanRun, PlanRunStatus, StepHome, StepOutcome } from '../schemas/recovery-plan.ts';
 
 /** What a run may become of what. */
 const NEXT: Readonly<Record<PlanRunStatus, readonly PlanRunStatus[]>> = {
   pausing: ['asking', 'starting', 'cancelled'],
   asking: ['pausing', 'done', 'degraded', 'cancelled'],
-  starting: ['recovering'],
+  starting: ['recovering', 'cancelled'],
   recovering: ['pausing', 'asking', 'done', 'degraded', 'cancelled'],
   done: [],
   degraded: [],
@@ -44,7 +44,7 @@ export const nextMove = (run: PlanRun, now: number): RunMove => {
     case 'asking':
       return { kind: run.cancel === undefined ? 'wait' : 'cancel' };
     case 'starting':
-      return { kind: 'start' };
+      return { kind: run.cancel === undefined ? 'start' : 'cancel' };
     case 'recovering':
       return { kind: 'look' };
     default:
@@ -60,6 +60,20 @@ export const stepOutcome = (seen: readonly TargetSeen[]): StepOutcome | undefine
   if (ended.length < seen.length) return undefined;
   if (!ended.every((status) => PUT_RIGHT.has(status))) return 'incomplete';
   return ended.includes('degraded') ? 'degraded' : 'done';
+};
+
+/**
+ * The same of a step that takes work home to so many resources: over when none has work left that may go, or when its
+ * time is out. What has no way home any more holds nothing up.
+ */
+export const homeOutcome = (
+  targets: number,
+  homes: readonly Pick<StepHome, 'left'>[],
+  isOut: boolean,
+): StepOutcome | undefined => {
+  const all = homes.length >= targets && homes.every(({ left }) => left === 0);
+  if (all) return 'done';
+  return isOut ? 'incomplete' : undefined;
 };
 
 type Changed = Pick<PlanRun, 'status' | 'step' | 'dueAt' | 'asks' | 'approved'>;

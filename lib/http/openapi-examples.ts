@@ -53,6 +53,7 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
     steps: [
       { name: 'databases', labscapes: ['north'], classes: ['critical'] },
       { name: 'the rest', labscapes: ['north'], pauseMs: 30_000, approval: true },
+      { name: 'home', how: 'failback', labscapes: ['north'], budgetMs: 7_200_000, approval: true },
     ],
   },
   runPlan: { reason: 'The cooling has failed.', dryRun: true },

@@ -21,7 +21,7 @@ const TimeZone = z
   .regex(/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/, 'must be the name of a time zone, such as Europe/Berlin')
   .refine(isTimeZone, 'is no time zone that is known here');
 
-/** Weekly, UTC; one whose `to` is not after its `from` ends on the next day. */
+/** Weekly, by the clocks of its zone; one whose `to` is not after its `from` ends on the next day. */
 export const WeeklyWindow = z.strictObject({
   days: z
     .array(Weekday)
@@ -31,6 +31,7 @@ export const WeeklyWindow = z.strictObject({
     .meta({ description: 'on which it begins; every day unless given' }),
   from: TimeOfDay,
   to: TimeOfDay,
+  zone: TimeZone.optional().meta({ description: 'whose clocks and days these are; UTC unless given' }),
 });
 export const OnceWindow = z.strictObject({ fromAt: Instant, toAt: Instant });
 export const BlockedWindow = z.union([WeeklyWindow, OnceWindow]);

@@ -3,12 +3,12 @@ import { Class, Id, Reason, RecoveryId } from './common.ts';
 
 /** Most groups that one step takes home, and of one that says nothing. */
 const MOVES_MAX = 48;
-const MOVES_DEFAULT = 12;
+export const FAILBACK_MOVES_DEFAULT = 12;
 
 export const FailbackInput = z.strictObject({
   reason: Reason,
   dryRun: z.boolean().default(false),
-  movesMax: z.int().min(1).max(MOVES_MAX).default(MOVES_DEFAULT),
+  movesMax: z.int().min(1).max(MOVES_MAX).default(FAILBACK_MOVES_DEFAULT),
 });
 export type FailbackInput = z.infer<typeof FailbackInput>;
 

@@ -7,17 +7,28 @@ import { GRACE_MS_MAX } from './recovery.ts';
 export const PLAN_STEPS_MAX = 32;
 const NAMED_MAX = 100;
 
+/** How long a step waits for work to go home: a window of moves unless given, a day at most, ms. */
+export const HOME_BUDGET_MS_DEFAULT = 3_600_000;
+const HOME_BUDGET_MS_MAX = 86_400_000;
+
 /** What is done to the resources of a step; the words are those of what is done to one of them. */
-export const STEP_KINDS = ['fail', 'drain', 'activate'] as const;
+export const STEP_KINDS = ['fail', 'drain', 'activate', 'failback'] as const;
 export const StepKind = z.enum(STEP_KINDS);
 export type StepKind = z.infer<typeof StepKind>;
+
+/** Whether a step empties what it is about; the others bring something back. */
+export const takesOut = (how: StepKind): boolean => how === 'fail' || how === 'drain';
 
 export const PlanStep = z
   .strictObject({
     name: z.string().trim().min(1).max(100).optional(),
     how: StepKind.optional().meta({
       description:
-        'fail: they are failed over. drain: they are emptied and stay so. activate: what is drained or offline comes back into service. fail unless given',
+        'fail: they are failed over. drain: they are emptied and stay so. activate: what is drained or offline comes back into service. failback: what the last recovery of each moved away goes home. fail unless given',
+    }),
+    budgetMs: z.int().min(1_000).max(HOME_BUDGET_MS_MAX).optional().meta({
+      description:
+        'of a failback: how long the step waits for work that cannot go home yet; an hour unless given',
     }),
     graceMs: z.int().min(1).max(GRACE_MS_MAX).optional().meta({
       description:
@@ -51,7 +62,11 @@ export const PlanStep = z
     path: ['graceMs'],
     message: 'only a step with how: drain has a grace',
   })
-  .refine(({ how, classes }) => classes === undefined || how !== 'activate', {
+  .refine(({ how, budgetMs }) => budgetMs === undefined || how === 'failback', {
+    path: ['budgetMs'],
+    message: 'only a step with how: failback has a budget',
+  })
+  .refine(({ how, classes }) => classes === undefined || how === undefined || takesOut(how), {
     path: ['classes'],
     message: 'what comes back into service holds nothing: name no classes',
   });
@@ -90,19 +105,42 @@ export type PlanRunStatus = z.infer<typeof PlanRunStatus>;
 export const STEP_OUTCOMES = ['done', 'degraded', 'incomplete'] as const;
 export const StepOutcome = z.enum(STEP_OUTCOMES).meta({
   description:
-    'degraded: some work waits. incomplete: a recovery was refused, cancelled or parked, or a resource is not back',
+    'degraded: some work waits. incomplete: a recovery was refused, cancelled or parked, a resource is not back, or work is not home',
 });
 export type StepOutcome = z.infer<typeof StepOutcome>;
 
 /** A resource as it was when its step began: what has moved on since is left alone. */
-export const StepTarget = z.object({ resource: Id, labscape: Id, epoch: z.int(), attempt: z.int() });
+export const StepTarget = z.object({
+  resource: Id,
+  labscape: Id,
+  epoch: z.int(),
+  attempt: z.int(),
+  movedBy: RecoveryId.optional().meta({ description: 'of a failback: what moved its work away last' }),
+});
 export type StepTarget = z.infer<typeof StepTarget>;
+
+/** What has become of the groups that a recovery moved off one resource of a failback. */
+export const StepHome = z.object({
+  resource: Id,
+  recovery: RecoveryId,
+  home: z.int().meta({ description: 'groups that are home' }),
+  stays: z.int().meta({ description: 'groups that have no way home any more' }),
+  left: z.int().meta({ description: 'groups that may go yet' }),
+  why: z
+    .record(z.string(), z.int())
+    .meta({ description: 'why groups are not home: how many, by the reasons of a failback' }),
+});
+export type StepHome = z.infer<typeof StepHome>;
 
 export const StepProgress = z.object({
   startedAt: Instant,
   endedAt: Instant.optional(),
   targets: z.array(StepTarget),
   recoveries: z.array(RecoveryId),
+  homes: z
+    .array(StepHome)
+    .optional()
+    .meta({ description: 'of a failback: by resource, those without one were not looked at yet' }),
   outcome: StepOutcome.optional(),
 });
 export type StepProgress = z.infer<typeof StepProgress>;

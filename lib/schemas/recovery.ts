@@ -78,6 +78,7 @@ export const Grace = z.object({
   tookMs: z.int(),
   moved: z.int().meta({ description: 'groups moved while the resource still ran' }),
   left: z.int().meta({ description: 'groups left for the recovery; 0: all was graceful' }),
+  moves: z.array(Move).optional().meta({ description: 'what went where; absent in reports of before' }),
 });
 export type Grace = z.infer<typeof Grace>;
 

@@ -100,6 +100,31 @@ describe('what a failover moved away', () => {
     await site.expectNothingLost(placed);
   });
 
+  test('goes home as well where it went while its home still ran, once nobody else may run it', async () => {
+    const policy = { fencing: 'immediate', beatMs: 500, leaseMs: 1_000 } as const;
+    const site = await newSite(rig, { resources: 1, policy });
+    const [home = ''] = site.resources;
+    const placed = await site.fill(3, 40);
+    await site.register();
+    const params = { resource: home };
+    const { recovery } = await rig.admin.call('drainResource', {
+      ...{ params, body: { reason: 'update', graceMs: 5_000 } },
+    });
+    const report = await site.ended(recovery);
+    expect([report.moves, report.grace?.left, report.grace?.moves?.length]).toEqual([[], 0, 3]);
+    await site.activate(home);
+    const steps: Failback[] = [];
+    await until('all is home', async () => {
+      steps.push(await failBack(home));
+      return (await homesOf(site, placed)).every((resource) => resource === home) ? true : undefined;
+    });
+    expect(new Set(steps.map((one) => one.recovery))).toEqual(new Set([recovery]));
+    for (const word of steps.flatMap(wordsOf)) expect(['held', 'home', 'moved']).toContain(word);
+    expect(await failBack(home)).toEqual({ resource: home, dryRun: false, groups: [] });
+    await site.expectNothingLost(placed);
+    await expectFoldAgrees(rig);
+  });
+
   test('goes nowhere while its home is down, and none of it is taken from a labscape that moves nothing', async () => {
     const { site, home } = await movedAway(2, { rebalance: { mode: 'off' } });
     expect(wordsOf(await failBack(home))).toEqual(['off', 'off']);

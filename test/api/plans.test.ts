@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type * as z from 'zod';
 import type { PlanRun, RecoveryPlanInput } from '../../lib/schemas/recovery-plan.ts';
 import { keys } from '../../lib/store/keys.ts';
+import { beginRun, driveRun, isOver, putPlan, quoteRun, reason, verifiedPlan } from './plan-runs.ts';
 import { even, type Rig, refusalOf, startRig, until } from './rig.ts';
 import { CAPACITY, FILL, GROUP_CLOSES_AT, newSite, type Site } from './site.ts';
 
@@ -13,40 +14,21 @@ beforeAll(async () => {
 afterAll(() => rig.stop());
 
 const POLICY = { fencing: 'immediate', restoreWaitMs: 1_000 } as const;
-const reason = 'the cooling has failed';
-
 const put = (plan: string, body: z.input<typeof RecoveryPlanInput>, version: number | 'any' = 0) =>
-  rig.admin.exchange('putPlan', {
-    ...{ params: { plan }, body },
-    headers: { 'if-match': version === 'any' ? '*' : `"${version}"` },
+  putPlan(rig, plan, body, version);
+const begin = (plan: string, quote?: string) => beginRun(rig, plan, quote);
+const driven = (run: PlanRun, is: (now: PlanRun) => boolean) => driveRun(rig, run, is);
+const verified = (plan: string) => verifiedPlan(rig, plan);
+
+const switchOff = ({ labscape }: Site) =>
+  rig.admin.call('editLabscape', {
+    ...{ params: { labscape }, headers: { 'if-match': '*' } },
+    body: { policy: { mode: 'off' } },
   });
-
-const begin = async (plan: string, quote?: string): Promise<PlanRun> => {
-  const body = { reason, ...(quote !== undefined && { quote }) };
-  const answer = await rig.admin.call('runPlan', { params: { plan }, body });
-  if ('hash' in answer) throw new Error('was only quoted');
-  return answer;
-};
-
-const advance = ({ plan, id }: PlanRun) => rig.admin.call('advancePlanRun', { params: { plan, run: id } });
-
-/** Drives it until it is so. */
-const driven = (run: PlanRun, is: (now: PlanRun) => boolean): Promise<PlanRun> =>
-  until(`run of ${run.plan}`, async () => {
-    const now = await advance(run);
-    return is(now) ? now : undefined;
-  });
-const isOver = ({ endedAt }: PlanRun): boolean => endedAt !== undefined;
 
 const recoveriesOf = async (site: Site) => {
   const { items } = await rig.admin.call('listRecoveries', { query: { limit: 500 } });
   return items.filter(({ labscape }) => labscape === site.labscape);
-};
-
-const verified = async (plan: string) => {
-  const answer = await rig.admin.call('verifyChain', { query: { entity: `plan#${plan}` } });
-  expect([plan, answer.faults, answer.verified]).toEqual([plan, [], true]);
-  return answer.events;
 };
 
 describe('a recovery plan', () => {
@@ -80,11 +62,7 @@ describe('a recovery plan', () => {
     await site.fill(4, 40);
     await put('told', { steps: [{ resources: [first] }, { name: 'rest', labscapes: [site.labscape] }] });
     const before = await rig.state();
-    const quote = await rig.admin.call('runPlan', {
-      params: { plan: 'told' },
-      body: { reason, dryRun: true },
-    });
-    if (!('hash' in quote)) throw new Error('was run');
+    const quote = await quoteRun(rig, 'told');
     expect(quote.steps.map(({ name, resources }) => [name, resources])).toEqual([
       ['step 1', [first]],
       ['rest', [second]],
@@ -212,6 +190,53 @@ describe('a run', () => {
   });
 });
 
+describe('a run whose step cannot begin, since its labscape is off', () => {
+  const stuckIn = async (plan: string, how: 'fail' | 'drain') => {
+    const site = await newSite(rig, { resources: 2, policy: POLICY });
+    const [first = '', second = ''] = site.resources;
+    await site.fill(2, 40);
+    await put(plan, { steps: [{ how, resources: [first], approval: true }, { resources: [second] }] });
+    const { id } = await begin(plan);
+    await switchOff(site);
+    const params = { plan, run: id };
+    const body = { decision: 'approve', reason: 'seen it' } as const;
+    expect((await refusalOf(rig.admin.call('answerPlanRun', { params, body }))).code).toBe(
+      'not-in-this-state',
+    );
+    expect((await rig.admin.call('getPlanRun', { params })).status).toBe('starting');
+    return { site, params };
+  };
+
+  test.each(['fail', 'drain'] as const)('is called off at once: %s', async (how) => {
+    const { site, params } = await stuckIn(`stuck-${how}`, how);
+    const over = await rig.admin.call('cancelPlanRun', { params, body: { reason: 'not today' } });
+    expect(over).toMatchObject({ status: 'cancelled', cancel: 'root: not today' });
+    expect(over.progress).toMatchObject([{ outcome: 'incomplete', recoveries: [] }]);
+    expect(over.progress[0]?.endedAt).toBeLessThanOrEqual(over.endedAt ?? 0);
+    expect(await recoveriesOf(site)).toEqual([]);
+    expect((await site.all()).map(({ status }) => status)).toEqual(['healthy', 'healthy']);
+    // Nothing of it is left: another run may begin.
+    expect((await begin(params.plan)).status).toBe('asking');
+    await verified(params.plan);
+  });
+});
+
+test('a run that is called off half-way into its step names what had begun', async () => {
+  const pair = [await newSite(rig, { policy: POLICY }), await newSite(rig, { policy: POLICY })];
+  // The fleet is read by the names of its labscapes, and a step begins in that order.
+  const [on, off] = pair.sort((a, b) => (a.labscape < b.labscape ? -1 : 1));
+  if (on === undefined || off === undefined) throw new Error('no pair');
+  await put('half', { steps: [{ labscapes: [on.labscape, off.labscape] }] });
+  await switchOff(off);
+  expect((await refusalOf(begin('half'))).code).toBe('not-in-this-state');
+  const { run: id = '' } = await rig.admin.call('getPlan', { params: { plan: 'half' } });
+  const [resource = ''] = on.resources;
+  await on.ended(`${resource}-1-1`);
+  const params = { plan: 'half', run: id };
+  const over = await rig.admin.call('cancelPlanRun', { params, body: { reason } });
+  expect(over).toMatchObject({ status: 'cancelled', progress: [{ recoveries: [`${resource}-1-1`] }] });
+});
+
 describe('a planned maintenance', () => {
   test('empties a labscape gracefully, waits for a word, and brings it back', async () => {
     const room = await newSite(rig, { resources: 3, policy: POLICY });
@@ -227,11 +252,7 @@ describe('a planned maintenance', () => {
       ],
     });
     const before = await rig.state();
-    const quote = await rig.admin.call('runPlan', {
-      params: { plan: 'maintenance' },
-      body: { reason, dryRun: true },
-    });
-    if (!('hash' in quote)) throw new Error('was run');
+    const quote = await quoteRun(rig, 'maintenance');
     expect(quote.steps.map(({ name, how, resources }) => [name, how, resources])).toEqual([
       ['step 1', 'drain', room.resources],
       ['back', 'activate', room.resources],

@@ -155,15 +155,18 @@ async function homecoming(rig: Rig): Promise<void> {
   await rig.admin.call('failBack', { params: { resource: home }, body: { reason: 'test' } });
 }
 
-/** A plan empties a resource and brings it back; the API drives it. */
+/** A plan empties a resource, brings it back, and its work home; the API drives it. */
 async function maintenance(rig: Rig): Promise<void> {
-  const site = await newSite(rig, { resources: 2, policy: { fencing: 'immediate' } });
+  // What moves gracefully is held for a lease before it may go home.
+  const policy = { fencing: 'immediate', beatMs: 500, leaseMs: 1_000 } as const;
+  const site = await newSite(rig, { resources: 2, policy });
   const resources = site.resources.slice(0, 1);
   await site.fill(2, 40);
   const params = { plan: 'maintenance' };
   const steps = [
     { how: 'drain', resources, graceMs: 1_000 } as const,
     { how: 'activate', resources } as const,
+    { how: 'failback', resources } as const,
   ];
   await rig.admin.call('putPlan', { ...patch, params, body: { steps } });
   const run = await rig.admin.call('runPlan', { params, body: { reason: 'test' } });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  homeOutcome,
   isOver,
   mayBecome,
   nextMove,
@@ -134,6 +135,18 @@ describe('a run of a recovery plan', () => {
         expect(outcome === undefined).toBe(targets.some(({ kind }) => kind === 'running'));
         const done = targets.every((one) => one.kind === 'ended' && one.status === 'done');
         expect(outcome === 'done').toBe(done);
+      }),
+      RUNS,
+    );
+  });
+
+  test('what shall go home ends when nothing is left that may, or with its time', () => {
+    const homes = fc.array(fc.record({ left: fc.integer({ min: 0, max: 2 }) }), { maxLength: 5 });
+    fc.assert(
+      fc.property(homes, fc.integer({ min: 0, max: 2 }), fc.boolean(), (seen, unseen, isOut) => {
+        const settled = unseen === 0 && seen.every(({ left }) => left === 0);
+        const outcome = homeOutcome(seen.length + unseen, seen, isOut);
+        expect(outcome).toBe(settled ? 'done' : isOut ? 'incomplete' : undefined);
       }),
       RUNS,
     );

@@ -7,6 +7,7 @@ import {
   type PlanRun,
   type RecoveryPlan,
   RecoveryPlanInput,
+  takesOut,
 } from '../../schemas/recovery-plan.ts';
 import {
   type Context,
@@ -39,8 +40,26 @@ const listed = (titles: readonly string[], rows: readonly string[][], { paint }:
     (text) => paint('dim', text),
   );
 
-const howOf = ({ how = 'fail', graceMs }: Run['steps'][number]): string =>
-  graceMs === undefined ? how : `${how}, ${duration(graceMs)} grace`;
+const howOf = ({ how = 'fail', graceMs, budgetMs }: Run['steps'][number]): string =>
+  [
+    how,
+    ...(graceMs === undefined ? [] : [`${duration(graceMs)} grace`]),
+    ...(budgetMs === undefined ? [] : [`within ${duration(budgetMs)}`]),
+  ].join(', ');
+
+const total = (counts: readonly number[]): number => counts.reduce((sum, one) => sum + one, 0);
+
+/** What of the work is home, and why the rest is not. */
+function homeLine(homes: NonNullable<Run['progress'][number]['homes']>): string {
+  const why = new Map<string, number>();
+  for (const one of homes)
+    for (const [reason, count] of Object.entries(one.why)) why.set(reason, (why.get(reason) ?? 0) + count);
+  const reasons = [...why].map(([reason, count]) => `${count} ${reason}`).join(', ');
+  const left = total(homes.map((one) => one.left));
+  const stays = total(homes.map((one) => one.stays));
+  const home = `${total(homes.map((one) => one.home))} groups are home, ${left} may go yet, ${stays} stay`;
+  return `    ${home}${reasons === '' ? '' : ` (${reasons})`}`;
+}
 
 function renderPlan({ id, name, cfg, changedBy, changedAt, steps, run }: Plan, context: Context): string {
   const rows = steps.map((step, at) => [
@@ -59,10 +78,11 @@ function renderRun(run: Run, { paint }: Context): string {
   const lines = [
     `${paint('bold', run.plan)} run ${run.id}  ${paintStatus(paint, run.status)}: ${run.reason}`,
   ];
-  for (const [at, { startedAt, endedAt, targets, outcome }] of run.progress.entries()) {
+  for (const [at, { startedAt, endedAt, targets, outcome, homes }] of run.progress.entries()) {
     const took = endedAt === undefined ? 'under way' : duration(endedAt - startedAt);
     const word = outcome === undefined ? '' : `, ${paintStatus(paint, outcome)}`;
     lines.push(`  ${stepName(run.steps, at)}: ${targets.length} resources, ${took}${word}`);
+    if (homes !== undefined) lines.push(homeLine(homes));
   }
   const next = `  next: ${stepName(run.steps, run.step)}`;
   if (run.status === 'pausing' && run.dueAt !== undefined) lines.push(`${next}, at ${instant(run.dueAt)}`);
@@ -76,7 +96,7 @@ function renderPlanQuote(quote: Quote, context: Context): string {
   const rows = quote.steps.map(
     ({ name, how, resources, quote: { groups, allocations, pending, rehomedShare } }) => [
       ...[name, how, String(resources.length), String(groups), String(allocations), String(pending)],
-      how === 'activate' ? '-' : `${Math.round(rehomedShare * 100)} %`,
+      !takesOut(how) ? '-' : `${Math.round(rehomedShare * 100)} %`,
     ],
   );
   const titles = ['STEP', 'HOW', 'RESOURCES', 'GROUPS', 'ALLOCATIONS', 'WOULD WAIT', 'RE-HOMED'];

@@ -1,39 +1,50 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ProblemError } from '../../errors.ts';
-import { isOver, nextMove, onStepEnd, stepOutcome, type TargetSeen } from '../../failover/plan-run.ts';
+import {
+  homeOutcome,
+  isOver,
+  nextMove,
+  onStepEnd,
+  stepOutcome,
+  type TargetSeen,
+} from '../../failover/plan-run.ts';
 import { isEnded } from '../../failover/recovery-status.ts';
-import type { PlanRun, StepTarget } from '../../schemas/recovery-plan.ts';
-import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
+import {
+  HOME_BUDGET_MS_DEFAULT,
+  type PlanRun,
+  type StepOutcome,
+  type StepProgress,
+  type StepTarget,
+  takesOut,
+} from '../../schemas/recovery-plan.ts';
+import { readResource } from '../../store/fleet/resources.ts';
 import { readRecovery } from '../../store/recovery/recoveries.ts';
 import { allPlans } from '../../store/recovery/recovery-plans.ts';
 import { type Requester, system } from '../origin.ts';
 import { inLanes } from '../recovery/lanes.ts';
-import { executionName, type Runtime } from '../runtime.ts';
-import { changeRun, getRun } from './runs.ts';
+import type { Runtime } from '../runtime.ts';
+import { takeHome } from './homeward.ts';
+import { callOff, changeRun, getRun } from './runs.ts';
+import { LANES, recoveryOf, untouchedOf } from './step-targets.ts';
 import { CARRIED_OUT, STARTED_AS } from './steps.ts';
 import { isAway, kindOf, targetsOf } from './targets.ts';
 
 /** Moves of one run at one call: a step is four of them. */
 const MOVES_MAX = 12;
-/** Reads of resources and recoveries at a time. */
-const LANES = 16;
 /** No other run is driven after that, ms: a step may take three times as long, and a sweep has more to do. */
 const DRIVE_MS_MAX = 5_000;
 /** A recovery that has not begun so long after its step is none, ms: by then the reconciler has tried, too. */
 const NEVER_BEGAN_MS = 600_000;
-
-const nameOf = ({ resource, epoch, attempt }: StepTarget): string =>
-  executionName({ resource, epoch, attempt, trigger: 'api' });
-
-/** Whether nothing has happened to it since its step began. */
-const isUntouched = (now: ResourceRecord, { epoch, attempt }: StepTarget): boolean =>
-  now.recovery === undefined && now.epoch === epoch && now.attempt === attempt;
 
 /** Writes down what the step is about, as it is now: whoever repeats the next move fails nothing twice. */
 const begin = async (runtime: Runtime, run: PlanRun, requester: Requester): Promise<PlanRun | undefined> => {
   const step = run.steps[run.step];
   if (step === undefined) throw new Error(`run ${run.id} is at step ${run.step}, which it has not`);
   const targets = targetsOf(step, (await runtime.fleet.snapshot(0)).resources).map(
-    ({ id, labscape, epoch, attempt }): StepTarget => ({ resource: id, labscape, epoch, attempt }),
+    ({ id, labscape, epoch, attempt, movedBy }): StepTarget => ({
+      ...{ resource: id, labscape, epoch, attempt },
+      ...(kindOf(step) === 'failback' && movedBy !== undefined ? { movedBy } : {}),
+    }),
   );
   const startedAt = runtime.clock.now();
   const progress = [...run.progress, { startedAt, targets, recoveries: [] }];
@@ -46,16 +57,13 @@ const start = async (runtime: Runtime, run: PlanRun, requester: Requester): Prom
   const [now, step] = [run.progress[run.step], run.steps[run.step]];
   if (now === undefined || step === undefined)
     throw new Error(`run ${run.id} is starting, and its targets are not written`);
-  const seen = await inLanes(now.targets, LANES, async (target) => {
-    const resource = await readResource(runtime.store, target.labscape, target.resource);
-    return resource !== undefined && isUntouched(resource, target) ? [resource] : [];
-  });
+  const seen = await untouchedOf(runtime, now.targets);
   const all = now.targets.map(({ resource }) => resource);
   const reason = `plan ${run.plan}: ${run.reason}`.slice(0, 500);
-  const { left } = await CARRIED_OUT[kindOf(step)](runtime, seen.flat(), { step, all, reason }, requester);
+  const { left } = await CARRIED_OUT[kindOf(step)](runtime, seen, { step, all, reason }, requester);
   // The next look goes on with what there was no time for.
   if (left > 0) return undefined;
-  const recoveries = kindOf(step) === 'activate' ? [] : now.targets.map(nameOf);
+  const recoveries = takesOut(kindOf(step)) ? now.targets.map(recoveryOf) : [];
   const progress = run.progress.with(run.step, { ...now, recoveries });
   const type = `plan.step-${STARTED_AS[kindOf(step)]}`;
   return changeRun(runtime, run, { status: 'recovering', progress }, { type }, requester);
@@ -64,7 +72,7 @@ const start = async (runtime: Runtime, run: PlanRun, requester: Requester): Prom
 /** What has become of a target: by its recovery's record, or by the resource where an attempt of another name ended it. */
 const seenOf = async (runtime: Runtime, target: StepTarget, sinceMs: number): Promise<TargetSeen> => {
   const resource = await readResource(runtime.store, target.labscape, target.resource);
-  const recovery = await readRecovery(runtime.store, resource?.recovery ?? nameOf(target));
+  const recovery = await readRecovery(runtime.store, resource?.recovery ?? recoveryOf(target));
   // A parked one waits for a person, and so does the run.
   if (recovery !== undefined && (isEnded(recovery.status) || recovery.status === 'parked'))
     return { kind: 'ended', status: recovery.status };
@@ -82,9 +90,43 @@ const backSeenOf = async (runtime: Runtime, target: StepTarget): Promise<TargetS
   return { kind: 'ended', status: away ? 'refused' : 'done' };
 };
 
+/** Takes home what may go now, and writes down how it stands: the step ends when nothing is left, or by its budget. */
+const lookHome = async (
+  runtime: Runtime,
+  run: PlanRun,
+  now: StepProgress,
+  requester: Requester,
+): Promise<PlanRun | undefined> => {
+  const homes = run.cancel === undefined ? await takeHome(runtime, run, now, requester) : (now.homes ?? []);
+  const at = runtime.clock.now();
+  const { budgetMs = HOME_BUDGET_MS_DEFAULT } = run.steps[run.step] ?? {};
+  const isOut = run.cancel !== undefined || at - now.startedAt >= budgetMs;
+  const outcome = homeOutcome(now.targets.length, homes, isOut);
+  if (outcome !== undefined) return endStep(runtime, run, { ...now, homes, endedAt: at, outcome }, requester);
+  if (!isDeepStrictEqual(homes, now.homes)) {
+    const progress = run.progress.with(run.step, { ...now, homes });
+    await changeRun(runtime, run, { progress }, { type: 'plan.step-looked-at' }, requester);
+  }
+  // What could go has gone: the next look is another call's.
+  return undefined;
+};
+
+const endStep = (
+  runtime: Runtime,
+  run: PlanRun,
+  ended: StepProgress & { readonly endedAt: number; readonly outcome: StepOutcome },
+  requester: Requester,
+): Promise<PlanRun | undefined> => {
+  const { outcome, endedAt } = ended;
+  const progress = run.progress.with(run.step, ended);
+  const change = { ...onStepEnd({ ...run, progress }, outcome, endedAt), progress };
+  return changeRun(runtime, run, change, { type: 'plan.step-ended', body: { outcome } }, requester);
+};
+
 const look = async (runtime: Runtime, run: PlanRun, requester: Requester): Promise<PlanRun | undefined> => {
   const now = run.progress[run.step];
   if (now === undefined) throw new Error(`run ${run.id} recovers, and its targets are not written`);
+  if (run.steps[run.step]?.how === 'failback') return lookHome(runtime, run, now, requester);
   const at = runtime.clock.now();
   const isBack = run.steps[run.step]?.how === 'activate';
   const seen = await inLanes(now.targets, LANES, (target) =>
@@ -92,9 +134,7 @@ const look = async (runtime: Runtime, run: PlanRun, requester: Requester): Promi
   );
   const outcome = stepOutcome(seen);
   if (outcome === undefined) return undefined;
-  const progress = run.progress.with(run.step, { ...now, endedAt: at, outcome });
-  const change = { ...onStepEnd({ ...run, progress }, outcome, at), progress };
-  return changeRun(runtime, run, change, { type: 'plan.step-ended', body: { outcome } }, requester);
+  return endStep(runtime, run, { ...now, endedAt: at, outcome }, requester);
 };
 
 const moveOn = async (runtime: Runtime, run: PlanRun, requester: Requester): Promise<PlanRun | undefined> => {
@@ -111,7 +151,7 @@ const moveOn = async (runtime: Runtime, run: PlanRun, requester: Requester): Pro
       return changeRun(runtime, run, change, { type: 'plan.run-asks' }, requester);
     }
     case 'cancel':
-      return changeRun(runtime, run, { status: 'cancelled' }, { type: 'plan.run-ended' }, requester);
+      return changeRun(runtime, run, await callOff(runtime, run), { type: 'plan.run-ended' }, requester);
     default:
       return undefined;
   }

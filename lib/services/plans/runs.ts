@@ -2,7 +2,13 @@ import type * as z from 'zod';
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
 import { isOver, mayBecome, onApproval } from '../../failover/plan-run.ts';
-import type { PlanAnswerInput, PlanQuote, PlanRun, PlanRunInput } from '../../schemas/recovery-plan.ts';
+import {
+  type PlanAnswerInput,
+  type PlanQuote,
+  type PlanRun,
+  type PlanRunInput,
+  takesOut,
+} from '../../schemas/recovery-plan.ts';
 import {
   lastRuns,
   type RecoveryPlanRecord,
@@ -12,6 +18,7 @@ import {
 import { originOf, type Requester } from '../origin.ts';
 import type { Runtime } from '../runtime.ts';
 import { getPlan } from './plans.ts';
+import { begunOf } from './step-targets.ts';
 import { quotePlan } from './targets.ts';
 
 /** Runs that are listed. */
@@ -127,7 +134,21 @@ export const answerRun = async (
   return after;
 };
 
-/** Calls a run off: it ends before its next step; recoveries that run go on. Raises not-found, not-in-this-state. */
+/** What a run becomes that ends now. A step that was about to begin is over; what of it has begun goes on. */
+export const callOff = async (runtime: Runtime, run: PlanRun): Promise<Partial<PlanRun>> => {
+  const change = { status: 'cancelled', asks: undefined } as const;
+  const now = run.progress[run.step];
+  if (run.status !== 'starting' || now === undefined) return change;
+  const isTakenOut = takesOut(run.steps[run.step]?.how ?? 'fail');
+  const recoveries = isTakenOut ? await begunOf(runtime, now.targets) : [];
+  const ended = { ...now, recoveries, endedAt: runtime.clock.now(), outcome: 'incomplete' } as const;
+  return { ...change, progress: run.progress.with(run.step, ended) };
+};
+
+/**
+ * Calls a run off: it ends before its next step, or at once where no step is under way; recoveries that run go on. Raises
+ * not-found, not-in-this-state.
+ */
 export const cancelRun = async (
   runtime: Runtime,
   { plan, id }: { readonly plan: string; readonly id: string },
@@ -138,9 +159,9 @@ export const cancelRun = async (
   if (isOver(run.status)) throw new ProblemError('not-in-this-state', `run ${id} is ${run.status}`);
   const cancel = `${requester.actor}: ${reason}`;
   const about = { type: 'plan.run-cancelled', body: { reason } };
-  const now = run.status === 'pausing' || run.status === 'asking';
-  const change = now ? { status: 'cancelled' as const, asks: undefined, cancel } : { cancel };
-  const after = await changeRun(runtime, run, change, about, requester);
+  // Recoveries of a step are seen to their end.
+  const change = run.status === 'recovering' ? {} : await callOff(runtime, run);
+  const after = await changeRun(runtime, run, { ...change, cancel }, about, requester);
   if (after === undefined) throw changing(id);
   return after;
 };

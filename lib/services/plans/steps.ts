@@ -55,11 +55,15 @@ const activate: CarryOut = async (runtime, resources, { reason }, requester) => 
   return { left: 0 };
 };
 
-export const CARRIED_OUT: Readonly<Record<StepKind, CarryOut>> = { fail, drain, activate };
+/** Each look at the step takes home what may go by then. */
+const failback: CarryOut = () => Promise.resolve({ left: 0 });
+
+export const CARRIED_OUT: Readonly<Record<StepKind, CarryOut>> = { fail, drain, activate, failback };
 
 /** What the audit calls it. */
 export const STARTED_AS: Readonly<Record<StepKind, string>> = {
   fail: 'failed-over',
   drain: 'drained',
   activate: 'activated',
+  failback: 'homeward',
 };

@@ -4,7 +4,7 @@ import type { Failback, FailbackInput } from '../../schemas/failback.ts';
 import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import { readGroups } from '../../store/placement/groups.ts';
 import { readMoveLogs } from '../../store/placement/move-logs.ts';
-import { readRecovery } from '../../store/recovery/recoveries.ts';
+import { movedAway, readRecovery } from '../../store/recovery/recoveries.ts';
 import { forgetMover } from '../../store/recovery/recovery-writes.ts';
 import type { Requester } from '../origin.ts';
 import { getResource } from '../registry/resources.ts';
@@ -43,7 +43,8 @@ const planFor = async (
 ): Promise<FailbackPlan> => {
   await runtime.fleet.snapshot(0);
   const home = runtime.fleet.atHome(resource);
-  const moves = (await readRecovery(runtime.store, recovery))?.moves ?? [];
+  const mover = await readRecovery(runtime.store, recovery);
+  const moves = mover === undefined ? [] : movedAway(mover);
   const read = await readGroups(
     runtime.store,
     moves.map(({ group }) => group),
@@ -60,6 +61,13 @@ const planFor = async (
     allowed: allowed.has(home.labscape) ? allowed : new Map(),
   });
 };
+
+/** How the groups stand that a recovery moved off a resource, whatever it is by now. Changes nothing. */
+export const homings = async (
+  runtime: Runtime,
+  resource: ResourceRecord,
+  recovery: string,
+): Promise<readonly Homing[]> => (await planFor(runtime, resource, recovery, 0)).groups;
 
 /**
  * One bounded step home for what the last recovery moved off a resource that is back: each group in a transaction of its

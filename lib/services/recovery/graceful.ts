@@ -1,5 +1,5 @@
 import { CLASSES } from '../../schemas/common.ts';
-import type { Grace } from '../../schemas/recovery.ts';
+import type { Grace, Move } from '../../schemas/recovery.ts';
 import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
 import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
 import type { Requester } from '../origin.ts';
@@ -23,6 +23,11 @@ const groupsOn = async (runtime: Runtime, source: ResourceRecord): Promise<reado
     .sort(byUrgency);
 };
 
+interface Moved {
+  readonly source: ResourceRecord;
+  readonly move: Move;
+}
+
 /** Moves one group to where placement would put it; the source afterwards, or undefined: not now. */
 const moveOne = async (
   runtime: Runtime,
@@ -30,7 +35,7 @@ const moveOne = async (
   group: GroupRecord,
   { reason, except }: Pick<GracefulMove, 'reason' | 'except'>,
   requester: Requester,
-): Promise<ResourceRecord | undefined> => {
+): Promise<Moved | undefined> => {
   const choice = placeUnderFill(runtime, group, new Set([source.id, ...except]));
   if (choice === undefined) return undefined;
   const [target, labscape] = await Promise.all([
@@ -39,9 +44,12 @@ const moveOne = async (
   ]);
   if (target === undefined || labscape === undefined) return undefined;
   const { leaseMs } = labscape.policy;
-  const move = { source, target, group, leaseMs, about: { drain: reason } };
-  const relocated = await relocateGroup(runtime, move, requester);
-  return relocated.kind === 'moved' ? relocated.source : undefined;
+  const relocation = { source, target, group, leaseMs, about: { drain: reason } };
+  const relocated = await relocateGroup(runtime, relocation, requester);
+  if (relocated.kind !== 'moved') return undefined;
+  const { count, demand } = group;
+  const move = { group: group.id, from: source.id, to: target.id, epoch: group.epoch + 1, count, demand };
+  return { source: relocated.source, move };
 };
 
 export interface GracefulMove {
@@ -66,18 +74,19 @@ export const moveGracefully = async (
 ): Promise<Grace> => {
   const startedMs = runtime.clock.monotonicMs();
   const tookMs = (): number => Math.round(runtime.clock.monotonicMs() - startedMs);
-  let moved = 0;
+  const moves: Move[] = [];
   for (;;) {
     let source = await getResource(runtime, id);
     const groups = await groupsOn(runtime, source);
     const over = tookMs() >= budgetMs || source.recovery !== undefined || source.status === 'failed';
-    if (groups.length === 0 || over) return { budgetMs, tookMs: tookMs(), moved, left: groups.length };
+    if (groups.length === 0 || over)
+      return { budgetMs, tookMs: tookMs(), moved: moves.length, left: groups.length, moves };
     await runtime.fleet.snapshot();
     for (const group of groups) {
       if (tookMs() >= budgetMs) break;
       const after = await moveOne(runtime, source, group, { reason, except }, requester);
-      if (after !== undefined) moved += 1;
-      source = after ?? (await getResource(runtime, id));
+      if (after !== undefined) moves.push(after.move);
+      source = after?.source ?? (await getResource(runtime, id));
     }
     if (source.groups.length > 0 && tookMs() < budgetMs)
       await runtime.sleep(Math.min(LOOK_EVERY_MS, Math.max(1, budgetMs - tookMs())));

@@ -75,6 +75,12 @@ export interface RecoveryRecord {
   readonly chain: ChainHead;
 }
 
+/** All that left the resource, what went while it still ran first. */
+export const movedAway = ({ grace, moves }: Pick<RecoveryRecord, 'grace' | 'moves'>): readonly Move[] => [
+  ...(grace?.moves ?? []),
+  ...moves,
+];
+
 /** A move as it is stored: group, new owner, epoch, allocations, demand. All leave the recovery's own resource. */
 type PackedMove = readonly [string, string, number, number, number, number, number, number];
 

@@ -16,7 +16,13 @@ import {
   updateItem,
 } from '../table/update.ts';
 import type { Write } from '../table/write.ts';
-import { encodeRecovery, type RecoveryRecord, recoveryChanges, recoveryProgress } from './recoveries.ts';
+import {
+  encodeRecovery,
+  movedAway,
+  type RecoveryRecord,
+  recoveryChanges,
+  recoveryProgress,
+} from './recoveries.ts';
 
 /** One step of a recovery: the record as it stands, and as it shall stand. */
 export interface Progress {
@@ -143,7 +149,7 @@ export const endingWrites = (store: Store, input: EndingInput): readonly Write[]
         ...(input.phase === undefined ? {} : { recoveredAt: N(resourceEvent.at), flaps: N(input.flaps) }),
         ...(input.retryAt === undefined ? {} : { retryAt: N(input.retryAt) }),
         // What had nothing to move leaves standing who moved what was there before.
-        ...(recovery.moves.length === 0 ? {} : { movedBy: S(recovery.id) }),
+        ...(movedAway(recovery).length === 0 ? {} : { movedBy: S(recovery.id) }),
       },
       add: { assignRev: N(1) },
       remove: [
