@@ -122,8 +122,9 @@ export class ClassScorer {
   }
 
   /**
-   * The first place from `from` on of a slot that is past `age`, or may have an estimate of `bar` at most whatever devices it
-   * has; the length of `slots` when there is none. Dimensions by name and not in a loop: this is asked of every state.
+   * The first place from `from` on of a slot that has room, devices apart, and is past `age` or may have an estimate of
+   * `bar` at most whatever devices it has; the length of `slots` when there is none. Dimensions by name and not in a loop:
+   * this is asked of every state.
    */
   nextPromising(
     slots: readonly number[],
@@ -137,17 +138,23 @@ export class ClassScorer {
     const c = amounts[2] ?? 0;
     const d = amounts[3] ?? 0;
     const slopes = this.#slopes;
-    const { ages } = this.#states;
+    const { ages, free } = this.#states;
     for (let i = from; i < slots.length; i++) {
       const slot = slots[i] ?? 0;
-      if ((ages[slot] ?? CHANGED) > age) return i;
       const at = slot * STRIDE;
-      const lost =
-        (slopes[at] ?? 0) * a +
-        (slopes[at + 1] ?? 0) * b +
-        (slopes[at + 2] ?? 0) * c +
-        (slopes[at + 3] ?? 0) * d;
-      if (lost <= bar) return i;
+      if ((ages[slot] ?? CHANGED) <= age) {
+        const lost =
+          (slopes[at] ?? 0) * a +
+          (slopes[at + 1] ?? 0) * b +
+          (slopes[at + 2] ?? 0) * c +
+          (slopes[at + 3] ?? 0) * d;
+        if (lost > bar) continue;
+      }
+      if (a > 0 && a > (free[at] ?? 0)) continue;
+      if (b > 0 && b > (free[at + 1] ?? 0)) continue;
+      if (c > 0 && c > (free[at + 2] ?? 0)) continue;
+      if (d > 0 && d > (free[at + 3] ?? 0)) continue;
+      return i;
     }
     return slots.length;
   }
@@ -155,9 +162,13 @@ export class ClassScorer {
   /** The part of an estimate that does not come from devices. */
   amountsLost(slot: number, amounts: readonly number[]): number {
     const slopes = this.#slopes;
-    let lost = 0;
-    for (let d = 0, at = slot * STRIDE; d < STRIDE; d++, at++) lost += (slopes[at] ?? 0) * (amounts[d] ?? 0);
-    return lost;
+    const at = slot * STRIDE;
+    return (
+      (slopes[at] ?? 0) * (amounts[0] ?? 0) +
+      (slopes[at + 1] ?? 0) * (amounts[1] ?? 0) +
+      (slopes[at + 2] ?? 0) * (amounts[2] ?? 0) +
+      (slopes[at + 3] ?? 0) * (amounts[3] ?? 0)
+    );
   }
 
   #takeGap({ value, slopes }: Base, gap: number, slots: number): void {
