@@ -2,8 +2,21 @@ import type { Constraints } from '../../schemas/allocation.ts';
 import { excludedBy } from '../eligibility.ts';
 import type { Cell, Cells } from './cells.ts';
 
-/** Profiles remembered; the one not asked for longest goes first. */
-const PROFILES_HELD_MAX = 512;
+/** Profiles remembered: so many asked for last, and as many of those asked for before them. */
+const PROFILES_HELD_MAX = 256;
+
+/**
+ * Text that is the same for equal constraints in equal order; the parts hold no control characters. Not canonical: the
+ * same in another order is judged a second time, which costs less than to sort at every request.
+ */
+const keyOf = ({ labscapes, notLabscapes, labels, residency }: Constraints): string => {
+  let key = '';
+  if (labscapes !== undefined) key += `\t${labscapes.join()}`;
+  if (notLabscapes !== undefined) key += `\n${notLabscapes.join()}`;
+  if (residency !== undefined) key += `\v${residency.join()}`;
+  if (labels !== undefined) for (const label in labels) key += `\f${label}\r${labels[label]}`;
+  return key;
+};
 
 /** The cells that a constraint profile admits. Spread is no part of it: that is looked at per resource. */
 export class Profile {
@@ -55,27 +68,32 @@ export class Profile {
 /** The profiles asked for last, each kept up as cells are born. */
 export class Profiles {
   readonly #cells: Cells;
-  readonly #held = new Map<string, Profile>();
+  /** Asked for since the last turn, and in the turn before it: nothing is moved when a profile is asked for again. */
+  #held = new Map<string, Profile>();
+  #before = new Map<string, Profile>();
 
   constructor(cells: Cells) {
     this.#cells = cells;
   }
 
   of(constraints: Constraints): Profile {
-    const { labscapes, notLabscapes, labels, residency } = constraints;
-    // Not canonical: the same in another order is judged a second time, which costs less than to sort at every request.
-    const key = JSON.stringify([labscapes, notLabscapes, labels, residency]);
-    // A Map keeps the order of insertion: what is asked for moves to its end.
+    const key = keyOf(constraints);
     const known = this.#held.get(key);
-    if (known !== undefined) this.#held.delete(key);
-    const profile = known ?? new Profile({ labscapes, notLabscapes, labels, residency }, this.#cells);
-    this.#held.set(key, profile);
-    if (this.#held.size > PROFILES_HELD_MAX)
-      for (const oldest of this.#held.keys()) {
-        this.#held.delete(oldest);
-        break;
-      }
+    const profile = known ?? this.#before.get(key) ?? this.#judged(constraints);
+    if (known === undefined) this.#keep(key, profile);
     profile.catchUp();
     return profile;
+  }
+
+  #judged({ labscapes, notLabscapes, labels, residency }: Constraints): Profile {
+    return new Profile({ labscapes, notLabscapes, labels, residency }, this.#cells);
+  }
+
+  #keep(key: string, profile: Profile): void {
+    if (this.#held.size >= PROFILES_HELD_MAX) {
+      this.#before = this.#held;
+      this.#held = new Map();
+    }
+    this.#held.set(key, profile);
   }
 }

@@ -13,15 +13,20 @@ const grown = (from: Float64Array, length: number): Float64Array<ArrayBuffer> =>
 
 const NO_GAPS: readonly number[] = [];
 
-/** What a state is worth before anything is placed on it, and what a little less of it would be (`slopesOf`). */
+/** What is known of a state's devices. */
 interface Base {
   value: UsableValue;
   model: string;
   readonly copies: Int32Array;
   slots: number;
-  usable: number;
+  /** As `slopesOf` writes them. */
   readonly slopes: Float64Array;
 }
+
+const baseFor = (value: UsableValue): Base => ({
+  ...{ value, model: '', slots: 0 },
+  ...{ copies: new Int32Array(value.sizes), slopes: new Float64Array(value.slopes) },
+});
 
 /**
  * Scores a demand on a state under one mix: the milli-devices of gap worth that are lost, and the usable value. An
@@ -36,15 +41,20 @@ export class ClassScorer {
   readonly #states: States;
   #value: UsableValue;
   #worth: GapWorth;
+  /** Of the states with devices; the others share one. */
   readonly #bases: (Base | undefined)[] = [];
+  #plain: Base;
   /** By slot: its slopes by dimension. */
   #slopes = new Float64Array(0);
+  /** By slot: what it is worth before anything is placed on it. */
+  #usable = new Float64Array(0);
   readonly #after = new Float64Array(STRIDE);
   #copies = new Int32Array(0);
 
   constructor(states: States, mix: Mix, totals: Totals) {
     this.#states = states;
     this.#value = new UsableValue(mix, totals);
+    this.#plain = baseFor(this.#value);
     this.#worth = mix.worth;
   }
 
@@ -53,6 +63,7 @@ export class ClassScorer {
     const { ages } = this.#states;
     for (let slot = 0; slot < ages.length; slot++) if (ages[slot] === FRESH) ages[slot] = OLD;
     this.#value = new UsableValue(mix, totals);
+    this.#plain = baseFor(this.#value);
     this.#worth = mix.worth;
   }
 
@@ -64,9 +75,31 @@ export class ClassScorer {
   /** Takes in the state as it is now. About a microsecond. */
   look(slot: number): void {
     const { free, ages } = this.#states;
+    if (this.#usable.length < ages.length) {
+      this.#slopes = grown(this.#slopes, ages.length * STRIDE);
+      this.#usable = grown(this.#usable, ages.length);
+    }
+    const base = this.#lookAtDevices(slot);
+    const { copies, slots, model, slopes } = base;
+    const at = slot * STRIDE;
+    this.#usable[slot] = this.#value.slopesOf(free, at, copies, slots, model, slopes);
+    const into = this.#slopes;
+    into[at] = slopes[0] ?? 0;
+    into[at + 1] = slopes[1] ?? 0;
+    into[at + 2] = slopes[2] ?? 0;
+    into[at + 3] = slopes[3] ?? 0;
+    ages[slot] = FRESH;
+  }
+
+  /** The base of a slot under the present mix, all but its slopes. */
+  #lookAtDevices(slot: number): Base {
     const { gaps, model } = this.#states.bank(slot);
+    if (model === '' && gaps.length === 0) {
+      if (this.#bases[slot] !== undefined) this.#bases[slot] = undefined;
+      return this.#plain;
+    }
     const base = this.#roomFor(slot);
-    const { value, copies, slopes } = base;
+    const { value, copies } = base;
     copies.fill(0);
     base.slots = 0;
     base.model = model;
@@ -74,25 +107,16 @@ export class ClassScorer {
       value.shift(copies, 0, gap);
       base.slots += gap;
     }
-    base.usable = value.slopesOf(free, slot * STRIDE, copies, base.slots, model, slopes);
-    for (let d = 0, at = slot * STRIDE; d < STRIDE; d++, at++) this.#slopes[at] = slopes[d] ?? 0;
-    ages[slot] = FRESH;
+    return base;
   }
 
-  /** The base of a slot under the present mix, to be filled in. */
+  /** The base of a slot with devices, to be filled in. */
   #roomFor(slot: number): Base {
-    const { ages } = this.#states;
     const value = this.#value;
-    if (this.#slopes.length < ages.length * STRIDE) this.#slopes = grown(this.#slopes, ages.length * STRIDE);
     const known = this.#bases[slot];
     if (known?.value === value) return known;
     const same = known?.slopes.length === value.slopes && known.copies.length === value.sizes;
-    const base = same
-      ? Object.assign(known, { value })
-      : {
-          ...{ value, model: '', slots: 0, usable: 0 },
-          ...{ copies: new Int32Array(value.sizes), slopes: new Float64Array(value.slopes) },
-        };
+    const base = same ? Object.assign(known, { value }) : baseFor(value);
     this.#bases[slot] = base;
     return base;
   }
@@ -122,8 +146,9 @@ export class ClassScorer {
   }
 
   /**
-   * The first place from `from` on of a slot that is past `age`, or may have an estimate of `bar` at most whatever devices it
-   * has; the length of `slots` when there is none. Dimensions by name and not in a loop: this is asked of every state.
+   * The first place from `from` on of a slot that has room, devices apart, and is past `age` or may have an estimate of
+   * `bar` at most whatever devices it has; the length of `slots` when there is none. Dimensions by name and not in a loop:
+   * this is asked of every state.
    */
   nextPromising(
     slots: readonly number[],
@@ -137,17 +162,20 @@ export class ClassScorer {
     const c = amounts[2] ?? 0;
     const d = amounts[3] ?? 0;
     const slopes = this.#slopes;
-    const { ages } = this.#states;
+    const { ages, free } = this.#states;
     for (let i = from; i < slots.length; i++) {
       const slot = slots[i] ?? 0;
-      if ((ages[slot] ?? CHANGED) > age) return i;
       const at = slot * STRIDE;
-      const lost =
-        (slopes[at] ?? 0) * a +
-        (slopes[at + 1] ?? 0) * b +
-        (slopes[at + 2] ?? 0) * c +
-        (slopes[at + 3] ?? 0) * d;
-      if (lost <= bar) return i;
+      if ((ages[slot] ?? CHANGED) <= age) {
+        const lost = (slopes[at] ?? 0) * a + (slopes[at + 1] ?? 0) * b;
+        // Most are too dear by these two.
+        if (lost > bar || lost + (slopes[at + 2] ?? 0) * c + (slopes[at + 3] ?? 0) * d > bar) continue;
+      }
+      if (a > 0 && a > (free[at] ?? 0)) continue;
+      if (b > 0 && b > (free[at + 1] ?? 0)) continue;
+      if (c > 0 && c > (free[at + 2] ?? 0)) continue;
+      if (d > 0 && d > (free[at + 3] ?? 0)) continue;
+      return i;
     }
     return slots.length;
   }
@@ -155,9 +183,13 @@ export class ClassScorer {
   /** The part of an estimate that does not come from devices. */
   amountsLost(slot: number, amounts: readonly number[]): number {
     const slopes = this.#slopes;
-    let lost = 0;
-    for (let d = 0, at = slot * STRIDE; d < STRIDE; d++, at++) lost += (slopes[at] ?? 0) * (amounts[d] ?? 0);
-    return lost;
+    const at = slot * STRIDE;
+    return (
+      (slopes[at] ?? 0) * (amounts[0] ?? 0) +
+      (slopes[at + 1] ?? 0) * (amounts[1] ?? 0) +
+      (slopes[at + 2] ?? 0) * (amounts[2] ?? 0) +
+      (slopes[at + 3] ?? 0) * (amounts[3] ?? 0)
+    );
   }
 
   #takeGap({ value, slopes }: Base, gap: number, slots: number): void {
@@ -167,30 +199,32 @@ export class ClassScorer {
 
   /** The state must have room. Returns the gaps to take from, one for each device asked for. */
   score(slot: number, { amounts, devices }: PackDemand): readonly number[] {
-    const base = this.#baseOf(slot);
-    const { free } = this.#states;
+    const { free, ages } = this.#states;
+    if (ages[slot] !== FRESH) this.look(slot);
+    const base = this.#bases[slot] ?? this.#plain;
+    const usable = this.#usable[slot] ?? 0;
     const after = this.#after;
     for (let d = 0, at = slot * STRIDE; d < STRIDE; d++, at++) after[d] = (free[at] ?? 0) - (amounts[d] ?? 0);
     this.loss = 0;
     if (devices === undefined) {
-      this.valueLost = base.usable - base.value.of(after, base.copies, base.slots, base.model);
+      this.valueLost = usable - base.value.of(after, base.copies, base.slots, base.model);
       return NO_GAPS;
     }
     const { gaps } = this.#states.bank(slot);
     const { count, slots } = devices;
-    if (count === 1) return this.#scoreOne(base, gaps, slots);
+    if (count === 1) return this.#scoreOne(base, usable, gaps, slots);
     const taken = this.#cheapest(gaps, count, slots);
     this.#copiesFrom(base);
     for (const gap of taken) {
       this.loss += this.#lossOf(gap, slots);
       base.value.shift(this.#copies, gap, gap - slots);
     }
-    this.valueLost = base.usable - this.#usableAfter(base, base.slots - count * slots);
+    this.valueLost = usable - this.#usableAfter(base, base.slots - count * slots);
     return taken;
   }
 
   /** Each different gap that loses least is tried; of those the one that keeps most usable value, then the smaller. */
-  #scoreOne(base: Base, gaps: readonly number[], asked: number): readonly number[] {
+  #scoreOne(base: Base, usable: number, gaps: readonly number[], asked: number): readonly number[] {
     let least = Number.POSITIVE_INFINITY;
     for (const gap of gaps) if (gap >= asked) least = Math.min(least, this.#lossOf(gap, asked));
     let bestLost = Number.POSITIVE_INFINITY;
@@ -201,7 +235,7 @@ export class ClassScorer {
       before = gap;
       this.#copiesFrom(base);
       this.#value.shift(this.#copies, gap, gap - asked);
-      const lost = base.usable - this.#usableAfter(base, base.slots - asked);
+      const lost = usable - this.#usableAfter(base, base.slots - asked);
       if (lost >= bestLost) continue;
       bestLost = lost;
       bestGap = gap;
@@ -230,12 +264,5 @@ export class ClassScorer {
   #copiesFrom(base: Base): void {
     if (this.#copies.length !== base.copies.length) this.#copies = new Int32Array(base.copies.length);
     this.#copies.set(base.copies);
-  }
-
-  #baseOf(slot: number): Base {
-    if (this.#states.ages[slot] !== FRESH) this.look(slot);
-    const base = this.#bases[slot];
-    if (base === undefined) throw new Error(`State ${slot} was not looked at`);
-    return base;
   }
 }

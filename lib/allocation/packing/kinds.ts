@@ -1,4 +1,4 @@
-import { demandKey, type PackDemand } from './shape.ts';
+import { demandKey, type PackDemand, STRIDE } from './shape.ts';
 
 /** Kinds of demand remembered. */
 const KINDS_HELD_MAX = 512;
@@ -36,10 +36,10 @@ const weightOf = (kinds: readonly WeightedKind[]): number =>
 /** The mean of both, by weight; devices are equal in one kind. */
 const merged = (a: WeightedKind, b: WeightedKind): Held => {
   const weight = a.weight + b.weight;
-  const amounts = a.demand.amounts.map(
-    (amount, d) => (amount * a.weight + (b.demand.amounts[d] ?? 0) * b.weight) / weight,
-  );
-  return { key: a.key, demand: { ...a.demand, amounts }, weight };
+  const amounts: number[] = [];
+  for (let d = 0; d < STRIDE; d++)
+    amounts.push(((a.demand.amounts[d] ?? 0) * a.weight + (b.demand.amounts[d] ?? 0) * b.weight) / weight);
+  return { key: a.key, demand: { amounts, devices: a.demand.devices }, weight };
 };
 
 /** Demands by size: all their amounts, each in its mean over the kinds. */
@@ -117,7 +117,9 @@ export class Kinds {
   #keyOf(demand: PackDemand): string {
     if (this.#level === 0) return demandKey(demand);
     const bits = FRACTION_BITS[this.#level] ?? 0;
-    return demandKey({ ...demand, amounts: demand.amounts.map((amount) => stretchOf(amount, bits)) });
+    const stretches: number[] = [];
+    for (let d = 0; d < STRIDE; d++) stretches.push(stretchOf(demand.amounts[d] ?? 0, bits));
+    return demandKey({ amounts: stretches, devices: demand.devices });
   }
 
   /** Tells fewer apart; where that is the least that can be told, the lighter half is forgotten. */

@@ -142,20 +142,36 @@ export class UsableValue {
     if (value <= 0) return 0;
     const { weights, perRoom, sizeOf, perCopy } = this.#servedBy(model);
     let sum = 0;
+    const a = free[at] ?? 0;
+    const b = free[at + 1] ?? 0;
+    const c = free[at + 2] ?? 0;
+    const d = free[at + 3] ?? 0;
     for (let t = 0, n = 0; t < weights.length; t++, n += STRIDE) {
       const size = sizeOf[t] ?? -1;
       let most = size < 0 ? Number.MAX_SAFE_INTEGER : (copies[size] ?? 0) * (perCopy[t] ?? 0);
       let scarce = STRIDE + 1 + size;
-      let per = perCopy[t] ?? 0;
-      for (let d = 0; d < STRIDE; d++) {
-        const perUnitHere = perRoom[n + d] ?? 0;
-        const fitting = (free[at + d] ?? 0) * perUnitHere;
-        if (!(fitting < most)) continue;
+      let fitting = a * (perRoom[n] ?? 0);
+      if (fitting < most) {
         most = fitting;
-        scarce = d;
-        per = perUnitHere;
+        scarce = 0;
+      }
+      fitting = b * (perRoom[n + 1] ?? 0);
+      if (fitting < most) {
+        most = fitting;
+        scarce = 1;
+      }
+      fitting = c * (perRoom[n + 2] ?? 0);
+      if (fitting < most) {
+        most = fitting;
+        scarce = 2;
+      }
+      fitting = d * (perRoom[n + 3] ?? 0);
+      if (fitting < most) {
+        most = fitting;
+        scarce = 3;
       }
       if (!(most >= 1)) continue;
+      const per = (scarce < STRIDE ? perRoom[n + scarce] : perCopy[t]) ?? 0;
       const weight = weights[t] ?? 0;
       sum += weight * rootOf(most);
       slopes[scarce] = (slopes[scarce] ?? 0) + weight * stepOf(most) * per;

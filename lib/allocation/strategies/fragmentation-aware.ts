@@ -44,6 +44,7 @@ class PackedFleet {
   #behind = true;
   readonly #slots: number[] = [];
   #slotsTotal = 0;
+  readonly #every: number[] = [];
 
   constructor(index: FleetIndex, purpose: Purpose) {
     this.#index = index;
@@ -92,7 +93,13 @@ class PackedFleet {
     if (query.request.devices !== undefined) this.#devised.each(query, visit, next);
     // Where not all are looked at, those passed by count as well.
     else if (this.#behind || !all) this.#all.each(query, visit, all ? next : undefined);
+    else if (2 * query.population() > this.#index.rows.end) query.each(this.#everyRow(), visit, next);
     else for (const { members } of query.cells()) if (query.each(members, visit, next)) return;
+  }
+
+  #everyRow(): readonly number[] {
+    while (this.#every.length < this.#index.rows.end) this.#every.push(this.#every.length);
+    return this.#every;
   }
 
   #withDevices(choice: Choice): Choice {
