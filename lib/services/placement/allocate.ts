@@ -9,7 +9,7 @@ import { ProblemError } from '../../errors.ts';
 import type { Allocation } from '../../schemas/allocation.ts';
 import type { QuotaSlice } from '../../store/access/tenants.ts';
 import { decodeResource } from '../../store/fleet/resources.ts';
-import { placeWrites, waitWrites } from '../../store/placement/allocation-writes.ts';
+import { placeWrites, specWrites, waitWrites } from '../../store/placement/allocation-writes.ts';
 import {
   type AllocationRecord,
   decodeAllocation,
@@ -24,7 +24,7 @@ import { reserveAfter, withMember } from '../reserve/reserve.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { noteWaiting } from '../waiting/pending-queue.ts';
-import { type AllocateRequest, type Draft, draftOf, natureOf } from './allocation-draft.ts';
+import { type AllocateRequest, bornWith, type Draft, draftOf, natureOf } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
 import { devicesIn, indexesOf, membershipFor, newcomer, newGroup } from './membership.ts';
 import { allocateByPreemption } from './preempt.ts';
@@ -181,7 +181,7 @@ export const tryPlace = async (
       born: membership.kind === 'birth',
       resource: target.id,
       leaseUntil: draft.leaseUntil ?? null,
-      requestHash: draft.requestHash,
+      ...bornWith(draft, kind, slice.index),
       ...(draft.adoptedOn === undefined ? {} : { adopted: true }),
     },
   );
@@ -283,7 +283,22 @@ const existingView = async (
     );
   }
   const group = found.state === 'active' ? await readGroup(runtime.store, found.group) : undefined;
-  return { kind: 'existing', allocation: allocationView(found, group) };
+  const whole = await withSpec(runtime, draft, found, group);
+  return { kind: 'existing', allocation: allocationView(whole, group) };
+};
+
+/** One that was lost, and made again but for its spec, gets that back: the hash says that it is the same. */
+const withSpec = async (
+  runtime: Runtime,
+  { spec }: Draft,
+  found: AllocationRecord,
+  group: GroupRecord | undefined,
+): Promise<AllocationRecord> => {
+  if (found.specLost !== true || spec === undefined || group === undefined) return found;
+  const { resource: id, labscape } = group;
+  const home = id === undefined || labscape === undefined ? undefined : { id, labscape };
+  const { kind } = await runtime.store.transact(specWrites(runtime.store, found, spec, home));
+  return kind === 'done' ? { ...found, spec, specLost: false } : found;
 };
 
 const waitFor = async (
@@ -309,7 +324,7 @@ const waitFor = async (
       group: group.id,
       born: true,
       resource: null,
-      requestHash: draft.requestHash,
+      ...bornWith(draft, kind, slice.index),
       reason,
     },
   );

@@ -23,7 +23,7 @@ import { originOf } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Allocated } from './allocate.ts';
-import { type AllocateRequest, type Draft, draftOf } from './allocation-draft.ts';
+import { type AllocateRequest, bornWith, type Draft, draftOf } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
 import { placementRequestOf } from './explain.ts';
 import { reserveWarning } from './gang-reserve.ts';
@@ -223,7 +223,7 @@ const memberOf = (
       born: home.born !== undefined && home.plan.members[0] === index,
       resource: home.plan.target.id,
       leaseUntil: draft.leaseUntil ?? null,
-      requestHash: draft.requestHash,
+      ...bornWith(draft, home.plan.kind, slice.index),
       gang: { index, of: gang.drafts.length },
     },
   );
