@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DeleteItemCommand } from '@aws-sdk/client-dynamodb';
 import { FolderObjects } from '../../infra/local/objects/folder-objects.ts';
 import type { AuditEvent } from '../../lib/schemas/audit.ts';
 import { loadBackup } from '../../lib/services/backup/load.ts';
@@ -25,6 +26,8 @@ export interface BackupBench extends BackupDeps {
   take(): Promise<string>;
   all(table: 'state'): Promise<Item[]>;
   all(table: 'audit'): Promise<AuditEvent[]>;
+  /** Loses items of the state, as nobody who goes through the API can. */
+  lose(...items: readonly Item[]): Promise<void>;
   close(): void;
 }
 
@@ -60,6 +63,10 @@ export function backupBench(rig: Rig, more: Partial<BackupDeps> = {}): BackupBen
       const items: Item[] = [];
       for await (const page of scan(store.tables[table])) items.push(...page);
       return (table === 'audit' ? items.map(decodeEvent) : items) as never;
+    },
+    lose: async (...items: readonly Item[]) => {
+      for (const { pk = { S: '' }, sk = { S: '' } } of items)
+        await client.send(new DeleteItemCommand({ TableName: store.tables.state, Key: { pk, sk } }));
     },
     close: () => {
       client.destroy();

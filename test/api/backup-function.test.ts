@@ -12,6 +12,8 @@ import { newBackupId, takeBackup } from '../../lib/services/backup/take.ts';
 import { type BackupPolicy, takeTurn } from '../../lib/services/backup/turn.ts';
 import { claimBackups } from '../../lib/store/backup/runs.ts';
 import type { ObjectStore } from '../../lib/store/objects.ts';
+import { Store } from '../../lib/store/store.ts';
+import { dynamodbClient } from '../../lib/store/table/dynamodb-client.ts';
 import { type BackupBench, backupBench } from './backup-bench.ts';
 import { type Rig, startRig } from './rig.ts';
 import { newSite } from './site.ts';
@@ -215,4 +217,38 @@ test('a claim that its holder never gave back runs out', async () => {
   expect((await takeTurn(bench, policy, 'test')).runs).toEqual([]);
   const later = { ...bench, clock: { ...bench.clock, now: () => Date.now() + 900_001 } };
   expect((await takeTurn(later, policy, 'test')).runs).toMatchObject([{ kind: 'backup', status: 'done' }]);
+});
+
+test('a claim whose giving back meets another write is given back all the same, and the next turn takes its backup', async () => {
+  const policy: BackupPolicy = { everyMinutes: 0, drillEveryMinutes: 10_000, keep: 9, days: 9 };
+  const client = dynamodbClient({
+    endpoint: rig.host.engine.url,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  });
+  let conflicts = 0;
+  const isRelease = (input: object): boolean => JSON.stringify(input).includes('"CLAIM"') && conflicts < 4;
+  const meets = (): Error => Object.assign(new Error('meets'), { name: 'TransactionConflictException' });
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const values = JSON.stringify(args.input);
+      if (!isRelease(args.input) || !values.includes('{"N":"0"}')) return next(args);
+      conflicts += 1;
+      // The last one did what it was asked to, and its answer is lost.
+      if (conflicts === 4) await next(args);
+      throw meets();
+    },
+    { step: 'initialize' },
+  );
+  const store = new Store(client, bench.store.tables);
+  // Whoever had it before gives it up for the time of this test.
+  const clock = { ...bench.clock, now: () => Date.now() + 2_000_000 };
+  const deps = { ...bench, store, clock };
+
+  const first = await takeTurn(deps, policy, 'test');
+  const second = await takeTurn(deps, policy, 'test');
+  client.destroy();
+
+  expect(conflicts).toBe(4);
+  for (const { runs } of [first, second]) expect(runs).toMatchObject([{ kind: 'backup', status: 'done' }]);
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { restore } from '../../infra/local/restore/main.ts';
 import { readArguments } from '../../infra/local/restore/options.ts';
@@ -41,18 +41,7 @@ const raw = (at: Rig) =>
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
   });
 
-/** Loses items, as nobody who goes through the API can. */
-async function lose(...items: readonly Item[]): Promise<void> {
-  const client = raw(rig);
-  for (const { pk, sk } of items)
-    await client.send(
-      new DeleteItemCommand({
-        TableName: bench.store.tables.state,
-        Key: { pk: pk ?? S(''), sk: sk ?? S('') },
-      }),
-    );
-  client.destroy();
-}
+const lose = (...items: readonly Item[]): Promise<void> => bench.lose(...items);
 
 async function plan(backup: State, scope: RestoreScope = {}): Promise<RestorePlan> {
   const requester = { actor: 'test', request: 'test' };

@@ -211,7 +211,7 @@ test('a recovery whose resource was lost with its lock is called off with the re
   expect(called?.seen?.['status']).toEqual(S('running'));
 });
 
-test('a principal that was revoked after the backup does not come back as it was before', async () => {
+test('a principal that was revoked after the backup comes back revoked', async () => {
   const params = { principal: `client-${site.tenant}` };
   await rig.admin.call('revokePrincipal', { params, body: { reason: 'test' } });
   await rig.admin.call('reinstatePrincipal', { params, body: { reason: 'test' } });
@@ -220,11 +220,17 @@ test('a principal that was revoked after the backup does not come back as it was
   const now = await read();
   const isPrincipal = (item: Item): boolean => item['pk']?.S === `PRINCIPAL#${params.principal}`;
 
-  const { items, conflicts } = plan(without(now, ...now.items.filter(isPrincipal)), { from: before });
+  const lost = without(now, ...now.items.filter(isPrincipal));
+  const after = Math.max(...now.events.map(({ at }) => at));
+  const { items, conflicts } = plan(lost, { from: before, point: after });
+  const early = plan(lost, { from: before, point: after - 1 });
 
   expect(before.items.some(isPrincipal)).toBe(true);
-  expect(items.map(({ item }) => item).filter(isPrincipal)).toEqual([]);
-  expect(conflicts).toContain(
-    `principal#${params.principal}: it changed after the backup; it is left, write it anew`,
+  expect(items.map(({ item }) => item).filter(isPrincipal)).toEqual(now.items.filter(isPrincipal));
+  expect(conflicts).toEqual([]);
+  // A word that is too new to be sure of all others: it is not passed over, either.
+  expect(restoredIn(early).filter(isPrincipal)).toEqual([]);
+  expect(early.conflicts).toContain(
+    `principal#${params.principal} changes just now and is newer than the plan: it is left, plan again`,
   );
 }, 60_000);

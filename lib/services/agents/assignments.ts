@@ -68,7 +68,8 @@ const pageOf = async (
     // The index may lag behind the counter: then something may be missing, and nothing may be stopped for it.
     if (members.length !== group.count) complete = false;
     const startInMs = await startInMsOf(runtime, group, now);
-    items.push(...members.map((member) => assignmentOf(member, group, startInMs)));
+    const known = members.filter(({ specLost }) => specLost !== true);
+    items.push(...known.map((member) => assignmentOf(member, group, startInMs)));
     const last = index === ids.length - 1;
     if (last || items.length < ITEMS_MAX) continue;
     return { ...head, complete: complete && (await isSettled(runtime, resource)), items, next: id };

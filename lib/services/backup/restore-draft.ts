@@ -66,7 +66,8 @@ export class RestoreDraft {
       this.#one(item);
     }
     for (const item of sorted.locators.values()) this.#one(item);
-    for (const item of sorted.tenants.values()) if (!this.#isOlder(item)) this.#one(item);
+    for (const item of sorted.tenants.values())
+      if (!this.#isOlder(item) && !this.#isBusy(item)) this.#one(item);
     for (const [tenant, slices] of sorted.slices)
       for (const item of slices) {
         if (this.#seen.get(keyOf(item)) === undefined) this.#one(item);
@@ -75,7 +76,7 @@ export class RestoreDraft {
             `tenant ${tenant}: a slice of its quota is not what its allocations use; it is left`,
           );
       }
-    for (const item of sorted.others) if (!this.#isOlder(item)) this.#other(item);
+    for (const item of sorted.others) if (!this.#isOlder(item) && !this.#isBusy(item)) this.#other(item);
     this.#placed(sorted.resources, sorted.groups);
     this.#waiting(sorted.groups);
   }
@@ -91,13 +92,18 @@ export class RestoreDraft {
     return busy;
   }
 
-  /** What owns no work is not folded: of what changed after the backup nobody knows the item, a revocation, say. */
+  /** What neither work nor its events tell: of what changed after the backup nobody knows the item, a plan's, say. */
   #isOlder(item: Item): boolean {
     const audited = chainHeadOf(item);
     const isOlder = audited !== undefined && (this.#heads.get(audited.entity)?.rev ?? 0) > audited.rev;
     if (isOlder)
       this.#conflicts.push(`${audited.entity}: it changed after the backup; it is left, write it anew`);
     return isOlder;
+  }
+
+  #isBusy(item: Item): boolean {
+    const audited = chainHeadOf(item);
+    return audited !== undefined && this.#skips(audited.entity, audited.entity);
   }
 
   #other(item: Item): void {

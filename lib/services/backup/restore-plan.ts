@@ -6,6 +6,8 @@ import { resourceOfKey } from '../../store/keys.ts';
 import { type Item, str } from '../../store/table/attributes.ts';
 import { busyNames } from './busy.ts';
 import { eventsUntil, headsOf } from './cut.ts';
+import type { Left } from './left.ts';
+import { remakeLost } from './remake.ts';
 import { RestoreDraft } from './restore-draft.ts';
 import type { RestoreInput, RestorePlan, RestoreScope } from './restore-types.ts';
 import { settleTo, Unsettled } from './settle.ts';
@@ -23,22 +25,29 @@ export function planRestore(input: RestoreInput): RestorePlan {
   const folded = foldEvents(events);
   if (folded.faults.length > 0) throw new Unsettled(folded.faults);
   const seen = new Map(live.items.map((item) => [keyOf(item), item]));
-  const known = new Map([...backup.items, ...live.items].map((item) => [keyOf(item), item]));
+  const busy = busyNames(all, events, folded);
+  const told = new Map([...backup.items, ...live.items].map((item) => [keyOf(item), item]));
+  const { items: remade, left } = remakeLost({
+    ...{ known: told, live: seen, events, folded, busy },
+    at: input.origin.at,
+  });
+  const known = new Map([...told, ...remade]);
   const old = new Map(backup.items.map((item) => [keyOf(item), item]));
-  const targets = settleTo([...known.values()], events, folded).filter((item) =>
-    inScope(item, input.scope, folded),
+  const targets = settleTo([...known.values()], events, folded, left).filter(
+    (item) => inScope(item, input.scope, folded) && !isLeft(item, left, folded),
   );
   const wrong = targets.filter((item) => differs(item, seen.get(keyOf(item))));
   const damaged = new Set(wrong.map(keyOf));
   // What a damaged item is born with may be damaged as well.
   const repaired = settleTo(
-    [...known].map(([key, item]) => (damaged.has(key) ? (old.get(key) ?? item) : item)),
+    [...known].map(([key, item]) => (damaged.has(key) && !remade.has(key) ? (old.get(key) ?? item) : item)),
     events,
     folded,
+    left,
   );
   const byKey = new Map(repaired.map((item) => [keyOf(item), item]));
   const draft = new RestoreDraft(input, {
-    ...{ events, folded, seen, busy: busyNames(all, events, folded), leaseMs: longestLease(known.values()) },
+    ...{ events, folded, seen, busy, leaseMs: longestLease(known.values()) },
     // Others have such sort keys as well: what a resource's failure would come to.
     targets: new Map(
       repaired.filter((item) => /^(LAB|GRP)#/.test(str(item, 'pk'))).map((item) => [str(item, 'sk'), item]),
@@ -47,12 +56,30 @@ export function planRestore(input: RestoreInput): RestorePlan {
   draft.take(wrong.map((item) => byKey.get(keyOf(item)) ?? item));
   const liveKeys = new Set(live.events.map(({ entity, rev }) => `${entity}/${rev}`));
   const missing = events.filter(({ entity, rev }) => !liveKeys.has(`${entity}/${rev}`));
+  const { items, units, conflicts } = draft.plan();
+  const isInScope = (resource: string): boolean => isResourceInScope(resource, input.scope, folded);
   return {
-    ...draft.plan(),
+    ...{ items, units },
+    conflicts: [...left.sentences(isWhole(input.scope) ? undefined : isInScope), ...conflicts],
     events: isWhole(input.scope) ? missing : missing.filter(draft.concerns),
     newer: newerThan(backup.events, live.events),
   };
 }
+
+/** Slices of a tenant whose work is not all known are left, too: nobody knows what they have to hold. */
+function isLeft(item: Item, left: Left, folded: FoldedState): boolean {
+  const [, tenant, slice] = str(item, 'pk').split('#');
+  if (str(item, 'pk').startsWith('TENANT#') && slice !== undefined) return left.tenants.has(tenant ?? '');
+  // Where a resource is nobody changes.
+  if (str(item, 'pk').startsWith('LOC#')) return false;
+  const home = homeOf(item, folded)?.resource;
+  if (home !== undefined) return left.resources.has(home);
+  const group = str(item, 'pk').startsWith('GRP#') ? str(item, 'pk').slice('GRP#'.length) : item['group']?.S;
+  return group !== undefined && left.groups.has(group);
+}
+
+const isResourceInScope = (id: string, { labscape, resource }: RestoreScope, folded: FoldedState): boolean =>
+  resource === undefined ? folded.resources.get(id)?.labscape === labscape : id === resource;
 
 function newerThan(backup: readonly AuditEvent[], live: readonly AuditEvent[]): number {
   const then = headsOf(backup);

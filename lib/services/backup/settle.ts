@@ -8,6 +8,7 @@ import { decodeGroup } from '../../store/placement/groups.ts';
 import type { Item } from '../../store/table/attributes.ts';
 import { add, ZERO } from '../../vector.ts';
 import { headsOf } from './cut.ts';
+import type { Left } from './left.ts';
 import { type Sorted, sortItems } from './sorted.ts';
 
 /** What does not fit together, one sentence each: no backup can be made of it. */
@@ -31,13 +32,15 @@ export function settle(items: readonly Item[], events: readonly AuditEvent[]): r
   return settleTo(items, events, folded);
 }
 
+/** The same of events that are folded already; what is `left` may be missing. */
 export function settleTo(
   items: readonly Item[],
   events: readonly AuditEvent[],
   folded: FoldedState,
+  left?: Left,
 ): readonly Item[] {
   const seen = sortItems(items);
-  const faults = missing(seen, folded);
+  const faults = missing(seen, folded, left);
   if (faults.length > 0) throw new Unsettled(faults);
   const heads = headsOf(events);
   const headOf = (entity: string) => heads.get(entity) ?? { rev: 0, head: '', at: 0 };
@@ -64,15 +67,16 @@ export function settleTo(
 }
 
 /** What the events say is in use, and no item tells more of. Tombstones may have expired. */
-function missing(seen: Sorted, folded: FoldedState): string[] {
+function missing(seen: Sorted, folded: FoldedState, left: Left | undefined): string[] {
   const faults: string[] = [];
   for (const id of folded.resources.keys())
-    if (!seen.resources.has(id)) faults.push(`resource ${id}: events speak of it, there is no item`);
+    if (!seen.resources.has(id) && !left?.resources.has(id))
+      faults.push(`resource ${id}: events speak of it, there is no item`);
   for (const { id, status } of folded.groups.values())
-    if (status !== 'closed' && !seen.groups.has(id))
+    if (status !== 'closed' && !seen.groups.has(id) && !left?.groups.has(id))
       faults.push(`group ${id}: events speak of it, there is no item`);
   for (const [id, { status }] of folded.allocations)
-    if (status === 'active' && !seen.allocations.has(id))
+    if (status === 'active' && !seen.allocations.has(id) && !left?.allocations.has(id))
       faults.push(`allocation ${id}: events say it is active, there is no item`);
   return faults;
 }

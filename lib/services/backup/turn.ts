@@ -6,7 +6,9 @@ import {
   readRuns,
   releaseBackups,
 } from '../../store/backup/runs.ts';
+import { StoreUnavailable, Throttled } from '../../store/table/errors.ts';
 import { system } from '../origin.ts';
+import { pauseAfterRace } from '../retry.ts';
 import { drillBackup } from './drill.ts';
 import { type KeepPolicy, keepBackups } from './keep.ts';
 import { record, summarise } from './runs.ts';
@@ -44,7 +46,27 @@ export async function takeTurn(deps: BackupDeps, policy: BackupPolicy, request: 
     const removed = runs.some(({ kind }) => kind === 'backup') ? await prune(deps, policy) : [];
     return await aged(deps, runs, removed);
   } finally {
-    await releaseBackups(store, until);
+    await giveBack(deps, until);
+  }
+}
+
+/** Tries to give the claim back before it is left to end by itself: with their pauses about a second. */
+const RELEASES_MAX = 12;
+
+/**
+ * Another write to the claim, a look of the next turn, may be in the way, or the table for a moment. Until it is given back
+ * nobody takes a backup. One that was given back although no answer came is not given back twice. Raises StoreUnavailable,
+ * Throttled.
+ */
+async function giveBack(deps: BackupDeps, until: number): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await releaseBackups(deps.store, until);
+    } catch (error) {
+      const mayPass = error instanceof Throttled || error instanceof StoreUnavailable;
+      if (!mayPass || attempt === RELEASES_MAX) throw error;
+      await pauseAfterRace(deps, attempt);
+    }
   }
 }
 

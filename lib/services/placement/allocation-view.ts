@@ -3,6 +3,8 @@ import type { Allocation } from '../../schemas/allocation.ts';
 import type { AllocationRecord } from '../../store/placement/allocations.ts';
 import type { GroupRecord } from '../../store/placement/groups.ts';
 
+const SPEC_LOST = 'what it runs was lost: send its request again, with the same Idempotency-Key';
+
 /** An allocation as its tenant sees it: where it runs is where its group is. */
 export const allocationView = (allocation: AllocationRecord, group: GroupRecord | undefined): Allocation => {
   const active = allocation.state === 'active';
@@ -26,6 +28,7 @@ export const allocationView = (allocation: AllocationRecord, group: GroupRecord 
     ...(allocation.leaseUntil === undefined ? {} : { leaseUntil: allocation.leaseUntil }),
     ...(allocation.spec === undefined ? {} : { spec: allocation.spec }),
     ...(active && group?.data !== undefined ? { data: group.data } : {}),
+    ...(allocation.specLost === true ? { warning: SPEC_LOST } : {}),
     ...(allocation.adoptedOn === undefined ? {} : { adoptedOn: allocation.adoptedOn }),
     createdAt: allocation.createdAt,
     ...(allocation.endedAt === undefined ? {} : { endedAt: allocation.endedAt }),

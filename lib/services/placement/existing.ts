@@ -1,6 +1,7 @@
 import { ProblemError } from '../../errors.ts';
+import { specWrites } from '../../store/placement/allocation-writes.ts';
 import { type AllocationRecord, readAllocation } from '../../store/placement/allocations.ts';
-import { readGroup } from '../../store/placement/groups.ts';
+import { type GroupRecord, readGroup } from '../../store/placement/groups.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Allocated, AllocateRequest, Draft } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
@@ -37,5 +38,20 @@ export const existingView = async (
     );
   }
   const group = found.state === 'active' ? await readGroup(runtime.store, found.group) : undefined;
-  return { kind: 'existing', allocation: allocationView(found, group) };
+  const whole = await withSpec(runtime, draft, found, group);
+  return { kind: 'existing', allocation: allocationView(whole, group) };
+};
+
+/** One that was lost, and made again but for its spec, gets that back: the hash says that it is the same. */
+export const withSpec = async (
+  runtime: Runtime,
+  { spec }: Draft,
+  found: AllocationRecord,
+  group: GroupRecord | undefined,
+): Promise<AllocationRecord> => {
+  if (found.specLost !== true || spec === undefined || group === undefined) return found;
+  const { resource: id, labscape } = group;
+  const home = id === undefined || labscape === undefined ? undefined : { id, labscape };
+  const { kind } = await runtime.store.transact(specWrites(runtime.store, found, spec, home));
+  return kind === 'done' ? { ...found, spec, specLost: false } : found;
 };

@@ -6,6 +6,7 @@ import { readGroup } from '../../store/placement/groups.ts';
 import type { Runtime } from '../runtime.ts';
 import { type Allocated, type AllocateRequest, type Draft, draftOf } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
+import { withSpec } from './existing.ts';
 import { placementRequestOf } from './explain.ts';
 
 /** The members of one batch, with what is drafted of each. */
@@ -59,13 +60,15 @@ export const existingGang = async (
   if (found.every((one) => one === undefined)) return undefined;
   return Promise.all(
     found.map(async (one, index): Promise<Allocated> => {
-      if (one === undefined || one.requestHash !== gang.drafts[index]?.requestHash)
+      const draft = gang.drafts[index];
+      if (one === undefined || draft === undefined || one.requestHash !== draft.requestHash)
         throw new ProblemError(
           'idempotency-mismatch',
           'this Idempotency-Key was used before with another batch: use a new key',
         );
       const group = one.state === 'active' ? await readGroup(runtime.store, one.group) : undefined;
-      return { kind: 'existing', allocation: allocationView(one, group) };
+      const whole = await withSpec(runtime, draft, one, group);
+      return { kind: 'existing', allocation: allocationView(whole, group) };
     }),
   );
 };

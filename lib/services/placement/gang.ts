@@ -19,7 +19,7 @@ import type { FleetResource } from '../fleet.ts';
 import { originOf } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
-import type { Allocated, AllocateRequest, Draft } from './allocation-draft.ts';
+import { type Allocated, type AllocateRequest, bornWith, type Draft } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
 import { sliceFor } from './attempt.ts';
 import { existingGang, type Gang, gangOf, refuseOptions } from './gang-draft.ts';
@@ -177,7 +177,7 @@ const memberOf = (
       born: home.born !== undefined && home.plan.members[0] === index,
       resource: home.plan.target.id,
       leaseUntil: draft.leaseUntil ?? null,
-      requestHash: draft.requestHash,
+      ...bornWith(draft, home.plan.kind, slice.index),
       gang: { index, of: gang.drafts.length },
     },
   );

@@ -10,7 +10,7 @@ import type { FleetResource } from '../fleet.ts';
 import { originOf } from '../origin.ts';
 import { reserveAfter, withMember } from '../reserve/reserve.ts';
 import type { Runtime } from '../runtime.ts';
-import type { Allocated } from './allocation-draft.ts';
+import { type Allocated, bornWith } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
 import { type Attempt, learnFrom, type Placing } from './attempt.ts';
 import { devicesIn, indexesOf, membershipFor, newcomer } from './membership.ts';
@@ -87,7 +87,7 @@ const resourceAfter = (
 
 const placedEvent = (
   runtime: Runtime,
-  { request, draft }: Placing,
+  { request, draft, kind, slice }: Placing,
   membership: Membership,
   target: FleetResource,
 ): AuditEvent =>
@@ -105,7 +105,7 @@ const placedEvent = (
       born: membership.kind === 'birth',
       resource: target.id,
       leaseUntil: draft.leaseUntil ?? null,
-      requestHash: draft.requestHash,
+      ...bornWith(draft, kind, slice.index),
       ...(draft.adoptedOn === undefined ? {} : { adopted: true }),
     },
   );

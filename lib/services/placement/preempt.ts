@@ -20,7 +20,7 @@ import type { FleetResource } from '../fleet.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
-import type { Draft } from './allocation-draft.ts';
+import { bornWith, type Draft } from './allocation-draft.ts';
 import type { Placing } from './attempt.ts';
 import { devicesIn, newGroup } from './membership.ts';
 
@@ -171,7 +171,7 @@ export const allocateByPreemption = async (
       ...{ class: draft.class, demand, constraints, group: group.id, born: true, resource: plan.target.id },
       ...devicesIn(draft, { kind: 'birth', group }),
       leaseUntil: draft.leaseUntil ?? null,
-      requestHash: draft.requestHash,
+      ...bornWith(draft, kind, slice.index),
       preempted: plan.victims.map((victim) => victim.id),
     },
   );

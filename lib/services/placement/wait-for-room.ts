@@ -5,6 +5,7 @@ import type { GroupRecord } from '../../store/placement/groups.ts';
 import { originOf } from '../origin.ts';
 import type { Runtime } from '../runtime.ts';
 import { noteWaiting } from '../waiting/pending-queue.ts';
+import { bornWith } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
 import { type Attempt, learnFrom, type Placing } from './attempt.ts';
 import { newGroup } from './membership.ts';
@@ -28,7 +29,7 @@ export const waitForRoom = async (runtime: Runtime, placing: Placing, reasons: R
       group: group.id,
       born: true,
       resource: null,
-      requestHash: draft.requestHash,
+      ...bornWith(draft, kind, slice.index),
       reason,
     },
   );

@@ -1,13 +1,14 @@
 import type * as z from 'zod';
-import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { EMPTY_CHAIN, entityOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
 import { negotiate, OWN_VERSIONS } from '../../protocol/negotiate.ts';
-import { type Labscape, type LabscapeInput, type LabscapePatch, Policy } from '../../schemas/labscape.ts';
+import type { Labscape, LabscapeInput, LabscapePatch } from '../../schemas/labscape.ts';
 import { editLabscapeWrites, joinWrites } from '../../store/fleet/fleet-writes.ts';
-import { type FillState, type LabscapeRecord, readLabscape } from '../../store/fleet/labscapes.ts';
+import { type LabscapeRecord, readLabscape } from '../../store/fleet/labscapes.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { followFills } from '../reserve/fills.ts';
 import type { Runtime } from '../runtime.ts';
+import { given, joinedLabscape, patchedLabscape } from './labscape-record.ts';
 import { firstKeyWrites, parsePublicKey } from './signing-keys.ts';
 
 export const labscapeView = (labscape: LabscapeRecord): Labscape => ({
@@ -24,10 +25,6 @@ export const labscapeView = (labscape: LabscapeRecord): Labscape => ({
   cfg: labscape.cfg,
   joinedAt: labscape.joinedAt,
 });
-
-/** Fills that come from elsewhere to n+1 are lowered before any is raised: from a share of one. */
-const fillStateOf = ({ fill }: Policy, before: FillState | undefined): FillState | undefined =>
-  fill === 'n+1' ? (before ?? { rev: 1, share: 1 }) : undefined;
 
 /** Raises already-exists, version-incompatible, invalid-input (no key). With a public key it is a principal, too. */
 export const joinLabscape = async (
@@ -49,22 +46,7 @@ export const joinLabscape = async (
     ...input,
     protocolVersion,
   });
-  const record: LabscapeRecord = {
-    id: input.id,
-    name: input.name ?? input.id,
-    protocolVersion,
-    protocolVersions: input.protocolVersions,
-    publicKey: input.publicKey,
-    endpoint: input.endpoint,
-    weight: input.weight,
-    residency: input.residency,
-    policy: input.policy,
-    fills: fillStateOf(input.policy, undefined),
-    maintenance: false,
-    cfg: 1,
-    chain: headOf(event),
-    joinedAt: event.at,
-  };
+  const record = joinedLabscape(input, protocolVersion, event);
   const outcome = await runtime.store.transact([
     ...joinWrites(runtime.store, record, event),
     ...(x === undefined ? [] : await firstKeyWrites(runtime.store, input.id, x, origin)),
@@ -93,10 +75,6 @@ export const staleConfiguration = (what: string, cfg: number): ProblemError =>
     },
   );
 
-/** Drops keys that are present but undefined, which a spread would write over what stands. */
-const given = <T extends object>(patch: T): Partial<T> =>
-  Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Partial<T>;
-
 const residencyStands = (id: string, residency: string): ProblemError =>
   new ProblemError(
     'conflict',
@@ -117,30 +95,15 @@ export const editLabscape = async (
   const residency = patch.residency ?? before.residency;
   if (before.residency !== undefined && residency !== before.residency)
     throw residencyStands(id, before.residency);
-  const policy = Policy.safeParse({
-    ...before.policy,
-    ...given(patch.policy ?? {}),
-    rebalance: { ...before.policy.rebalance, ...given(patch.policy?.rebalance ?? {}) },
-    drills: { ...before.policy.drills, ...given(patch.policy?.drills ?? {}) },
-  });
-  if (!policy.success) {
+  const after = patchedLabscape(before, patch);
+  if ('issues' in after) {
     throw new ProblemError('invalid-input', 'the policy would not hold together', {
-      errors: policy.error.issues.map((issue) => ({
+      errors: after.issues.map((issue) => ({
         field: ['policy', ...issue.path].join('.'),
         reason: issue.message,
       })),
     });
   }
-  const after: LabscapeRecord = {
-    ...before,
-    name: patch.name ?? before.name,
-    weight: patch.weight ?? before.weight,
-    residency,
-    maintenance: patch.maintenance ?? before.maintenance,
-    policy: policy.data,
-    fills: fillStateOf(policy.data, before.fills),
-    cfg: before.cfg + 1,
-  };
   const event = nextEvent(
     entityOf.labscape(id),
     before.chain,

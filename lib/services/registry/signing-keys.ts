@@ -64,11 +64,21 @@ function withKey(
       'conflict',
       `${principal.id} has ${KEYS_GOOD_MAX} good keys: revoke one, or wait until one is over`,
     );
-  const others = principal.keys.map((key) =>
+  return keysWith(principal.keys, x, overlapMs, now);
+}
+
+/** The keys with a new one, by a word that was accepted. */
+export const keysWith = (
+  keys: readonly SigningKeyRecord[],
+  x: string,
+  overlapMs: number,
+  now: number,
+): readonly SigningKeyRecord[] => {
+  const others = keys.map((key) =>
     isGood(key, now) ? { ...key, expiresAt: Math.min(key.expiresAt ?? Infinity, now + overlapMs) } : key,
   );
-  return [{ id, x, addedAt: now }, ...others].slice(0, KEYS_KEPT_MAX);
-}
+  return [{ id: thumbprintOf(x), x, addedAt: now }, ...others].slice(0, KEYS_KEPT_MAX);
+};
 
 const eventOf = (
   before: PrincipalRecord | undefined,

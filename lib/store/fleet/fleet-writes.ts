@@ -4,7 +4,7 @@ import { within } from '../../vector.ts';
 import { chainEnd, putEvent } from '../events.ts';
 import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
-import { BOOL, ITEM_VERSION, J, N, S } from '../table/attributes.ts';
+import { BOOL, J, N, S } from '../table/attributes.ts';
 import { chainAt } from '../table/conditions.ts';
 import {
   absent,
@@ -19,7 +19,7 @@ import type { Write } from '../table/write.ts';
 import { fillsAt, fillsMoved } from './fill-writes.ts';
 import { newBeatItem } from './heartbeats.ts';
 import { encodeLabscape, type LabscapeRecord } from './labscapes.ts';
-import { encodeResource, packProfile, type ResourceRecord } from './resources.ts';
+import { encodeLocator, encodeResource, packProfile, type ResourceRecord } from './resources.ts';
 
 export const joinWrites = (store: Store, labscape: LabscapeRecord, event: AuditEvent): readonly Write[] => [
   putNew('labscape', store.tables.state, encodeLabscape(labscape)),
@@ -66,11 +66,7 @@ export const registerWrites = (
         attributeEquals('cfg', N(labscape.cfg)),
       ])
     : fillsMoved(store, labscape, [attributeEquals('cfg', N(labscape.cfg))]),
-  putNew('locator', store.tables.state, {
-    ...keys.locator(resource.id),
-    v: N(ITEM_VERSION),
-    lab: S(resource.labscape),
-  }),
+  putNew('locator', store.tables.state, encodeLocator(resource)),
   putNew('resource', store.tables.state, encodeResource(resource)),
   putEvent(store, event),
 ];

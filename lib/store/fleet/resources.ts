@@ -169,6 +169,12 @@ export const encodeResource = (resource: ResourceRecord): Item => ({
   ...vectorAttributes('used', resource.used),
 });
 
+export const encodeLocator = ({ id, labscape }: Pick<ResourceRecord, 'id' | 'labscape'>): Item => ({
+  ...keys.locator(id),
+  v: N(ITEM_VERSION),
+  lab: S(labscape),
+});
+
 /** Which labscape a resource is in; never changes once registered. */
 export const locate = async (store: Store, resource: string): Promise<string | undefined> => {
   const item = await store.get(keys.locator(resource), true);

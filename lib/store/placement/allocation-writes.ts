@@ -2,6 +2,7 @@ import { boundFor, type Candidate } from '../../allocation/candidate.ts';
 import type { DeviceMap } from '../../allocation/devices.ts';
 import type { Extras } from '../../allocation/extras.ts';
 import { encodeGroupRef, GROUPS_BORN_MAX } from '../../allocation/groups.ts';
+import type { Spec } from '../../schemas/allocation.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { Vector } from '../../schemas/common.ts';
 import { subtract } from '../../vector.ts';
@@ -9,7 +10,7 @@ import { chainEnd, putEvent } from '../events.ts';
 import type { ResourceRecord } from '../fleet/resources.ts';
 import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
-import { type Item, N, S, SS } from '../table/attributes.ts';
+import { type Item, J, N, S, SS } from '../table/attributes.ts';
 import { capIs, chainAt, groupsBelow, membersBelow } from '../table/conditions.ts';
 import {
   absent,
@@ -227,4 +228,30 @@ export const renewWrites = (
     conditions: [attributeEquals('state', S('active')), ...chainAt(allocation.chain)],
   }),
   putEvent(store, event),
+];
+
+/** What an allocation runs, said once more after it was lost; `home`: whose agent is to fetch it. */
+export const specWrites = (
+  store: Store,
+  { tenant, id, chain }: AllocationRecord,
+  spec: Spec,
+  home: Pick<ResourceRecord, 'labscape' | 'id'> | undefined,
+): readonly Write[] => [
+  updateItem('allocation', {
+    table: store.tables.state,
+    key: keys.allocation(tenant, id),
+    set: { spec: J(spec) },
+    remove: ['specLost'],
+    conditions: [exists('specLost'), attributeEquals('state', S('active')), ...chainAt(chain)],
+  }),
+  ...(home === undefined
+    ? []
+    : [
+        updateItem('resource', {
+          table: store.tables.state,
+          key: keys.resource(home.labscape, home.id),
+          add: { assignRev: N(1) },
+          conditions: [exists('pk')],
+        }),
+      ]),
 ];

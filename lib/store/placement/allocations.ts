@@ -5,6 +5,8 @@ import type { DeviceDemand } from '../../schemas/devices.ts';
 import { ALLOCATION_SHARDS, allocationPartition, FIND_SHARDS, find, keys, timeKey } from '../keys.ts';
 import type { Page, Store } from '../store.ts';
 import {
+  BOOL,
+  bool,
   compact,
   ITEM_VERSION,
   type Item,
@@ -32,6 +34,8 @@ export interface AllocationRecord {
   readonly constraints: Constraints;
   readonly leaseUntil: number | undefined;
   readonly spec: Spec | undefined;
+  /** It was lost and made again from its events, which do not tell its spec: it does not run before that is known. */
+  readonly specLost?: boolean | undefined;
   /** Resource that ran it before it was allocated. */
   readonly adoptedOn?: string | undefined;
   /** Hash of the request: the same key with another body is refused. */
@@ -61,6 +65,7 @@ export const decodeAllocation = versioned((item: Item): AllocationRecord => {
     constraints: JSON.parse(str(item, 'constraints')) as Constraints,
     leaseUntil: optNum(item, 'leaseUntil'),
     spec: spec === undefined ? undefined : (JSON.parse(spec) as Spec),
+    specLost: bool(item, 'specLost') || undefined,
     adoptedOn: optStr(item, 'adoptedOn'),
     requestHash: str(item, 'hash'),
     slice: num(item, 'slice'),
@@ -89,6 +94,7 @@ export const encodeAllocation = (allocation: AllocationRecord): Item => ({
     leaseUntil: allocation.leaseUntil === undefined ? undefined : N(allocation.leaseUntil),
     devices: allocation.devices === undefined ? undefined : J(allocation.devices),
     spec: allocation.spec === undefined ? undefined : J(allocation.spec),
+    specLost: allocation.specLost === true ? BOOL(true) : undefined,
     adoptedOn: allocation.adoptedOn === undefined ? undefined : S(allocation.adoptedOn),
     hash: S(allocation.requestHash),
     slice: N(allocation.slice),

@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { hashEvent } from '../../lib/audit/event.ts';
+import type { AuditEvent } from '../../lib/schemas/audit.ts';
+import { applyRestore } from '../../lib/services/backup/apply-restore.ts';
+import { loadBackup } from '../../lib/services/backup/load.ts';
+import { planRestore } from '../../lib/services/backup/restore-plan.ts';
+import type { RestorePlan, State } from '../../lib/services/backup/restore-types.ts';
+import { stateFaults } from '../../lib/services/backup/verify.ts';
+import type { Item } from '../../lib/store/table/attributes.ts';
+import { type BackupBench, backupBench } from './backup-bench.ts';
+import { type Rig, startRig } from './rig.ts';
+import { newSite, type Site } from './site.ts';
+
+let rig: Rig;
+let bench: BackupBench;
+/** Of before anything of the tests was born. */
+let backup: State;
+
+beforeAll(async () => {
+  rig = await startRig();
+  bench = backupBench(rig);
+  backup = await loadBackup(bench.objects, await bench.take());
+}, 180_000);
+afterAll(async () => {
+  bench.close();
+  await rig.stop();
+});
+
+const live = async (): Promise<State> => ({
+  items: await bench.all('state'),
+  events: await bench.all('audit'),
+});
+/** Nobody writes meanwhile. */
+const plan = (there: State, from = backup): RestorePlan =>
+  planRestore({
+    ...{ id: 'test', backup: from, live: there, point: Number.POSITIVE_INFINITY, scope: {} },
+    origin: { actor: 'test', request: 'test', at: Date.now() },
+  });
+const without = ({ items, events }: State, isLost: (item: Item) => boolean): State => ({
+  items: items.filter((item) => !isLost(item)),
+  events,
+});
+/** All that has to do with a site. */
+const isOf =
+  (site: Site, state: State) =>
+  ({ pk, sk, resource, tenant }: Item): boolean => {
+    const key = `${pk?.S} ${sk?.S}`;
+    const names = [site.labscape, site.tenant, ...site.resources];
+    return (
+      tenant?.S === site.tenant ||
+      site.resources.includes(resource?.S ?? '') ||
+      key.split(/[ #]/).some((word) => names.includes(word)) ||
+      state.items.some((own) => own['tenant']?.S === site.tenant && `GRP#${own['group']?.S}` === pk?.S)
+    );
+  };
+async function lose(isLost: (item: Item) => boolean): Promise<void> {
+  await bench.lose(...(await live()).items.filter(isLost));
+}
+
+const SPEC = { command: ['serve', '--port', '80'] };
+const wish = { class: 'high', protected: true, constraints: { spread: { key: 'front' } } } as const;
+
+test('a whole labscape that was born after the backup and is lost is made again from its events', async () => {
+  const site = await newSite(rig, { resources: 2, slices: 3 });
+  const placed = [...(await site.fill(4, 20, wish)), ...(await site.fill(2, 60, { leaseMs: 900_000 }))];
+  await site.release(placed[0]?.id ?? '');
+  const waiting = await site.place(5_000, { onFull: 'wait' });
+  const params = { labscape: site.labscape };
+  const headers = { 'if-match': '*' };
+  await rig.admin.call('editLabscape', {
+    params,
+    headers,
+    body: { name: 'Renamed', policy: { beatMs: 700 } },
+  });
+  const key = { principal: `client-${site.tenant}` };
+  await rig.admin.call('revokePrincipal', { params: key, body: { reason: 'test' } });
+  const before = await live();
+  const seen = {
+    labscape: await rig.admin.call('getLabscape', { params }),
+    resources: await site.all(),
+    work: await Promise.all([...placed.slice(1), waiting].map(({ id }) => site.allocation(id))),
+    quota: await site.quotaUsed(),
+  };
+  await lose((item) => isOf(site, before)(item) || item['pk']?.S === `PRINCIPAL#${key.principal}`);
+  expect(stateFaults((await live()).items, before.events)).not.toEqual([]);
+
+  const planned = plan(await live());
+  expect(planned.conflicts).toEqual([]);
+  expect((await applyRestore(bench.store, planned)).refused).toEqual([]);
+
+  const after = await live();
+  expect(stateFaults(after.items, after.events)).toEqual([]);
+  const again = plan(after);
+  expect([again.items, again.units, again.conflicts]).toEqual([[], [], []]);
+  expect(await rig.admin.call('getLabscape', { params })).toEqual(seen.labscape);
+  const owners = seen.work.map(({ id, status, resource, group, class: cls, constraints, leaseUntil }) => ({
+    ...{ id, status, group, class: cls, constraints },
+    ...(resource === undefined ? {} : { resource }),
+    ...(leaseUntil === undefined ? {} : { leaseUntil }),
+  }));
+  for (const own of owners) expect(await site.allocation(own.id)).toMatchObject(own);
+  expect((await site.allocation(placed[1]?.id ?? '')).protected).toBe(true);
+  for (const own of seen.resources) {
+    const now = await site.resource(own.id);
+    expect(now).toMatchObject({ used: own.used, groups: own.groups, capacity: own.capacity });
+    expect(now.epoch).toBeGreaterThan(own.epoch);
+  }
+  expect(await site.quotaUsed()).toEqual(seen.quota);
+  expect(after.items.find(({ pk }) => pk?.S === `PRINCIPAL#${key.principal}`)?.['status']?.S).toBe('revoked');
+  // It goes on: what waits keeps its turn, what is new is placed, what is released is given back.
+  await site.release(placed[1]?.id ?? '');
+  await site.place(20);
+  const end = await live();
+  expect(stateFaults(end.items, end.events)).toEqual([]);
+}, 180_000);
+
+test('work of which the audit knows no spec keeps its place, and runs when its tenant says it once more', async () => {
+  const site = await newSite(rig);
+  const lost = (await site.ask(20, { spec: SPEC }, 'key-of-spec')).body;
+  const kept = await site.place(20);
+  const [resource = ''] = site.resources;
+  await lose((item) => item['tenant']?.S === site.tenant && item['id']?.S === lost.id);
+
+  const planned = plan(await live());
+  expect(planned.conflicts).toEqual([
+    `allocation ${site.tenant}#${lost.id}: it keeps its place and does not run, for no event tells its spec: tenant ${site.tenant} asks for it once more, with the same body and Idempotency-Key`,
+  ]);
+  await applyRestore(bench.store, planned);
+
+  const list = () => rig.admin.call('getAssignments', { params: { resource } });
+  const assigned = async () =>
+    (await list())?.items.map(({ allocation, spec }) => JSON.stringify([allocation, spec])).toSorted();
+  const revision = (await list())?.revision ?? 0;
+  expect(await site.allocation(lost.id)).toMatchObject({ status: 'placed', warning: expect.any(String) });
+  expect(await assigned()).toEqual([JSON.stringify([kept.id, null])]);
+  const said = (await site.ask(20, { spec: SPEC }, 'key-of-spec')).body;
+  expect(said).toMatchObject({ id: lost.id, spec: SPEC });
+  expect(said.warning).toBeUndefined();
+  expect(await assigned()).toEqual(
+    [JSON.stringify([kept.id, null]), JSON.stringify([lost.id, SPEC])].toSorted(),
+  );
+  expect((await list())?.revision).toBeGreaterThan(revision);
+}, 180_000);
+
+test('what events do not tell enough of is left and named with what shares its resource, and all else is restored', async () => {
+  const [one, two] = [await newSite(rig), await newSite(rig)];
+  const old = await one.place(20);
+  await one.place(30);
+  await two.fill(2, 20);
+  const there = await live();
+  // As versions before wrote it.
+  const aged = (event: AuditEvent): AuditEvent => {
+    if (event.entity !== `allocation#${one.tenant}#${old.id}`) return event;
+    const { kind: _, ...body } = event.body;
+    return { ...event, body, hash: hashEvent({ ...event, body }) };
+  };
+  const [mine = '', other = ''] = [one.resources[0], two.resources[0]];
+  const events = there.events.map(aged);
+  const lost = without(
+    { items: there.items, events },
+    ({ sk, tenant, id }) =>
+      [`RES#${mine}`, `RES#${other}`].includes(sk?.S ?? '') || (tenant?.S === one.tenant && id?.S === old.id),
+  );
+
+  const planned = plan(lost);
+
+  expect(planned.units.map(({ what }) => what)).toEqual([`resource ${other}`]);
+  expect(planned.conflicts).toEqual([
+    `allocation ${one.tenant}#${old.id}: it is lost, and its events do not tell all of it; resource ${mine} and its work are left as they are: restore it from the tables as they were at a point in time (--from tables:), or from a backup that has it`,
+  ]);
+}, 180_000);
