@@ -41,6 +41,7 @@ export const classOfKind = (kind: string): Class => {
   return found;
 };
 
+/** An entry of a resource's set `groupIds`: `class.profile.group`, a `p` behind the class where it is protected. */
 export const encodeGroupRef = (ref: GroupRef): string => `${ref.kind}.${ref.group}`;
 
 export const decodeGroupRef = (text: string): GroupRef => {

@@ -35,6 +35,7 @@ export interface TenantUse {
   readonly weight: number;
 }
 
+/** When it has waited for as long as its class may, epoch ms: from then on a resource is held for it. */
 export const starvesAt = (one: Pick<Waiting, 'class' | 'since'>): number =>
   one.since + STARVING_AFTER_MS[one.class];
 

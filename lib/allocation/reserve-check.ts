@@ -75,6 +75,7 @@ const sameGroups = (a: readonly ReserveGroup[], b: readonly ReserveGroup[]): boo
     );
   });
 
+/** What each target of these moves takes over, all together. */
 export const gainsOf = (moves: RehomePlan['moves']): Gains => {
   const gains = new Map<string, { demand: Vector; groups: number }>();
   for (const { group, to } of moves) {

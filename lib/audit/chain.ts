@@ -44,6 +44,7 @@ export const verifyChain = (
   return faults;
 };
 
+/** Events by their entity, each chain in the order of its revisions. */
 export const groupByEntity = (events: Iterable<AuditEvent>): ReadonlyMap<string, readonly AuditEvent[]> => {
   const byEntity = new Map<string, AuditEvent[]>();
   for (const event of events) {

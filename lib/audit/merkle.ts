@@ -13,6 +13,7 @@ const sha256 = (...parts: readonly Uint8Array[]): Digest => {
   return hash.digest();
 };
 
+/** MTH of a single entry, RFC 9162 2.1.1: SHA-256(0x00 ‖ data). */
 export const leafHash = (data: Uint8Array): Digest => sha256(LEAF, data);
 const nodeHash = (left: Uint8Array, right: Uint8Array): Digest => sha256(NODE, left, right);
 

@@ -14,6 +14,7 @@ export const leafOf = ({ hash }: Pick<AuditEvent, 'hash'>): Digest => leafHash(B
 export const bySealOrder = (a: AuditEvent, b: AuditEvent): number =>
   a.at - b.at || (a.entity < b.entity ? -1 : a.entity > b.entity ? 1 : a.rev - b.rev);
 
+/** Merkle root (RFC 9162) over the hashes of events in `bySealOrder`, hex. */
 export const rootOf = (events: readonly AuditEvent[]): string =>
   merkleRoot(events.map(leafOf)).toString('hex');
 

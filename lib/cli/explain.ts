@@ -31,6 +31,7 @@ const NOW_BY_CODE: Readonly<Record<string, string>> = {
   internal: 'Report the request id above to whoever runs the control plane.',
 };
 
+/** Any error of a command in words: what did not work, why, what to do now, and the exit code. */
 export function explain(error: unknown, doing: string): Explanation {
   const what = `labscape ${doing} did not work`;
   if (error instanceof ApiProblem) return explainProblem(error, what);

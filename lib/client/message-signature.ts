@@ -9,6 +9,7 @@ export interface SigningKey {
   readonly privateKey: KeyObject;
 }
 
+/** A key file's private half, ready to sign. Throws where it is no Ed25519 key. */
 export function openKey({ kid, ...jwk }: KeyFile): SigningKey {
   return { keyId: kid, privateKey: createPrivateKey({ key: jwk, format: 'jwk' }) };
 }

@@ -35,6 +35,7 @@ function signerOf(keyOf: () => Promise<KeyFile>, clock: Clock, chance: Chance): 
   };
 }
 
+/** Signs with a key that does not change; `signerFromFile` reads its file again. */
 export const requestSigner = (key: KeyFile, clock: Clock, chance: Chance): RequestSigner =>
   signerOf(async () => key, clock, chance);
 

@@ -11,7 +11,9 @@ export const RECOVERY_TRANSITIONS: Readonly<Record<RecoveryStatus, readonly Reco
   cancelled: [],
 };
 
+/** Nothing follows it; a parked one has not ended, for it may go on. */
 export const isEnded = (status: RecoveryStatus): boolean => RECOVERY_TRANSITIONS[status].length === 0;
 
+/** Whether the table has that transition. */
 export const mayBecome = (from: RecoveryStatus, to: RecoveryStatus): boolean =>
   RECOVERY_TRANSITIONS[from].includes(to);

@@ -16,6 +16,7 @@ export const RESOURCE_TRANSITIONS: Readonly<Record<ResourceStatus, readonly Reso
   retired: [],
 };
 
+/** Whether the table has that transition. */
 export const mayBecome = (from: ResourceStatus, to: ResourceStatus): boolean =>
   RESOURCE_TRANSITIONS[from].includes(to);
 

@@ -52,6 +52,7 @@ export const ewma = (
 ): number =>
   meanMs === undefined ? sampleMs : meanMs + (1 - Math.exp(-elapsedMs / memoryMs)) * (sampleMs - meanMs);
 
+/** The mean of the two in the middle where their number is even; undefined for none. */
 export const medianOf = (values: readonly number[]): number | undefined => {
   const sorted = [...values].sort((a, b) => a - b);
   const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];

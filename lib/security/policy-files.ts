@@ -14,6 +14,7 @@ function policyFolder(): string {
   return join(here, 'policy');
 }
 
+/** The Cedar policies and their schema as text. Throws where they cannot be read. */
 export function readPolicies(folder: string = policyFolder()): PolicyText {
   return {
     policies: readFileSync(join(folder, 'policies.cedar'), 'utf8'),

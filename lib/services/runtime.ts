@@ -38,5 +38,6 @@ export interface Runtime {
   readonly onFailure: (labscape: string) => void;
 }
 
+/** `resource-epoch-attempt`: a name is used once, so that a second start of the same collapses. */
 export const executionName = (input: ExecutionInput): string =>
   `${input.resource}-${input.epoch}-${input.attempt}`;

@@ -27,6 +27,7 @@ const wordsOf = ({ line, path, message }: FileFault): string =>
 /** Aliases may repeat a part of the file, but not blow it up. */
 const ALIASES_MAX = 100;
 
+/** Reads a fleet file; `file` is its name in faults. Throws FleetFileError with every fault and its line. */
 export const parseFleetFile = (text: string, file: string): FleetFile => parseYamlAs(FleetFile, text, file);
 
 /** Reads YAML (JSON is YAML, too) of that shape. Throws FleetFileError. */

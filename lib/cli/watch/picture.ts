@@ -12,6 +12,7 @@ export interface Picture {
 
 const UNFINISHED: ReadonlySet<(typeof RECOVERY_STATUSES)[number]> = new Set(['running', 'awaiting-approval']);
 
+/** The fleet, and the recoveries that run or ran at the last look. Raises what the API answers. */
 export async function takePicture(client: Client, before: Picture | undefined): Promise<Picture> {
   const fleet = await client.call('getStatus');
   const running = fleet.recoveries.filter(({ status }) => UNFINISHED.has(status)).map(({ id }) => id);

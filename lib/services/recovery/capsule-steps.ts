@@ -61,6 +61,7 @@ export const detectStep = ({ now, policy, pulse, trigger, resource, judged }: Se
   };
 };
 
+/** Of the capsule: every look at the rules, with what it saw and what was decided. */
 export const decideStep = (looks: readonly Look[]): DecideStep => ({
   phase: 'Decide',
   rules: rulesOf('Decide'),
@@ -71,6 +72,7 @@ export const decideStep = (looks: readonly Look[]): DecideStep => ({
   })),
 });
 
+/** Of the capsule: what the wait behind the fence was reckoned from, and its length, ms. */
 export const initiateStep = ({ question, labscape, beats, fenceWaitMs }: SeenByInitiate): InitiateStep => ({
   phase: 'Initiate',
   rules: rulesOf('Initiate'),
@@ -80,6 +82,7 @@ export const initiateStep = ({ question, labscape, beats, fenceWaitMs }: SeenByI
   decision: { fenceWaitMs },
 });
 
+/** Of the capsule: the plan that was carried out, and all that it was made of. */
 export const failoverStep = (seen: SeenByFailover): FailoverStep => ({
   phase: 'Failover',
   rules: rulesOf('Failover'),

@@ -14,8 +14,10 @@ import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { staleConfiguration } from './labscapes.ts';
 
+/** Looks at a resource that others change meanwhile. */
 const STATUS_TRIES_MAX = 5;
 
+/** The refusal of what is about a labscape that nobody joined. */
 export const unknownLabscape = (id: string): ProblemError =>
   new ProblemError('not-found', `no labscape ${id} has joined: join it with POST /labscapes`, {
     errors: [{ field: 'labscape', reason: 'is not a joined labscape' }],

@@ -46,6 +46,7 @@ export const packPulse = (pulse: Pulse): string => {
     .replace(/\|+$/, '');
 };
 
+/** A pulse of a heartbeat item of version 1, as `packPulse` wrote it. */
 export const unpackPulse = (text: string): Pulse => {
   const fields = text.split('|');
   const [lastAt, meanMs, deviationMs, , , status, epoch, leaseEndMs] = fields;

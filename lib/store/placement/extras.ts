@@ -26,6 +26,7 @@ const keyIsFree =
   (p) =>
     `NOT contains(${p.name('spread')}, ${p.value(S(entry))})`;
 
+/** The devices and spread keys that come to a resource: what is written, and that nobody took them meanwhile. */
 export const comingPart = (extras: Extras): Part & { readonly add: Item } => {
   const { set, conditions } = bankPart(extras);
   const hard = extras.marks.filter((mark) => mark.hard);

@@ -21,6 +21,7 @@ const missing = (item: Item, name: string): never => {
   );
 };
 
+/** Readers of attributes: without `opt` one that is missing, or of another type, throws CorruptItem. */
 export const str = (item: Item, name: string): string => item[name]?.S ?? missing(item, name);
 export const optStr = (item: Item, name: string): string | undefined => item[name]?.S;
 export const num = (item: Item, name: string): number => Number(item[name]?.N ?? missing(item, name));
@@ -44,7 +45,7 @@ export const refuseNewer = (item: Item, known = ITEM_VERSION): void => {
   if (version > known) throw new NewerVersion(`item ${item['pk']?.S} ${item['sk']?.S}`, version, known);
 };
 
-/** Decodes only what this code knows. */
+/** Decodes only what this code knows. Throws NewerVersion; CorruptItem where an attribute is missing. */
 export const versioned =
   <T>(decode: (item: Item) => T) =>
   (item: Item): T => {

@@ -99,6 +99,7 @@ export const endUnrecorded = async (
   return { proceed: 'End' };
 };
 
+/** Whether the record stands behind that phase, or at its end. */
 export const isPast = (recovery: RecoveryRecord, phase: Phase): boolean =>
   recovery.nextPhase === undefined || PHASES.indexOf(recovery.nextPhase) > PHASES.indexOf(phase);
 
@@ -178,6 +179,7 @@ export const stopwatch = ({ runtime }: PhaseContext): Stopwatch => {
   };
 };
 
+/** A wait that nobody has answered yet; `since` in epoch ms. */
 export const newWait = (phase: Phase, since: number): Waiting => ({ phase, since });
 
 /** Use cases answer people; inside a task such an answer means that the picture was old. */
