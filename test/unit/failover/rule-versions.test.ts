@@ -35,7 +35,7 @@ const KNOWN: Readonly<Record<RuleSet, readonly [version: number, code: string]>>
   detector: [1, 'd72f14cca7325f3d'],
   safety: [2, '7710787db31e3f4b'],
   fencing: [1, 'b732c80d21cce52b'],
-  plan: [2, '4615856f38bcdc97'],
+  plan: [2, '2f5335dac65e2959'],
 };
 
 /** Comments and blanks decide nothing. */
