@@ -5,6 +5,7 @@ import { RECOVERIES_ROUTES } from '../../lib/http/routes/recoveries.ts';
 import { PAGE_SIZE_DEFAULT } from '../../lib/schemas/common.ts';
 import { acknowledgeLabscape, acknowledgeResource } from '../../lib/services/recovery/acknowledge.ts';
 import { approve } from '../../lib/services/recovery/approval.ts';
+import { quote } from '../../lib/services/recovery/ask-quote.ts';
 import { answerable, getCapsule } from '../../lib/services/recovery/capsule-view.ts';
 import { failTogether } from '../../lib/services/recovery/fail-together.ts';
 import { observedIn } from '../../lib/services/recovery/observed-decisions.ts';
@@ -14,7 +15,6 @@ import {
   proposeOverride,
   withdrawOverride,
 } from '../../lib/services/recovery/overrides.ts';
-import { quote } from '../../lib/services/recovery/quote.ts';
 
 import {
   getRecovery,

@@ -52,13 +52,24 @@ export function renderPhases(phases: readonly Phase[], paint: Paint): string {
   return table(COLUMNS, rows, (text) => paint('dim', text));
 }
 
-const FIGURES: readonly Column[] = [
+const figures = (isGraceful: boolean): readonly Column[] => [
   { title: '' },
+  ...(isGraceful ? [{ title: 'GRACEFUL', align: 'right' as const }] : []),
   ...['MOVED', 'WAIT', 'TARGETS', 'RE-HOMED', 'FENCE'].map((title) => ({ title, align: 'right' as const })),
 ];
 
-const figuresOf = (name: string, outcome: NonNullable<Report['quoted']> | NonNullable<Report['actual']>) => [
-  ...[name, String(outcome.moved), String(outcome.pending), String(outcome.targets)],
+const figuresOf = (
+  name: string,
+  outcome: NonNullable<Report['quoted']> | NonNullable<Report['actual']>,
+  isGraceful: boolean,
+) => [
+  ...[
+    name,
+    ...(isGraceful ? [String(outcome.graceful ?? '-')] : []),
+    String(outcome.moved),
+    String(outcome.pending),
+    String(outcome.targets),
+  ],
   `${Math.round(outcome.rehomedShare * 100)} %`,
   outcome.fenceWaitMs === undefined ? '-' : duration(outcome.fenceWaitMs),
 ];
@@ -67,7 +78,9 @@ const figuresOf = (name: string, outcome: NonNullable<Report['quoted']> | NonNul
 function outcomeLines({ quoted, actual }: Report): readonly string[] {
   if (quoted === undefined || actual === undefined) return [];
   const said = quoted.by === 'approval' ? 'quoted, as approved' : 'quoted by the plan';
-  return ['', table(FIGURES, [figuresOf(said, quoted), figuresOf('came of it', actual)]), ''];
+  const isGraceful = actual.graceful !== undefined;
+  const rows = [figuresOf(said, quoted, isGraceful), figuresOf('came of it', actual, isGraceful)];
+  return ['', table(figures(isGraceful), rows), ''];
 }
 
 /** The whole report of a recovery: what happened, how long each phase took, where the work is now. */

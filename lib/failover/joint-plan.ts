@@ -7,9 +7,12 @@ import {
   type Crowded,
   type FailoverPlan,
   type MovableGroup,
+  NO_WISHES,
   type PlannedMove,
   type Target,
   type Unplaced,
+  type Wishes,
+  wishedPlaces,
 } from './plan.ts';
 
 /** A failed resource with what it holds. */
@@ -26,16 +29,19 @@ export interface Source {
  * opening, from the emptiest on, so that their transactions meet at few items. Pure: same pictures, same plan.
  *
  * @param fleet all other resources, as last seen, none of the sources among them
+ * @param wishes where groups would rather go, such as to copies of their data: they do if they may
  */
 export const planJointly = <T extends Target>(
   sources: readonly Source[],
   fleet: readonly T[],
   admits: Admits<T>,
   crowded: Crowded<T> = () => false,
+  wishes: Wishes = NO_WISHES,
 ): FailoverPlan => {
   const [first] = sources;
   if (first === undefined) return { moves: [], unplaced: [], targets: [] };
   const filling = new Filling(fleet, admits);
+  const wished = wishedPlaces(fleet, wishes);
   const turns = inOrderOfShare(fleet);
   const opened = new Map<string, number[]>(sources.map(({ id }) => [id, []]));
   const moves: PlannedMove[] = [];
@@ -60,9 +66,14 @@ export const planJointly = <T extends Target>(
       filling.hasRoom(place, group.demand) && filling.refusal(place, group) === undefined;
     const find = (suits: (place: number) => boolean): number | undefined => own.find(suits) ?? next(suits);
     const isApart = (place: number): boolean => !crowded(filling.at(place), group, filling.broughtTo(place));
+    const wish = wishes.get(group.id);
+    const to = wish !== undefined && 'to' in wish ? wished.get(wish.to) : undefined;
+    const asked = to !== undefined && takes(to) ? to : undefined;
     const apart =
-      group.constraints.spread === undefined ? undefined : find((place) => takes(place) && isApart(place));
-    const place = apart ?? find(takes);
+      asked !== undefined || group.constraints.spread === undefined
+        ? undefined
+        : find((place) => takes(place) && isApart(place));
+    const place = asked ?? apart ?? find(takes);
     if (place === undefined) {
       unplaced.push({ group, reason: filling.telling(group) });
       continue;

@@ -51,7 +51,7 @@ export interface Unplaced {
 export type Wish = { readonly to: string } | { readonly waits: string };
 /** By group. */
 export type Wishes = ReadonlyMap<string, Wish>;
-const NO_WISHES: Wishes = new Map();
+export const NO_WISHES: Wishes = new Map();
 
 export interface FailoverPlan {
   readonly moves: readonly PlannedMove[];
@@ -158,7 +158,11 @@ export const planFailover = <T extends Target>(
   return { moves, unplaced, targets: opened.map((place) => filling.at(place)) };
 };
 
-const wishedPlaces = <T extends Target>(fleet: readonly T[], wishes: Wishes): ReadonlyMap<string, number> => {
+/** The places in the fleet of the resources that are wished for, by id. */
+export const wishedPlaces = <T extends Target>(
+  fleet: readonly T[],
+  wishes: Wishes,
+): ReadonlyMap<string, number> => {
   if (wishes.size === 0) return new Map();
   const asked = new Set([...wishes.values()].flatMap((wish) => ('to' in wish ? [wish.to] : [])));
   return new Map(fleet.flatMap(({ id }, place): [string, number][] => (asked.has(id) ? [[id, place]] : [])));

@@ -23,23 +23,38 @@ const ITEMS_BESIDE = 3;
  */
 const bindingOf = ({ resources, moves, pending }: Omit<Quote, 'hash' | 'at'>): unknown => ({
   resources: resources.map(({ resource, epoch }) => [resource, epoch]),
-  moves: moves.map(({ group, count, labscape }) => [group, count, labscape]).sort(byName),
+  moves: moves
+    .map(({ group, count, labscape, graceful }) => [
+      group,
+      count,
+      labscape,
+      ...(graceful ? ['graceful'] : []),
+    ])
+    .sort(byName),
   pending: pending.map(({ group, count, reason }) => [group, count, reason]).sort(byName),
 });
 
 const byName = (a: readonly unknown[], b: readonly unknown[]): number =>
   String(a[0]) < String(b[0]) ? -1 : 1;
 
+const NONE: ReadonlySet<string> = new Set();
+
 /**
- * The quote of a plan. `plan` moves all groups of all sources together; a group's source is found by its id. Pure: the
+ * The quote of a plan. `graceful`: groups that would go before, while their resource still runs. `plan` moves all groups of all sources together; a group's source is found by its id. Pure: the
  * same sources and plan have the same hash, whenever.
  */
-export const quoteOf = (sources: readonly QuotedSource[], plan: FailoverPlan, now: number): Quote => {
+export const quoteOf = (
+  sources: readonly QuotedSource[],
+  plan: FailoverPlan,
+  now: number,
+  graceful = NONE,
+): Quote => {
   const sourceOf = new Map(sources.flatMap(({ resource, groups }) => groups.map(({ id }) => [id, resource])));
   const from = ({ id }: MovableGroup): string => sourceOf.get(id) ?? '';
   const labscapeOf = new Map(plan.targets.map(({ id, labscape }) => [id, labscape]));
+  const behindFence = plan.moves.filter(({ group }) => !graceful.has(group.id));
   const targetsOf = (resource: string): number =>
-    new Set(plan.moves.flatMap(({ group, to }) => (from(group) === resource ? [to] : []))).size;
+    new Set(behindFence.flatMap(({ group, to }) => (from(group) === resource ? [to] : []))).size;
   const groups = [...plan.moves, ...plan.unplaced].map(({ group }) => group);
   const demand = sum(groups.map((group) => group.demand));
   const rehomed = sum(plan.moves.map(({ group }) => group.demand));
@@ -47,11 +62,11 @@ export const quoteOf = (sources: readonly QuotedSource[], plan: FailoverPlan, no
     resources: sources.map(({ resource, epoch, objections, fenceWaitMs, groups: held }) => ({
       ...{ resource, epoch, objections, fenceWaitMs },
       groups: held.length,
-      items: held.length + targetsOf(resource) + ITEMS_BESIDE,
+      items: held.filter(({ id }) => !graceful.has(id)).length + targetsOf(resource) + ITEMS_BESIDE,
     })),
     moves: plan.moves.map(({ group, to }) => ({
       ...{ group: group.id, from: from(group), to, labscape: labscapeOf.get(to) ?? '' },
-      ...{ count: group.count, demand: group.demand },
+      ...{ count: group.count, demand: group.demand, graceful: graceful.has(group.id) },
     })),
     pending: plan.unplaced.map(({ group, reason }) => ({
       ...{ group: group.id, from: from(group), count: group.count, demand: group.demand, reason },
@@ -73,6 +88,7 @@ export const summaryOf = (quote: Quote): QuoteSummary => ({
   groups: quote.moves.length + quote.pending.length,
   allocations: quote.allocations,
   pending: quote.pending.length,
+  graceful: quote.moves.filter(({ graceful }) => graceful).length,
   targets: quote.targets,
   rehomedShare: quote.rehomedShare,
 });

@@ -45,7 +45,7 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<Operation, unknown>>> = {
   approveRecovery: { decision: 'approve', reason: 'Seen the host; it is down.', quote: 'a'.repeat(64) },
   cancelRecovery: { reason: 'The host is only being restarted.' },
   resumeRecovery: { reason: 'The table was restored.' },
-  quote: { resources: ['north-1'] },
+  quote: { resources: ['north-1'], graceful: true },
   acknowledgeResource: { reason: 'The power supply was replaced.' },
   acknowledgeLabscape: { reason: 'The switch was replaced.' },
   putPlan: {

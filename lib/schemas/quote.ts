@@ -13,6 +13,10 @@ export const QuoteInput = z
   .strictObject({
     resources: z.array(Id).min(1).max(QUOTED_MAX).optional(),
     labscape: Id.optional().meta({ description: 'all of its resources that hold work' }),
+    graceful: z
+      .boolean()
+      .optional()
+      .meta({ description: 'quote a drain with a grace, not a failure: what fits below fill goes first' }),
   })
   .refine(
     ({ resources, labscape }) => resources !== undefined || labscape !== undefined,
@@ -27,6 +31,9 @@ export const QuotedMove = z.object({
   labscape: Id,
   count: z.int(),
   demand: Vector,
+  graceful: z
+    .boolean()
+    .meta({ description: 'while its old owner still runs; false: behind the fence, which stops it first' }),
 });
 export const QuotedWait = z.object({
   group: Id,
@@ -70,6 +77,7 @@ export const QuoteSummary = z.object({
   groups: z.int(),
   allocations: z.int(),
   pending: z.int(),
+  graceful: z.int().optional().meta({ description: 'groups that would move while their owner still runs' }),
   targets: z.int(),
   rehomedShare: z.number(),
 });

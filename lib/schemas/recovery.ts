@@ -58,7 +58,11 @@ export type PendingGroup = z.infer<typeof PendingGroup>;
 
 /** Figures that a quote and what came of it have in common. */
 export const Outcome = z.object({
-  moved: z.int().meta({ description: 'groups' }),
+  graceful: z
+    .int()
+    .optional()
+    .meta({ description: 'groups moved while the resource still ran; where it had a grace' }),
+  moved: z.int().meta({ description: 'groups moved behind the fence' }),
   pending: z.int().meta({ description: 'groups that wait' }),
   targets: z.int(),
   rehomedShare: z.number().meta({ description: 'least share over the dimensions that were used' }),
@@ -78,6 +82,7 @@ export const Grace = z.object({
   tookMs: z.int(),
   moved: z.int().meta({ description: 'groups moved while the resource still ran' }),
   left: z.int().meta({ description: 'groups left for the recovery; 0: all was graceful' }),
+  quoted: z.int().optional().meta({ description: 'groups that had room below fill when it began' }),
   moves: z.array(Move).optional().meta({ description: 'what went where; absent in reports of before' }),
 });
 export type Grace = z.infer<typeof Grace>;

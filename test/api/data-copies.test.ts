@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { replayCapsule } from '../../lib/services/recovery/replay.ts';
 import { run } from '../unit/cli/scripted-api.ts';
 import { expectFoldAgrees } from './fold-facts.ts';
-import { type Rig, refusalOf, startRig, until } from './rig.ts';
-import { newSite, type Site } from './site.ts';
+import { even, type Rig, refusalOf, startRig, until } from './rig.ts';
+import { CAPACITY, newSite, type Site } from './site.ts';
 
 let rig: Rig;
 beforeAll(async () => {
@@ -105,6 +105,37 @@ describe('work that names copies of its data', () => {
     await site.expectNothingLost(placed);
     await site.expectAuditWhole([report.id]);
     await expectFoldAgrees(rig);
+  });
+
+  test('keeps to its freshest copy, or waits for one, when several resources fail by one plan', async () => {
+    const site = await newSite(rig, { resources: 2, policy });
+    const lost = [...site.resources];
+    const wish = { data: { copies: [] } };
+    const free = [...(await site.fill(3, 20, wish)), await site.place(20), await site.place(20)];
+    const bound = await site.place(20, { data: { required: true, maxAgeMs: 60_000, copies: [] } });
+    const third = await site.register(even(CAPACITY), { role: 'copies' });
+    const fourth = await site.register();
+    const placed = [...free, bound, await site.place(300, { constraints: { labels: { role: 'copies' } } })];
+    const asOf = Date.now();
+    for (const { id } of free.slice(0, 3)) await put(site, id, [{ resource: third, asOf }]);
+    await put(site, bound.id, [{ resource: fourth, asOf: asOf - 3_600_000 }]);
+    const { joint, recoveries } = await rig.admin.call('failTogether', {
+      params: { labscape: site.labscape },
+      body: { reason: 'test', resources: lost },
+    });
+    expect(joint).toBeDefined();
+    const reports = await Promise.all(recoveries.map(({ recovery }) => site.ended(recovery)));
+    expect(reports.map((report) => report.joint)).toEqual([joint, joint]);
+    const flips = reports.map(({ phases }) => phases.find(({ name }) => name === 'Failover')?.detail);
+    expect(flips.reduce((sum, flip) => sum + Number(flip?.['asJointlyPlanned']), 0)).toBe(
+      reports.reduce((sum, { moves, pending }) => sum + moves.length + pending.length, 0),
+    );
+    const copied = new Set(free.slice(0, 3).map(({ group }) => group));
+    const went = reports.flatMap(({ moves }) => moves);
+    expect(went.filter(({ group }) => copied.has(group)).map(({ to }) => to)).toEqual([third, third, third]);
+    expect(reports.flatMap(({ pending }) => pending.map(({ reason }) => reason))).toEqual(['no-fresh-copy']);
+    for (const { id } of reports) await expectReplays(id);
+    await site.expectNothingLost(placed);
   });
 
   test('is told apart from work that has none, and from a gang', async () => {

@@ -257,9 +257,11 @@ describe('a planned maintenance', () => {
       ['step 1', 'drain', room.resources],
       ['back', 'activate', room.resources],
     ]);
-    expect(quote.steps.map((step) => [step.quote.groups, step.quote.pending])).toEqual([
-      [held, 0],
-      [0, 0],
+    expect(
+      quote.steps.map(({ quote: { groups, graceful, pending } }) => [groups, graceful, pending]),
+    ).toEqual([
+      [held, held, 0],
+      [0, 0, 0],
     ]);
     expect(await rig.state()).toEqual(before);
     const asking = await driven(await begin('maintenance', quote.hash), ({ status }) => status === 'asking');

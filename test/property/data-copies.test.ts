@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { freshCopies, lacksData } from '../../lib/data-copies.ts';
-import { planMoves } from '../../lib/services/recovery/plan-moves.ts';
+import { planMoves, planMovesTogether } from '../../lib/services/recovery/plan-moves.ts';
 import { mapVector } from '../../lib/vector.ts';
 
 const NOW = 1_700_000_000_000;
@@ -77,13 +77,23 @@ describe('copies of data', () => {
         for (const { group, reason } of unplaced)
           if (freshCopies(group, NOW).length === 0 && group.data?.required === true)
             expect(reason).toBe('no-fresh-copy');
+        // One plan for several resources keeps to the same.
+        const half = Math.ceil(groups.length / 2);
+        const halves = [groups.slice(0, half), groups.slice(half)];
+        const sources = halves.map((own, at) => ({ id: `z${at}`, capacity: even(100), groups: own }));
+        const joint = planMovesTogether(sources, fleet, NOW);
+        expect(joint.moves.length + joint.unplaced.length).toBe(groups.length);
+        for (const { group, to } of joint.moves) expect(lacksData(group, to, NOW)).toBe(false);
         // Alone on the fleet, it goes to the freshest copy that has room for it.
         for (const group of groups) {
           const alone = planMoves({ id: 'z', capacity: even(100) }, [group], fleet, undefined, NOW);
           const roomy = freshCopies(group, NOW).find(
             (id) => (used[HOSTS.indexOf(id)] ?? 0) + group.demand.memory <= 100,
           );
-          if (roomy !== undefined) expect(alone.moves.map(({ to }) => to)).toEqual([roomy]);
+          if (roomy === undefined) continue;
+          expect(alone.moves.map(({ to }) => to)).toEqual([roomy]);
+          const joint = planMovesTogether([{ id: 'z', capacity: even(100), groups: [group] }], fleet, NOW);
+          expect(joint.moves.map(({ to }) => to)).toEqual([roomy]);
         }
       }),
     );

@@ -94,12 +94,13 @@ function renderRun(run: Run, { paint }: Context): string {
 
 function renderPlanQuote(quote: Quote, context: Context): string {
   const rows = quote.steps.map(
-    ({ name, how, resources, quote: { groups, allocations, pending, rehomedShare } }) => [
-      ...[name, how, String(resources.length), String(groups), String(allocations), String(pending)],
+    ({ name, how, resources, quote: { groups, graceful = 0, allocations, pending, rehomedShare } }) => [
+      ...[name, how, String(resources.length), String(groups), how === 'drain' ? String(graceful) : '-'],
+      ...[String(allocations), String(pending)],
       !takesOut(how) ? '-' : `${Math.round(rehomedShare * 100)} %`,
     ],
   );
-  const titles = ['STEP', 'HOW', 'RESOURCES', 'GROUPS', 'ALLOCATIONS', 'WOULD WAIT', 'RE-HOMED'];
+  const titles = ['STEP', 'HOW', 'RESOURCES', 'GROUPS', 'GRACEFUL', 'ALLOCATIONS', 'WOULD WAIT', 'RE-HOMED'];
   return [listed(titles, rows, context), context.paint('dim', `quote ${quote.hash}`)].join('\n');
 }
 

@@ -12,10 +12,15 @@ export function renderQuote(quote: Shown, { paint }: Pick<Context, 'paint'>): st
   const lines = [
     `${quote.moves.length} groups with ${quote.allocations} allocations would go to ${quote.targets} resources: ${share}`,
   ];
-  const rows = quote.moves.map(({ group, from, to, labscape, count, demand: asked }) => [
-    ...[group, from, to, labscape, String(count), demand(asked)],
-  ]);
-  const titles = ['GROUP', 'FROM', 'TO', 'LABSCAPE', 'COUNT', 'DEMAND'];
+  const graceful = quote.moves.filter((move) => move.graceful).length;
+  if (graceful > 0) lines.push(`${graceful} of them gracefully, while their resource still runs`);
+  const rows = quote.moves.map(
+    ({ group, from, to, labscape, count, demand: asked, graceful: isGraceful }) => [
+      ...[group, from, to, labscape, String(count), demand(asked)],
+      isGraceful ? 'graceful' : 'behind the fence',
+    ],
+  );
+  const titles = ['GROUP', 'FROM', 'TO', 'LABSCAPE', 'COUNT', 'DEMAND', 'HOW'];
   if (rows.length > 0)
     lines.push(
       '',
@@ -43,14 +48,15 @@ export function renderQuote(quote: Shown, { paint }: Pick<Context, 'paint'>): st
 
 export const quote = defineCommand({
   name: 'quote',
-  usage: 'RESOURCE… | --labscape L',
-  summary: 'what recovering these resources now would do; changes nothing',
+  usage: 'RESOURCE… | --labscape L [--graceful]',
+  summary: 'what recovering these resources now, or draining them with a grace, would do; changes nothing',
   positionals: { min: 0, max: 100 },
-  flags: z.strictObject({ labscape: flag.text.optional() }),
-  run: async (context, { flags: { labscape }, positionals }) => {
+  flags: z.strictObject({ labscape: flag.text.optional(), graceful: flag.on.optional() }),
+  run: async (context, { flags: { labscape, graceful }, positionals }) => {
     if ((labscape === undefined) === (positionals.length === 0))
       throw new UsageError('name resources, or a labscape with --labscape');
-    const body = labscape === undefined ? { resources: [...positionals] } : { labscape };
+    const named = labscape === undefined ? { resources: [...positionals] } : { labscape };
+    const body = { ...named, ...(graceful === true && { graceful }) };
     const answer = await context.client.call('quote', { body });
     context.show(answer, () => renderQuote(answer, context));
     return EXIT.done;

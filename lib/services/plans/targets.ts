@@ -7,6 +7,7 @@ import { type PlanQuote, type PlanStep, type StepKind, takesOut } from '../../sc
 import type { ResourceStatus } from '../../schemas/resource.ts';
 import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import type { RecoveryPlanRecord } from '../../store/recovery/recovery-plans.ts';
+import { quoteDrain } from '../recovery/ask-quote.ts';
 import { inLanes } from '../recovery/lanes.ts';
 import { holdingsOf, quoteHeld } from '../recovery/quote.ts';
 import type { Runtime } from '../runtime.ts';
@@ -67,7 +68,8 @@ export const quotePlan = async (runtime: Runtime, plan: RecoveryPlanRecord): Pro
     const targets = targetsOf(step, seen);
     const left = seen.filter(({ id }) => became.get(id)?.status !== 'drained');
     const held = !takesOut(how) ? [] : await inLanes(targets, LANES, (one) => holdingsOf(runtime, one));
-    const quote = await quoteHeld(runtime, held, { ...fleet, resources: left });
+    const ask = step.graceMs === undefined ? quoteHeld : quoteDrain;
+    const quote = await ask(runtime, held, { ...fleet, resources: left });
     const ids = targets.map(({ id }) => id);
     steps.push({ name: nameOf(step, at), how, resources: ids, quote: summaryOf(quote) });
     if (how === 'failback') continue;

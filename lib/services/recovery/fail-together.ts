@@ -118,7 +118,7 @@ const planTogether = async (
   const [one] = standing;
   if (standing.size === 1 && one !== undefined) return one;
   const [held, { resources }] = await Promise.all([holdings(runtime, holding), runtime.fleet.snapshot(0)]);
-  const plan = planMovesTogether(held.map(asSource), resources);
+  const plan = planMovesTogether(held.map(asSource), resources, at);
   const id = runtime.chance.id();
   await writeBriefs(runtime.store, briefsOf(held, plan, id, at));
   return id;

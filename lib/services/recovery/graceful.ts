@@ -1,4 +1,3 @@
-import { CLASSES } from '../../schemas/common.ts';
 import type { Grace, Move } from '../../schemas/recovery.ts';
 import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
 import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
@@ -6,12 +5,10 @@ import type { Requester } from '../origin.ts';
 import { placeUnderFill, relocateGroup } from '../rebalancing/relocate.ts';
 import { getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';
+import { byUrgency, planGracefully } from './graceful-plan.ts';
 
 /** Between two looks for room that came meanwhile, ms. */
 const LOOK_EVERY_MS = 200;
-
-const byUrgency = (a: GroupRecord, b: GroupRecord): number =>
-  CLASSES.indexOf(a.class) - CLASSES.indexOf(b.class) || (a.id < b.id ? -1 : 1);
 
 const groupsOn = async (runtime: Runtime, source: ResourceRecord): Promise<readonly GroupRecord[]> => {
   const groups = await readGroups(
@@ -52,6 +49,17 @@ const moveOne = async (
   return { source: relocated.source, move };
 };
 
+/** What a quote would have said at that moment: how many of them find room below fill on the others. */
+const roomFor = async (
+  runtime: Runtime,
+  groups: readonly GroupRecord[],
+  except: ReadonlySet<string>,
+): Promise<number> => {
+  const { resources } = await runtime.fleet.snapshot();
+  const others = resources.filter(({ id }) => !except.has(id));
+  return planGracefully(groups, others, runtime.clock.now()).moves.length;
+};
+
 export interface GracefulMove {
   /** Why, in the events. */
   readonly reason: string;
@@ -75,12 +83,14 @@ export const moveGracefully = async (
   const startedMs = runtime.clock.monotonicMs();
   const tookMs = (): number => Math.round(runtime.clock.monotonicMs() - startedMs);
   const moves: Move[] = [];
+  let quoted: number | undefined;
   for (;;) {
     let source = await getResource(runtime, id);
     const groups = await groupsOn(runtime, source);
+    quoted ??= await roomFor(runtime, groups, new Set([id, ...except]));
     const over = tookMs() >= budgetMs || source.recovery !== undefined || source.status === 'failed';
     if (groups.length === 0 || over)
-      return { budgetMs, tookMs: tookMs(), moved: moves.length, left: groups.length, moves };
+      return { budgetMs, tookMs: tookMs(), moved: moves.length, left: groups.length, quoted, moves };
     await runtime.fleet.snapshot();
     for (const group of groups) {
       if (tookMs() >= budgetMs) break;

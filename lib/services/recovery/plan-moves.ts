@@ -114,15 +114,21 @@ export const planMoves = <T extends Considered>(
   return { ...plan, moves: withDevices(plan.moves, others) };
 };
 
-/** The same for several sources at once, of which none takes anything. */
-export const planMovesTogether = <T extends Candidate & Target>(
+/** The same for several sources at once, of which none takes anything; copies of data are wished for there as well. */
+export const planMovesTogether = <T extends Considered>(
   sources: readonly Source[],
   fleet: readonly T[],
   now?: number,
 ): FailoverPlan => {
   const lost = new Set(sources.map(({ id }) => id));
   const others = easing(fleet.filter(({ id }) => !lost.has(id)));
-  const plan = planJointly(sources, others, admitsAt(now), crowds);
+  const wishes = withCopies(
+    sources.flatMap(({ groups }) => groups),
+    others,
+    now,
+    undefined,
+  );
+  const plan = planJointly(sources, others, admitsAt(now), crowds, wishes);
   return { ...plan, moves: withDevices(plan.moves, others) };
 };
 

@@ -1,17 +1,18 @@
 import { ProblemError } from '../../errors.ts';
 import type { Source } from '../../failover/joint-plan.ts';
+import type { FailoverPlan } from '../../failover/plan.ts';
 import { type QuotedSource, quoteOf } from '../../failover/quote.ts';
 import { objectionsTo } from '../../failover/rules.ts';
-import { QUOTED_MAX, type Quote, type QuoteInput } from '../../schemas/quote.ts';
+import type { Quote } from '../../schemas/quote.ts';
 import type { SeenLabscape } from '../../schemas/rule.ts';
 import { type BeatRecord, readManyBeats } from '../../store/fleet/heartbeats.ts';
 import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
 import type { FleetSnapshot } from '../fleet.ts';
-import { getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';
 import { factsOf, seenFleet } from './decision-facts.ts';
 import { fenceWaitMs } from './fence-wait.ts';
+import type { GracefulPlan } from './graceful-plan.ts';
 import { overridesFor } from './overrides.ts';
 import { planMoves, planMovesTogether } from './plan-moves.ts';
 
@@ -20,25 +21,6 @@ export interface Held {
   readonly resource: ResourceRecord;
   readonly groups: readonly GroupRecord[];
 }
-
-/** Raises invalid-input (more resources than one quote may hold), not-found. */
-const namedBy = async (
-  runtime: Runtime,
-  { resources, labscape }: QuoteInput,
-): Promise<readonly ResourceRecord[]> => {
-  const wanted = new Set(resources);
-  if (labscape !== undefined) {
-    const { labscapes, resources: fleet } = await runtime.fleet.snapshot(0);
-    if (!labscapes.has(labscape)) throw new ProblemError('not-found', `no labscape ${labscape} has joined`);
-    for (const one of fleet) if (one.labscape === labscape && one.groups.length > 0) wanted.add(one.id);
-  }
-  if (wanted.size > QUOTED_MAX)
-    throw new ProblemError(
-      'invalid-input',
-      `${wanted.size} resources with work are named, a quote plans for ${QUOTED_MAX}: name fewer`,
-    );
-  return Promise.all([...wanted].map((id) => getResource(runtime, id)));
-};
 
 export const holdingsOf = async (runtime: Runtime, resource: ResourceRecord): Promise<Held> => {
   const groups = await readGroups(
@@ -83,11 +65,24 @@ const sourceOf = async (
   };
 };
 
-/** The quote of what is held, on that picture of the fleet: what recoveries of all of them at once would do. */
+/** Where everything of these goes, by the code that recoveries of all of them would use. */
+const planOf = (held: readonly Held[], fleet: FleetSnapshot['resources'], now: number): FailoverPlan => {
+  const [first] = held;
+  if (first === undefined) return { moves: [], unplaced: [], targets: [] };
+  return held.length === 1
+    ? planMoves(first.resource, first.groups, fleet, undefined, now)
+    : planMovesTogether(held.map(asSource), fleet, now);
+};
+
+/**
+ * The quote of what is held, on that picture of the fleet: what recoveries of all of them at once would do. `grace`: what
+ * goes before, while they still run; the recoveries would move the rest.
+ */
 export const quoteHeld = async (
   runtime: Runtime,
   held: readonly Held[],
   snapshot: FleetSnapshot,
+  grace?: GracefulPlan,
 ): Promise<Quote> => {
   const labscapes = [...new Set(held.map(({ resource }) => resource.labscape))];
   const [records, seen] = await Promise.all([
@@ -97,19 +92,19 @@ export const quoteHeld = async (
   const beats = new Map(records.map((record, at) => [labscapes[at] ?? '', record]));
   const sources = await Promise.all(held.map((one) => sourceOf(runtime, one, snapshot, beats, seen)));
   const now = runtime.clock.now();
-  const [first] = held;
-  if (first === undefined) return quoteOf([], { moves: [], unplaced: [], targets: [] }, now);
-  if (held.length === 1)
-    return quoteOf(sources, planMoves(first.resource, first.groups, snapshot.resources, undefined, now), now);
-  return quoteOf(sources, planMovesTogether(held.map(asSource), snapshot.resources, now), now);
-};
-
-/** What recovering these resources now would do, and what the rules say to it. Changes nothing. */
-export const quote = async (runtime: Runtime, input: QuoteInput): Promise<Quote> => {
-  const resources = await namedBy(runtime, input);
-  const [held, snapshot] = await Promise.all([
-    Promise.all(resources.map((resource) => holdingsOf(runtime, resource))),
-    runtime.fleet.snapshot(0),
-  ]);
-  return quoteHeld(runtime, held, snapshot);
+  if (grace === undefined) return quoteOf(sources, planOf(held, snapshot.resources, now), now);
+  const gone = new Set(grace.moves.map(({ group }) => group.id));
+  const left = held.map(({ resource, groups }) => ({
+    resource,
+    groups: groups.filter(({ id }) => !gone.has(id)),
+  }));
+  const { others } = grace;
+  const plan = planOf(left, others, now);
+  const used = new Set([...grace.moves, ...plan.moves].map(({ to }) => to));
+  const all = {
+    moves: [...grace.moves, ...plan.moves],
+    unplaced: plan.unplaced,
+    targets: others.filter(({ id }) => used.has(id)),
+  };
+  return quoteOf(sources, all, now, gone);
 };

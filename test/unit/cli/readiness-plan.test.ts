@@ -126,7 +126,15 @@ describe('labscape plan', () => {
       '',
     ]);
     const quote = {
-      ...{ hash: 'a'.repeat(64), groups: 3, allocations: 9, moves: 3, pending: 0, rehomedShare: 1 },
+      ...{
+        hash: 'a'.repeat(64),
+        groups: 3,
+        graceful: 2,
+        allocations: 9,
+        moves: 3,
+        pending: 0,
+        rehomedShare: 1,
+      },
       ...{ targets: 1, fenceWaitMs: 0 },
     };
     api.script['POST /plans/room/runs'] = ok({
@@ -138,9 +146,30 @@ describe('labscape plan', () => {
     });
     const told = await labscape('plan', 'run', 'room', '--reason', 'new pump', '--dry-run');
     expect(told.out.split('\n').slice(1, 3)).toEqual([
-      expect.stringMatching(/^step 1 +drain +1 +3 +9 +0 +100 %$/),
-      expect.stringMatching(/^back +activate +1 +0 +9 +0 +-$/),
+      expect.stringMatching(/^step 1 +drain +1 +3 +2 +9 +0 +100 %$/),
+      expect.stringMatching(/^back +activate +1 +0 +- +9 +0 +-$/),
     ]);
+  });
+
+  test('show says how long a step waits for work to go home, what of it is, and why the rest is not', async () => {
+    const steps = [{ ...step, how: 'failback', budgetMs: 60_000 }];
+    const homes = [
+      {
+        resource: 'north-1',
+        recovery: 'north-1-1-1',
+        home: 3,
+        stays: 1,
+        left: 2,
+        why: { gone: 1, window: 2 },
+      },
+      { resource: 'north-2', recovery: 'north-2-1-1', home: 1, stays: 0, left: 1, why: { window: 1 } },
+    ];
+    const progress = [{ startedAt: NOW_MS, targets: [], recoveries: [], homes }];
+    api.script['GET /plans/room'] = ok({ ...plan, steps });
+    api.script['GET /plans/room/runs'] = ok({ items: [{ ...going, steps, progress }] });
+    const { out } = await labscape('plan', 'show', 'room');
+    expect(out).toMatch(/^1 +step 1 +failback, within 1 min 0 s +north /m);
+    expect(out).toContain('4 groups are home, 3 may go yet, 1 stay (1 gone, 3 window)');
   });
 
   test('cancel ends the run that is not over, and says when there is none', async () => {

@@ -38,6 +38,16 @@ describe('recoveries', () => {
     expect(out).toMatch(/came of it +3 +0 +1 +100 % +3.1 s\n/);
   });
 
+  test('show how much of a graceful drain was quoted to be graceful, and was', async () => {
+    const quoted = { by: 'plan', graceful: 5, moved: 1, pending: 0, targets: 1, rehomedShare: 1 };
+    const actual = { graceful: 4, moved: 2, pending: 0, targets: 1, rehomedShare: 1, fenceWaitMs: 0 };
+    api.script['GET /recoveries/north-2-4-1'] = ok({ ...recovery, quoted, actual });
+    const { out } = await labscapes('recoveries', 'north-2-4-1');
+    expect(out).toMatch(/GRACEFUL +MOVED +WAIT/);
+    expect(out).toMatch(/quoted by the plan +5 +1 +0 /);
+    expect(out).toMatch(/came of it +4 +2 +0 /);
+  });
+
   test('--capsule asks for one recovery', async () => {
     const { code, err } = await labscapes('recoveries', '--capsule', 'file');
     expect(code).toBe(2);

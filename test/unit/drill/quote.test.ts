@@ -26,6 +26,7 @@ const ALLOCATIONS = [
 
 const move = (group: string, to: string, n = 10): SeenQuote['moves'][number] => ({
   ...{ group, from: 'a-1', to, labscape: to.slice(0, 1), count: 1, demand: even(n) },
+  graceful: false,
 });
 const quote = (moves: SeenQuote['moves'], pending: SeenQuote['pending'] = []): SeenQuote => ({
   ...{ hash: 'a'.repeat(64), at: 1, resources: [], moves, pending, allocations: moves.length },

@@ -35,7 +35,7 @@ const KNOWN: Readonly<Record<RuleSet, readonly [version: number, code: string]>>
   detector: [1, 'd72f14cca7325f3d'],
   safety: [2, '7710787db31e3f4b'],
   fencing: [1, 'b732c80d21cce52b'],
-  plan: [2, 'c150351ec42a7b3f'],
+  plan: [2, '3a9ce6079409b260'],
 };
 
 /** Comments and blanks decide nothing. */
