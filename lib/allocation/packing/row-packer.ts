@@ -9,7 +9,7 @@ const LOSS_WEIGHT = 30;
 /** Changed states (about a microsecond each) that one decision takes in: bounds the tail. */
 const CHANGED_MAX = 16;
 /** States that one decision takes in anew because the mix has changed; until it is their turn the old one serves. */
-const RENEWED_MAX = 4;
+const RENEWED_MAX = 1;
 
 export interface Weighing {
   /** ClassScorer's, for this demand: cheaper than to ask whether the demand fits, and asked before. */
