@@ -84,7 +84,11 @@ export class RowPacker {
     const same = this.#known?.mixVersion === mix.version && !totalsDrifted(totals, this.#known.totals);
     if (this.#scorer !== undefined && !same) scorer.learn(mix, totals);
     this.#scorer = scorer;
-    if (!same) this.#known = { mixVersion: mix.version, totals };
+    // A copy: the caller's may be what the fleet is counted in.
+    if (!same) {
+      const then = { amounts: Array.from(totals.amounts), slots: totals.slots };
+      this.#known = { mixVersion: mix.version, totals: then };
+    }
     return scorer;
   }
 }
