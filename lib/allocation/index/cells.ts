@@ -57,6 +57,7 @@ export class Cells {
   #born: number[] = [];
   #generation = 0;
   #births = 0;
+  #deaths = 0;
   /** Place of each healthy row among its cell's members; −1 for the others. */
   readonly #places: number[] = [];
 
@@ -72,6 +73,11 @@ export class Cells {
 
   get end(): number {
     return this.#cells.length;
+  }
+
+  /** Changes when a cell is born or goes. */
+  get version(): number {
+    return this.#births + this.#deaths;
   }
 
   get(id: number): Cell | undefined {
@@ -102,6 +108,7 @@ export class Cells {
     this.#byKey.delete(cell.key);
     this.#cells[id] = undefined;
     this.#unused.push(id);
+    this.#deaths += 1;
   }
 
   #drop(cell: Cell, row: number): void {

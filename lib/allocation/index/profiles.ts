@@ -25,6 +25,9 @@ export class Profile {
   #admitted = new Uint8Array(64);
   #generation = 0;
   #seen = 0;
+  #live: readonly Cell[] = [];
+  /** The version of the cells that they are of. */
+  #listed = -1;
 
   constructor(constraints: Constraints, cells: Cells) {
     this.#constraints = constraints;
@@ -56,6 +59,13 @@ export class Profile {
 
   /** Admitted cells that live, by id. */
   cells(): readonly Cell[] {
+    const { version } = this.#cells;
+    if (this.#listed !== version) this.#live = this.#living();
+    this.#listed = version;
+    return this.#live;
+  }
+
+  #living(): readonly Cell[] {
     const live: Cell[] = [];
     for (let id = 0; id < this.#cells.end; id++) {
       const cell = this.#admitted[id] === 1 ? this.#cells.get(id) : undefined;

@@ -25,6 +25,10 @@ export class RowStates implements States {
     return this.#bounds.room;
   }
 
+  get end(): number {
+    return this.#index.rows.end;
+  }
+
   bank(row: number): Bank {
     const { bank, banks } = this.#index.rows;
     return banks.get(bank[row] ?? NO_BANK);

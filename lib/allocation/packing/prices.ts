@@ -5,7 +5,7 @@ const scarcity = (relativeLoad: number): number => relativeLoad ** 4;
 
 /** Capacity of the whole fleet: one total per dimension and the sub-slots of all devices. */
 export interface Totals {
-  readonly amounts: readonly number[];
+  readonly amounts: ArrayLike<number>;
   readonly slots: number;
 }
 
@@ -14,7 +14,10 @@ const TOTALS_DRIFT_MAX = 0.1;
 
 export const totalsDrifted = (now: Totals, then: Totals): boolean => {
   const off = (is: number, was: number): boolean => Math.abs(is - was) > TOTALS_DRIFT_MAX * was;
-  return off(now.slots, then.slots) || now.amounts.some((amount, d) => off(amount, then.amounts[d] ?? 0));
+  if (off(now.slots, then.slots)) return true;
+  for (let d = 0; d < now.amounts.length; d++)
+    if (off(now.amounts[d] ?? 0, then.amounts[d] ?? 0)) return true;
+  return false;
 };
 
 export interface Prices {
@@ -25,7 +28,7 @@ export interface Prices {
 /** Load relative to the fleet, steepened, per unit: what nobody asks for is free, what binds costs most. */
 export const pricesOf = (kinds: readonly MixKind[], totals: Totals): Prices => {
   const share = (asked: number, total: number): number => (total > 0 ? asked / total : 0);
-  const loads = totals.amounts.map((total, d) =>
+  const loads = Array.from(totals.amounts, (total, d) =>
     share(
       kinds.reduce((sum, kind) => sum + kind.share * (kind.demand.amounts[d] ?? 0), 0),
       total,

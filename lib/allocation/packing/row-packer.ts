@@ -8,8 +8,13 @@ import { CHANGED, FRESH, OLD, type States } from './states.ts';
 const LOSS_WEIGHT = 30;
 /** Changed states (about a microsecond each) that one decision takes in: bounds the tail. */
 const CHANGED_MAX = 16;
-/** States that one decision takes in anew because the mix has changed; until it is their turn the old one serves. */
-const RENEWED_MAX = 4;
+/**
+ * States that one decision takes in anew because the mix has changed; until it is their turn the old one serves. More
+ * packs no better and makes decisions slow in turns.
+ */
+const RENEWED_MAX = 1;
+/** Where there are no more states than this, all are: the order in which they came makes no difference. */
+const RENEWED_WHOLE = 16;
 
 export interface Weighing {
   /** ClassScorer's, for this demand: cheaper than to ask whether the demand fits, and asked before. */
@@ -43,21 +48,22 @@ export class RowPacker {
   /** What a demand loses on the states where it fits, less being better. Holds until the next call. */
   weigh(demand: PackDemand, totals: Totals): Weighing {
     const scorer = this.#learned(totals);
-    const { ages } = this.#states;
+    const { ages, end } = this.#states;
+    const renewedMax = end <= RENEWED_WHOLE ? RENEWED_WHOLE : RENEWED_MAX;
     this.#gaps.clear();
     const weight = LOSS_WEIGHT * scorer.slotPrice;
     let changed = 0;
     let renewed = 0;
     return {
       nextPromising: (slots, from, bar) =>
-        scorer.nextPromising(slots, from, demand, bar, renewed < RENEWED_MAX ? FRESH : OLD),
+        scorer.nextPromising(slots, from, demand, bar, renewed < renewedMax ? FRESH : OLD),
       estimate: (slot) => {
         const age = ages[slot];
         if (age === CHANGED) {
           if (changed >= CHANGED_MAX) return Number.NaN;
           changed += 1;
           scorer.look(slot);
-        } else if (age === OLD && renewed < RENEWED_MAX) {
+        } else if (age === OLD && renewed < renewedMax) {
           renewed += 1;
           scorer.look(slot);
         }
@@ -84,7 +90,11 @@ export class RowPacker {
     const same = this.#known?.mixVersion === mix.version && !totalsDrifted(totals, this.#known.totals);
     if (this.#scorer !== undefined && !same) scorer.learn(mix, totals);
     this.#scorer = scorer;
-    if (!same) this.#known = { mixVersion: mix.version, totals };
+    // A copy: the caller's may be what the fleet is counted in.
+    if (!same) {
+      const then = { amounts: Array.from(totals.amounts), slots: totals.slots };
+      this.#known = { mixVersion: mix.version, totals: then };
+    }
     return scorer;
   }
 }

@@ -14,5 +14,7 @@ export interface States {
   readonly free: Float64Array;
   /** By slot: CHANGED by whoever keeps the states, the rest by the scorer. */
   readonly ages: Uint8Array;
+  /** Slots in use are below this. */
+  readonly end: number;
   bank(slot: number): Gaps;
 }
