@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { Class, Id, Instant, Page, Reason, RecoveryId } from './common.ts';
 import { QuoteHash, QuoteSummary } from './quote.ts';
 import { GRACE_MS_MAX } from './recovery.ts';
+import { Line } from './text.ts';
 
 /** Steps of a plan, labscapes and resources that a step names. */
 export const PLAN_STEPS_MAX = 32;
@@ -14,7 +15,7 @@ export type StepKind = z.infer<typeof StepKind>;
 
 export const PlanStep = z
   .strictObject({
-    name: z.string().trim().min(1).max(100).optional(),
+    name: Line(100).optional(),
     how: StepKind.optional().meta({
       description:
         'fail: they are failed over. drain: they are emptied and stay so. activate: what is drained or offline comes back into service. fail unless given',
@@ -58,7 +59,7 @@ export const PlanStep = z
 export type PlanStep = z.output<typeof PlanStep>;
 
 export const RecoveryPlanInput = z.strictObject({
-  name: z.string().trim().min(1).max(100).optional(),
+  name: Line(100).optional(),
   steps: z.array(PlanStep).min(1).max(PLAN_STEPS_MAX),
 });
 export type RecoveryPlanInput = z.output<typeof RecoveryPlanInput>;
