@@ -30,7 +30,7 @@ import { watch } from './commands/watch.ts';
 import { why } from './commands/why.ts';
 import { acknowledge, approve, cancel, reject, resume } from './commands/words.ts';
 import { explain } from './explain.ts';
-import type { CliIo } from './io.ts';
+import { type CliIo, harmless } from './io.ts';
 import { type Paint, paintFor } from './paint.ts';
 
 /** In the order of the help. */
@@ -104,10 +104,15 @@ const usageOf = ({ name, usage, summary }: Command): string =>
 /** Runs one command. All errors end here: said on standard error, as an exit code. */
 export async function main(
   argv: readonly string[],
-  io: CliIo,
+  given: CliIo,
   clock: Clock,
   chance: Chance,
 ): Promise<ExitCode> {
+  const io: CliIo = {
+    ...given,
+    out: (text) => given.out(harmless(text)),
+    err: (text) => given.err(harmless(text)),
+  };
   const [name, ...words] = argv;
   const errPaint = paintFor(io.errIsTerminal, io.environment);
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {

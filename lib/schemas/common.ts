@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { Line } from './text.ts';
 
 /** Largest integer any dimension accepts: far above real hosts, far below 2^53 so that sums stay exact. */
 export const QUANTITY_MAX = 1_000_000_000_000;
@@ -74,7 +75,7 @@ export const Labels = z
 export type Labels = z.infer<typeof Labels>;
 
 /** Free text for people: why somebody did something. */
-export const Reason = z.string().trim().min(1).max(500);
+export const Reason = Line(500);
 
 /** Epoch milliseconds, UTC. */
 export const Instant = z.int().min(0).max(8_640_000_000_000_000);

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Id, Instant, Reason } from './common.ts';
+import { Instant, PrincipalId, Reason } from './common.ts';
 
 export const INCIDENT_KINDS = [
   'bad-tokens',
@@ -88,4 +88,4 @@ export const RespondInput = z.strictObject({
 });
 export type RespondInput = z.infer<typeof RespondInput>;
 
-export const Erased = z.object({ principal: Id, habits: z.int(), incidents: z.int() });
+export const Erased = z.object({ principal: PrincipalId, habits: z.int(), incidents: z.int() });

@@ -5,6 +5,7 @@ import { RebalancePolicy, RebalancePolicyPatch } from './rebalance.ts';
 import { ReturnFields, ReturnPatch } from './return-policy.ts';
 import { BREAK_GLASS_SCOPE } from './signature.ts';
 import { StrategyName } from './strategy.ts';
+import { Line } from './text.ts';
 
 /** How a recovery of the labscape's resources may start: not at all, said only, asked for, or done. */
 export const MODES = ['off', 'observe', 'ask', 'automatic'] as const;
@@ -101,7 +102,7 @@ const Residency = Id.meta({
 /** Labscape to be joined: identity, protocol versions it speaks, endpoint, weight, policy. */
 export const LabscapeInput = z.strictObject({
   id: Id.refine((id) => id !== BREAK_GLASS_SCOPE, 'is reserved'),
-  name: z.string().trim().min(1).max(100).optional(),
+  name: Line(100).optional(),
   publicKey: z.string().max(500).optional().meta({ description: 'Ed25519 public key, PEM or base64' }),
   protocolVersions: z.array(Version).min(1).max(8).default(['1.0']),
   endpoint: z
@@ -133,7 +134,7 @@ const policyPatch = z.strictObject({
 
 export const LabscapePatch = z
   .strictObject({
-    name: z.string().trim().min(1).max(100).optional(),
+    name: Line(100).optional(),
     weight: z.int().min(1).max(1000).optional(),
     residency: Residency.optional(),
     maintenance: z.boolean().optional().meta({ description: 'true: nothing recovers by itself here' }),

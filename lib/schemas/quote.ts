@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Id, Instant, Vector } from './common.ts';
+import { Id, Instant, oneOf, Vector } from './common.ts';
 import { Objection } from './rule.ts';
 
 /** Of what the quote says the approval relies on; SHA-256, hex. */
@@ -21,7 +21,8 @@ export const QuoteInput = z
   .refine(
     ({ resources, labscape }) => resources !== undefined || labscape !== undefined,
     'name resources or a labscape',
-  );
+  )
+  .meta(oneOf('resources', 'labscape'));
 export type QuoteInput = z.infer<typeof QuoteInput>;
 
 export const QuotedMove = z.object({

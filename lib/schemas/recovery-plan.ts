@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { Class, Id, Instant, Page, Reason, RecoveryId } from './common.ts';
 import { QuoteHash, QuoteSummary } from './quote.ts';
 import { GRACE_MS_MAX } from './recovery.ts';
+import { Line } from './text.ts';
 
 /** Steps of a plan, labscapes and resources that a step names. */
 export const PLAN_STEPS_MAX = 32;
@@ -21,7 +22,7 @@ export const takesOut = (how: StepKind): boolean => how === 'fail' || how === 'd
 
 export const PlanStep = z
   .strictObject({
-    name: z.string().trim().min(1).max(100).optional(),
+    name: Line(100).optional(),
     how: StepKind.optional().meta({
       description:
         'fail: they are failed over. drain: they are emptied and stay so. activate: what is drained or offline comes back into service. failback: what the last recovery of each moved away goes home. fail unless given',
@@ -73,7 +74,7 @@ export const PlanStep = z
 export type PlanStep = z.output<typeof PlanStep>;
 
 export const RecoveryPlanInput = z.strictObject({
-  name: z.string().trim().min(1).max(100).optional(),
+  name: Line(100).optional(),
   steps: z.array(PlanStep).min(1).max(PLAN_STEPS_MAX),
 });
 export type RecoveryPlanInput = z.output<typeof RecoveryPlanInput>;

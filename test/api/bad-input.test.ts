@@ -57,6 +57,12 @@ describe('each field', () => {
       body('beat', { agent: 'a', seq: 1, resources: [entry, entry] }, 'resources'),
       body('report', { agent: 'a', epoch: 1 }, 'body'),
       body('failResource', { reason: '   ' }, 'reason'),
+      body('failResource', { reason: 'down\u001b]0;up\u0007' }, 'reason'),
+      body('failResource', { reason: 'down\n2026-01-01 up' }, 'reason'),
+      body('joinLabscape', { id: 'x', name: 'a\u202eb' }, 'name'),
+      body('editLabscape', { name: 'a\u0000b' }, 'name'),
+      body('putPlan', { ...good('putPlan'), name: 'a\u2028b' }, 'name'),
+      body('quote', {}, 'body'),
     ]);
   });
 });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Id } from '../../schemas/common.ts';
+import { PrincipalId } from '../../schemas/common.ts';
 import { Erased, Incident, IncidentId, IncidentsQuery, RespondInput } from '../../schemas/incident.ts';
 import { ReasonInput } from '../../schemas/resource.ts';
 import type { Route } from './route.ts';
@@ -79,7 +79,7 @@ export const INCIDENTS_ROUTES = [
     summary: 'Forget what was observed of a principal: habits, and the evidence of incidents',
     function: 'incidents',
     action: 'managePrincipals',
-    params: z.strictObject({ principal: Id }),
+    params: z.strictObject({ principal: PrincipalId }),
     body: ReasonInput,
     answers: { 200: Erased },
   },

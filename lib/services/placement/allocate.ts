@@ -44,6 +44,9 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
       if (outcome.kind === 'raced') {
         raced += 1;
         await pauseAfterRace(runtime, raced);
+        // Whoever won may be this very request: clients send it again when no answer comes.
+        const existing = await existingOf(runtime, request, draft);
+        if (existing !== undefined) return existing;
       }
       continue;
     }

@@ -63,6 +63,9 @@ export const allocateGang = async (
     if (placed !== undefined) return placed;
     await pauseAfterRace(runtime, attempt);
   }
+  // Whoever won each time may be this very batch: clients send it again when no answer comes.
+  const existing = await existingGang(runtime, gang);
+  if (existing !== undefined) return existing;
   throw new ProblemError('unavailable', 'too many others are allocating at the same time: try again', {
     retryAfterS: 1,
   });

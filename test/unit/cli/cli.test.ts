@@ -252,6 +252,33 @@ describe('status', () => {
   });
 });
 
+describe('what others wrote', () => {
+  const title = '\u001b]0;mine\u0007';
+  const words = `down${title}\u001b[2A\u009b1A\u202edoog\rup`;
+  const shown = 'down\\u001b]0;mine\\u0007\\u001b[2A\\u009b1A\\u202edoog\\u000dup';
+
+  test('reaches a terminal as text only, on both streams', async () => {
+    const resources = fleet.labscapes[0]?.resources.map((one) => ({ ...one, reason: words }));
+    api.script['GET /status'] = ok({ ...fleet, labscapes: [{ ...fleet.labscapes[0], resources }] });
+    const { out } = await run(['status'], { url: api.url, terminal: true });
+    expect(out).toContain(shown);
+    expect(out).toContain('\u001b[32m');
+    api.script['GET /status'] = problem(409, 'not-in-this-state', words);
+    const refused = await run(['status'], { url: api.url, terminal: true });
+    expect(refused.err).toContain(shown);
+    expect(refused.err).toContain('\u001b[31m');
+  });
+
+  test('is itself in JSON', async () => {
+    const resources = fleet.labscapes[0]?.resources.map((one) => ({ ...one, reason: words }));
+    const said = { ...fleet, labscapes: [{ ...fleet.labscapes[0], resources }] };
+    api.script['GET /status'] = ok(said);
+    const { out } = await labscapes('status', '--json');
+    expect(JSON.parse(out)).toEqual(said);
+    expect(out).not.toMatch(/[\u0080-\u009f\u202e]/);
+  });
+});
+
 describe('failback', () => {
   test('says what went home, what stays, and whether it may go another time', async () => {
     api.script['POST /resources/north-1/failback'] = ok(failedBack);

@@ -1,0 +1,13 @@
+import * as z from 'zod';
+
+/**
+ * What a terminal or a log acts on instead of showing it: control characters, line ends, changes of direction. Whoever
+ * reads what others wrote would see something else than what was written. In a form that any reader of the API's
+ * document knows, hence no `\p{Cc}`.
+ */
+const ACTING = '\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069';
+const LINE = new RegExp(`^[^${ACTING}]*$`);
+
+/** Text of a person on one line, at most so many characters. */
+export const Line = (max: number) =>
+  z.string().trim().min(1).max(max).regex(LINE, 'must be one line without control characters');
