@@ -6,7 +6,7 @@ import { loadBackup } from '../../lib/services/backup/load.ts';
 import { planRestore } from '../../lib/services/backup/restore-plan.ts';
 import type { RestorePlan, State } from '../../lib/services/backup/restore-types.ts';
 import { stateFaults } from '../../lib/services/backup/verify.ts';
-import type { Item } from '../../lib/store/table/attributes.ts';
+import { type Item, N, num } from '../../lib/store/table/attributes.ts';
 import { type BackupBench, backupBench } from './backup-bench.ts';
 import { type Rig, startRig } from './rig.ts';
 import { newSite, type Site } from './site.ts';
@@ -31,9 +31,9 @@ const live = async (): Promise<State> => ({
   events: await bench.all('audit'),
 });
 /** Nobody writes meanwhile. */
-const plan = (there: State, from = backup): RestorePlan =>
+const plan = (there: State, from = backup, point = Number.POSITIVE_INFINITY): RestorePlan =>
   planRestore({
-    ...{ id: 'test', backup: from, live: there, point: Number.POSITIVE_INFINITY, scope: {} },
+    ...{ id: 'test', backup: from, live: there, point, scope: {} },
     origin: { actor: 'test', request: 'test', at: Date.now() },
   });
 const without = ({ items, events }: State, isLost: (item: Item) => boolean): State => ({
@@ -167,5 +167,34 @@ test('what events do not tell enough of is left and named with what shares its r
   expect(planned.units.map(({ what }) => what)).toEqual([`resource ${other}`]);
   expect(planned.conflicts).toEqual([
     `allocation ${one.tenant}#${old.id}: it is lost, and its events do not tell all of it; resource ${mine} and its work are left as they are: restore it from the tables as they were at a point in time (--from tables:), or from a backup that has it`,
+  ]);
+}, 180_000);
+
+test('a lost slice of a quota comes back once its work is still, with a cap that makes the quota whole', async () => {
+  const site = await newSite(rig, { slices: 2 });
+  await site.fill(4, 20);
+  const there = await live();
+  const slices = there.items.filter(({ pk }) => pk?.S?.startsWith(`TENANT#${site.tenant}#`));
+  const [lost, other] = slices.toSorted((a, b) => num(b, 'usedP') - num(a, 'usedP'));
+  if (lost === undefined || other === undefined) throw new Error('a tenant of two slices is needed');
+  // Slices lend each other what they may give out.
+  const items = there.items
+    .filter((item) => item !== lost)
+    .map((item) => (item === other ? { ...item, capP: N(num(item, 'capP') + 10) } : item));
+  const own = there.items.find(
+    (item) => item['tenant']?.S === site.tenant && num(item, 'slice') === num(lost, 'index'),
+  );
+  const placedAt = there.events.find(({ entity }) => entity.endsWith(`#${own?.['id']?.S}`))?.at ?? 0;
+
+  const early = plan({ ...there, items }, backup, placedAt - 1);
+  const planned = plan({ ...there, items });
+
+  expect(early.items.filter(({ item }) => item['pk']?.S === lost['pk']?.S)).toEqual([]);
+  expect(early.conflicts).toContain(
+    `tenant ${site.tenant}: what it uses changes just now; a slice of its quota is left, plan again`,
+  );
+  expect(planned.conflicts).toEqual([]);
+  expect(planned.items.map(({ item }) => [item['pk'], item['usedP'], item['capP']])).toEqual([
+    [lost['pk'], lost['usedP'], N(num(lost, 'capP') - 10)],
   ]);
 }, 180_000);

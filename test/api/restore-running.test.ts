@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { EMPTY_CHAIN, nextEvent } from '../../lib/audit/event.ts';
 import { loadBackup } from '../../lib/services/backup/load.ts';
 import { EPOCH_STEP } from '../../lib/services/backup/raised-epochs.ts';
 import { planHere } from '../../lib/services/backup/restore.ts';
@@ -137,7 +138,12 @@ test('work starts nowhere, and nobody keeps a lease, before whoever was given it
 
 test('where the audit is lost no epoch is given out twice, whichever backup is restored again', async () => {
   const epochs = (found: RestorePlan) =>
-    new Map(restoredIn(found).flatMap((item) => (item['epoch'] ? [[keyOf(item), num(item, 'epoch')]] : [])));
+    new Map(
+      restoredIn(found).flatMap((item) =>
+        // That of a recovery is the name of one.
+        item['epoch'] && !keyOf(item).startsWith('REC#') ? [[keyOf(item), num(item, 'epoch')]] : [],
+      ),
+    );
   const empty = { items: [], events: [] };
 
   const first = epochs(plan(empty));
@@ -178,7 +184,9 @@ test('a host that was heard before the backup is missed when it stays silent aft
 test('a group that a recovery moves is put back under its epoch, that the recovery can end', () => {
   const resource = resourceIn(live, home);
   const group = live.items.find((item) => isGroup(item) && item['resource']?.S === home) ?? {};
-  const running = without(changed(live, resource, { recovery: S('some-recovery') }), group);
+  const key = S('REC#some-recovery');
+  const { items: left, events } = without(changed(live, resource, { recovery: S('some-recovery') }), group);
+  const running = { items: [...left, { pk: key, sk: key }], events };
 
   const { items, units, conflicts } = plan(running);
 
@@ -209,6 +217,36 @@ test('a recovery whose resource was lost with its lock is called off with the re
   const called = unit?.items.find(({ item }) => item['pk']?.S === `REC#${recovery}`);
   expect(called?.item['status']).toEqual(S('cancelled'));
   expect(called?.seen?.['status']).toEqual(S('running'));
+});
+
+test('a recovery that was lost while it ran is called off with its lock, and one that had ended comes back as it ended', async () => {
+  const now = await read();
+  const isRecovery = (item: Item): boolean => item['pk']?.S === `REC#${recovery}`;
+  const own = now.items.filter(isRecovery);
+  const lost = without(now, ...own);
+
+  const [unit, ...others] = plan(lost, { from: now }).units;
+  const [bornLater] = plan(lost).units;
+
+  expect(others).toEqual([]);
+  expect(unit?.events.map(({ type }) => type)).toEqual(['resource.restored', 'recovery.cancelled']);
+  const [resource] = unit?.items ?? [];
+  expect([resource?.seen?.['recovery'], resource?.item['recovery']]).toEqual([S(recovery), undefined]);
+  expect(resource?.item['status']).toEqual(S('failed'));
+  expect(unit?.items.filter(({ item }) => isRecovery(item)).map(({ item }) => item['status'])).toEqual([
+    S('cancelled'),
+  ]);
+  // No backup has it: nobody can give its lock back, either.
+  expect(bornLater?.what).toBe(`resource ${home}`);
+  expect(bornLater?.items[0]?.item['recovery']).toBeUndefined();
+  // How it ended stands in its events, though the backup saw it run.
+  const body = { resource: home, reason: 'as it went' };
+  const origin = { actor: 'test', request: 'test', at: NOW };
+  const done = nextEvent(`recovery#${recovery}`, EMPTY_CHAIN, origin, 'recovery.done', body);
+  const { items } = plan({ ...lost, events: [...now.events, done] }, { from: now });
+  expect(items.map(({ item }) => item).filter(isRecovery)).toMatchObject([
+    { status: S('done'), reason: S('as it went'), head: S(done.hash), rev: N(1) },
+  ]);
 });
 
 test('a principal that was revoked after the backup comes back revoked', async () => {

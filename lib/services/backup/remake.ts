@@ -1,13 +1,16 @@
 import { groupByEntity } from '../../audit/chain.ts';
 import { entityOf } from '../../audit/event.ts';
 import type { FoldedState } from '../../audit/fold-state.ts';
+import { isEnded } from '../../failover/recovery-status.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
+import { RECOVERY_STATUSES, type RecoveryStatus } from '../../schemas/recovery.ts';
+import { restoredRecovery } from '../../store/backup/restored.ts';
 import { chainHeadOf } from '../../store/chain-heads.ts';
 import { newBeatItem } from '../../store/fleet/heartbeats.ts';
 import { decodeLabscape, encodeLabscape, type LabscapeRecord } from '../../store/fleet/labscapes.ts';
 import { encodeLocator } from '../../store/fleet/resources.ts';
 import { keys } from '../../store/keys.ts';
-import type { Item } from '../../store/table/attributes.ts';
+import { type Item, N, S } from '../../store/table/attributes.ts';
 import { Left } from './left.ts';
 import { remadeLabscape, remadePrincipal, remadeTenant } from './remake-others.ts';
 import { birthOf, remadeAllocation, remadeGroup, remadeResource } from './remake-work.ts';
@@ -18,6 +21,10 @@ export interface Remade {
   readonly items: ReadonlyMap<string, Item>;
   readonly left: Left;
 }
+
+const ENDED_BY: ReadonlyMap<string, RecoveryStatus> = new Map(
+  RECOVERY_STATUSES.filter(isEnded).map((status) => [`recovery.${status}`, status]),
+);
 
 interface Lost {
   /** What backup or table tells, the table before the backup, by keyOf. */
@@ -85,11 +92,25 @@ class Remake {
         if (item === undefined) this.#left.other(entity);
         else this.#make(item);
       } else if (kind === 'plan' && this.#isBornAndLost(keys.plan(id))) this.#left.other(entity);
-      else if (kind === 'recovery' && this.#isBornAndLost(keys.recovery(id))) this.#left.other(entity);
+      else if (kind === 'recovery') this.#recovery(id, chain);
       else if (kind === 'override') {
         const [, labscape = '', own = ''] = entity.split('#');
         if (this.#isBornAndLost(keys.override(labscape, own))) this.#left.other(entity);
       }
+    }
+  }
+
+  /** What its phases did is in no event; how it ended is. One that had not is called off by the draft. */
+  #recovery(id: string, chain: readonly AuditEvent[]): void {
+    const key = keys.recovery(id);
+    const item = this.#lost.known.get(keyOf(key));
+    const last = chain.at(-1);
+    if (item === undefined || last === undefined) this.#left.other(entityOf.recovery(id));
+    else if (this.#isLost(key, chain)) {
+      const status = ENDED_BY.get(last.type);
+      const chained = { ...item, rev: N(last.rev), head: S(last.hash) };
+      const reason = String(last.body['reason'] ?? '');
+      this.#make(status === undefined ? chained : restoredRecovery(item, last, reason, status));
     }
   }
 

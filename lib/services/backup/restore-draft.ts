@@ -12,9 +12,12 @@ import {
 } from '../../store/backup/restored.ts';
 import { decodeRun, runItem } from '../../store/backup/runs.ts';
 import { chainHeadOf } from '../../store/chain-heads.ts';
+import { keys } from '../../store/keys.ts';
 import { decodeRecovery } from '../../store/recovery/recoveries.ts';
 import { type Item, num, str } from '../../store/table/attributes.ts';
 import { headsOf } from './cut.ts';
+import { isLockLost } from './lost-locks.ts';
+import { isSliceBusy, lostSlices } from './lost-slices.ts';
 import { raising } from './raised-epochs.ts';
 import type { RestoredItem, RestoredUnit, RestoreInput, RestorePlan, RestoreView } from './restore-types.ts';
 import { keyOf, sortItems } from './sorted.ts';
@@ -33,6 +36,8 @@ export class RestoreDraft {
   readonly #units: RestoredUnit[] = [];
   readonly #conflicts: string[] = [];
   readonly #entities = new Set<string>();
+  /** They are called off together with their resources, whose locks they hold. */
+  readonly #lostRecoveries: Item[] = [];
   /** Resources and groups as they shall be, by sort key. */
   readonly #targets: ReadonlyMap<string, Item>;
   /** The longest that anybody may have, ms. */
@@ -68,14 +73,7 @@ export class RestoreDraft {
     for (const item of sorted.locators.values()) this.#one(item);
     for (const item of sorted.tenants.values())
       if (!this.#isOlder(item) && !this.#isBusy(item)) this.#one(item);
-    for (const [tenant, slices] of sorted.slices)
-      for (const item of slices) {
-        if (this.#seen.get(keyOf(item)) === undefined) this.#one(item);
-        else
-          this.#conflicts.push(
-            `tenant ${tenant}: a slice of its quota is not what its allocations use; it is left`,
-          );
-      }
+    for (const [tenant, slices] of sorted.slices) this.#slices(tenant, slices, sorted.tenants.get(tenant));
     for (const item of sorted.others) if (!this.#isOlder(item) && !this.#isBusy(item)) this.#other(item);
     this.#placed(sorted.resources, sorted.groups);
     this.#waiting(sorted.groups);
@@ -83,6 +81,27 @@ export class RestoreDraft {
 
   #one(item: Item): void {
     this.#items.push({ item, seen: this.#seen.get(keyOf(item)) });
+  }
+
+  #slices(id: string, slices: readonly Item[], restored: Item | undefined): void {
+    const lost = slices.filter((item) => !this.#seen.has(keyOf(item)));
+    for (const _ of slices.slice(lost.length))
+      this.#conflicts.push(`tenant ${id}: a slice of its quota is not what its allocations use; it is left`);
+    if (lost.length === 0) return;
+    const isBusy = (item: Item): boolean =>
+      isSliceBusy(id, num(item, 'index'), this.#busy, this.#seen) || this.#busy.has(entityOf.tenant(id));
+    if (lost.some(isBusy)) {
+      this.#conflicts.push(
+        `tenant ${id}: what it uses changes just now; a slice of its quota is left, plan again`,
+      );
+      return;
+    }
+    const tenant = restored ?? this.#seen.get(keyOf(keys.tenant(id)));
+    const living = [...this.#seen.values()].filter((item) => item['pk']?.S?.startsWith(`TENANT#${id}#`));
+    const whole = tenant && lostSlices(tenant, lost, living);
+    if (whole === undefined)
+      this.#conflicts.push(`tenant ${id}: its other slices leave no quota to a lost one`);
+    else for (const item of whole) this.#one(item);
   }
 
   #skips(what: string, ...names: readonly string[]): boolean {
@@ -120,6 +139,11 @@ export class RestoreDraft {
     const recovery = decodeRecovery(item);
     if (isEnded(recovery.status)) {
       this.#one(item);
+      return;
+    }
+    const home = this.#targets.get(`RES#${recovery.resource}`);
+    if (home !== undefined && this.#seen.get(keyOf(home))?.['recovery']?.S === recovery.id) {
+      this.#lostRecoveries.push(item);
       return;
     }
     const { restored, event } = this.#calledOff(item);
@@ -181,7 +205,7 @@ export class RestoreDraft {
     const item = this.#targets.get(`RES#${id}`);
     if (then === undefined || item === undefined) return;
     const live = this.#seen.get(keyOf(item));
-    if (live?.['recovery'] !== undefined) {
+    if (live?.['recovery'] !== undefined && !isLockLost(live, this.#seen)) {
       this.#conflicts.push(`resource ${id}: recovery ${str(live, 'recovery')} owns it; wait for its end`);
       this.#lostGroups(then.groups);
       return;
@@ -199,8 +223,9 @@ export class RestoreDraft {
     const body = { epoch, to, moves, pending: [] };
     const event = this.#event(entityOf.resource(id), chain, RESTORED, body);
     this.#entities.add(entityOf.resource(id));
-    // A recovery whose resource was lost has lost its lock with it.
-    const orphans = live === undefined ? this.#runningFor(id).map((one) => this.#calledOff(one)) : [];
+    // A recovery whose resource was lost has lost its lock with it, and one that was lost itself cannot give it back.
+    const running = live === undefined ? this.#runningFor(id) : this.#lostFor(id);
+    const orphans = running.map((one) => this.#calledOff(one));
     this.#units.push({
       what: `resource ${id}`,
       items: [
@@ -234,6 +259,10 @@ export class RestoreDraft {
       const heldUntil = holdEndsAt(this.#input.origin.at, this.#leaseMs);
       this.#one(restoredGroup(item, num(item, 'epoch'), heldUntil, undefined));
     }
+  }
+
+  #lostFor(resource: string): readonly Item[] {
+    return this.#lostRecoveries.filter((item) => decodeRecovery(item).resource === resource);
   }
 
   #runningFor(resource: string): readonly Item[] {

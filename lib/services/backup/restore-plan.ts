@@ -7,6 +7,7 @@ import { type Item, str } from '../../store/table/attributes.ts';
 import { busyNames } from './busy.ts';
 import { eventsUntil, headsOf } from './cut.ts';
 import type { Left } from './left.ts';
+import { isLockLost } from './lost-locks.ts';
 import { remakeLost } from './remake.ts';
 import { RestoreDraft } from './restore-draft.ts';
 import type { RestoreInput, RestorePlan, RestoreScope } from './restore-types.ts';
@@ -36,7 +37,10 @@ export function planRestore(input: RestoreInput): RestorePlan {
   const targets = settleTo([...known.values()], events, folded, left).filter(
     (item) => inScope(item, input.scope, folded) && !isLeft(item, left, folded),
   );
-  const wrong = targets.filter((item) => differs(item, seen.get(keyOf(item))));
+  const wrong = targets.filter((item) => {
+    const there = seen.get(keyOf(item));
+    return differs(item, there) || isLockLost(there, seen);
+  });
   const damaged = new Set(wrong.map(keyOf));
   // What a damaged item is born with may be damaged as well.
   const repaired = settleTo(

@@ -1,4 +1,5 @@
 import type { AuditEvent } from '../../schemas/audit.ts';
+import type { RecoveryStatus } from '../../schemas/recovery.ts';
 import type { ResourceStatus } from '../../schemas/resource.ts';
 import { SEQ, TEXT } from '../fleet/beat-pulses.ts';
 import { decodeBeats } from '../fleet/heartbeats.ts';
@@ -58,9 +59,15 @@ export const restoredGroup = (
 const only = (item: Item, ...names: readonly string[]): Item =>
   Object.fromEntries(Object.entries(item).filter(([name]) => names.includes(name)));
 
-export const restoredRecovery = (item: Item, event: AuditEvent, reason: string): Item => ({
+/** As `event` ended it. */
+export const restoredRecovery = (
+  item: Item,
+  event: AuditEvent,
+  reason: string,
+  status: RecoveryStatus = 'cancelled',
+): Item => ({
   ...without(item, 'nextPhase', 'waiting', 'parkedAt', 'silentSince'),
-  status: S('cancelled'),
+  status: S(status),
   reason: S(reason),
   endedAt: N(event.at),
   rev: N(event.rev),
