@@ -103,7 +103,7 @@ export const Allocation = z.object({
   reason: z.string().optional().meta({ description: 'why it is pending' }),
   warning: z.string().optional().meta({
     description:
-      'in the answer of an allocate: under fill n+1 the failure that would not be re-homed now; of adopted work, what is over the fill',
+      'in the answer of an allocate: under fill n+1 the failure that would not be re-homed now; of adopted work, what is over the fill; anywhere, that what it runs was lost, and what to do',
   }),
   adoptedOn: Id.optional().meta({ description: 'where it ran before it was allocated' }),
   leaseUntil: Instant.optional(),

@@ -120,6 +120,8 @@ export const STANDARD_RATES = {
   itemsLost: 1e-5,
   // If not: an operator restores though nothing is lost. Assumed.
   operatorRestores: 1e-3,
+  // If not that either: one record beside the work is lost, and restored while it runs. Assumed.
+  recordsLost: 1e-5,
 } as const;
 
 export type FaultKind = keyof typeof STANDARD_RATES;
@@ -186,6 +188,7 @@ export const STRESS_RATES: Rates = {
   itemsForged: 0.3,
   itemsLost: 0.4,
   operatorRestores: 0.5,
+  recordsLost: 0.9,
 };
 
 /** What makes things better; the factor on the faults leaves it alone. */

@@ -12,12 +12,11 @@ import {
 } from '../../store/backup/restored.ts';
 import { decodeRun, runItem } from '../../store/backup/runs.ts';
 import { chainHeadOf } from '../../store/chain-heads.ts';
-import { keys } from '../../store/keys.ts';
 import { decodeRecovery } from '../../store/recovery/recoveries.ts';
 import { type Item, num, str } from '../../store/table/attributes.ts';
 import { headsOf } from './cut.ts';
 import { isLockLost } from './lost-locks.ts';
-import { isSliceBusy, lostSlices } from './lost-slices.ts';
+import { repairSlices } from './lost-slices.ts';
 import { raising } from './raised-epochs.ts';
 import type { RestoredItem, RestoredUnit, RestoreInput, RestorePlan, RestoreView } from './restore-types.ts';
 import { keyOf, sortItems } from './sorted.ts';
@@ -84,24 +83,9 @@ export class RestoreDraft {
   }
 
   #slices(id: string, slices: readonly Item[], restored: Item | undefined): void {
-    const lost = slices.filter((item) => !this.#seen.has(keyOf(item)));
-    for (const _ of slices.slice(lost.length))
-      this.#conflicts.push(`tenant ${id}: a slice of its quota is not what its allocations use; it is left`);
-    if (lost.length === 0) return;
-    const isBusy = (item: Item): boolean =>
-      isSliceBusy(id, num(item, 'index'), this.#busy, this.#seen) || this.#busy.has(entityOf.tenant(id));
-    if (lost.some(isBusy)) {
-      this.#conflicts.push(
-        `tenant ${id}: what it uses changes just now; a slice of its quota is left, plan again`,
-      );
-      return;
-    }
-    const tenant = restored ?? this.#seen.get(keyOf(keys.tenant(id)));
-    const living = [...this.#seen.values()].filter((item) => item['pk']?.S?.startsWith(`TENANT#${id}#`));
-    const whole = tenant && lostSlices(tenant, lost, living);
-    if (whole === undefined)
-      this.#conflicts.push(`tenant ${id}: its other slices leave no quota to a lost one`);
-    else for (const item of whole) this.#one(item);
+    const { items, conflicts } = repairSlices(id, slices, { restored, busy: this.#busy, seen: this.#seen });
+    for (const item of items) this.#one(item);
+    this.#conflicts.push(...conflicts);
   }
 
   #skips(what: string, ...names: readonly string[]): boolean {

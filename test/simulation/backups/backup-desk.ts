@@ -1,6 +1,7 @@
 import { listBackups } from '../../../lib/services/backup/manifest.ts';
 import type { Stream } from '../world/chance.ts';
 import type { World } from '../world/world.ts';
+import { loseItems, loseRecord } from './damage.ts';
 import { restoreEmptied } from './restore-emptied.ts';
 import { restoreForged, restoreRunning } from './restore-running.ts';
 
@@ -79,7 +80,8 @@ export class BackupDesk {
     if (!this.#active || world.restoring > 0 || (await listBackups(world.objects)).length === 0) return;
     if (world.faults.strikes('allLost')) await restoreEmptied(world);
     else if (world.faults.strikes('itemsForged')) restoreForged(world);
-    else if (world.faults.strikes('itemsLost')) restoreRunning(world, true);
-    else if (world.faults.strikes('operatorRestores')) restoreRunning(world, false);
+    else if (world.faults.strikes('itemsLost')) restoreRunning(world, loseItems);
+    else if (world.faults.strikes('operatorRestores')) restoreRunning(world);
+    else if (world.faults.strikes('recordsLost')) restoreRunning(world, loseRecord);
   }
 }

@@ -23,23 +23,41 @@ const itemsOf = ({ mirror, options: { tables } }: World, backup: readonly Item[]
     .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 };
 
-/** Some of the work is gone from the table, though all of it is in the backup. Returns the keys. */
-export const loseItems = async (
-  world: World,
-  backup: readonly Item[],
-  chance: Stream,
-): Promise<ReadonlySet<string>> => {
+/** Takes items away behind the control plane's back, `backup` being what a backup holds. Returns their keys. */
+export type Loss = (world: World, backup: readonly Item[], chance: Stream) => Promise<ReadonlySet<string>>;
+
+/** Some of the work is gone from the table, though all of it is in the backup. */
+export const loseItems: Loss = async (world, backup, chance) => {
   const items = itemsOf(world, backup);
   const lost = new Set<string>();
   for (let n = 1 + chance.below(LOST_MAX); n > 0 && items.length > 0; n -= 1) {
     const item = chance.pick(items);
-    if (lost.has(keyOf(item))) continue;
-    lost.add(keyOf(item));
-    world.mirror.lose(world.options.tables.state, keyOf(item));
-    world.scheduler.note(`  ${str(item, 'sk')} is lost`);
-    await send(world, 'DeleteItem', { Key: { pk: item['pk'], sk: item['sk'] } });
+    if (!lost.has(keyOf(item))) lost.add(await loseItem(world, item));
   }
   return lost;
+};
+
+const loseItem = async (world: World, item: Item): Promise<string> => {
+  world.mirror.lose(world.options.tables.state, keyOf(item));
+  world.scheduler.note(`  ${str(item, 'pk')} ${str(item, 'sk')} is lost`);
+  await send(world, 'DeleteItem', { Key: { pk: item['pk'], sk: item['sk'] } });
+  return keyOf(item);
+};
+
+/** What is lost beside the work, by its partition key; recoveries of which no backup tells are not brought back. */
+const RECORDS = [/^REC#/, /^PRINCIPAL#/, /^TENANT#/, /^LABS$/, /^BEAT#/];
+
+/** One record that is no work is gone, whether a backup holds it or not. */
+export const loseRecord: Loss = async (world, backup, chance) => {
+  const known = new Set(backup.map(keyOf));
+  const items = world.mirror
+    .items(world.options.tables.state)
+    .filter((item) => !str(item, 'pk').startsWith('REC#') || known.has(keyOf(item)))
+    .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const kinds = RECORDS.map((kind) => items.filter((item) => kind.test(str(item, 'pk')))).filter(
+    (some) => some.length > 0,
+  );
+  return new Set([await loseItem(world, chance.pick(chance.pick(kinds)))]);
 };
 
 /** By the first word of the partition key: what somebody may write into it. */

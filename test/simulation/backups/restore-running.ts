@@ -5,7 +5,7 @@ import { planHere } from '../../../lib/services/backup/restore.ts';
 import type { RestorePlan, State } from '../../../lib/services/backup/restore-types.ts';
 import { BACKUP_LAG_MS } from '../../../lib/services/backup/take.ts';
 import type { World } from '../world/world.ts';
-import { forgeItem, loseItems } from './damage.ts';
+import { forgeItem, type Loss } from './damage.ts';
 import { type Ending, runTool, type Tool } from './operator-tool.ts';
 
 /** Between two looks at what is not restored yet, and the most of them: what a recovery owns waits for its end. */
@@ -32,10 +32,10 @@ const planOf = (world: World, tool: Tool, backup: Newest, lagMs: number): Promis
   return planHere(tool, backup, { id: backup.id, scope: {}, clock, lagMs, requester });
 };
 
-/** Restores what is lost into the control plane while it runs, until nothing is missing; `lose`: it is lost right now. */
-export const restoreRunning = (world: World, lose: boolean): void => {
+/** Restores what is lost into the control plane while it runs, until nothing is missing; `lose`: what is lost right now. */
+export const restoreRunning = (world: World, lose?: Loss): void => {
   const { scheduler, mirror, options } = world;
-  let lost: ReadonlySet<string> | undefined = lose ? undefined : new Set();
+  let lost: ReadonlySet<string> | undefined = lose === undefined ? new Set() : undefined;
   let looks = 0;
   let id: string | undefined;
   const isBack = (): boolean => {
@@ -45,7 +45,7 @@ export const restoreRunning = (world: World, lose: boolean): void => {
   const work = (lagMs: number) => async (tool: Tool) => {
     const backup = await backupOf(world, id);
     id = backup.id;
-    lost ??= await loseItems(world, backup.items, world.chance('lost items'));
+    lost ??= await lose?.(world, backup.items, world.chance('lost items'));
     const plan = await planOf(world, tool, backup, lagMs);
     const { refused } = await applyRestore(tool.store, plan);
     for (const why of [...plan.conflicts, ...refused]) scheduler.note(`  left: ${why}`);

@@ -1,6 +1,10 @@
+import { decodeTenant } from '../../../lib/store/access/tenants.ts';
 import type { AllocationRecord } from '../../../lib/store/placement/allocations.ts';
+import type { Item } from '../../../lib/store/table/attributes.ts';
+import { equals, sum } from '../../../lib/vector.ts';
 import type { Change, Changes, State } from '../world/state.ts';
 import type { Breach } from './invariants.ts';
+import { canonical } from './mirror.ts';
 
 /** Whoever restores into the running control plane; see backups/. */
 export const RESTORES = 'restore#';
@@ -22,9 +26,13 @@ export class RestoreWatch {
     return [...restored, ...this.#failed(changes)].map((what) => ({ invariant: 20, what }));
   }
 
-  #restored(state: State, { resources, groups, allocations }: Changes): readonly string[] {
+  #restored(state: State, { resources, groups, allocations, profiles, slices }: Changes): readonly string[] {
     const owned = (id: string | undefined) => state.resources.get(id ?? '')?.recovery !== undefined;
     return [
+      ...profiles.flatMap(({ before, after }) =>
+        differ(`${after['sk']?.S}`, before && profileOf(before), profileOf(after)),
+      ),
+      ...slices.flatMap(({ after: { tenant } }) => capFaults(state, tenant)),
       ...allocations.flatMap(({ before, after }) =>
         differ(`allocation ${after.id}`, before && workOf(before), workOf(after)),
       ),
@@ -66,6 +74,17 @@ export class RestoreWatch {
 
 const workOf = ({ state, group, demand, leaseUntil, class: cls, chain }: AllocationRecord): string =>
   JSON.stringify([state, group, demand, leaseUntil, cls, chain]);
+
+/** All of it but the working figures of fill n+1. */
+const profileOf = ({ fillRev: _, fillShare: __, ...item }: Item): string => canonical(item);
+
+/** Slices that make up another quota than their tenant's, once none of them is lost. */
+const capFaults = ({ slices, profiles }: State, id: string): readonly string[] => {
+  const item = profiles.get(`TENANT#${id}`);
+  const own = [...slices.values()].filter(({ tenant }) => tenant === id);
+  if (item === undefined || equals(sum(own.map(({ cap }) => cap)), decodeTenant(item).quota)) return [];
+  return [`the slices of tenant ${id} do not make up its quota`];
+};
 
 const differ = (what: string, before: string | undefined, after: string): readonly string[] =>
   before === after ? [] : [`${what} is restored as ${after}, it was ${before}`];

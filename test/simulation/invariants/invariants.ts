@@ -4,6 +4,7 @@ import { PHASES } from '../../../lib/schemas/recovery.ts';
 import { equals, firstOver, sum, within } from '../../../lib/vector.ts';
 import type { Changes, State } from '../world/state.ts';
 import { isBalancing } from './invariants-rebalance.ts';
+import { RESTORES } from './invariants-restore.ts';
 import { gangIsWhole, victimsAreLower } from './invariants-together.ts';
 
 /** A breach: the number of the invariant in the design, and what was seen. */
@@ -29,7 +30,7 @@ const CHECKS: readonly (readonly [invariant: number, check: Check])[] = [
   [3, limitsHold],
   [4, fencedTakesNothing],
   [5, oneRecoveryEach],
-  [6, (_, { recoveries }) => first(recoveries, recoveryGoesForward)],
+  [6, (_, { recoveries, when }) => first(recoveries, (one) => recoveryGoesForward(one, isByRestore(when)))],
   [7, locksAreHeld],
   [10, changesAreAudited],
   [14, gangIsWhole],
@@ -185,8 +186,16 @@ function oneRecoveryEach(state: State, { recoveries }: Changes): string | undefi
   });
 }
 
-function recoveryGoesForward({ before, after }: Changes['recoveries'][number]): string | undefined {
+const isByRestore = ({ by }: Changes['when']): boolean => by.startsWith(RESTORES);
+
+function recoveryGoesForward(
+  { before, after }: Changes['recoveries'][number],
+  isRestore: boolean,
+): string | undefined {
   if (before === undefined) return undefined;
+  // One that was lost after it had ended is put back with how it ended.
+  const isSameEnd = before.status === after.status && before.chain.head === after.chain.head;
+  if (isRestore && isEnded(before.status) && isSameEnd) return undefined;
   if (isEnded(before.status)) return `recovery ${after.id} changes after it ended ${before.status}`;
   if (after.attempt < before.attempt) return `recovery ${after.id}: attempt went back`;
   if (before.nextPhase === undefined || after.nextPhase === undefined) return undefined;
@@ -215,8 +224,9 @@ function locksAreHeld(state: State, { resources, recoveries }: Changes): string 
 /** What is audited changes only beside an event. */
 function changesAreAudited(_: State, changes: Changes): string | undefined {
   if (changes.events.length > 0) return undefined;
-  const [profile] = changes.profiles;
-  if (profile !== undefined) return `${profile} changes without an event`;
+  // What a restore puts back as it was is judged by number 20.
+  const profile = changes.profiles.find(({ before }) => !isByRestore(changes.when) || before === undefined);
+  if (profile !== undefined) return `${profile.after['sk']?.S} changes without an event`;
   return (
     first(changes.resources, ({ before, after }) =>
       before === undefined ||

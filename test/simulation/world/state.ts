@@ -25,8 +25,8 @@ export interface Changes {
   readonly recoveries: Change<RecoveryRecord>[];
   readonly slices: Change<QuotaSlice & { readonly tenant: string }>[];
   readonly beats: Beat[];
-  /** Keys of what is audited and nothing above: labscapes, tenants, principals. */
-  readonly profiles: string[];
+  /** What is audited and nothing above: labscapes, tenants, principals. */
+  readonly profiles: Change<Item>[];
   readonly events: AuditEvent[];
   readonly when: Moment;
 }
@@ -61,12 +61,14 @@ export class State {
   /** By item key. */
   readonly slices = new Map<string, QuotaSlice & { readonly tenant: string }>();
   readonly principals = new Map<string, PrincipalRecord>();
+  /** Items of labscapes, tenants and principals, by entity. */
+  readonly profiles = new Map<string, Item>();
   readonly events: AuditEvent[] = [];
 
   /** Nothing is known any more. */
   clear(): void {
     for (const map of [this.resources, this.groups, this.allocations, this.recoveries]) map.clear();
-    for (const map of [this.labscapes, this.slices, this.principals]) map.clear();
+    for (const map of [this.labscapes, this.slices, this.principals, this.profiles]) map.clear();
     this.events.length = 0;
   }
 
@@ -89,7 +91,8 @@ export class State {
   #take(before: Item | undefined, item: Item, changes: Changes): void {
     const pk = item['pk']?.S ?? '';
     const sk = item['sk']?.S ?? '';
-    if (pk === 'LABS' || (PROFILE.test(pk) && !SLICE.test(pk))) changes.profiles.push(sk);
+    if (pk === 'LABS' || (PROFILE.test(pk) && !SLICE.test(pk)))
+      put(this.profiles, pk === 'LABS' ? sk : pk, item, changes.profiles);
     if (item['entity'] !== undefined) {
       const event = decodeEvent(item);
       this.events.push(event);
