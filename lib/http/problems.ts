@@ -26,6 +26,8 @@ function toProblem(error: unknown): ProblemError {
   if (name === 'Throttled') return new ProblemError('unavailable', '', options(THROTTLED_RETRY_S));
   // A rollout or a rollback is under way.
   if (name === 'NewerVersion') return new ProblemError('unavailable', '', options(OUTAGE_RETRY_S));
+  // The chain's own, shortly before the function's time is out: the table or the machine was too slow for it.
+  if (name === 'TimeoutError') return new ProblemError('unavailable', '', options(OUTAGE_RETRY_S));
   if (name === 'StoreUnavailable') return new ProblemError('unavailable', '', options(OUTAGE_RETRY_S));
   return new ProblemError('internal', '', { cause: error });
 }

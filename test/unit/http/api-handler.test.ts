@@ -3,7 +3,9 @@ import { etag } from '../../../lib/http/answer.ts';
 import {
   ADMIN,
   AGENT,
+  CONTEXT,
   EXPIRES_S,
+  eventFor,
   HandClock,
   handlerOf,
   OPERATOR,
@@ -256,4 +258,15 @@ describe('revocation', () => {
     const bad = await send(handler, 'PUT /tenants/{tenant}', { ...put, body: '{' });
     expect([problemOf(get).code, problemOf(bad).code]).toEqual(['unavailable', 'bad-json']);
   });
+});
+
+test('a function that runs out of time says so, and when to try again', async () => {
+  const handler = handlerOf('tenants', { getTenant: () => new Promise(() => {}) });
+  const event = eventFor('GET /tenants/{tenant}', { caller: ADMIN, params: { tenant: 'acme' } });
+  const answer = await handler(event, { ...CONTEXT, getRemainingTimeInMillis: () => 20 });
+  expect([answer.statusCode, answer.headers?.['retry-after'], JSON.parse(answer.body ?? '').code]).toEqual([
+    503,
+    '5',
+    'unavailable',
+  ]);
 });
