@@ -9,8 +9,8 @@ const LOSS_WEIGHT = 30;
 /** Changed states (about a microsecond each) that one decision takes in: bounds the tail. */
 const CHANGED_MAX = 16;
 /**
- * States that one decision takes in anew because the mix has changed; until it is their turn the old one serves. More
- * packs no better and makes decisions slow in turns.
+ * States that one decision takes in anew because the mix has changed; until it is their turn the old one serves. Four
+ * hold as much on the openb data and 0.04 points more at saturation, and cost four looks in each of the next decisions.
  */
 const RENEWED_MAX = 1;
 /** Where there are no more states than this, all are: the order in which they came makes no difference. */
