@@ -212,5 +212,7 @@ function checkedUrl(url: string | undefined): string {
     throw new UsageError('does not know where the control plane is: pass --url, or set LABSCAPE_URL');
   }
   if (!URL.canParse(url)) throw new UsageError(`${url} is not a URL`);
+  if (!/^https?:$/.test(new URL(url).protocol))
+    throw new UsageError(`${url} is not an http or https address`);
   return url;
 }

@@ -252,6 +252,21 @@ describe('status', () => {
   });
 });
 
+test('a file that cannot be written is said so, and is no fault of the command', async () => {
+  const ran = await labscapes('key', 'new', 'north.host-1', '/dev/null/below/key');
+  expect([ran.code, ran.out]).toEqual([1, '']);
+  expect(ran.err).toContain('/dev/null/below/key');
+  expect(ran.err).toContain('Name another file');
+});
+
+test('an address of another kind than http is not understood, instead of nobody answering there', async () => {
+  for (const url of ['ftp://north', 'file:///etc/passwd', 'javascript:1']) {
+    const ran = await run(['status'], { url });
+    expect([ran.code, ran.out]).toEqual([2, '']);
+    expect(ran.err).toContain(`${url} is not an http or https address`);
+  }
+});
+
 describe('what others wrote', () => {
   const title = '\u001b]0;mine\u0007';
   const words = `down${title}\u001b[2A\u009b1A\u202edoog\rup`;
