@@ -13,7 +13,7 @@ import { explain as explainPlacement } from './commands/explain.ts';
 import { exportFleet } from './commands/export.ts';
 import { drain, fail } from './commands/fail.ts';
 import { failback } from './commands/failback.ts';
-import { activate, labscapes, register, resources } from './commands/fleet.ts';
+import { activate, labscapes, register, resources, retire } from './commands/fleet.ts';
 import { erase, incidents } from './commands/incidents.ts';
 import { key } from './commands/key.ts';
 import { maintenance, mode } from './commands/labscape-mode.ts';
@@ -55,6 +55,7 @@ const COMMANDS: readonly Command[] = [
   fail,
   drain,
   activate,
+  retire,
   failback,
   rebalance,
   readiness,

@@ -118,6 +118,11 @@ const COMMANDS: [string, string[], Record<string, Reply>][] = [
     ['activate', 'north-1', '--reason', 'repaired'],
     { 'POST /resources/north-1/activate': ok(resource) },
   ],
+  [
+    'retire',
+    ['retire', 'north-1', '--reason', 'sold'],
+    { 'POST /resources/north-1/retire': ok({ ...resource, status: 'retired' }) },
+  ],
   ['recoveries', ['recoveries'], { 'GET /recoveries': ok({ items: [recovery] }) }],
   ['one recovery', ['recoveries', 'north-2-4-1'], { 'GET /recoveries/north-2-4-1': ok(recovery) }],
   ['audit events', ['audit', 'events'], { 'GET /audit/events': ok({ items: chain('resource#a', 2) }) }],
