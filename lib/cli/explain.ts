@@ -18,7 +18,8 @@ const NOW_BY_CODE: Readonly<Record<string, string>> = {
   forbidden: 'Use the token of a principal that may do this, or ask an operator to do it.',
   quarantined: 'Ask an administrator: `labscape incidents` says why, and lifts it.',
   'principal-revoked': 'Ask an administrator why, and to reinstate the principal.',
-  'not-found': 'Check the name: `labscape status` lists resources, `labscape allocations` allocations.',
+  'not-found':
+    'Check the name: `labscape status` lists resources, `labscape allocations` allocations, `labscape tenant list` tenants with a quota.',
   'already-exists': 'Nothing: it is there already.',
   'idempotency-mismatch': 'Use another --key, or repeat exactly the request that the key was first used for.',
   'not-in-this-state': 'See its state with `labscape status`, and `labscape recoveries` for what runs.',
@@ -56,8 +57,19 @@ export function explain(error: unknown, doing: string): Explanation {
     return { what, why: [error.message], now, exit: EXIT.failed };
   }
   const why = [error instanceof Error ? error.message : String(error)];
+  if (isOfFiles(error))
+    return {
+      what,
+      why,
+      now: 'Name another file, or make room or give the right to write there.',
+      exit: EXIT.failed,
+    };
   return { what, why, now: 'This is a fault of the command itself: please report it.', exit: EXIT.failed };
 }
+
+/** What the file system answered, about a path that it names. */
+const isOfFiles = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'syscall' in error && 'path' in error;
 
 function explainProblem(problem: ApiProblem, what: string): Explanation {
   const fields = problem.errors.map(({ field, reason }) => `${field} ${reason}`);

@@ -13,7 +13,7 @@ import { explain as explainPlacement } from './commands/explain.ts';
 import { exportFleet } from './commands/export.ts';
 import { drain, fail } from './commands/fail.ts';
 import { failback } from './commands/failback.ts';
-import { activate, labscapes, register, resources } from './commands/fleet.ts';
+import { activate, labscapes, register, resources, retire } from './commands/fleet.ts';
 import { erase, incidents } from './commands/incidents.ts';
 import { key } from './commands/key.ts';
 import { maintenance, mode } from './commands/labscape-mode.ts';
@@ -55,6 +55,7 @@ const COMMANDS: readonly Command[] = [
   fail,
   drain,
   activate,
+  retire,
   failback,
   rebalance,
   readiness,
@@ -212,5 +213,7 @@ function checkedUrl(url: string | undefined): string {
     throw new UsageError('does not know where the control plane is: pass --url, or set LABSCAPE_URL');
   }
   if (!URL.canParse(url)) throw new UsageError(`${url} is not a URL`);
+  if (!/^https?:$/.test(new URL(url).protocol))
+    throw new UsageError(`${url} is not an http or https address`);
   return url;
 }

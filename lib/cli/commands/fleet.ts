@@ -123,3 +123,18 @@ export const activate = defineCommand({
     return EXIT.done;
   },
 });
+
+export const retire = defineCommand({
+  name: 'retire',
+  usage: 'RESOURCE --reason WHY',
+  summary: 'an empty resource, drained or offline, is gone for good',
+  positionals: { min: 1, max: 1 },
+  flags: z.strictObject(why),
+  run: async (context, invocation) => {
+    const { reason } = invocation.flags;
+    const params = { resource: positional(invocation, 0) };
+    const resource = await context.client.call('retireResource', { params, body: { reason } });
+    context.show(resource, () => `${resource.id} is ${resource.status}`);
+    return EXIT.done;
+  },
+});

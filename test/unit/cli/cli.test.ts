@@ -118,6 +118,11 @@ const COMMANDS: [string, string[], Record<string, Reply>][] = [
     ['activate', 'north-1', '--reason', 'repaired'],
     { 'POST /resources/north-1/activate': ok(resource) },
   ],
+  [
+    'retire',
+    ['retire', 'north-1', '--reason', 'sold'],
+    { 'POST /resources/north-1/retire': ok({ ...resource, status: 'retired' }) },
+  ],
   ['recoveries', ['recoveries'], { 'GET /recoveries': ok({ items: [recovery] }) }],
   ['one recovery', ['recoveries', 'north-2-4-1'], { 'GET /recoveries/north-2-4-1': ok(recovery) }],
   ['audit events', ['audit', 'events'], { 'GET /audit/events': ok({ items: chain('resource#a', 2) }) }],
@@ -250,6 +255,21 @@ describe('status', () => {
     expect(out).toContain('1 groups wait for room, the oldest since 1 min 0 s ago.');
     expect(out).toContain('north-2-4-1  running  900 ms ago');
   });
+});
+
+test('a file that cannot be written is said so, and is no fault of the command', async () => {
+  const ran = await labscapes('key', 'new', 'north.host-1', '/dev/null/below/key');
+  expect([ran.code, ran.out]).toEqual([1, '']);
+  expect(ran.err).toContain('/dev/null/below/key');
+  expect(ran.err).toContain('Name another file');
+});
+
+test('an address of another kind than http is not understood, instead of nobody answering there', async () => {
+  for (const url of ['ftp://north', 'file:///etc/passwd', 'javascript:1']) {
+    const ran = await run(['status'], { url });
+    expect([ran.code, ran.out]).toEqual([2, '']);
+    expect(ran.err).toContain(`${url} is not an http or https address`);
+  }
 });
 
 describe('what others wrote', () => {
