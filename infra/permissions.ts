@@ -140,6 +140,8 @@ export const PERMISSIONS: Readonly<Record<FunctionName, Permissions>> = {
     state: [...READ, 'Query:find', 'Query:byGroup', 'PutItem', 'UpdateItem'],
     audit: ['PutItem'],
     startsRecoveries: true,
+    // What asks about a resource that beats again is taken back.
+    answersTasks: ['SendTaskFailure'],
     // Incidents are made of what was counted; habits are kept.
     signals: ['Query', 'BatchGetItem', 'PutItem', 'UpdateItem'],
   },

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Class, Id, Instant, Page, Reason, RecoveryId } from './common.ts';
+import { Class, Id, Instant, Reason, RecoveryId } from './common.ts';
 import { QuoteHash, QuoteSummary } from './quote.ts';
 import { GRACE_MS_MAX } from './recovery.ts';
 import { Line } from './text.ts';
@@ -198,4 +198,3 @@ export const PlanQuote = z.object({
 export type PlanQuote = z.infer<typeof PlanQuote>;
 
 export const PlanAnswerInput = z.strictObject({ decision: z.enum(['approve', 'reject']), reason: Reason });
-export const PlanPage = z.strictObject({ ...Page.shape });

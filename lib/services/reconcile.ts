@@ -18,6 +18,7 @@ import { keepReadiness, type Senses } from './readiness/keep.ts';
 import { failBackByItself } from './rebalancing/failback-sweep.ts';
 import { rebalanceByItself } from './rebalancing/rebalance-sweep.ts';
 import { tidyByItself } from './rebalancing/tidy-sweep.ts';
+import { withdrawUnneeded } from './recovery/withdraw.ts';
 import { followFills, isFilled } from './reserve/fills.ts';
 import type { Runtime } from './runtime.ts';
 import { placeWaiting } from './waiting/pending-queue.ts';
@@ -38,6 +39,8 @@ export interface Swept {
   readonly placed: number;
   readonly started: number;
   readonly takenOver: number;
+  /** Recoveries that asked a person about a resource that beats again. */
+  readonly withdrawn: number;
   /** Groups moved back to where they were before a failover. */
   readonly failedBack: number;
   /** Groups moved where labscapes balance themselves. */
@@ -64,6 +67,7 @@ export const sweep = async (
   options: SweepOptions = {},
 ): Promise<Swept> => {
   const judged = await judgeFleet(runtime, request);
+  const withdrawn = judged.blind ? 0 : await withdrawUnneeded(runtime, judged.senses, request);
   const [expired, started, takenOver] = await Promise.all([
     expireLeases(runtime, request),
     startOwed(runtime, options.orphaned === true),
@@ -87,6 +91,7 @@ export const sweep = async (
     placed,
     started,
     takenOver,
+    withdrawn,
     failedBack,
     rebalanced,
     tidied,

@@ -43,6 +43,22 @@ async function approval(rig: Rig): Promise<void> {
   }
 }
 
+/** One asks, and its resource beats again: the sweep takes it back. */
+async function unneeded(rig: Rig): Promise<void> {
+  const site = await newSite(rig, { resources: 2, policy: { mode: 'ask' } });
+  const [first = ''] = site.resources;
+  await site.beat(first);
+  await site.beat(first, { status: 'failed' });
+  const id = `${first}-1-1`;
+  await site.recovery(id, ({ status }) => status === 'awaiting-approval');
+  await until('the sweep takes it back', async () => {
+    await site.beat(first);
+    const swept = (await rig.invoke('sweep', {})) as { withdrawn: number };
+    return swept.withdrawn > 0 ? true : undefined;
+  });
+  await site.ended(id);
+}
+
 /** An answer that is there before the machine waits: by hand, so that no machine waits for it yet. */
 async function earlyAnswers(rig: Rig): Promise<void> {
   for (const decision of ['reject', 'approve'] as const) {
@@ -166,4 +182,14 @@ async function splitting(rig: Rig): Promise<void> {
 }
 
 /** Recoveries of every kind, and what they wait for. */
-export const RECOVERING = [approval, earlyAnswers, resuming, fencing, silence, alarms, takenOver, splitting];
+export const RECOVERING = [
+  approval,
+  unneeded,
+  earlyAnswers,
+  resuming,
+  fencing,
+  silence,
+  alarms,
+  takenOver,
+  splitting,
+];

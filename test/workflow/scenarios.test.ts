@@ -167,6 +167,46 @@ test('an approval that comes after the time for it is refused, and the work stay
   });
 });
 
+describe('a recovery that asks', () => {
+  const input = { resource: 'a-1', epoch: 1, attempt: 1 } as const;
+  const asks = async (trigger: 'detector' | 'alarm') => {
+    const asked = { ...input, trigger };
+    expect((await fleet.rig.run(fleet.rig.warm(), 'Decide', asked)).proceed).toBe('AwaitApproval');
+    await fleet.rig.run(fleet.rig.warm(), 'AwaitApproval', asked, { taskToken: 'token' });
+    return asked;
+  };
+
+  test('about a resource that beats again is not approved any more, and taken back by the sweep', async () => {
+    fleet = await startFleet(['a', 'b'], { mode: 'ask' });
+    await fleet.passes(GONE_MS, ['a', 'b'], ['a-1']);
+    const asked = await asks('detector');
+    expect(await sweep(fleet.control, 'test')).toMatchObject({ withdrawn: 0 });
+    await fleet.passes(BEAT_MS, ['a', 'b']);
+    const quote = (await fleet.rig.recovery('a-1-1-1')).waiting?.quote?.hash;
+    const late = { decision: 'approve', reason: 'sorry', quote } as const;
+    await expect(approve(fleet.rig.warm(), 'a-1-1-1', late, REQUESTER)).rejects.toMatchObject({
+      code: 'not-in-this-state',
+      message: expect.stringContaining('beats again'),
+    });
+    expect(await sweep(fleet.control, 'test')).toMatchObject({ withdrawn: 1 });
+    expect(await sweep(fleet.control, 'test')).toMatchObject({ withdrawn: 0 });
+    await fleet.rig.run(fleet.rig.warm(), 'Compensate', asked);
+    const { status, reason } = await fleet.rig.recovery('a-1-1-1');
+    expect([status, reason]).toEqual(['refused', expect.stringContaining('beats again')]);
+    await fleet.passes(BEAT_MS, ['a', 'b']);
+    expect(await fleet.rig.resource('a', 'a-1')).toMatchObject({ status: 'healthy', epoch: 1 });
+  });
+
+  test('because of an alarm of the user’s own is not taken back by heartbeats', async () => {
+    fleet = await startFleet(['a', 'b'], { mode: 'ask' });
+    await fleet.alarm('a-1');
+    await asks('alarm');
+    await fleet.passes(3 * BEAT_MS, ['a', 'b']);
+    expect(await sweep(fleet.control, 'test')).toMatchObject({ withdrawn: 0 });
+    expect((await fleet.rig.recovery('a-1-1-1')).status).toBe('awaiting-approval');
+  });
+});
+
 describe('an alarm', () => {
   test('that comes twice, or late, starts what nobody recovers yet, and nothing once it is over', async () => {
     fleet = await startFleet(['a', 'b']);

@@ -7,6 +7,7 @@ import { approvalWrites } from '../../store/recovery/recovery-word-writes.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';
+import { isBackAgain } from './back-again.ts';
 import { holdingsOf, quoteHeld } from './quote.ts';
 import { getRecovery, recoveryView } from './recovery-view.ts';
 import { refuseIfOff } from './switched-off.ts';
@@ -33,6 +34,7 @@ export const approve = async (
     throw new ProblemError('not-in-this-state', `recovery ${id} is ${recovery.status} and asks for nothing`);
   }
   if (word.decision === 'approve') await refuseIfOff(runtime, recovery.labscape);
+  if (word.decision === 'approve') await refuseIfBack(runtime, recovery);
   if (word.decision === 'approve') await expectQuote(runtime, recovery, word.quote);
   const event = nextEvent(
     entityOf.recovery(id),
@@ -44,7 +46,7 @@ export const approve = async (
   const after = {
     ...recovery,
     chain: headOf(event),
-    waiting: { ...waiting, answer: word.decision, answeredAt: event.at },
+    waiting: { ...waiting, answer: word.decision, answeredAt: event.at, said: word.reason },
   };
   const outcome = await runtime.store.transact(approvalWrites(runtime.store, recovery, after, event));
   if (outcome.kind !== 'done')
@@ -56,6 +58,15 @@ export const approve = async (
     else await runtime.executions.fail(waiting.token, 'Rejected', word.reason);
   }
   return recoveryView(after);
+};
+
+/** Who asked late must not fence a host that is well. Raises not-in-this-state. */
+const refuseIfBack = async (runtime: Runtime, { resource: id, trigger }: RecoveryRecord): Promise<void> => {
+  if (!(await isBackAgain(runtime, await getResource(runtime, id), trigger))) return;
+  throw new ProblemError(
+    'not-in-this-state',
+    `resource ${id} beats again: there is nothing left to recover; fail or drain it yourself to move its work`,
+  );
 };
 
 /** The quote that was seen must be what would be done now; else the new one takes its place. Raises conflict. */

@@ -3,7 +3,7 @@ import { exchangeWaiting, readRecovery } from '../../store/recovery/recoveries.t
 import type { Runtime } from '../runtime.ts';
 
 /** The answer to a request for approval that ends the recovery instead of letting it go on. */
-const REJECTED = 'reject';
+export const REJECTED = 'reject';
 /** A race is only with the wait's own beginning and with other answers: few. */
 const ANSWER_TRIES = 4;
 

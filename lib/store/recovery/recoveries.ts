@@ -40,6 +40,8 @@ export interface Waiting {
   /** What was answered, by whom it was waited for, and when. */
   readonly answer?: string;
   readonly answeredAt?: number;
+  /** Why somebody answered so. */
+  readonly said?: string;
   /** What a person is asked to approve. */
   readonly quote?: QuoteSummary;
 }

@@ -1,4 +1,5 @@
 import { isEnded } from '../../failover/recovery-status.ts';
+import { REJECTED } from '../../services/recovery/waits.ts';
 import type { RecoveryRecord } from '../../store/recovery/recoveries.ts';
 import {
   endUnrecorded,
@@ -18,8 +19,9 @@ const RETRY_AFTER_MS = 10_000;
 /** And after this when a person called it off, ms. */
 const CALLED_OFF_MS = 300_000;
 
-const reasonOf = ({ cancel, status }: RecoveryRecord): string => {
+const reasonOf = ({ cancel, status, waiting }: RecoveryRecord): string => {
   if (cancel !== undefined) return `called off by ${cancel}`;
+  if (waiting?.answer === REJECTED) return `rejected: ${waiting.said ?? 'no reason given'}`;
   if (status === 'awaiting-approval') return 'nobody approved it';
   return 'it failed before anything was moved; the fence was taken back';
 };
