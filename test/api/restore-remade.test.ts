@@ -8,7 +8,7 @@ import type { RestorePlan, State } from '../../lib/services/backup/restore-types
 import { stateFaults } from '../../lib/services/backup/verify.ts';
 import { type Item, N, num } from '../../lib/store/table/attributes.ts';
 import { type BackupBench, backupBench } from './backup-bench.ts';
-import { type Rig, startRig } from './rig.ts';
+import { even, type Rig, startRig } from './rig.ts';
 import { newSite, type Site } from './site.ts';
 
 let rig: Rig;
@@ -140,6 +140,28 @@ test('work of which the audit knows no spec keeps its place, and runs when its t
     [JSON.stringify([kept.id, null]), JSON.stringify([lost.id, SPEC])].toSorted(),
   );
   expect((await list())?.revision).toBeGreaterThan(revision);
+}, 180_000);
+
+test('a batch of all or nothing that is said once more gets the spec back that was lost of it', async () => {
+  const site = await newSite(rig);
+  const say = async () => {
+    const item = { demand: even(10), constraints: { labscapes: [site.labscape] }, spec: SPEC };
+    const answer = await rig.admin.call('allocateBatch', {
+      headers: { 'idempotency-key': `${site.id}-gang` },
+      body: { tenant: site.tenant, mode: 'gang', items: [item, item] },
+    });
+    return answer.items.flatMap(({ allocation }) => allocation ?? []);
+  };
+  const [first, second] = await say();
+  await lose((item) => item['tenant']?.S === site.tenant && item['id']?.S === second?.id);
+  await applyRestore(bench.store, plan(await live()));
+  expect((await site.allocation(second?.id ?? '')).spec).toBeUndefined();
+  const again = await say();
+  expect(again.map(({ id, spec, warning }) => [id, spec, warning])).toEqual([
+    [first?.id, SPEC, undefined],
+    [second?.id, SPEC, undefined],
+  ]);
+  expect((await site.allocation(second?.id ?? '')).spec).toEqual(SPEC);
 }, 180_000);
 
 test('what events do not tell enough of is left and named with what shares its resource, and all else is restored', async () => {
