@@ -14,7 +14,7 @@ let dir: string;
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'capsule-'));
   rig = await startRig(join(dir, 'data'));
-}, 60_000);
+});
 afterAll(async () => {
   await rig.stop();
   rmSync(dir, { recursive: true, force: true });

@@ -96,7 +96,7 @@ test('a lost resource with its groups and work comes back as the audit has it no
   expect((await site.allocation(placed[0]?.id ?? '')).status).toBe('released');
   const again = await plan(backup);
   expect([again.items, again.units, again.events]).toEqual([[], [], []]);
-}, 60_000);
+});
 
 test('what an agent says of an epoch before the restore has no effect', async () => {
   const site = await newSite(rig, { resources: 1 });
@@ -121,7 +121,7 @@ test('what an agent says of an epoch before the restore has no effect', async ()
   const now = await site.allocation(old.id);
   expect(now.groupEpoch).toBeGreaterThanOrEqual((old.groupEpoch ?? 0) + EPOCH_STEP);
   expect(await report(now.groupEpoch ?? 0)).toEqual([String(now.groupEpoch), '1']);
-}, 60_000);
+});
 
 test('a scope is kept to, and an item that was changed by hand is put right', async () => {
   const [one, two] = [await newSite(rig), await newSite(rig)];
@@ -148,7 +148,7 @@ test('a scope is kept to, and an item that was changed by hand is put right', as
   expect((await two.resource(other)).used.processing).toBe(1);
   await applyRestore(bench.store, await plan(backup, { resource: other }));
   expect(stateFaults(await bench.all('state'), await bench.all('audit'))).toEqual([]);
-}, 60_000);
+});
 
 test('what changes while the plan is made, or after it, is left as it is and told', async () => {
   const site = await newSite(rig);
@@ -179,7 +179,7 @@ test('what changes while the plan is made, or after it, is left as it is and tol
   expect(planned.conflicts).toEqual([]);
   await applyRestore(bench.store, planned);
   expect(stateFaults(await bench.all('state'), await bench.all('audit'))).toEqual([]);
-}, 60_000);
+});
 
 test('a backup whose history is another is refused', async () => {
   await newSite(rig);
@@ -190,7 +190,7 @@ test('a backup whose history is another is refused', async () => {
   await expect(plan(forged)).rejects.toThrow(
     `${first.entity}/${first.rev}: the backup and the live audit differ`,
   );
-}, 60_000);
+});
 
 test('the checker of a whole state sees each kind of damage', async () => {
   const site = await newSite(rig);
@@ -213,7 +213,7 @@ test('the checker of a whole state sees each kind of damage', async () => {
   ];
   for (const [word, changed] of cases) expect(stateFaults(changed, events).join('\n')).toContain(word);
   expect(stateFaults(items, events.slice(0, -1))).not.toEqual([]);
-}, 60_000);
+});
 
 test('a recovery that runs when the backup is taken is called off by the restore, and another one ends it', async () => {
   const site = await newSite(rig, { resources: 3, policy: { restoreWaitMs: 600_000 } });
@@ -278,7 +278,7 @@ test('restored and backed up again, it restores again', async () => {
   expect(first.events.some(({ type }) => type === 'resource.restored')).toBe(true);
   const done = await restore(readArguments(['--from', bench.folder, '--verify']));
   expect([done.faults, done.plan.conflicts]).toEqual([[], []]);
-}, 60_000);
+});
 
 test('two tables are as good as a backup of ten seconds before the time they are of', async () => {
   await newSite(rig);
@@ -299,7 +299,7 @@ test('two tables are as good as a backup of ten seconds before the time they are
   const done = await restore(readArguments(args));
   expect([done.faults, done.plan.conflicts]).toEqual([[], []]);
   expect(done.restored?.units).toBeGreaterThan(0);
-}, 60_000);
+});
 
 test.each([
   [['--data', 'x'], '--from'],

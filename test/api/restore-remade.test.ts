@@ -20,7 +20,7 @@ beforeAll(async () => {
   rig = await startRig();
   bench = backupBench(rig);
   backup = await loadBackup(bench.objects, await bench.take());
-}, 180_000);
+});
 afterAll(async () => {
   bench.close();
   await rig.stop();
@@ -112,7 +112,7 @@ test('a whole labscape that was born after the backup and is lost is made again 
   await site.place(20);
   const end = await live();
   expect(stateFaults(end.items, end.events)).toEqual([]);
-}, 180_000);
+});
 
 test('work of which the audit knows no spec keeps its place, and runs when its tenant says it once more', async () => {
   const site = await newSite(rig);
@@ -140,7 +140,7 @@ test('work of which the audit knows no spec keeps its place, and runs when its t
     [JSON.stringify([kept.id, null]), JSON.stringify([lost.id, SPEC])].toSorted(),
   );
   expect((await list())?.revision).toBeGreaterThan(revision);
-}, 180_000);
+});
 
 test('a batch of all or nothing that is said once more gets the spec back that was lost of it', async () => {
   const site = await newSite(rig);
@@ -162,7 +162,7 @@ test('a batch of all or nothing that is said once more gets the spec back that w
     [second?.id, SPEC, undefined],
   ]);
   expect((await site.allocation(second?.id ?? '')).spec).toEqual(SPEC);
-}, 180_000);
+});
 
 test('what events do not tell enough of is left and named with what shares its resource, and all else is restored', async () => {
   const [one, two] = [await newSite(rig), await newSite(rig)];
@@ -190,7 +190,7 @@ test('what events do not tell enough of is left and named with what shares its r
   expect(planned.conflicts).toEqual([
     `allocation ${one.tenant}#${old.id}: it is lost, and its events do not tell all of it; resource ${mine} and its work are left as they are: restore it from the tables as they were at a point in time (--from tables:), or from a backup that has it`,
   ]);
-}, 180_000);
+});
 
 test('a lost slice of a quota comes back once its work is still, with a cap that makes the quota whole', async () => {
   const site = await newSite(rig, { slices: 2 });
@@ -219,4 +219,4 @@ test('a lost slice of a quota comes back once its work is still, with a cap that
   expect(planned.items.map(({ item }) => [item['pk'], item['usedP'], item['capP']])).toEqual([
     [lost['pk'], lost['usedP'], N(num(lost, 'capP') - 10)],
   ]);
-}, 180_000);
+});

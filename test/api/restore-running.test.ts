@@ -39,7 +39,7 @@ beforeAll(async () => {
   const failed = await site.fail(home);
   recovery = failed.recovery;
   await site.recovery(recovery, ({ nextPhase }) => nextPhase === 'RecoverData');
-}, 180_000);
+});
 afterAll(async () => {
   bench.close();
   await rig.stop();
@@ -271,4 +271,4 @@ test('a principal that was revoked after the backup comes back revoked', async (
   expect(early.conflicts).toContain(
     `principal#${params.principal} changes just now and is newer than the plan: it is left, plan again`,
   );
-}, 60_000);
+});

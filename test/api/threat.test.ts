@@ -22,7 +22,7 @@ const ADA = { actor: 'ada', request: 'r' };
 let rig: ThreatRig;
 beforeEach(async () => {
   rig = await startThreatRig();
-}, 60_000);
+});
 afterEach(() => rig.stop());
 
 const caller = (principal: string, role: Role = 'operator', scope: Partial<Caller> = {}): Caller => ({
@@ -92,7 +92,7 @@ describe('a flood', () => {
       const chain = await verifyEntity(rig.runtime(), `incident#${id}`);
       expect(chain).toMatchObject({ verified: true, events: 1 });
     }
-  }, 60_000);
+  });
 
   test('that displaces what principals do, by others, is not possible without a token', async () => {
     const instance = rig.instance();
@@ -290,7 +290,7 @@ test('an outage of the tables refuses nobody, and loses only what was counted', 
   await rig.refuse(instance, 20, { caller: caller('olga') });
   expect(rig.troubles.length).toBeGreaterThan(0);
   rig = await startThreatRig();
-}, 60_000);
+});
 
 test('what was observed of a principal is forgotten when it is asked for', async () => {
   const olga = caller('olga');

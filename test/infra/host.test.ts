@@ -13,7 +13,7 @@ const running: Host[] = [];
 
 beforeAll(async () => {
   await synthesise();
-}, 60_000);
+});
 afterEach(async () => {
   for (const host of running.splice(0)) await host.stop();
 });

@@ -46,7 +46,7 @@ beforeAll(async () => {
   );
   used = rig.host.permissionsUsed();
   if (failure !== undefined && !used.some(({ refused }) => refused > 0)) throw failure;
-}, 180_000);
+});
 afterAll(async () => {
   await rig?.stop();
   folder.remove();

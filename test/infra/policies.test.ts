@@ -19,7 +19,7 @@ test('a policy with a typo fails the synth', async () => {
   const synth = runApp(join(folder.path, 'out'), { stage: 'local' });
   delete process.env['POLICY_DIR'];
   await expect(synth).rejects.toThrow(/policies are not valid.*readFleat/s);
-}, 60_000);
+});
 
 test('a route without an action, or with one that no policy knows, fails the build', () => {
   const [first, ...rest]: readonly Route[] = ROUTES.filter(({ action }) => action !== 'public');

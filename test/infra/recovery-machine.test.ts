@@ -44,7 +44,7 @@ beforeAll(async () => {
   const found = readTemplate(await synthesise()).machines[0];
   if (found === undefined) throw new Error('the template has no state machine');
   machine = found;
-}, 60_000);
+});
 
 /** Runs the machine that would be deployed; `script` says what the recovery function answers to each phase. */
 async function recover(

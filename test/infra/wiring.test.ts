@@ -40,7 +40,7 @@ beforeAll(async () => {
   byId = Resources.parse(
     JSON.parse(readFileSync(join(folder.path, 'labscape-prod.template.json'), 'utf8')),
   ).Resources;
-}, 180_000);
+});
 afterAll(() => folder.remove());
 
 const ofType = (type: string) => Object.values(byId).filter((resource) => resource.Type === type);

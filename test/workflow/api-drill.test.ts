@@ -73,7 +73,7 @@ describe('a drill over the API', () => {
     expect(await inTheWay()).toEqual([]);
     expect(await foreign).toMatchObject({ status: 'placed', resource: theirs });
     expect(await bystander.resource(theirs)).toMatchObject({ epoch, labscape, status: 'healthy', groups: 1 });
-  }, 180_000);
+  });
 
   test('that is interrupted while its host is cut off cleans up and says what stays', async () => {
     const interruption = new AbortController();
@@ -89,7 +89,7 @@ describe('a drill over the API', () => {
     expect(told.join('\n')).toMatch(/36 released allocations/);
     expect(told.join('\n')).not.toMatch(/still|could not|not retired/);
     expect(await inTheWay()).toEqual([]);
-  }, 180_000);
+  });
 
   test.each([
     ['nobody knows', async () => 'no.such.token', /the token is refused for getStatus/],

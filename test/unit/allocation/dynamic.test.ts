@@ -26,4 +26,4 @@ test('dynamic, where the mix changes midway, beats its default and stays near th
 
   expect(mean(own)).toBeGreaterThan(mean(usual));
   expect(mean(own)).toBeGreaterThanOrEqual(mean(best) - BEHIND_BEST_MAX);
-}, 60_000);
+});

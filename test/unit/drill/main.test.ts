@@ -95,5 +95,5 @@ describe('npm run drill', () => {
     expect(runs[0]?.phases.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['Detect', 'Initiate', 'Failover', 'ValidateCompletely', 'Close']),
     );
-  }, 180_000);
+  });
 });
