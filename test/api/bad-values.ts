@@ -61,8 +61,10 @@ function wordFor(node: SchemaNode): string {
 
 /** By name of the field: what goes with all the others where a rule says so that no schema can. */
 const RIGHT: Readonly<Record<string, unknown>> = { zone: 'UTC', everyMs: 0, how: 'drain' };
+/** What goes with none of the others: a budget is a failback's, a grace a drain's. */
+const APART = new Set(['budgetMs']);
 
-/** A value with every field there is, nothing left out. */
+/** A value with every field there is, but for what goes with none of the others. */
 export function fullValue(node: SchemaNode): unknown {
   const [first] = node.anyOf ?? [];
   if (first !== undefined) return fullValue(first);
@@ -71,7 +73,7 @@ export function fullValue(node: SchemaNode): unknown {
     case 'object': {
       const { additionalProperties: rest, propertyNames } = node;
       if (typeof rest === 'object') return { [wordFor(propertyNames ?? {})]: fullValue(rest) };
-      const fields = Object.entries(node.properties ?? {});
+      const fields = Object.entries(node.properties ?? {}).filter(([name]) => !APART.has(name));
       return Object.fromEntries(fields.map(([name, child]) => [name, RIGHT[name] ?? fullValue(child)]));
     }
     case 'array':

@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import type { AlarmBinding, AlarmMessage } from '../../lib/schemas/alarm.ts';
 import type { Phase, PhaseResult } from '../../lib/schemas/recovery.ts';
 import { beat } from '../../lib/services/health/heartbeat.ts';
@@ -7,9 +6,6 @@ import { answerWait } from '../../lib/services/recovery/waits.ts';
 import { type ExecutionInput, executionName, type Runtime } from '../../lib/services/runtime.ts';
 import type { PhaseAnswer } from '../../lib/workflow/phases/context.ts';
 import { type PhasesRig, startPhases } from './phases-rig.ts';
-
-// Its tables are made of the synthesized template, which takes long on a busy machine.
-jest.setTimeout(240_000);
 
 export const BEAT_MS = 1_000;
 export const LEASE_MS = 3_000;
