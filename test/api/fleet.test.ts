@@ -235,7 +235,11 @@ const ARRANGE: Readonly<Record<ResourceStatus, (site: Site, id: string) => Promi
   },
   failed: async (site, id) => {
     await site.beat(id);
-    await site.beat(id, { status: 'failed' });
+    // A verdict that lost a race falls with the next beat.
+    await until('it is failed', async () => {
+      await site.beat(id, { status: 'failed' });
+      return (await site.resource(id)).status === 'failed' ? true : undefined;
+    });
     await site.ended(`${id}-1-1`);
   },
   recovering: async (site, id) => {
