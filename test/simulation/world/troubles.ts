@@ -1,8 +1,6 @@
-import { GOALS, TIDY_GROUPS } from '../../../lib/schemas/rebalance.ts';
-import type { RecoveryRecord } from '../../../lib/store/recovery/recoveries.ts';
-import { Admissions } from './admissions.ts';
 import type { Stream } from './chance.ts';
 import type { SimulatedHost } from './host.ts';
+import { Operators } from './operators.ts';
 import type { Changes } from './state.ts';
 import { BEAT_MS, type World } from './world.ts';
 
@@ -32,19 +30,19 @@ const COMES_BACK: readonly string[] = ['resource.healthy', 'resource.activated',
 /** Events that change owners of groups. */
 const MOVES: readonly string[] = ['resource.flipped', 'resource.preempted'];
 
-/** What happens to hosts, lines, clocks and operators' minds, each second; all of it stops when the faults do. */
+/** What happens to hosts, lines and clocks, each second, and when operators act; all of it stops when the faults do. */
 export class Troubles {
   readonly #world: World;
   readonly #chance: Stream;
   #active = true;
   #outFrom = 0;
-  readonly #admissions: Admissions;
+  readonly #operators: Operators;
   readonly #deadAgain = new Set<SimulatedHost>();
 
   constructor(world: World) {
     this.#world = world;
     this.#chance = world.chance('troubles');
-    this.#admissions = new Admissions(world, this.#chance);
+    this.#operators = new Operators(world, this.#chance, (host) => this.#kill(host));
   }
 
   start(): void {
@@ -78,7 +76,7 @@ export class Troubles {
       if (host.starting.size > 0) host.revision = -1;
     }
     for (const tenant of world.tenants) tenant.active = false;
-    this.#every(TICK_MS * 3, 'operators repair', () => this.#repair(), true);
+    this.#every(TICK_MS * 3, 'operators repair', () => this.#operators.repair(), true);
   }
 
   private get world(): World {
@@ -111,7 +109,7 @@ export class Troubles {
     if (faults.strikes('outage')) this.#outage();
     if (faults.strikes('alarmStorm'))
       for (let i = 0; i < 3; i += 1) this.world.alarm(this.#chance.pick(hosts).labscape);
-    this.#operate();
+    this.#operators.operate();
   }
 
   /** Both say so with every beat. Its choices are its own, so that other faults stay as they were. */
@@ -175,17 +173,21 @@ export class Troubles {
       const target = hosts.find((one) => targets.includes(one.id) && one.alive);
       if (MOVES.includes(type) && target !== undefined && faults.strikes('targetDies')) this.#kill(target);
       if (type === 'resource.fenced' && faults.strikes('operatorMeddles'))
-        scheduler.after(this.#chance.below(4_000), `an operator meddles with ${id}`, () => this.#press(id));
+        scheduler.after(this.#chance.below(4_000), `an operator meddles with ${id}`, () =>
+          this.#operators.press(id),
+        );
       if (type === 'resource.fenced' && faults.strikes('operatorCancels'))
-        scheduler.after(this.#chance.below(1_500), `an operator calls ${id} off`, () => this.#callOff(id));
+        scheduler.after(this.#chance.below(1_500), `an operator calls ${id} off`, () =>
+          this.#operators.callOff(id),
+        );
       if (MOVING_EVENTS.includes(type) && faults.strikes('operatorRebalances'))
-        scheduler.after(this.#chance.below(500), 'an operator balances', () => this.#balance());
+        scheduler.after(this.#chance.below(500), 'an operator balances', () => this.#operators.balance());
       if (COMES_BACK.includes(type) && faults.strikes('operatorFailsBack'))
         scheduler.after(this.#chance.below(3_000), `an operator fails back to ${id}`, () =>
-          this.#failBack(id),
+          this.#operators.failBack(id),
         );
       if (TIDIED_WITH.includes(type) && faults.strikes('operatorTidies'))
-        scheduler.after(this.#chance.below(500), 'an operator tidies', () => this.#tidy());
+        scheduler.after(this.#chance.below(500), 'an operator tidies', () => this.#operators.tidy());
       if (type === 'resource.recovery-ended' && host?.alive === true && faults.strikes('hostDiesAgain'))
         this.#killSoon(host);
     }
@@ -203,53 +205,6 @@ export class Troubles {
       scheduler.after(0, `${tenant.id} leaves ${resource}`, () =>
         tenant.leave(new Set(leaving.filter((one) => one.tenant === tenant.id).map(({ id }) => id))),
       );
-  }
-
-  /** Every button there is. */
-  #press(resource: string): void {
-    const operation = this.#chance.pick(['drainResource', 'failResource', 'activateResource'] as const);
-    void this.world.operator(operation, { resource }, { reason: 'meddling' });
-  }
-
-  #callOff(resource: string): void {
-    const recovery = this.world.state.resources.get(resource)?.recovery;
-    if (recovery !== undefined)
-      void this.world.operator('cancelRecovery', { recovery }, { reason: 'simulated' });
-  }
-
-  /** Two at once: what one moves the other has planned with. */
-  #balance(): void {
-    for (const movesMax of [2, 6]) {
-      const body = { goal: this.#chance.pick(GOALS), dryRun: false, movesMax };
-      void this.world.operator('rebalance', {}, body);
-    }
-  }
-
-  /** Two at once, as balancing: both give over members of the same groups. */
-  #tidy(): void {
-    for (const movesMax of [1, 8])
-      void this.world.operator('rebalance', {}, { goal: TIDY_GROUPS, dryRun: false, movesMax });
-  }
-
-  /** Two at once, while others may be moving the same groups. */
-  #failBack(resource: string): void {
-    for (const movesMax of [2, 12])
-      void this.world.operator('failBack', { resource }, { reason: 'simulated', movesMax });
-  }
-
-  /** Given up as a whole, its hosts dead or not; in half of the cases somebody else says so, too. */
-  #failLabscape(): void {
-    const { hosts, scheduler } = this.world;
-    const { labscape } = this.#chance.pick(hosts);
-    const dies = this.#chance.happens(0.5);
-    for (const host of hosts) if (dies && host.alive && host.labscape === labscape) this.#kill(host);
-    const say = (): void => {
-      const body = { reason: 'the site has no power' };
-      void this.world.operator('failTogether', { labscape }, body);
-    };
-    say();
-    if (this.#chance.happens(0.5))
-      scheduler.after(this.#chance.below(3_000), `${labscape} is failed again`, say);
   }
 
   #outage(): void {
@@ -275,72 +230,5 @@ export class Troubles {
   #jumped(): void {
     const { rules, returning, scheduler } = this.world;
     for (const watch of [rules, returning]) watch.jumpedAt = scheduler.now;
-  }
-
-  /** Operators act at any moment, and at the worst. */
-  #operate(): void {
-    const { faults, hosts, state } = this.world;
-    const resource = this.#chance.pick(hosts).id;
-    const reason = { reason: 'simulated' };
-    if (faults.strikes('operatorDrains')) {
-      const graceMs = 1 + this.#chance.below(4_000);
-      const grace = this.#chance.happens(0.5) ? { graceMs } : {};
-      void this.world.operator('drainResource', { resource }, { ...reason, ...grace });
-    }
-    if (faults.strikes('operatorFails')) void this.world.operator('failResource', { resource }, reason);
-    if (faults.strikes('operatorFailsLabscape')) this.#failLabscape();
-    if (faults.strikes('operatorRebalances')) this.#balance();
-    if (faults.strikes('operatorTidies')) this.#tidy();
-    if (faults.strikes('operatorFailsBack')) this.#failBack(resource);
-    if (faults.strikes('operatorMaintains')) {
-      const { labscape } = this.#chance.pick(hosts);
-      const maintenance = this.#chance.happens(0.5);
-      const mode = this.#chance.pick(['automatic', 'ask', 'observe']);
-      void this.world.operator('editLabscape', { labscape }, { maintenance, policy: { mode } });
-    }
-    for (const recovery of state.recoveries.values())
-      if (recovery.status === 'awaiting-approval' && this.#chance.happens(0.4)) {
-        const decision = faults.strikes('operatorRejects') ? 'reject' : 'approve';
-        void this.#say(recovery, decision, reason);
-      }
-    for (const { id, parkedAt } of state.recoveries.values())
-      if (parkedAt !== undefined && this.#chance.happens(0.2))
-        void this.world.operator('resumeRecovery', { recovery: id }, reason);
-    if (faults.strikes('operatorAcknowledges'))
-      void this.world.operator('acknowledgeResource', { resource }, reason);
-    for (const one of state.resources.values())
-      if ((one.status === 'offline' || one.status === 'drained') && faults.strikes('operatorReturns'))
-        void this.world.operator('activateResource', { resource: one.id }, reason);
-    this.#admissions.tick();
-  }
-
-  /** An approval names the quote that the recovery shows. */
-  #say(
-    { id, waiting }: RecoveryRecord,
-    decision: 'approve' | 'reject',
-    reason: { readonly reason: string },
-  ): Promise<unknown> {
-    const quote = waiting?.quote?.hash;
-    const body = { decision, ...reason, ...(quote !== undefined && { quote }) };
-    return this.world.operator('approveRecovery', { recovery: id }, body);
-  }
-
-  #repair(): void {
-    const { state } = this.world;
-    const reason = { reason: 'repaired' };
-    for (const labscape of state.labscapes.values())
-      if (labscape.maintenance || labscape.policy.mode !== 'automatic') {
-        const body = { maintenance: false, policy: { mode: 'automatic' } };
-        void this.world.operator('editLabscape', { labscape: labscape.id }, body);
-      }
-    this.#admissions.repair();
-    for (const recovery of state.recoveries.values())
-      if (recovery.status === 'awaiting-approval') void this.#say(recovery, 'approve', reason);
-    for (const { id, status, retryAt } of state.resources.values())
-      if (status === 'failed' && retryAt !== undefined && retryAt > this.world.scheduler.now)
-        void this.world.operator('acknowledgeResource', { resource: id }, reason);
-    for (const { id, status, recovery } of state.resources.values())
-      if (recovery === undefined && (status === 'offline' || status === 'drained'))
-        void this.world.operator('activateResource', { resource: id }, reason);
   }
 }
