@@ -32,14 +32,20 @@ export const runSeeds = async (
   return { tally, failed: failed.sort((a, b) => a.seed - b.seed), hashes };
 };
 
-/** Looks for every mutation, or for the one of that name, several at a time. */
-export const huntAll = (pool: Pool, only: string | undefined): Promise<readonly Caught[]> =>
-  Promise.all(
-    MUTATIONS.filter(({ name }) => only === undefined || name === only).map((mutation) =>
-      hunt(
-        ({ seed }) => pool.run({ kind: 'seed', seed, mutation: mutation.name }),
-        mutation,
-        MUTATION_SEEDS_MAX,
-      ),
-    ),
+/** Looks for every mutation, or for the one of that name, several at a time; `onDone` hears of each, and how many there are. */
+export const huntAll = (
+  pool: Pool,
+  only: string | undefined,
+  onDone: (found: Caught, of: number) => void = () => {},
+): Promise<readonly Caught[]> => {
+  const wanted = MUTATIONS.filter(({ name }) => only === undefined || name === only);
+  return Promise.all(
+    wanted.map(async (mutation) => {
+      const run = ({ seed }: { readonly seed: number }) =>
+        pool.run({ kind: 'seed', seed, mutation: mutation.name });
+      const found = await hunt(run, mutation, MUTATION_SEEDS_MAX);
+      onDone(found, wanted.length);
+      return found;
+    }),
   );
+};

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { measure, ratioOf, study, withPairs } from './availability/availability.ts';
 import { measuredText, studyText } from './availability/availability-report.ts';
 import { huntAll, runSeeds } from './campaign.ts';
-import { breachesText, failureText, mutationTable, progress, summary } from './report.ts';
+import { breachesText, failureText, huntProgress, mutationTable, progress, summary } from './report.ts';
 import { shrinkSeed } from './shrink/shrink-seed.ts';
 import { Pool, WORKERS } from './worker/pool.ts';
 import { readableHistory } from './world/history.ts';
@@ -111,7 +111,7 @@ const campaign = async (pool: Pool, from: number, count: number): Promise<boolea
 
 /** Looks for every mutation, or for one; true when each is caught. */
 const mutations = async (pool: Pool): Promise<boolean> => {
-  const found = await huntAll(pool, values.mutation);
+  const found = await huntAll(pool, values.mutation, huntProgress());
   if (values.json) process.stdout.write(`${JSON.stringify({ mutations: found })}\n`);
   else say(mutationTable(found));
   return found.every(({ caught }) => caught);

@@ -47,13 +47,20 @@ export const summary = (tally: Tally, seconds: number): string =>
     ...tally.weaknesses().map((weakness) => `too weak: ${weakness}`),
   ].join('\n');
 
+const fate = ({ name, invariant, caught, seeds }: Caught): string =>
+  `${name.padEnd(44)} invariant ${String(invariant).padStart(2)}  ${caught ? `caught by seed ${seeds}` : `NOT CAUGHT in ${seeds} seeds`}`;
+
 export const mutationTable = (found: readonly Caught[]): string =>
-  found
-    .map(
-      ({ name, invariant, caught, seeds }) =>
-        `  ${name.padEnd(44)} invariant ${String(invariant).padStart(2)}  ${caught ? `caught by seed ${seeds}` : `NOT CAUGHT in ${seeds} seeds`}`,
-    )
-    .join('\n');
+  found.map((one) => `  ${fate(one)}`).join('\n');
+
+/** A line for each, as it is found: the hunt for all takes many minutes. */
+export const huntProgress = (): ((found: Caught, of: number) => void) => {
+  let done = 0;
+  return (found, of) => {
+    done += 1;
+    process.stderr.write(`${done}/${of} ${fate(found)}\n`);
+  };
+};
 
 /** On a terminal one line that changes; elsewhere a line now and then. */
 export const progress = (total: number): ((done: number, violations: number) => void) => {
