@@ -1,10 +1,21 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { asError, HostError } from './errors.ts';
+import { isGuarded, takeGuard } from './folder-guard.ts';
 
-const Lock = z.object({ host: z.int(), engine: z.int().optional() });
+/** `guarded`: its host holds the guard for as long as it lives; hosts of before had this file alone. */
+const Lock = z.object({ host: z.int(), engine: z.int().optional(), guarded: z.boolean().optional() });
 
 /** Where a host keeps what it must not forget: the database, the issuer's key, the logs. */
 export interface DataFolder {
@@ -26,6 +37,9 @@ export interface DataFolder {
   release(): void;
 }
 
+const GUARD = 'host.guard';
+const OWN_LOCK = { host: process.pid, guarded: true } as const;
+
 /** Folders that this very process holds: a lock with our number may as well be that of a dead process before us. */
 const held = new Set<string>();
 
@@ -33,14 +47,19 @@ const held = new Set<string>();
 export function openDataFolder(path: string | undefined): DataFolder {
   const folder = path === undefined ? mkdtempSync(join(tmpdir(), 'labscape-')) : resolve(path);
   const lock = join(folder, 'host.lock');
+  let unguard: (() => void) | undefined;
   try {
     makeFolder(folder);
+    unguard = takeGuard(join(folder, GUARD));
+    if (unguard === undefined)
+      throw new HostError(`The data folder ${folder} is in use by ${holderOf(lock)}.`);
     const left = existsSync(lock);
     refuseIfInUse(folder, lock);
     if (left) rmSync(lock);
     takeLock(folder, lock);
     held.add(folder);
   } catch (error) {
+    unguard?.();
     if (error instanceof HostError) throw error;
     throw new HostError(`The data folder ${folder} cannot be written: ${asError(error).message}.`);
   }
@@ -48,6 +67,7 @@ export function openDataFolder(path: string | undefined): DataFolder {
     process.off('exit', release);
     held.delete(folder);
     rmSync(path === undefined ? folder : lock, { recursive: true, force: true });
+    unguard?.();
   };
   process.once('exit', release);
   return {
@@ -61,8 +81,11 @@ export function openDataFolder(path: string | undefined): DataFolder {
     dropDatabase: () => {
       for (const part of ['', '-wal', '-shm']) rmSync(`${join(folder, 'state.db')}${part}`, { force: true });
     },
-    noteEngine: (pid) =>
-      writeFileSync(lock, JSON.stringify({ host: process.pid, engine: pid }), PRIVATE_FILE),
+    noteEngine: (pid) => {
+      // Renamed into place: whoever finds half a lock would take nobody's word for the engine.
+      writeFileSync(`${lock}.new`, JSON.stringify({ ...OWN_LOCK, engine: pid }), PRIVATE_FILE);
+      renameSync(`${lock}.new`, lock);
+    },
     release,
   };
 }
@@ -84,7 +107,7 @@ function makeFolder(path: string): void {
 /** Of two hosts that start at the same moment, one gets it. */
 function takeLock(folder: string, lock: string): void {
   try {
-    writeFileSync(lock, JSON.stringify({ host: process.pid }), { ...PRIVATE_FILE, flag: 'wx' });
+    writeFileSync(lock, JSON.stringify(OWN_LOCK), { ...PRIVATE_FILE, flag: 'wx' });
   } catch (error) {
     if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'EEXIST')
       throw new HostError(`The data folder ${folder} is in use: another host starts on it this moment.`);
@@ -95,30 +118,43 @@ function takeLock(folder: string, lock: string): void {
 /** Whether a host, or the engine of one that was killed, has the folder open. */
 export function isInUse(path: string): boolean {
   const folder = resolve(path);
-  const { host, engine } = readLock(join(folder, 'host.lock'));
-  return (host !== undefined && isAlive(host)) || (engine !== undefined && isAlive(engine));
+  const { host, engine, guarded = false } = readLock(join(folder, 'host.lock'));
+  const busy = guarded ? isGuarded(join(folder, GUARD)) : undefined;
+  if (host !== undefined && (busy ?? isAlive(host))) return true;
+  return engine !== undefined && isAlive(engine);
 }
 
 /** Two engines on one file would each believe their own cache. */
 function refuseIfInUse(folder: string, lock: string): void {
-  const { host, engine } = readLock(lock);
-  if (host !== undefined && (host === process.pid ? held.has(folder) : isAlive(host)))
+  const { host, engine, guarded } = readLock(lock);
+  // The guard is ours by now, so whoever has the number of a host that had it is another program.
+  if (guarded !== true && host !== undefined && (host === process.pid ? held.has(folder) : isAlive(host)))
     throw new HostError(`The data folder ${folder} is in use by process ${host}.`);
   if (engine === undefined || !isAlive(engine)) return;
-  if (!serves(engine, folder))
+  const serves = servesFolder(engine, folder);
+  if (serves === undefined)
     throw new HostError(
-      `The data folder ${folder} may still be in use by process ${engine}: look what it is, and end it.`,
+      `The data folder ${folder} may still be in use by process ${engine}: look what it is. If it is a dynoxide, end it; else remove ${lock}.`,
     );
-  endOrphan(engine);
+  if (serves) endOrphan(engine);
 }
 
-/** Whether a process is the engine of this folder; the number may have gone to another since. */
-function serves(pid: number, folder: string): boolean {
+/** Whether a process is the engine of this folder: the number may have gone to another since. Undefined: nobody says. */
+function servesFolder(pid: number, folder: string): boolean | undefined {
+  let words: string[];
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(join(folder, 'state.db'));
+    words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
   } catch {
-    return false;
+    return isAlive(pid) ? undefined : false;
   }
+  const at = words.indexOf('--db-path');
+  return at >= 0 && isSameFile(words[at + 1] ?? '', join(folder, 'state.db'));
+}
+
+/** A folder may have two names. */
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return one === other || (a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino);
 }
 
 /** How long an engine whose host was killed gets to close its file, ms. */
@@ -135,6 +171,11 @@ function endOrphan(pid: number): void {
     Atomics.wait(gate, 0, 0, LOOK_EVERY_MS);
   }
 }
+
+const holderOf = (lock: string): string => {
+  const { host } = readLock(lock);
+  return host === undefined ? 'another host' : `process ${host}`;
+};
 
 /** A lock that is missing or was cut short holds nothing. */
 function readLock(lock: string): Partial<z.infer<typeof Lock>> {

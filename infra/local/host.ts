@@ -9,7 +9,7 @@ import {
   type TransactionRecord,
 } from './database/dynamodb-endpoint.ts';
 import { type Engine, startEngine } from './database/engine.ts';
-import { HostError } from './errors.ts';
+import { HostError, inWords } from './errors.ts';
 import { accessKeys, Functions, type Invocation } from './functions/functions.ts';
 import type { PermissionUse } from './functions/guard.ts';
 import { LogSink, type MetricListener } from './functions/logs.ts';
@@ -130,7 +130,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     };
   } catch (error) {
     await stop();
-    throw error;
+    throw inWords(error);
   }
 }
 

@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import * as z from 'zod';
+import { ApiProblem } from '../../lib/client/api-error.ts';
 import { ROLES, type TokenRole } from '../../lib/security/caller.ts';
-import { asError, HostError } from './errors.ts';
+import { asError, HostError, inWords } from './errors.ts';
 import type { MintRequest } from './gateway/issuer.ts';
 import { type Host, startHost } from './host.ts';
 import { FLEET_SIZE, TENANT } from './sample/fleet-plan.ts';
@@ -86,6 +88,12 @@ async function welcome(host: Host, empty: boolean): Promise<string> {
   ].join('\n');
 }
 
+/** What becomes of the data of an engine that has ended. */
+const afterwards = (dataDir: string | undefined): string =>
+  dataDir === undefined
+    ? 'What it held was in memory and is gone: --data DIR keeps it.'
+    : `Nothing that was answered with success is lost: start again with --data ${dataDir}.`;
+
 async function main(): Promise<void> {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const { help, empty, port, dataDir } = readArguments(process.argv.slice(2));
@@ -104,7 +112,7 @@ async function main(): Promise<void> {
     ...(dataDir === undefined ? {} : { dataDir }),
     progress: (step) => process.stdout.write(`starting: ${step}\n`),
   });
-  const died = host.died.then((why) => Promise.reject(new HostError(why)));
+  const died = host.died.then((why) => Promise.reject(new HostError(`${why} ${afterwards(dataDir)}`)));
   const fleet = empty ? Promise.resolve(undefined) : startFleet(host);
   const stopFleet = () => fleet.then((started) => started?.stop()).catch(() => {});
   let up = false;
@@ -126,7 +134,15 @@ async function main(): Promise<void> {
 async function startFleet(host: Host): Promise<{ stop(): Promise<void> }> {
   process.stdout.write('starting: sample fleet\n');
   const { startSampleFleet } = await import('./sample-fleet.ts');
-  return startSampleFleet(host);
+  const progress = (step: string): boolean => process.stdout.write(`starting: sample fleet: ${step}\n`);
+  try {
+    return await startSampleFleet(host, { progress });
+  } catch (error) {
+    if (!(error instanceof ApiProblem)) throw error;
+    throw new HostError(
+      `The sample fleet could not be set up: ${error.message} (request ${error.requestId ?? 'unknown'}). The logs in ${join(host.dataDir, 'logs')} say more; --empty starts without it.`,
+    );
+  }
 }
 
 /** Resolves at the first request to stop; a second one does not wait for the clean end. */
@@ -144,7 +160,8 @@ function nextSignal(): Promise<undefined> {
 if (import.meta.main)
   main().then(
     () => process.exit(0),
-    (error: unknown) => {
+    (thrown: unknown) => {
+      const error = inWords(thrown);
       const known = error instanceof HostError;
       process.stderr.write(`${known ? error.message : (asError(error).stack ?? asError(error).message)}\n`);
       process.exit(1);

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Client, createClient } from '../../lib/client/client.ts';
 import type { MintRequest } from './gateway/issuer.ts';
@@ -9,6 +8,7 @@ import { bundlePrograms } from './sample/agent-bundle.ts';
 import { AgentProcess } from './sample/agent-process.ts';
 import { FLEET_SIZE, type FleetPlan, type FleetSize, planFleet } from './sample/fleet-plan.ts';
 import { activateOffline, allocateWork, registerFleet, warmUp } from './sample/fleet-setup.ts';
+import { untilHeard } from './sample/until-heard.ts';
 
 export interface FleetHost {
   readonly url: string;
@@ -28,6 +28,8 @@ export interface FleetOptions extends Partial<FleetSize> {
   readonly longPollS?: number;
   /** How many agents start at the same time; by default all. Those with much to run take the machine's breath away. */
   readonly startTogether?: number;
+  /** Hears of each step of the start. */
+  readonly progress?: (step: string) => void;
 }
 
 export interface SampleFleet {
@@ -49,21 +51,22 @@ export interface SampleFleet {
 const TOKEN_TTL_S = 3_600;
 /** Well before they expire, ms. */
 const TOKEN_RENEW_MS = (TOKEN_TTL_S * 1000) / 3;
-/** How long agents get until all of them have been heard, ms. */
-const HEARD_MS_MAX = 20_000;
-const HEARD_EVERY_MS = 200;
 
 /** Starts the sample fleet against a host: everything goes over its HTTP API, as a real fleet's would. */
 export async function startSampleFleet(host: FleetHost, options: FleetOptions = {}): Promise<SampleFleet> {
   const plan = options.plan ?? planFleet({ ...FLEET_SIZE, ...options });
   const operator = operatorClient(host);
+  const progress = options.progress ?? (() => {});
   await registerFleet(operator, plan);
+  progress('functions are called for the first time');
   await warmUp(operator, plan);
   const fleet = new Fleet(host, plan, options);
   try {
-    await fleet.startAgents((started) => untilHeard(operator, started));
+    progress(`agents of ${plan.resources.length} resources`);
+    await fleet.startAgents((started) => untilHeard(operator, started, progress));
     await activateOffline(operator, plan);
-    const allocations = await allocateWork(operator, plan);
+    if (plan.allocations.length > 0) progress(`work: ${plan.allocations.length} allocations`);
+    const allocations = await allocateWork(operator, plan, progress);
     return {
       ...{ plan, workDir: fleet.workDir, allocations, operator },
       agents: () => fleet.agents(),
@@ -89,19 +92,6 @@ function operatorClient(host: FleetHost): Client {
       return token;
     },
   });
-}
-
-/** Work is placed on resources that are known to live only. */
-async function untilHeard(operator: Client, resources: readonly string[]): Promise<void> {
-  const deadlineMs = performance.now() + HEARD_MS_MAX;
-  const missing = new Set(resources);
-  while (missing.size > 0 && performance.now() < deadlineMs) {
-    const status = await operator.call('getStatus');
-    for (const { resources } of status.labscapes) {
-      for (const { id, lastBeatAt } of resources) if (lastBeatAt !== undefined) missing.delete(id);
-    }
-    if (missing.size > 0) await sleep(HEARD_EVERY_MS);
-  }
 }
 
 /** The supervisor: it runs the agents and brings a dead one back when a labscape is ordered to. */

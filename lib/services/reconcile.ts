@@ -1,6 +1,7 @@
 import { isEnded } from '../failover/recovery-status.ts';
 import { waitMaxMs } from '../failover/wait-bounds.ts';
 import type { Policy } from '../schemas/labscape.ts';
+import type { Trigger } from '../schemas/recovery.ts';
 import { readManyBeats } from '../store/fleet/heartbeats.ts';
 import type { LabscapeReadinessRow } from '../store/fleet/readiness.ts';
 import { type ResourceRecord, readResource } from '../store/fleet/resources.ts';
@@ -171,12 +172,22 @@ const startOwed = async (runtime: Runtime, orphaned: boolean): Promise<number> =
   return outcomes.filter((outcome) => outcome === 'started').length;
 };
 
+/**
+ * A person's order stands where its execution died before it wrote anything: the rules for what starts by itself would
+ * refuse it where the labscape observes. Once a recovery has ended, or was refused, the next one is the reconciler's own.
+ */
+const triggerFor = ({ failedBy, retryAt, since, lastRecoveryEndedAt }: ResourceRecord): Trigger => {
+  const untried = retryAt === undefined && (lastRecoveryEndedAt === undefined || lastRecoveryEndedAt < since);
+  return failedBy === 'api' && untried ? 'api' : 'reconciler';
+};
+
 /** By now an execution of this name has ended or has died; what it wrote nothing of must not stand in the way. */
 const startAnew = async (runtime: Runtime, resource: ResourceRecord): Promise<'started' | 'already'> => {
   const { id, epoch, attempt } = resource;
-  const outcome = await runtime.executions.start({ resource: id, epoch, attempt, trigger: 'reconciler' });
+  const trigger = triggerFor(resource);
+  const outcome = await runtime.executions.start({ resource: id, epoch, attempt, trigger });
   if (outcome === 'started' || !(await retireAttempt(runtime.store, resource, attempt))) return outcome;
-  return runtime.executions.start({ resource: id, epoch, attempt: attempt + 1, trigger: 'reconciler' });
+  return runtime.executions.start({ resource: id, epoch, attempt: attempt + 1, trigger });
 };
 
 /** When the recovery must have moved on at the latest if its execution lives, epoch ms. */

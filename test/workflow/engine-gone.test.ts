@@ -121,7 +121,10 @@ describe('an engine that dies', () => {
       const body = JSON.stringify({ id: 'kept' });
       expect((await fetch(`${url}/labscapes`, { method: 'POST', headers, body })).status).toBe(201);
       process.kill(first.enginePid, 'SIGKILL');
-      expect(await first.ended).toEqual({ code: 1, stderr: 'The database engine ended (SIGKILL).\n' });
+      expect(await first.ended).toEqual({
+        code: 1,
+        stderr: `The database engine ended (SIGKILL). Nothing that was answered with success is lost: start again with --data ${dataDir}.\n`,
+      });
       await expect(fetch(`${url}/health`)).rejects.toThrow();
     } finally {
       await first.stop();

@@ -62,3 +62,13 @@ test('keeps a data folder for its owner only', async () => {
     await main.stop();
   }
 });
+
+test('starts with few open files, and says it where they do not even do for that', async () => {
+  const main = new StartedMain(join(folder.path, 'few'), {}, 64);
+  const { url, token } = await main.up();
+  const answer = await fetch(`${url}/status`, { headers: { authorization: `Bearer ${token}` } });
+  expect(answer.status).toBe(200);
+  await main.stop();
+  const { code, stderr } = await new StartedMain(join(folder.path, 'too-few'), {}, 24).ended;
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^.*EMFILE.*\n$/)]);
+});

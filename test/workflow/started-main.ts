@@ -22,9 +22,12 @@ export class StartedMain {
   /** Settles when the process has ended. */
   readonly ended: Promise<Ended>;
 
-  constructor(dataDir: string, env: NodeJS.ProcessEnv = {}) {
+  /** `files`: how many it and its children may have open. */
+  constructor(dataDir: string, env: NodeJS.ProcessEnv = {}, files?: number) {
     this.#dataDir = dataDir;
-    this.#child = spawn(process.execPath, [MAIN, '--empty', '--port', '0', '--data', dataDir], {
+    const argv = [process.execPath, MAIN, '--empty', '--port', '0', '--data', dataDir];
+    const limit = files === undefined ? '' : `ulimit -n ${files}; `;
+    this.#child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', ...argv], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NODE_OPTIONS: '', ...env },
     });

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { asError, HostError } from '../errors.ts';
@@ -12,6 +12,8 @@ const PORT_TRIES_MAX = 5;
 /** What the engine says once it has its port. */
 const LISTENING = 'listening on';
 const STOP_TIMEOUT_MS = 3000;
+/** Warming takes 88 of them here and in the engine for good: with fewer than is usual they are needed for connections. */
+const FILES_TO_WARM = 1024;
 /** Standard error kept for the message if the engine dies, characters. */
 const STDERR_MAX = 4000;
 
@@ -90,8 +92,18 @@ async function startOn(port: number, binary: string, dbPath: string | undefined)
     await stop();
     throw new HostError(dbPath === undefined ? failure : `${failure} Its file is ${dbPath}.`);
   }
-  cool = await warmEngine(port);
+  if (openFilesMax() >= FILES_TO_WARM) cool = await warmEngine(port);
   return { url: `http://127.0.0.1:${port}`, pid: child.pid ?? -1, died, stop };
+}
+
+/** How many files this process, and so the engine, may have open. Where nobody says it: enough. */
+function openFilesMax(): number {
+  try {
+    const limit = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 /**

@@ -13,6 +13,8 @@ export class LogSink {
   readonly #dir: string | undefined;
   readonly #files = new Map<string, { stream: WriteStream; bytes: number }>();
   readonly #listeners = new Set<MetricListener>();
+  /** Names of files that could not be written, and not since: one word on each is enough. */
+  readonly #lost = new Set<string>();
 
   /** Without `dir` lines are dropped; listeners hear of metrics all the same. */
   constructor(dir: string | undefined) {
@@ -30,7 +32,9 @@ export class LogSink {
     if (this.#listeners.size > 0 && line.includes('"_aws"')) this.#publish(functionName, line);
     if (this.#dir === undefined) return;
     const file = this.#file(functionName, this.#dir);
-    file.stream.write(`${line}\n`);
+    file.stream.write(`${line}\n`, (error) => {
+      if (!error) this.#lost.delete(functionName);
+    });
     file.bytes += line.length + 1;
   }
 
@@ -79,12 +83,31 @@ export class LogSink {
     if (known !== undefined && known.bytes < FILE_BYTES_MAX) return known;
     if (known !== undefined) {
       known.stream.end();
-      renameSync(path, `${path}.1`);
+      this.#rotate(name, path);
     }
     const stream = createWriteStream(path, { flags: 'a' });
-    stream.on('error', (error) => process.stderr.write(`log ${path}: ${asError(error).message}\n`));
     const file = { stream, bytes: statSync(path, { throwIfNoEntry: false })?.size ?? 0 };
     this.#files.set(name, file);
+    // A stream that failed takes nothing more, so the next line opens another: there may be room again by then.
+    stream.on('error', (error) => {
+      if (this.#files.get(name) === file) this.#files.delete(name);
+      this.#complain(name, path, error);
+    });
     return file;
+  }
+
+  /** A log that cannot be moved, because somebody has removed it, say, is no reason to fail a request. */
+  #rotate(name: string, path: string): void {
+    try {
+      renameSync(path, `${path}.1`);
+    } catch (error) {
+      this.#complain(name, path, error);
+    }
+  }
+
+  #complain(name: string, path: string, error: unknown): void {
+    if (this.#lost.has(name)) return;
+    this.#lost.add(name);
+    process.stderr.write(`log ${path}: lines are lost until it can be written: ${asError(error).message}\n`);
   }
 }

@@ -53,6 +53,7 @@ export async function activateOffline(operator: Client, plan: FleetPlan): Promis
 async function allocateOne(
   operator: Client,
   { key, input }: FleetPlan['allocations'][number],
+  onWait: () => void,
 ): Promise<string> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -61,21 +62,31 @@ async function allocateOne(
     } catch (error) {
       if (!(error instanceof ApiProblem)) throw error;
       if (error.code !== 'no-capacity' || tries >= ROOM_TRIES) return error.code;
+      onWait();
       await sleep(ROOM_AGAIN_MS);
     }
   }
 }
 
 /** Places the work; returns how many demands were placed, wait, or were refused, by reason. */
-export async function allocateWork(operator: Client, plan: FleetPlan): Promise<Record<string, number>> {
+export async function allocateWork(
+  operator: Client,
+  plan: FleetPlan,
+  progress: (step: string) => void,
+): Promise<Record<string, number>> {
   const outcomes: Record<string, number> = {};
   const queue = [...plan.allocations];
+  let waits = false;
+  const onWait = () => {
+    if (!waits) progress('some of it finds no room while hosts are suspect: it is tried again every second');
+    waits = true;
+  };
   const note = (outcome: string) => {
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   };
   const lane = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      note(await allocateOne(operator, next));
+      note(await allocateOne(operator, next, onWait));
     }
   };
   await Promise.all(Array.from({ length: ALLOCATE_TOGETHER }, lane));

@@ -15,6 +15,10 @@ const SINCE = ['leftAt', 'leftRev', 'recoveredAt', 'flaps', 'returnedAt'];
 const without = (item: Item, ...names: readonly string[]): Item =>
   Object.fromEntries(Object.entries(item).filter(([name]) => !names.includes(name)));
 
+/** What the detector did not fail stays failed until a recovery comes: by the rules, since an order of before is over. */
+const owed = ({ failedBy = S('api') }: Item, at: number): Item =>
+  failedBy['S'] === 'detector' ? {} : { failedBy, retryAt: N(at) };
+
 /**
  * Nothing that went on when the backup was taken goes on: no lock, no fence that is waited for. Its agent may run what it
  * was given after the backup: it gets no further lease before it has carried out the list as it is now. Where the item
@@ -35,7 +39,7 @@ export const restoredResource = (
   cfg: N(num(item, 'cfg') + 1),
   assignRev: N(revision),
   attempt: N(num(item, 'attempt') + 1),
-  ...(to === 'failed' && item['failedBy'] === undefined ? { failedBy: S('api') } : {}),
+  ...(to === 'failed' ? owed(item, event.at) : {}),
 });
 
 /**

@@ -1,16 +1,17 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
   mkdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { openDataFolder } from '../../../infra/local/data-folder.ts';
+import { isInUse, openDataFolder } from '../../../infra/local/data-folder.ts';
 import { startEngine } from '../../../infra/local/database/engine.ts';
 import { openIssuer } from '../../../infra/local/gateway/issuer.ts';
 import { temporaryFolder } from '../../infra/support.ts';
@@ -68,11 +69,46 @@ test('refuses a folder that this process holds, and takes over one that a proces
   openDataFolder(folder.path).release();
 });
 
-test('refuses a folder when its engine number may be that of another program', async () => {
-  const dead = await pidOfDeadProcess();
-  writeFileSync(join(folder.path, 'host.lock'), JSON.stringify({ host: dead, engine: process.pid }));
-  expect(() => openDataFolder(folder.path)).toThrow(`may still be in use by process ${process.pid}`);
+test('takes over a folder whose numbers belong to other programs by now', async () => {
+  const [host, engine] = [process.ppid, await startProgram(['--db-path', join(folder.path, 'other.db')])];
+  writeFileSync(join(folder.path, 'host.lock'), JSON.stringify({ host, engine: engine.pid, guarded: true }));
+  expect(isInUse(folder.path)).toBe(true);
+  openDataFolder(folder.path).release();
+  expect(engine.exitCode ?? engine.signalCode).toBeNull();
+  engine.kill();
+  writeFileSync(join(folder.path, 'host.lock'), JSON.stringify({ host, guarded: true }));
+  expect(isInUse(folder.path)).toBe(false);
 });
+
+test('ends an engine that knows the folder by another name', async () => {
+  symlinkSync(folder.path, `${folder.path}-alias`);
+  writeFileSync(join(folder.path, 'state.db'), '');
+  const engine = await startProgram(['--db-path', join(`${folder.path}-alias`, 'state.db')]);
+  writeFileSync(
+    join(folder.path, 'host.lock'),
+    JSON.stringify({ host: 1, engine: engine.pid, guarded: true }),
+  );
+  const ended = new Promise((resolve) => engine.once('exit', resolve));
+  openDataFolder(folder.path).release();
+  await ended;
+  rmSync(`${folder.path}-alias`);
+});
+
+test.each(['', '{"ho', JSON.stringify({ host: 1, guarded: true })])(
+  'refuses a folder that a living host guards, whatever its lock says: %p',
+  async (lock) => {
+    const module = new URL('../../../infra/local/folder-guard.ts', import.meta.url).href;
+    const take = `(await import(${JSON.stringify(module)})).takeGuard(process.argv[1]); console.log('taken')`;
+    const other = await startProgram([join(folder.path, 'host.guard')], take);
+    writeFileSync(join(folder.path, 'host.lock'), lock);
+    expect(() => openDataFolder(folder.path)).toThrow(/is in use by (another host|process 1)\./);
+    expect(readFileSync(join(folder.path, 'host.lock'), 'utf8')).toBe(lock);
+    const ended = new Promise((resolve) => other.once('exit', resolve));
+    other.kill('SIGKILL');
+    await ended;
+    openDataFolder(folder.path).release();
+  },
+);
 
 test('ends the engine that a killed host left behind', async () => {
   const orphan = await startEngine(join(folder.path, 'state.db'));
@@ -117,6 +153,15 @@ test('says when the signing key is none', async () => {
 });
 
 const modeOf = (path: string): number => statSync(path).mode & 0o777;
+
+/** A program that has said something and goes on, with these words on its command line. */
+async function startProgram(words: readonly string[], does = "console.log('up')"): Promise<ChildProcess> {
+  const code = `${does}; setInterval(() => {}, 1000)`;
+  const argv = ['--input-type=module', '-e', code, '--', ...words];
+  const program = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'ignore'] });
+  await new Promise((resolve) => program.stdout.once('data', resolve));
+  return program;
+}
 
 async function pidOfDeadProcess(): Promise<number> {
   const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
