@@ -38,6 +38,33 @@ test('an administrator lists tenants page by page, with what they use', async ()
   );
 });
 
+test('fifty who set the same quota at once are all answered, and it is written once', async () => {
+  const asked = Array.from({ length: 50 }, () =>
+    rig.admin.call('putTenant', { params: { tenant: 'wanted' }, body: { quota: even(70), weight: 2 } }),
+  );
+  expect((await Promise.all(asked)).map(({ cfg }) => cfg)).toEqual(Array.from({ length: 50 }, () => 1));
+  const params = { tenant: 'wanted' };
+  expect(await rig.admin.call('putTenant', { params, body: { quota: even(70) } })).toMatchObject({ cfg: 1 });
+  expect(await rig.admin.call('putTenant', { params, body: { quota: even(70), weight: 3 } })).toMatchObject({
+    cfg: 2,
+    weight: 3,
+  });
+});
+
+test('one that does not exist is named, with how it is created', async () => {
+  const body = { tenant: 'nobody', demand: vector({ processing: 1 }) };
+  for (const asked of [
+    () => rig.admin.call('explainAllocation', { body }),
+    () => rig.admin.call('allocate', { body, headers: { 'idempotency-key': 'for-nobody' } }),
+    () => rig.admin.call('getTenant', { params: { tenant: 'nobody' } }),
+  ])
+    expect(await refusalOf(asked())).toMatchObject({
+      code: 'not-found',
+      message:
+        'tenant nobody does not exist: an operator creates it by setting its quota, PUT /tenants/nobody',
+    });
+});
+
 test('nobody else does', async () => {
   for (const identity of [
     { sub: 'olga', roles: ['operator'] },
