@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { keys } from '../../lib/store/keys.ts';
+import { exists, updateInput } from '../../lib/store/table/update.ts';
+import { bareStore } from './old-events.ts';
 import { collect, even, type Rig, refusalOf, startRig, until, vector } from './rig.ts';
 import { newSite } from './site.ts';
 
@@ -49,6 +52,25 @@ test('fifty who set the same quota at once are all answered, and it is written o
     cfg: 2,
     weight: 3,
   });
+});
+
+test('one of a version without the list is in it after its quota was set again as it is', async () => {
+  const params = { tenant: 'from-before' };
+  await rig.admin.call('putTenant', { params, body: { quota: even(5) } });
+  const { store, close } = bareStore(rig);
+  const { tables } = store;
+  await store.write(
+    updateInput({
+      table: tables.state,
+      key: keys.tenant('from-before'),
+      remove: ['findPk', 'findSk'],
+      conditions: [exists('pk')],
+    }),
+  );
+  close();
+  expect((await listed(500)).map(({ id }) => id)).not.toContain('from-before');
+  await rig.admin.call('putTenant', { params, body: { quota: even(5) } });
+  expect((await listed(500)).map(({ id }) => id)).toContain('from-before');
 });
 
 test('one that does not exist is named, with how it is created', async () => {

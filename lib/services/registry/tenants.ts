@@ -118,7 +118,7 @@ const requota = async (
   }
   const weight = input.weight ?? before.weight;
   // Nothing changes: nothing is written, so that a repeated request neither races nor leaves an event.
-  if (weight === before.weight && equals(input.quota, before.quota))
+  if (before.unlisted !== true && weight === before.weight && equals(input.quota, before.quota))
     return { created: false, tenant: view(before, slices) };
   // The number of slices stays: allocations remember theirs.
   const event = nextEvent(
