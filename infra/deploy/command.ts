@@ -4,14 +4,10 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { ROOT } from '../bundle.ts';
 import { loadStage, type StageConfig } from '../config.ts';
+import { UsageError, understood } from '../usage.ts';
 
 const CdkJson = z.object({ context: z.record(z.string(), z.unknown()) });
 const OPTIONS = ['stage', 'issuer', 'audience'] as const;
-
-/** A mistake of the caller's, told in one sentence and without a stack. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
 
 export interface Command {
   readonly config: StageConfig;
@@ -28,7 +24,7 @@ export function readCommand(args: readonly string[], root: string = ROOT): Comma
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
     const name = OPTIONS.find((option) => arg === `--${option}`);
     if (arg === '--yes') yes = true;
-    else if (name === undefined) throw new UsageError(`${arg} is not an option`);
+    else if (name === undefined) throw new UsageError(`Unknown option '${arg}'`);
     else given[name] = argumentOf(arg, rest.shift());
   }
   if (given['stage'] === undefined)
@@ -67,13 +63,8 @@ export function runCdk(args: readonly string[]): Promise<number> {
   });
 }
 
-/** Runs `main` as a program: its exit code, or one sentence and 2 for a mistake of the caller's. */
-export async function program(main: (args: readonly string[]) => Promise<number>): Promise<void> {
-  try {
-    process.exitCode = await main(process.argv.slice(2));
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(error.message);
-    process.exitCode = 2;
-  }
+/** Runs `main` as a program: its exit code, or one sentence, the usage and 2 for a mistake of the caller's. */
+export async function program(usage: string, main: (command: Command) => Promise<number>): Promise<void> {
+  const command = understood(usage, (argv) => readCommand(argv));
+  process.exitCode = typeof command === 'number' ? command : await main(command);
 }

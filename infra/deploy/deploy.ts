@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { StageConfig } from '../config.ts';
-import { program, readCommand, runCdk } from './command.ts';
+import { type Command, program, runCdk } from './command.ts';
+
+const USAGE = `npm run deploy -- --stage NAME [--issuer URL] [--audience NAME] [--yes]
+
+  --stage NAME     a stage of cdk.json, or a new one
+  --issuer URL, --audience NAME   who issues its tokens, and for whom; else as cdk.json says
+  --yes            without asking whether permissions may be broadened`;
 
 const Outputs = z.record(z.string(), z.record(z.string(), z.string()));
 
@@ -55,8 +61,7 @@ export function urlOf(outputs: unknown, stage: string): string {
   return found[1];
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  const { config, context, yes } = readCommand(args);
+async function main({ config, context, yes }: Command): Promise<number> {
   console.log(plan(config));
   const folder = mkdtempSync(join(tmpdir(), 'labscape-deploy-'));
   try {
@@ -74,4 +79,4 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-if (import.meta.main) await program(main);
+if (import.meta.main) await program(USAGE, main);

@@ -1,5 +1,11 @@
 import type { StageConfig } from '../config.ts';
-import { program, readCommand, runCdk } from './command.ts';
+import { type Command, program, runCdk } from './command.ts';
+
+const USAGE = `npm run destroy -- --stage NAME [--issuer URL] [--audience NAME] [--yes]
+
+  --stage NAME     a stage of cdk.json, or a new one
+  --issuer URL, --audience NAME   who issues its tokens, and for whom; else as cdk.json says
+  --yes            really; without it, it only says what would go and what would stay`;
 
 /** What goes and what stays, exactly. */
 export function farewell(config: StageConfig): string {
@@ -35,8 +41,7 @@ export const stacksToDestroy = (config: StageConfig): readonly string[] => [
   ...(config.disposable ? [`labscape-${config.stage}-state`] : []),
 ];
 
-async function main(args: readonly string[]): Promise<number> {
-  const { config, context, yes } = readCommand(args);
+async function main({ config, context, yes }: Command): Promise<number> {
   console.log(farewell(config));
   if (!yes) {
     console.log('Nothing was destroyed: say --yes to do it.');
@@ -45,4 +50,4 @@ async function main(args: readonly string[]): Promise<number> {
   return runCdk(['destroy', ...stacksToDestroy(config), '--exclusively', '--force', ...context]);
 }
 
-if (import.meta.main) await program(main);
+if (import.meta.main) await program(USAGE, main);

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import * as z from 'zod';
 import { ApiProblem } from '../../lib/client/api-error.ts';
 import { ROLES, type TokenRole } from '../../lib/security/caller.ts';
+import { parseOptions, UsageError, understood } from '../usage.ts';
 import { asError, HostError, inWords } from './errors.ts';
 import type { MintRequest } from './gateway/issuer.ts';
 import { type Host, startHost } from './host.ts';
@@ -24,7 +24,6 @@ const UMASK = 0o077;
 const WHOLE_NUMBER = /^\d{1,9}$/;
 
 interface Arguments {
-  readonly help: boolean;
   readonly empty: boolean;
   readonly port: number;
   readonly dataDir: string | undefined;
@@ -44,27 +43,20 @@ const Port = z
   .transform(Number)
   .pipe(z.int().max(65_535, '--port must be from 0 to 65535'));
 
-export function readArguments(argv: readonly string[]): Arguments {
-  try {
-    const { values } = parseArgs({
-      args: [...argv],
-      options: {
-        empty: { type: 'boolean' },
-        port: { type: 'string' },
-        data: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-    return {
-      help: values.help ?? false,
-      empty: values.empty ?? false,
-      port: Port.parse(values.port ?? String(PORT_DEFAULT)),
-      dataDir: z.string().trim().min(1, '--data must name a folder').optional().parse(values.data),
-    };
-  } catch (error) {
-    const why = error instanceof z.ZodError ? error.issues[0]?.message : asError(error).message;
-    throw new HostError(`${why}. Usage: ${USAGE}`);
-  }
+const Values = z.object({
+  empty: z.boolean().default(false),
+  port: Port.default(PORT_DEFAULT),
+  data: z.string().trim().min(1, '--data must name a folder').optional(),
+});
+
+/** Throws UsageError. */
+function readArguments(argv: readonly string[]): Arguments {
+  const text = { type: 'string' } as const;
+  const options = { empty: { type: 'boolean' }, port: text, data: text } as const;
+  const parsed = Values.safeParse(parseOptions({ args: [...argv], options }).values);
+  if (!parsed.success) throw new UsageError(parsed.error.issues.map(({ message }) => message).join('; '));
+  const { empty, port, data } = parsed.data;
+  return { empty, port, dataDir: data };
 }
 
 async function welcome(host: Host, empty: boolean): Promise<string> {
@@ -94,13 +86,12 @@ const afterwards = (dataDir: string | undefined): string =>
     ? 'What it held was in memory and is gone: --data DIR keeps it.'
     : `Nothing that was answered with success is lost: start again with --data ${dataDir}.`;
 
-async function main(): Promise<void> {
+/** The exit code. */
+async function main(): Promise<number> {
+  const asked = understood(USAGE, readArguments);
+  if (typeof asked === 'number') return asked;
+  const { empty, port, dataDir } = asked;
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
-  const { help, empty, port, dataDir } = readArguments(process.argv.slice(2));
-  if (help) {
-    process.stdout.write(`${USAGE}\n`);
-    return;
-  }
   process.umask(UMASK);
   const signal = nextSignal();
   // One function's promise that nobody awaits would end a sandbox on Lambda, not the whole control plane.
@@ -128,6 +119,7 @@ async function main(): Promise<void> {
     await host.stop();
     await stopFleet();
   }
+  return 0;
 }
 
 /** Loaded when it is needed, since it brings esbuild along. */
@@ -159,7 +151,7 @@ function nextSignal(): Promise<undefined> {
 
 if (import.meta.main)
   main().then(
-    () => process.exit(0),
+    (code) => process.exit(code),
     (thrown: unknown) => {
       const error = inWords(thrown);
       const known = error instanceof HostError;

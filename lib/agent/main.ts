@@ -38,10 +38,14 @@ export async function main(
   try {
     parsed = parse(argv);
   } catch (error) {
-    io.err(`${reasonOf(error)}\n${USAGE}`);
+    io.err(`${reasonOf(error).split('. To specify')[0]}\n${USAGE}`);
     return 2;
   }
-  const { command, config: file, key, storagePath } = parsed;
+  const { command, config: file, key, storagePath, help } = parsed;
+  if (help) {
+    io.out(USAGE);
+    return 0;
+  }
   try {
     if (command === 'measure') {
       io.out(`${JSON.stringify(await guessCapacity(storagePath))}\n`);
@@ -66,9 +70,15 @@ function parse(argv: readonly string[]) {
   const { positionals, values } = parseArgs({
     args: [...argv],
     allowPositionals: true,
-    options: { config: { type: 'string' }, key: { type: 'string' }, path: { type: 'string', default: '/' } },
+    options: {
+      config: { type: 'string' },
+      key: { type: 'string' },
+      path: { type: 'string', default: '/' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
   });
-  return { command: positionals[0], config: values.config, key: values.key, storagePath: values.path };
+  const { config, key, path: storagePath, help } = values;
+  return { command: positionals[0], config, key, storagePath, help };
 }
 
 function clientOf(config: AgentConfig, clock: Clock, chance: Chance) {

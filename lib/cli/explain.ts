@@ -71,6 +71,13 @@ export function explain(error: unknown, doing: string): Explanation {
 const isOfFiles = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && 'syscall' in error && 'path' in error;
 
+/** The server names the tenant; the command that creates it is known here. */
+function nowWithoutTenant({ code, message }: ApiProblem): string | undefined {
+  const [, tenant] = /^tenant (\S+) does not exist/.exec(message) ?? [];
+  if (code !== 'not-found' || tenant === undefined) return undefined;
+  return `Check the name with \`labscape tenant list\`, or have an operator create it: \`labscape tenant set ${tenant} --processing mvCPU --memory MiB --storage GiB --network Mbit/s\`.`;
+}
+
 function explainProblem(problem: ApiProblem, what: string): Explanation {
   const fields = problem.errors.map(({ field, reason }) => `${field} ${reason}`);
   const counts = Object.entries(problem.reasons).map(
@@ -79,6 +86,7 @@ function explainProblem(problem: ApiProblem, what: string): Explanation {
   );
   const request = problem.requestId === undefined ? [] : [`request ${problem.requestId}`];
   const now =
+    nowWithoutTenant(problem) ??
     NOW_BY_CODE[problem.code] ??
     (problem.status >= 500
       ? 'Wait a moment and run the command again.'

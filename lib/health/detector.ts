@@ -17,10 +17,12 @@ export interface Pulse {
   /** What it says of its latency, ms, and of its errors, each beat. */
   readonly latency?: Signal | undefined;
   readonly faults?: Signal | undefined;
+  /** Why, in its agent's words; only in the pulses of the beat that said it: none is kept. */
+  readonly word?: string | undefined;
 }
 
 /** What a beat brings, and samples if it carries new ones. */
-export type Beat = Omit<Pulse, 'meanMs' | 'deviationMs' | 'latency' | 'faults'> & {
+export type Beat = Omit<Pulse, 'meanMs' | 'deviationMs' | 'latency' | 'faults' | 'word'> & {
   readonly latencyMs?: number | undefined;
   readonly errors?: number | undefined;
 };
@@ -105,7 +107,10 @@ export const failsAfterMs = (pulse: Pulse, policy: DetectorPolicy): number =>
 /** Verdict from what was received: the agent's word first, then silence against the rhythm, then what has risen. */
 export const judge = (pulse: Pulse | undefined, now: number, policy: DetectorPolicy): Judged => {
   if (pulse === undefined) return { verdict: 'unknown', reason: 'never heard' };
-  if (pulse.status === 'failed') return { verdict: 'failed', reason: 'its agent reports it failed' };
+  if (pulse.status === 'failed') {
+    const why = pulse.word === undefined ? '' : `: ${pulse.word}`;
+    return { verdict: 'failed', reason: `its agent reports it failed${why}` };
+  }
   if (isAhead(pulse.lastAt, now, policy.leaseEndMs))
     return { verdict: 'unknown', reason: 'not heard since the clock was set back' };
   const silence = now - pulse.lastAt;

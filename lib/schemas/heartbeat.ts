@@ -19,7 +19,10 @@ export const BeatEntry = z.strictObject({
   latencyMs: z.number().min(0).max(3_600_000).optional(),
   errors: z.int().min(0).max(1_000_000_000).optional(),
   load: Vector.optional().meta({ description: 'measured use' }),
-  reason: z.string().max(200).optional(),
+  reason: z.string().max(200).optional().meta({
+    description:
+      'why it is `failed`: shown with the verdict that this beat brings, control characters as spaces',
+  }),
 });
 
 /** Others' resources that one agent tries to reach: what it says of them is kept beside its labscape's beats. */

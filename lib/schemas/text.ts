@@ -8,6 +8,11 @@ import * as z from 'zod';
 const ACTING = '\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069';
 const LINE = new RegExp(`^[^${ACTING}]*$`);
 
+const ACTS = new RegExp(`[${ACTING}]+`, 'g');
+
+/** Text of a machine as one line that is safe to show: what acts becomes a space. */
+export const shown = (text: string): string => text.replace(ACTS, ' ').trim();
+
 /** Text of a person on one line, at most so many characters. */
 export const Line = (max: number) =>
   z.string().trim().min(1).max(max).regex(LINE, 'must be one line without control characters');

@@ -7,5 +7,5 @@ const PAUSE_MOST_MS = 120;
 export const pauseAfterRace = async (
   runtime: Pick<Runtime, 'chance' | 'sleep'>,
   attempt: number,
-): Promise<void> =>
-  runtime.sleep(runtime.chance.uniform() * Math.min(PAUSE_MOST_MS, PAUSE_FIRST_MS * 2 ** attempt));
+  mostMs = PAUSE_MOST_MS,
+): Promise<void> => runtime.sleep(runtime.chance.uniform() * Math.min(mostMs, PAUSE_FIRST_MS * 2 ** attempt));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { PhaseResult, Recovery } from '../../lib/schemas/recovery.ts';
+import { expectFoldAgrees } from './fold-facts.ts';
 import { type Rig, refusalOf, startRig } from './rig.ts';
 import { ScriptedAgent } from './scripted-agent.ts';
 import { newSite, type Site } from './site.ts';
@@ -15,6 +16,21 @@ const agentsOf = (site: Site): ScriptedAgent[] =>
 
 const phaseOf = (recovery: Recovery, name: PhaseResult['name']) =>
   recovery.phases.find((phase) => phase.name === name);
+
+test('what an agent says of its failure is in the verdict, on one line', async () => {
+  const site = await newSite(rig, { resources: 2, policy: { mode: 'observe' } });
+  const [first = '', second = ''] = site.resources;
+  await site.beat(first, { reason: 'nobody asks' });
+  const reason = `health hook exit 3: disk\u001b[31m\n full ${'x'.repeat(160)}`;
+  await site.beat(first, { status: 'failed', reason });
+  await site.beat(second, { status: 'failed', reason: '\n' });
+  const { items } = await rig.admin.call('listResources', { query: { labscape: site.labscape } });
+  expect(items.map(({ statusReason }) => statusReason)).toEqual([
+    `its agent reports it failed: health hook exit 3: disk [31m  full ${'x'.repeat(160)}`,
+    'its agent reports it failed',
+  ]);
+  await expectFoldAgrees(rig);
+});
 
 describe('heartbeats', () => {
   test('are answered with lease, epoch and revision, and show in the status', async () => {

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { keys } from '../../lib/store/keys.ts';
+import { exists, updateInput } from '../../lib/store/table/update.ts';
+import { bareStore } from './old-events.ts';
 import { collect, even, type Rig, refusalOf, startRig, until, vector } from './rig.ts';
 import { newSite } from './site.ts';
 
@@ -36,6 +39,52 @@ test('an administrator lists tenants page by page, with what they use', async ()
       ? true
       : undefined,
   );
+});
+
+test('fifty who set the same quota at once are all answered, and it is written once', async () => {
+  const asked = Array.from({ length: 50 }, () =>
+    rig.admin.call('putTenant', { params: { tenant: 'wanted' }, body: { quota: even(70), weight: 2 } }),
+  );
+  expect((await Promise.all(asked)).map(({ cfg }) => cfg)).toEqual(Array.from({ length: 50 }, () => 1));
+  const params = { tenant: 'wanted' };
+  expect(await rig.admin.call('putTenant', { params, body: { quota: even(70) } })).toMatchObject({ cfg: 1 });
+  expect(await rig.admin.call('putTenant', { params, body: { quota: even(70), weight: 3 } })).toMatchObject({
+    cfg: 2,
+    weight: 3,
+  });
+});
+
+test('one of a version without the list is in it after its quota was set again as it is', async () => {
+  const params = { tenant: 'from-before' };
+  await rig.admin.call('putTenant', { params, body: { quota: even(5) } });
+  const { store, close } = bareStore(rig);
+  const { tables } = store;
+  await store.write(
+    updateInput({
+      table: tables.state,
+      key: keys.tenant('from-before'),
+      remove: ['findPk', 'findSk'],
+      conditions: [exists('pk')],
+    }),
+  );
+  close();
+  expect((await listed(500)).map(({ id }) => id)).not.toContain('from-before');
+  await rig.admin.call('putTenant', { params, body: { quota: even(5) } });
+  expect((await listed(500)).map(({ id }) => id)).toContain('from-before');
+});
+
+test('one that does not exist is named, with how it is created', async () => {
+  const body = { tenant: 'nobody', demand: vector({ processing: 1 }) };
+  for (const asked of [
+    () => rig.admin.call('explainAllocation', { body }),
+    () => rig.admin.call('allocate', { body, headers: { 'idempotency-key': 'for-nobody' } }),
+    () => rig.admin.call('getTenant', { params: { tenant: 'nobody' } }),
+  ])
+    expect(await refusalOf(asked())).toMatchObject({
+      code: 'not-found',
+      message:
+        'tenant nobody does not exist: an operator creates it by setting its quota, PUT /tenants/nobody',
+    });
 });
 
 test('nobody else does', async () => {

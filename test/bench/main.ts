@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { parseOptions, UsageError, understood, wholeNumber } from '../../infra/usage.ts';
 import { type Figure, printFigures } from './figures.ts';
 import { MissingDataError } from './openb/trace.ts';
 
@@ -49,30 +49,34 @@ const progressTo = (stream: NodeJS.WriteStream): ((text: string) => void) => {
   };
 };
 
-const { values, positionals } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    data: { type: 'string' },
-    workload: { type: 'string' },
-    size: { type: 'string' },
-  },
-  allowPositionals: true,
+const USAGE = `npm run bench -- NAME [--json] [--data DIR [--workload NAME]] [--size N]
+
+NAME is one of ${Object.keys(BENCHMARKS).join(', ')}.
+
+  --json            one line of JSON per figure
+  --data DIR        the folder of data that is not shipped, for openb; --workload NAME: which of it
+  --size N          how much to measure on, for backup: its allocations`;
+
+const asked = understood(USAGE, (argv) => {
+  const text = { type: 'string' } as const;
+  const options = { json: { type: 'boolean' }, data: text, workload: text, size: text } as const;
+  const { values, positionals } = parseOptions({ args: [...argv], options, allowPositionals: true });
+  const [name, more] = positionals;
+  if (name === undefined || more !== undefined) throw new UsageError('name one benchmark');
+  const load = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
+  if (load === undefined) throw new UsageError(`there is no benchmark ${name}`);
+  const { json = false, data, workload } = values;
+  const size = values.size === undefined ? undefined : wholeNumber('--size', values.size, 1);
+  return { load, json, options: { data, workload, size } };
 });
-const [name = ''] = positionals;
-const load = BENCHMARKS[name];
-const size = values.size === undefined ? undefined : Number(values.size);
-if (load === undefined || !(size === undefined || (Number.isInteger(size) && size > 0))) {
-  process.stderr.write(
-    `Usage: npm run bench -- NAME [--json] [--data DIR [--workload NAME]] [--size N], NAME one of ${Object.keys(BENCHMARKS).join(', ')}\n`,
-  );
-  process.exitCode = 2;
-} else {
+
+if (typeof asked === 'number') process.exitCode = asked;
+else {
   const progress = progressTo(process.stderr);
-  const { json, data, workload } = values;
   try {
-    const figures = await (await load())(progress, { data, workload, size });
+    const figures = await (await asked.load())(progress, asked.options);
     progress('');
-    printFigures(figures, json);
+    printFigures(figures, asked.json);
   } catch (error) {
     if (!(error instanceof MissingDataError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { openIssuer } from '../../infra/local/gateway/issuer.ts';
+import { parseOptions, understood } from '../../infra/usage.ts';
 import { checkAccess } from './access.ts';
 import { checkAlarm } from './alarm.ts';
 import { AUDIENCE, changedSources, ISSUER, synthesiseTest } from './assembly.ts';
@@ -18,6 +19,7 @@ import { openWorkspace, type Workspace } from './workspace.ts';
  * emulator.py and function-runtime.ts for what the emulator lacks and how that is made up for.
  */
 
+const USAGE = 'npm run test:deploy';
 const EXIT_INTERRUPTED = 130;
 const LOG_LINES = 60;
 
@@ -136,6 +138,9 @@ async function main(signal: AbortSignal): Promise<number> {
     if (!keep) workspace.remove();
   }
 }
+
+const asked = understood(USAGE, (argv) => parseOptions({ args: [...argv], options: {} }));
+if (typeof asked === 'number') process.exit(asked);
 
 /** The first request to stop ends everything in order; a second one does not wait for that. */
 const interruption = new AbortController();

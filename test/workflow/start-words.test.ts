@@ -34,8 +34,8 @@ test('takes neither an empty port for a free one nor an empty folder for the cur
     [['--data', ''], '--data must name a folder'],
   ] as const) {
     const { code, stdout, stderr } = await startWith(...args);
-    expect([args, code, stdout]).toEqual([args, 1, '']);
-    expect(stderr).toContain(`${word}. Usage: npm start`);
+    expect([args, code, stdout]).toEqual([args, 2, '']);
+    expect(stderr).toBe(`${word}\n\nnpm start [-- [--empty] [--port N] [--data DIR]]\n`);
   }
   expect(readdirSync(folder.path)).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { UsageError } from './usage-error.ts';
+import { UsageError } from '../../usage.ts';
 
 /** A control plane that somebody else runs, and who the drill is to it. */
 export interface ApiTarget {

@@ -1,4 +1,4 @@
-import { UsageError } from './usage-error.ts';
+import { UsageError } from '../../usage.ts';
 
 /** What a drill lets fail: so many resources, or so many labscapes with all they have. */
 export interface Failure {

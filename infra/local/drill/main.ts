@@ -1,4 +1,5 @@
 import { paintFor } from '../../../lib/cli/paint.ts';
+import { understood } from '../../usage.ts';
 import { asError, HostError } from '../errors.ts';
 import { DrillError, TooBusy } from './drill-error.ts';
 import { type DrillRun, lineOf } from './drill-run.ts';
@@ -16,10 +17,8 @@ import { runApiDrill } from './run-api-drill.ts';
 import { runDrill } from './run-drill.ts';
 import { runManyDrill } from './run-many-drill.ts';
 import { runQuoteDrill } from './run-quote-drill.ts';
-import { UsageError } from './usage-error.ts';
 
 const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
 /** Of the line that tells it; the whole is on standard error. */
 const ERROR_LENGTH_MAX = 500;
@@ -40,7 +39,7 @@ function say(runs: readonly DrillRun[], { json }: DrillArguments): void {
  * keep, and so do the runs after it.
  */
 async function rehearse(given: DrillArguments, signal: AbortSignal): Promise<readonly DrillRun[]> {
-  const { json: _json, help: _help, triggers, api, quoteOf, failing, ...size } = given;
+  const { json: _json, triggers, api, quoteOf, failing, ...size } = given;
   const options = { ...size, signal, progress: progressOn(process.stderr) };
   const run = (asked: { readonly trigger: DrillTrigger; readonly leaseMs: number }) =>
     api === undefined
@@ -87,19 +86,9 @@ function interruption(): AbortSignal {
   return controller.signal;
 }
 
-async function main(argv: readonly string[]): Promise<number> {
-  let given: DrillArguments;
-  try {
-    given = readArguments(argv, process.env);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`${error.message}\n\n${USAGE}\n`);
-    return EXIT_USAGE;
-  }
-  if (given.help) {
-    process.stdout.write(`${USAGE}\n`);
-    return 0;
-  }
+async function main(): Promise<number> {
+  const given = understood(USAGE, (argv) => readArguments(argv, process.env));
+  if (typeof given === 'number') return given;
   const signal = interruption();
   if (given.api !== undefined) {
     const text = '\ninterrupted: what was made is cleaned up; once more, and it stays as it is\n';
@@ -120,4 +109,4 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-process.exit(await main(process.argv.slice(2)));
+process.exit(await main());

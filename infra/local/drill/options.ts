@@ -1,10 +1,8 @@
-import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { STRATEGY_NAMES, type StrategyName } from '../../../lib/schemas/strategy.ts';
-import { asError } from '../errors.ts';
+import { parseOptions, UsageError } from '../../usage.ts';
 import { type ApiTarget, readTarget, TOKEN_VARIABLE } from './api-target.ts';
 import { type Failure, readFailure } from './failure.ts';
-import { UsageError } from './usage-error.ts';
 
 /** What the rehearsed fleet looks like. Times in ms. */
 export interface DrillSize {
@@ -83,7 +81,6 @@ export interface DrillArguments extends Omit<DrillSize, 'leaseMs'> {
   readonly triggers: readonly DrillTrigger[];
   readonly rebalance: boolean;
   readonly json: boolean;
-  readonly help: boolean;
   /** Present with --no-effect: what would fail. */
   readonly quoteOf?: Failure;
   /** Present where a person fails or drains what fails: several resources, or one that still runs. */
@@ -117,7 +114,6 @@ const given = (resourcesMin: number, size: DrillSize, trigger: 'both' | 'detecto
     'no-effect': z.boolean().default(false),
     graceful: z.boolean().default(false),
     json: z.boolean().default(false),
-    help: z.boolean().default(false),
     api: z.string().exactOptional(),
     token: z.string().exactOptional(),
   });
@@ -156,26 +152,21 @@ export function readArguments(
     ...(leaseMs === undefined ? {} : { leaseMs }),
     ...(noEffect ? { quoteOf: failure } : {}),
     ...(byPerson ? { failing: { failure, graceful } } : {}),
-    // Whoever only wants to read how it is used needs no token for it.
-    ...(url === undefined || rest.help ? {} : { api: readTarget(url, token ?? environment[TOKEN_VARIABLE]) }),
+    ...(url === undefined ? {} : { api: readTarget(url, token ?? environment[TOKEN_VARIABLE]) }),
   };
 }
 
 function parse(argv: readonly string[]): Record<string, unknown> {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        ...{ allocations: text, groups: text, resources: text, 'beat-ms': text, 'lease-ms': text },
-        ...{ trigger: text, strategy: text, api: text, token: text, fail: text },
-        ...{ rebalance: flag, json: flag, help: flag, 'no-effect': flag, graceful: flag },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(asError(error).message);
-  }
+  return parseOptions({
+    args: [...argv],
+    options: {
+      ...{ allocations: text, groups: text, resources: text, 'beat-ms': text, 'lease-ms': text },
+      ...{ trigger: text, strategy: text, api: text, token: text, fail: text },
+      ...{ rebalance: flag, json: flag, 'no-effect': flag, graceful: flag },
+    },
+  }).values;
 }
 
 /** What must hold between the options. Throws UsageError. */

@@ -1,27 +1,17 @@
 import { paintFor } from '../../../lib/cli/paint.ts';
 import { replayCapsule } from '../../../lib/services/recovery/replay.ts';
+import { understood } from '../../usage.ts';
 import { HostError } from '../errors.ts';
-import { type Arguments, readArguments, USAGE } from './options.ts';
+import { readArguments, USAGE } from './options.ts';
 import { render } from './render.ts';
 import { capsuleFrom } from './sources.ts';
 
 const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
-
-const understood = (): Arguments | undefined => {
-  try {
-    return readArguments(process.argv.slice(2), process.env);
-  } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-    process.stderr.write(`${error.message}\n\n${USAGE}\n`);
-    return undefined;
-  }
-};
 
 /** Makes the decisions of a recovery again; the exit code. */
 const main = async (): Promise<number> => {
-  const asked = understood();
-  if (asked === undefined) return EXIT_USAGE;
+  const asked = understood(USAGE, (argv) => readArguments(argv, process.env));
+  if (typeof asked === 'number') return asked;
   try {
     const replayed = replayCapsule(await capsuleFrom(asked.recovery, asked.source));
     const { stdout, env } = process;

@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util';
 import { RecoveryId } from '../../../lib/schemas/common.ts';
-import { asError, HostError } from '../errors.ts';
+import { parseOptions, UsageError } from '../../usage.ts';
 
 export const USAGE = `npm run replay -- RECOVERY [--data DIR | --url URL --token TOKEN | --file FILE] [--json]
 
@@ -25,28 +24,25 @@ export interface Arguments {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Throws HostError with what is wrong. */
+/** Throws UsageError with what is wrong. */
 export const readArguments = (argv: readonly string[], environment: Environment): Arguments => {
   const { values, positionals } = parsed(argv);
   const [recovery, more] = positionals;
-  if (recovery === undefined || more !== undefined) throw new HostError('name one recovery');
-  if (!RecoveryId.safeParse(recovery).success) throw new HostError(`${recovery} is not the id of a recovery`);
+  if (recovery === undefined || more !== undefined) throw new UsageError('name one recovery');
+  if (!RecoveryId.safeParse(recovery).success)
+    throw new UsageError(`${recovery} is not the id of a recovery`);
   const given = [values.data, values.file, values.url].filter((one) => one !== undefined);
-  if (given.length > 1) throw new HostError('give one of --data, --file and --url');
+  if (given.length > 1) throw new UsageError('give one of --data, --file and --url');
   return { recovery, source: sourceOf(values, environment), json: values.json ?? false };
 };
 
 const parsed = (argv: readonly string[]) => {
   const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: { data: text, file: text, url: text, token: text, json: { type: 'boolean' } },
-      allowPositionals: true,
-    });
-  } catch (error) {
-    throw new HostError(asError(error).message);
-  }
+  return parseOptions({
+    args: [...argv],
+    options: { data: text, file: text, url: text, token: text, json: { type: 'boolean' } },
+    allowPositionals: true,
+  });
 };
 
 const sourceOf = (
@@ -57,6 +53,6 @@ const sourceOf = (
   if (values.file !== undefined) return { kind: 'file', path: values.file };
   const url = values.url ?? environment['LABSCAPE_URL'];
   if (url === undefined || !URL.canParse(url))
-    throw new HostError('give --data, --file, or the --url of a control plane');
+    throw new UsageError('give --data, --file, or the --url of a control plane');
   return { kind: 'api', url, token: values.token ?? environment['LABSCAPE_TOKEN'] };
 };

@@ -4,13 +4,13 @@ import { applyRestore, type Restored } from '../../../lib/services/backup/apply-
 import { planHere, readPlace } from '../../../lib/services/backup/restore.ts';
 import type { RestorePlan } from '../../../lib/services/backup/restore-types.ts';
 import { stateFaults } from '../../../lib/services/backup/verify.ts';
-import { asError, HostError } from '../errors.ts';
+import { understood } from '../../usage.ts';
+import { asError } from '../errors.ts';
 import { type Arguments, readArguments, USAGE } from './options.ts';
 import { backupFrom, type Found, type OpenPlace, openPlace } from './places.ts';
 import { renderPlan, renderRestored } from './render.ts';
 
 const EXIT_LEFT = 1;
-const EXIT_USAGE = 2;
 /** Refusals that their own sentence explains. */
 const EXPECTED = new Set(['HostError', 'BackupDamaged', 'Unsettled', 'ChangedSince', 'StoreUnavailable']);
 
@@ -49,14 +49,8 @@ async function check(place: OpenPlace): Promise<readonly string[]> {
 }
 
 async function main(): Promise<number> {
-  let asked: Arguments;
-  try {
-    asked = readArguments(process.argv.slice(2));
-  } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-    process.stderr.write(`${error.message}\n\n${USAGE}\n`);
-    return EXIT_USAGE;
-  }
+  const asked = understood(USAGE, readArguments);
+  if (typeof asked === 'number') return asked;
   try {
     const { found, plan, restored, faults, ms } = await restore(asked);
     process.stdout.write(`${renderPlan(found, plan)}\n`);

@@ -1,7 +1,6 @@
-import { parseArgs } from 'node:util';
 import { BackupId } from '../../../lib/schemas/backup.ts';
 import type { RestoreScope } from '../../../lib/services/backup/restore-types.ts';
-import { asError, HostError } from '../errors.ts';
+import { parseOptions, UsageError } from '../../usage.ts';
 
 export const USAGE = `npm run restore -- --from SOURCE TARGET [--backup ID | --at TIME] [--labscape ID | --resource ID] [--apply]
 
@@ -51,45 +50,39 @@ const OPTIONS = {
   verify: { type: 'boolean' },
 } as const;
 
-/** Throws HostError with what is wrong. */
+/** Throws UsageError with what is wrong. */
 export const readArguments = (argv: readonly string[]): Arguments => {
   const values = parsed(argv);
   const { labscape, resource, backup, endpoint } = values;
   const at = timeOf(values.at);
   const source = sourceOf(values.from);
   if (backup !== undefined && !BackupId.safeParse(backup).success)
-    throw new HostError(`${backup} is not the name of a backup`);
-  if (backup !== undefined && at !== undefined) throw new HostError('give one of --backup and --at');
+    throw new UsageError(`${backup} is not the name of a backup`);
+  if (backup !== undefined && at !== undefined) throw new UsageError('give one of --backup and --at');
   if (labscape !== undefined && resource !== undefined)
-    throw new HostError('give one of --labscape and --resource');
+    throw new UsageError('give one of --labscape and --resource');
   if (source.kind === 'tables' && at === undefined)
-    throw new HostError('say --at: the time to which the tables were restored');
+    throw new UsageError('say --at: the time to which the tables were restored');
   const apply = values.apply === true || values.verify === true;
   return { source, target: targetOf(values), endpoint, backup, at, scope: { labscape, resource }, apply };
 };
 
-const parsed = (argv: readonly string[]) => {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS }).values;
-  } catch (error) {
-    throw new HostError(asError(error).message);
-  }
-};
+const parsed = (argv: readonly string[]) => parseOptions({ args: [...argv], options: OPTIONS }).values;
 
 const timeOf = (given: string | undefined): number | undefined => {
   if (given === undefined) return undefined;
   const at = Date.parse(given);
-  if (Number.isNaN(at)) throw new HostError(`--at ${given} is no time such as 2026-11-21T17:00:00Z`);
+  if (Number.isNaN(at)) throw new UsageError(`--at ${given} is no time such as 2026-11-21T17:00:00Z`);
   return at;
 };
 
 const sourceOf = (from: string | undefined): Source => {
-  if (from === undefined) throw new HostError('say --from: where the backup is');
+  if (from === undefined) throw new UsageError('say --from: where the backup is');
   if (from.startsWith('s3://'))
     return { kind: 'bucket', name: from.slice('s3://'.length).replace(/\/$/, '') };
   if (!from.startsWith('tables:')) return { kind: 'folder', path: from };
   const [state, audit, more] = from.slice('tables:'.length).split(',');
-  if (!state || !audit || more !== undefined) throw new HostError(`${from} is not tables:STATE,AUDIT`);
+  if (!state || !audit || more !== undefined) throw new UsageError(`${from} is not tables:STATE,AUDIT`);
   return { kind: 'tables', state, audit };
 };
 
@@ -97,9 +90,9 @@ const targetOf = (values: ReturnType<typeof parsed>): Target => {
   const { data, state, audit, verify } = values;
   const given = [data, state ?? audit, verify].filter((one) => one !== undefined);
   if (given.length !== 1)
-    throw new HostError('give one target: --data DIR, --state TABLE --audit TABLE, or --verify');
+    throw new UsageError('give one target: --data DIR, --state TABLE --audit TABLE, or --verify');
   if (data !== undefined) return { kind: 'data', dir: data };
   if (verify === true) return { kind: 'scratch' };
-  if (state === undefined || audit === undefined) throw new HostError('give both --state and --audit');
+  if (state === undefined || audit === undefined) throw new UsageError('give both --state and --audit');
   return { kind: 'tables', state, audit };
 };

@@ -1,22 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { keyFromText, type PublicSealKey } from '../../../lib/audit/seal-key.ts';
 import { paintFor } from '../../../lib/cli/paint.ts';
+import { understood } from '../../usage.ts';
 import { asError, HostError } from '../errors.ts';
-import { type Arguments, readArguments, USAGE } from './options.ts';
+import { readArguments, USAGE } from './options.ts';
 import { render } from './render.ts';
 import { verifyFolder } from './verify-folder.ts';
 
 const EXIT_FAULTS = 1;
-const EXIT_USAGE = 2;
-
-const understood = (): Arguments | undefined => {
-  try {
-    return readArguments(process.argv.slice(2));
-  } catch (error) {
-    process.stderr.write(`${asError(error).message}\n\n${USAGE}\n`);
-    return undefined;
-  }
-};
 
 const readKey = (path: string): PublicSealKey => {
   try {
@@ -39,8 +30,8 @@ const progressTo = (stream: NodeJS.WriteStream): ((text: string) => void) => {
 
 /** Verifies a data folder offline; the exit code. */
 const main = async (): Promise<number> => {
-  const asked = understood();
-  if (asked === undefined) return EXIT_USAGE;
+  const asked = understood(USAGE, readArguments);
+  if (typeof asked === 'number') return asked;
   const { stdout, stderr, env } = process;
   try {
     const publicKey = asked.keyFile === undefined ? undefined : readKey(asked.keyFile);

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { asError, HostError } from '../errors.ts';
+import { parseOptions, UsageError } from '../../usage.ts';
 
 export const USAGE = `npm run audit:verify -- --data DIR [--public-key FILE] [--pruned] [--json]
 
@@ -18,18 +17,14 @@ export interface Arguments {
   readonly json: boolean;
 }
 
-/** Throws HostError with what is wrong. */
+/** Throws UsageError with what is wrong. */
 export const readArguments = (argv: readonly string[]): Arguments => {
   const text = { type: 'string' } as const;
   const on = { type: 'boolean', default: false } as const;
-  try {
-    const { values } = parseArgs({
-      args: [...argv],
-      options: { data: text, 'public-key': text, pruned: on, json: on },
-    });
-    if (values.data === undefined) throw new HostError('give --data DIR');
-    return { dataDir: values.data, keyFile: values['public-key'], pruned: values.pruned, json: values.json };
-  } catch (error) {
-    throw new HostError(asError(error).message);
-  }
+  const { values } = parseOptions({
+    args: [...argv],
+    options: { data: text, 'public-key': text, pruned: on, json: on },
+  });
+  if (values.data === undefined) throw new UsageError('give --data DIR');
+  return { dataDir: values.data, keyFile: values['public-key'], pruned: values.pruned, json: values.json };
 };

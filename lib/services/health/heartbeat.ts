@@ -4,6 +4,7 @@ import { isBehind } from '../../failover/fencing.ts';
 import { learn, type Pulse } from '../../health/detector.ts';
 import { mayRun } from '../../health/resource-status.ts';
 import type { HeartbeatAnswer, HeartbeatInput } from '../../schemas/heartbeat.ts';
+import { shown } from '../../schemas/text.ts';
 import {
   type BeatRecord,
   type Probed,
@@ -90,7 +91,7 @@ const takeIn = async (
     const batch = { agent, seq, pulses, unreachable, probed };
     const heard = heardNow(before, labscape.policy, now);
     const taken = await writeBeats(runtime.store, before, batch, heard, runtime.packedBeats);
-    if (taken.kind === 'done') return { beats: taken.beats, pulses, now };
+    if (taken.kind === 'done') return { beats: withWords(taken.beats, input), pulses, now };
     if (taken.kind === 'replayed')
       throw new ProblemError(
         'replayed-heartbeat',
@@ -104,6 +105,17 @@ const takeIn = async (
   throw new ProblemError('unavailable', `batches of agent ${agent} overtake each other: send another`, {
     retryAfterS: 1,
   });
+};
+
+/** With what the batch says of resources that failed, for the verdict that it brings; the item has no room for it. */
+const withWords = (beats: BeatRecord, { resources }: z.infer<typeof HeartbeatInput>): BeatRecord => {
+  const pulses = new Map(beats.pulses);
+  for (const { resource, status, reason } of resources) {
+    const pulse = pulses.get(resource);
+    const word = shown(reason ?? '');
+    if (status === 'failed' && pulse !== undefined && word !== '') pulses.set(resource, { ...pulse, word });
+  }
+  return { ...beats, pulses };
 };
 
 /**

@@ -1,12 +1,12 @@
 import { explainPlacement } from '../../allocation/explain.ts';
 import { PREEMPTING } from '../../allocation/preemption.ts';
 import type { PlacementRequest } from '../../allocation/request.ts';
-import { ProblemError } from '../../errors.ts';
 import type { AllocationInput } from '../../schemas/allocation.ts';
 import { CLASSES, type Vector } from '../../schemas/common.ts';
 import type { Explanation, PreemptionHint } from '../../schemas/explanation.ts';
 import { readSlices, readTenant } from '../../store/access/tenants.ts';
 import { mapVector, subtract, sum, within } from '../../vector.ts';
+import { noTenant } from '../no-tenant.ts';
 import type { Runtime } from '../runtime.ts';
 import { natureOf } from './allocation-draft.ts';
 import { findPreemption, wantedOf } from './preempt.ts';
@@ -30,11 +30,7 @@ export const placementRequestOf = (
 
 const quotaLeft = async (runtime: Runtime, tenantId: string): Promise<Vector> => {
   const tenant = await readTenant(runtime.store, tenantId);
-  if (tenant === undefined)
-    throw new ProblemError(
-      'not-found',
-      `tenant ${tenantId} has no quota: an operator sets one with PUT /tenants/${tenantId}`,
-    );
+  if (tenant === undefined) throw noTenant(tenantId);
   const used = sum((await readSlices(runtime.store, tenant)).map((slice) => slice.used));
   return mapVector((d) => Math.max(0, subtract(tenant.quota, used)[d]));
 };

@@ -6,6 +6,7 @@ import { decodeSlice, type QuotaSlice, readSlices, readTenant } from '../../stor
 import type { Store } from '../../store/store.ts';
 import type { Item } from '../../store/table/attributes.ts';
 import { add } from '../../vector.ts';
+import { noTenant } from '../no-tenant.ts';
 
 /** How often caps are gathered from other slices before the caller hears that the quota is busy. */
 const GATHER_TRIES = 3;
@@ -23,12 +24,7 @@ export class QuotaBook {
 
   async #read(tenantId: string): Promise<QuotaSlice[]> {
     const tenant = await readTenant(this.#store, tenantId);
-    if (tenant === undefined) {
-      throw new ProblemError(
-        'not-found',
-        `tenant ${tenantId} has no quota: an operator sets one with PUT /tenants/${tenantId}`,
-      );
-    }
+    if (tenant === undefined) throw noTenant(tenantId);
     const slices = [...(await readSlices(this.#store, tenant))];
     if (this.#slices.size >= TENANTS_MAX) this.#slices.clear();
     this.#slices.set(tenantId, slices);

@@ -23,6 +23,8 @@ export interface TenantRecord {
   readonly weight: number;
   readonly cfg: number;
   readonly chain: ChainHead;
+  /** Written by a version without the list of tenants. */
+  readonly unlisted?: true;
 }
 
 /** A part of a tenant's quota: allocations in different slices do not race for one item. */
@@ -40,6 +42,7 @@ export const decodeTenant = versioned(
     weight: optNum(item, 'weight') ?? 1,
     cfg: num(item, 'cfg'),
     chain: { rev: num(item, 'rev'), head: str(item, 'head') },
+    ...(item['findPk'] === undefined ? { unlisted: true } : {}),
   }),
 );
 

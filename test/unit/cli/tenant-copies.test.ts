@@ -55,6 +55,23 @@ describe('labscape tenant', () => {
   });
 });
 
+test('a tenant that does not exist is said to, with the command that creates it', async () => {
+  const problem = {
+    type: 'urn:labscape:problem:not-found',
+    title: 'Not found',
+    status: 404,
+    code: 'not-found',
+  };
+  api.script['POST /allocations/explain'] = {
+    status: 404,
+    body: { ...problem, detail: 'tenant nobody does not exist: an operator creates it', requestId: 'r1' },
+  };
+  const { code, err } = await labscape('explain', '--tenant', 'nobody', '--processing', '1');
+  expect(code).toBe(1);
+  expect(err).toContain('tenant nobody does not exist');
+  expect(err).toContain('`labscape tenant set nobody --processing');
+});
+
 describe('labscape copies', () => {
   const work = (copies: object[]) => ({
     ...allocation,

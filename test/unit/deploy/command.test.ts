@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { program, readCommand, UsageError } from '../../../infra/deploy/command.ts';
+import { program, readCommand } from '../../../infra/deploy/command.ts';
+import { UsageError } from '../../../infra/usage.ts';
 import { temporaryFolder } from '../../infra/support.ts';
 
 const ISSUER = 'https://id.example.com';
@@ -76,9 +77,9 @@ describe('a command that is wrong is refused in a sentence that names what', () 
     ['--stage --yes', '--stage needs a value'],
     ['--stage prod --issuer', '--issuer needs a value'],
     ['--stage local', 'stage local runs on this machine: npm start'],
-    ['--stage prod --force', '--force is not an option'],
-    ['prod', 'prod is not an option'],
-    ['--stage=prod', '--stage=prod is not an option'],
+    ['--stage prod --force', "Unknown option '--force'"],
+    ['prod', "Unknown option 'prod'"],
+    ['--stage=prod', "Unknown option '--stage=prod'"],
     ['--stage Prod', 'stage Prod must be 1 to 16 characters of a-z and 0-9, starting with a letter'],
     ['--stage bare', 'stage configuration is not valid: logRetentionDays'],
     ['--stage wild', 'rollout'],
@@ -101,31 +102,31 @@ describe('a command that is wrong is refused in a sentence that names what', () 
 });
 
 describe('a program', () => {
+  const words = process.argv;
   let said: string[];
   beforeEach(() => {
     said = [];
-    jest.spyOn(console, 'error').mockImplementation((line) => {
-      said.push(String(line));
-    });
+    jest.spyOn(process.stderr, 'write').mockImplementation((line) => said.push(String(line)) > 0);
+    process.argv = ['node', 'deploy', '--stage', 'mine', '--issuer', ISSUER, '--audience', 'api'];
   });
   afterEach(() => {
     process.exitCode = undefined;
+    process.argv = words;
   });
 
   test('ends with the exit code of what it does', async () => {
-    await program(async () => 7);
+    await program('npm run it', async ({ config }) => (config.stage === 'mine' ? 7 : 8));
     expect([process.exitCode, said]).toEqual([7, []]);
   });
 
-  test('says a mistake of the caller in its sentence alone, and ends with 2', async () => {
-    await program(async () => {
-      throw new UsageError('--stage is missing');
-    });
-    expect([process.exitCode, said]).toEqual([2, ['--stage is missing']]);
+  test('says a mistake of the caller in its sentence with the usage, and ends with 2', async () => {
+    process.argv = ['node', 'deploy', '--stages'];
+    await program('npm run it', async () => 7);
+    expect([process.exitCode, said]).toEqual([2, ["Unknown option '--stages'\n\nnpm run it\n"]]);
   });
 
   test('throws on what is no mistake of the caller', async () => {
     const fault = new Error('no disk');
-    await expect(program(() => Promise.reject(fault))).rejects.toBe(fault);
+    await expect(program('npm run it', () => Promise.reject(fault))).rejects.toBe(fault);
   });
 });

@@ -135,10 +135,12 @@ describe('npm run destroy', () => {
     expect(code).toBe(1);
   });
 
-  test('answers a mistake with a sentence and 2', async () => {
+  test('answers a mistake with a sentence, its usage and 2', async () => {
     expect(await destroy('--yes')).toEqual({
       ...{ code: 2, out: '' },
-      err: '--stage is missing: the name of a stage in cdk.json\n',
+      err: expect.stringMatching(
+        /^--stage is missing: the name of a stage in cdk\.json\n\nnpm run destroy -- --stage NAME /,
+      ),
     });
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { isOf, planApiDrill } from '../../../infra/local/drill/api-plan.ts';
 import { planDrill } from '../../../infra/local/drill/drill-plan.ts';
 import { API_SIZE, DRILL_SIZE, readArguments } from '../../../infra/local/drill/options.ts';
-import { UsageError } from '../../../infra/local/drill/usage-error.ts';
+import { UsageError } from '../../../infra/usage.ts';
 import { closeBoundOf, isLarge, kindOf } from '../../../lib/allocation/groups.ts';
 import { fillOf, limitOf } from '../../../lib/allocation/limits.ts';
 import { Constraints } from '../../../lib/schemas/allocation.ts';
@@ -113,7 +113,7 @@ describe('the arguments', () => {
   test('have defaults', () => {
     const { leaseMs: _, ...size } = DRILL_SIZE;
     const triggers = ['detector', 'alarm'];
-    expect(readArguments([])).toEqual({ ...size, triggers, rebalance: false, json: false, help: false });
+    expect(readArguments([])).toEqual({ ...size, triggers, rebalance: false, json: false });
   });
 
   test('are taken', () => {
@@ -130,7 +130,6 @@ describe('the arguments', () => {
         strategy: 'best-fit',
         rebalance: true,
         json: true,
-        help: false,
       },
     });
   });
@@ -163,7 +162,7 @@ describe('the arguments of a drill over an API', () => {
   test('have smaller defaults, and the token may come from the environment', () => {
     const { leaseMs: _, ...size } = API_SIZE;
     expect(readArguments(['--api', URL], withToken)).toEqual({
-      ...{ ...size, triggers: ['detector'], rebalance: false, json: false, help: false },
+      ...{ ...size, triggers: ['detector'], rebalance: false, json: false },
       api: { url: URL, token: 'from-environment' },
     });
     expect(readArguments(['--api', URL, '--token', 'given'], withToken).api?.token).toBe('given');
@@ -192,9 +191,5 @@ describe('the arguments of a drill over an API', () => {
   ])('%j are refused with the reason', (argv, environment, reason) => {
     expect(() => readArguments(argv, environment)).toThrow(UsageError);
     expect(() => readArguments(argv, environment)).toThrow(reason);
-  });
-
-  test('are not asked for a token by whoever wants to read about them', () => {
-    expect(readArguments(['--api', URL, '--help']).help).toBe(true);
   });
 });

@@ -4,7 +4,7 @@ import { checkQuote, type SeenQuote } from '../../../infra/local/drill/check-quo
 import { readFailure, victimsOf } from '../../../infra/local/drill/failure.ts';
 import type { SeenAllocation } from '../../../infra/local/drill/ledger.ts';
 import { readArguments } from '../../../infra/local/drill/options.ts';
-import { UsageError } from '../../../infra/local/drill/usage-error.ts';
+import { UsageError } from '../../../infra/usage.ts';
 
 const even = (n: number) => ({ processing: n, memory: n, storage: n, network: n });
 
