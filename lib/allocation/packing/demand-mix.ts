@@ -71,7 +71,7 @@ function* mixOf(kinds: readonly WeightedKind[]): InSteps<Omit<Mix, 'version'>> {
  * Learns the mix of demands from the arrivals alone, in bounded memory and bounded work per arrival: what the arrivals up
  * to some moment come to is worked out over those that follow. So it is published later than that, by as many arrivals as
  * pricing takes steps; or, where there are more than KINDS_SCORED_MAX kinds, as sorting takes, if those are more (about
- * seventy for 512 kinds), and one, so that who learns it does so in a decision of its own.
+ * a hundred for 512 kinds), and one, so that who learns it does so in a decision of its own.
  */
 export class DemandMix {
   #mix: Mix = { version: 0, kinds: [], worth: plainWorth() };

@@ -75,7 +75,7 @@ function* sampled(kinds: readonly WeightedKind[], count: number): InSteps<readon
 
 /**
  * Those of them that make up the mix, at most KINDS_SCORED_MAX, heaviest first; where there are more, the light are
- * sampled, in steps. 512 take about seventy.
+ * sampled, in steps. 512 take about a hundred.
  */
 export function* scored(kinds: readonly WeightedKind[]): InSteps<readonly WeightedKind[]> {
   if (kinds.length <= KINDS_SCORED_MAX) return kinds.toSorted(heavierFirst);

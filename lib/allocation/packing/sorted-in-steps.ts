@@ -1,10 +1,10 @@
-/** Elements that one step sorts, or merges about twice as many of. */
+/** Elements that one step sorts; or it merges up to twice as many. */
 const STEP = 32;
 
 /** What comes of work that its caller spreads over many calls; a `next` is one of them. */
 export type InSteps<T> = Generator<undefined, T, undefined>;
 
-/** A sorted copy; stable. About n / 32 · (1 + log2(n / 32) / 2) steps. */
+/** A sorted copy; stable. Up to n / 32 · (1 + log2(n / 32)) steps. */
 export function* sortedInSteps<T>(items: readonly T[], order: (a: T, b: T) => number): InSteps<readonly T[]> {
   let runs: (readonly T[])[] = [];
   for (let at = 0; at < items.length; at += STEP) {
@@ -13,8 +13,10 @@ export function* sortedInSteps<T>(items: readonly T[], order: (a: T, b: T) => nu
   }
   while (runs.length > 1) {
     const longer: (readonly T[])[] = [];
-    for (let i = 0; i < runs.length; i += 2)
+    for (let i = 0; i < runs.length; i += 2) {
       longer.push(yield* mergedInSteps(runs[i] ?? [], runs[i + 1] ?? [], order));
+      yield;
+    }
     runs = longer;
   }
   return runs[0] ?? [];
