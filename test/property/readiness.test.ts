@@ -133,6 +133,23 @@ describe('the check of single failures', () => {
     );
   });
 
+  test('plans all whose time is over in turn, where a look at a fleet at rest plans few', () => {
+    const brief: typeof plan = (failed, groups, others, now) => ({
+      ...plan(failed, groups, others, now),
+      until: now,
+    });
+    const check = new FitCheck<Checked, Piece>(brief, HELD_MAX);
+    const large = { processing: 90, memory: 90, storage: 90, network: 90 };
+    const { fleet, groups } = fleetOf(Array(5).fill({ limit: large, pieces: [large] }));
+    const planned = Array.from({ length: 10 }, (_, at) => {
+      const [first = ''] = check.look(fleet, NOW + at);
+      check.plan(first, groups.get(first) ?? []);
+      return first;
+    });
+    const ids = fleet.map(({ id }) => id);
+    expect(planned).toEqual([...ids, ...ids]);
+  });
+
   test('plans nothing anew for a fit that still stands, and everything that lacked when anything changed', () => {
     const wide = { processing: 100, memory: 100, storage: 100, network: 100 };
     const piece = { processing: 60, memory: 1, storage: 1, network: 1 };
