@@ -15,6 +15,38 @@ export const freshCopies = ({ data }: WithData, at: number): readonly string[] =
     .map(({ resource }) => resource);
 };
 
+/**
+ * A plan that counted copies is believed for so long, ms: a word about copies changes nothing that who keeps a plan
+ * looks at, and it may say that one is gone.
+ */
+export const COPIES_TRUSTED_MS = 600_000;
+
+/**
+ * Until when a plan made at `at` stands as far as copies go, epoch ms, that moment included: until the first of those that
+ * it relies on is stale; no longer than `at` where something that demands its data found no place, since the next word
+ * about its copies may be the one it lacks. Without bound where nothing demands its data.
+ */
+export const copiesHoldUntil = ({ moves, unplaced }: PlannedWithData, at: number): number => {
+  if (unplaced.some(({ group }) => group.data?.required === true)) return at;
+  const ends = moves
+    .filter(({ group }) => group.data?.required === true)
+    .map(({ group, to }) => Math.min(staleAfter(group, to), at + COPIES_TRUSTED_MS));
+  return Math.min(Number.POSITIVE_INFINITY, ...ends);
+};
+
+interface PlannedWithData {
+  readonly moves: readonly { readonly group: WithData; readonly to: string }[];
+  readonly unplaced: readonly { readonly group: WithData }[];
+}
+
+/** When the copy there is fresh for the last time, epoch ms. */
+const staleAfter = ({ data }: WithData, resource: string): number => {
+  const copy = data?.copies.find((one) => one.resource === resource);
+  return copy === undefined
+    ? Number.NEGATIVE_INFINITY
+    : copy.asOf + (data?.maxAgeMs ?? Number.POSITIVE_INFINITY);
+};
+
 /** Whether the work must not go there: it demands its data, and they are not there, or are stale. */
 export const lacksData = (group: WithData, resource: string, at: number): boolean =>
   group.data?.required === true && !freshCopies(group, at).includes(resource);

@@ -1,6 +1,6 @@
 import type { Vector } from '../schemas/common.ts';
 import { add, within } from '../vector.ts';
-import { type Gains, gainsOf, hasRoom, type PlanRehome, type ReserveResource } from './reserve-check.ts';
+import { type Gains, gainsOf, hasRoom, type RehomePlan, type ReserveResource } from './reserve-check.ts';
 
 /** A resource as the check sees it. */
 export interface Checked extends ReserveResource {
@@ -9,6 +9,17 @@ export interface Checked extends ReserveResource {
   /** Moves on with whatever runs here: what its own failure would have to move. */
   readonly load: string;
 }
+
+/**
+ * The planner that a recovery would use, at `now`, epoch ms. `until`: when its plan is right for the last time by the clock
+ * alone, as copies of data become stale.
+ */
+export type PlanAt<R, G> = (
+  failed: R,
+  groups: readonly G[],
+  others: readonly R[],
+  now: number,
+) => RehomePlan & { readonly until: number };
 
 /** What a failure came to when it was planned; `gains` is the proof that it fits under `bound`. */
 export type CheckedFit =
@@ -19,12 +30,19 @@ interface Known<R> {
   readonly fit: CheckedFit;
   /** The look at which it was planned. */
   readonly look: number;
+  /** Number of the plan: what was planned longest ago comes first again. */
+  readonly turn: number;
+  /** The plan's. */
+  readonly until: number;
   readonly load: string;
   /** The resources that it relies on, as they were. */
   readonly targets: ReadonlyMap<string, R>;
 }
 
-const NOTHING_LOST = { kind: 'fits', gains: new Map() } as const;
+const NOTHING_LOST = {
+  fit: { kind: 'fits', gains: new Map() },
+  until: Number.POSITIVE_INFINITY,
+} as const;
 
 /** The reason that most of them give. */
 const mainReason = (unplaced: readonly { readonly reason: string }[]): string => {
@@ -34,26 +52,29 @@ const mainReason = (unplaced: readonly { readonly reason: string }[]): string =>
 
 /**
  * Which single failures would find a place, kept from look to look: one is planned anew when what it would move has
- * changed, when a target that it relies on has lost the room, or, where something was lacking, when anything at all has
- * changed. The caller plans as many of those as it can afford; the others keep what was known.
+ * changed, when a target that it relies on has lost the room, when its time is over, or, where something was lacking, when
+ * anything at all has changed. The caller plans as many of those as it can afford; the others keep what was known.
  */
 export class FitCheck<R extends Checked, G extends { readonly id: string; readonly demand: Vector }> {
-  readonly #plan: PlanRehome<R, G>;
+  readonly #plan: PlanAt<R, G>;
   readonly #heldMax: number;
   readonly #known = new Map<string, Known<R>>();
   #fleet: ReadonlyMap<string, R> = new Map();
   #underFill: readonly R[] = [];
   #look = 0;
+  #turn = 0;
+  #now = 0;
 
   /** `heldMax`: most groups a resource may hold after a failover. */
-  constructor(plan: PlanRehome<R, G>, heldMax: number) {
+  constructor(plan: PlanAt<R, G>, heldMax: number) {
     this.#plan = plan;
     this.#heldMax = heldMax;
   }
 
-  /** Takes the fleet as it is now; answers which failures must be planned anew, the most doubtful first. */
-  look(fleet: readonly R[]): readonly string[] {
+  /** Takes the fleet as it is now, epoch ms; answers which failures must be planned anew, the most doubtful first. */
+  look(fleet: readonly R[], now: number): readonly string[] {
     const before = this.#fleet;
+    this.#now = now;
     this.#fleet = new Map(fleet.map((one) => [one.id, one]));
     this.#underFill = [];
     const changed =
@@ -65,9 +86,9 @@ export class FitCheck<R extends Checked, G extends { readonly id: string; readon
     if (changed) this.#look += 1;
     for (const id of this.#known.keys()) if (!this.#fleet.has(id)) this.#known.delete(id);
     return fleet
-      .map((one) => ({ id: one.id, doubt: this.#doubtOf(one), look: this.#known.get(one.id)?.look ?? 0 }))
+      .map((one) => ({ id: one.id, doubt: this.#doubtOf(one), turn: this.#known.get(one.id)?.turn ?? 0 }))
       .filter(({ doubt }) => doubt > 0)
-      .sort((a, b) => b.doubt - a.doubt || a.look - b.look || (a.id < b.id ? -1 : 1))
+      .sort((a, b) => b.doubt - a.doubt || a.turn - b.turn || (a.id < b.id ? -1 : 1))
       .map(({ id }) => id);
   }
 
@@ -80,7 +101,7 @@ export class FitCheck<R extends Checked, G extends { readonly id: string; readon
   plan(id: string, groups: readonly G[]): CheckedFit | undefined {
     const failed = this.#fleet.get(id);
     if (failed === undefined) return undefined;
-    const fit = groups.length === 0 ? NOTHING_LOST : this.#fitOf(failed, groups);
+    const { fit, until } = groups.length === 0 ? NOTHING_LOST : this.#fitOf(failed, groups);
     const relied = fit.kind === 'waits' ? [] : [...fit.gains.keys()];
     const targets = new Map(
       relied.flatMap((target) => {
@@ -88,31 +109,31 @@ export class FitCheck<R extends Checked, G extends { readonly id: string; readon
         return found === undefined ? [] : [[target, found] as const];
       }),
     );
-    this.#known.set(id, { fit, look: this.#look, load: failed.load, targets });
+    this.#turn += 1;
+    this.#known.set(id, { fit, look: this.#look, turn: this.#turn, until, load: failed.load, targets });
     return fit;
   }
 
-  #fitOf(failed: R, groups: readonly G[]): CheckedFit {
+  #fitOf(failed: R, groups: readonly G[]): Pick<Known<R>, 'fit' | 'until'> {
     const others = [...this.#fleet.values()];
-    const { moves, unplaced } = this.#plan(
-      failed,
-      groups,
-      others.filter(({ id }) => id !== failed.id),
-    );
-    if (unplaced.length > 0)
-      return { kind: 'waits', waiting: unplaced.length, groups: groups.length, why: mainReason(unplaced) };
+    const { moves, unplaced, until } = this.#planOn(failed, groups, others);
+    if (unplaced.length > 0) {
+      const why = mainReason(unplaced);
+      return { fit: { kind: 'waits', waiting: unplaced.length, groups: groups.length, why }, until };
+    }
     const gains = gainsOf(moves);
-    if (this.#staysUnderFill(gains)) return { kind: 'fits', gains };
+    if (this.#staysUnderFill(gains)) return { fit: { kind: 'fits', gains }, until };
     // A recovery fills few targets up; what counts is whether it would have to.
     if (this.#underFill.length === 0) this.#underFill = others.map((one) => ({ ...one, limit: one.fill }));
-    const modest = this.#plan(
-      failed,
-      groups,
-      this.#underFill.filter(({ id }) => id !== failed.id),
-    );
+    const modest = this.#planOn(failed, groups, this.#underFill);
     return modest.unplaced.length === 0
-      ? { kind: 'fits', gains: gainsOf(modest.moves) }
-      : { kind: 'reserve', gains };
+      ? { fit: { kind: 'fits', gains: gainsOf(modest.moves) }, until: modest.until }
+      : { fit: { kind: 'reserve', gains }, until };
+  }
+
+  #planOn(failed: R, groups: readonly G[], all: readonly R[]): ReturnType<PlanAt<R, G>> {
+    const others = all.filter(({ id }) => id !== failed.id);
+    return this.#plan(failed, groups, others, this.#now);
   }
 
   #staysUnderFill(gains: Gains): boolean {
@@ -126,8 +147,10 @@ export class FitCheck<R extends Checked, G extends { readonly id: string; readon
   #doubtOf(one: R): number {
     const known = this.#known.get(one.id);
     if (known === undefined || known.load !== one.load) return 3;
-    if (known.look === this.#look) return 0;
+    const inTime = this.#now <= known.until;
+    if (inTime && known.look === this.#look) return 0;
     if (known.fit.kind === 'waits') return 1;
+    if (!inTime) return 2;
     return this.#stands(known.fit, known.targets) ? Number(known.fit.kind === 'reserve') : 2;
   }
 

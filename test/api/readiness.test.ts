@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Rig, refusalOf, startRig } from './rig.ts';
+import { type Rig, refusalOf, startRig, until } from './rig.ts';
 import { LIMIT, newSite, type Site } from './site.ts';
 
 let rig: Rig;
@@ -7,6 +7,10 @@ beforeAll(async () => {
   rig = await startRig();
 });
 afterAll(() => rig.stop());
+
+/** Far longer than a look takes, ms. */
+const FRESH_MS = 8_000;
+const DATA = { required: true, maxAgeMs: 3_600_000, copies: [] };
 
 const look = (labscape: string) => rig.admin.call('listReadiness', { query: { labscape, limit: 500 } });
 
@@ -71,6 +75,34 @@ describe('readiness', () => {
       ['at-risk', ['reserve']],
     ]);
     expect(items[0]?.movedWithinMs).toBeGreaterThan(0);
+  });
+
+  test('turns from ready to not ready when nothing but time has passed, and a copy of data is stale by it', async () => {
+    const site = await newSite(rig, { resources: 2 });
+    const [{ id, resource: home = '' }] = [await site.place(20, { data: DATA })];
+    const other = site.resources.find((one) => one !== home) ?? '';
+    const copied = async (freshForMs: number): Promise<number> => {
+      const staleAt = Date.now() + freshForMs;
+      const body = { copies: [{ resource: other, asOf: staleAt - DATA.maxAgeMs }] };
+      await rig.admin.call('putCopies', { params: { allocation: id }, query: { tenant: site.tenant }, body });
+      return staleAt;
+    };
+    const answer = async () => {
+      const swept = await sweep(site);
+      const [row] = (await look(site.labscape)).items.filter(({ resource }) => resource === home);
+      const { alarming } = swept.find(({ labscape }) => labscape === site.labscape) ?? {};
+      return [row?.state, row?.reasons.map(({ explanation }) => explanation), alarming];
+    };
+    const staleAt = await copied(FRESH_MS);
+    expect(await answer()).toEqual(['ready', [], 0]);
+    await until('the copy is stale', async () => Date.now() > staleAt || undefined);
+    const waits = '1 of 1 groups would find no place: no-fresh-copy';
+    expect(await answer()).toEqual(['not-ready', [waits], 1]);
+    expect((await rig.admin.call('quote', { body: { resources: [home] } })).pending).toMatchObject([
+      { reason: 'no-fresh-copy' },
+    ]);
+    await copied(DATA.maxAgeMs);
+    expect(await answer()).toEqual(['ready', [], 0]);
   });
 
   test('names who is not heard, and the rules that would stand in the way', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { freshCopies, lacksData } from '../../lib/data-copies.ts';
+import { COPIES_TRUSTED_MS, copiesHoldUntil, freshCopies, lacksData } from '../../lib/data-copies.ts';
 import { planMoves, planMovesTogether } from '../../lib/services/recovery/plan-moves.ts';
 import { mapVector } from '../../lib/vector.ts';
 
@@ -95,6 +95,26 @@ describe('copies of data', () => {
           const joint = planMovesTogether([{ id: 'z', capacity: even(100), groups: [group] }], fleet, NOW);
           expect(joint.moves.map(({ to }) => to)).toEqual([roomy]);
         }
+      }),
+    );
+  });
+
+  test('bear a plan until the first of those that it relies on is stale, and no moment longer', () => {
+    const moved = fc.array(fc.record({ given: work, to: fc.constantFrom(...HOSTS) }), { maxLength: 5 });
+    fc.assert(
+      fc.property(moved, work, (all, left) => {
+        const moves = all
+          .map(({ given, to }) => ({ group: { data: dataOf(given) }, to }))
+          .filter(({ group, to }) => !lacksData(group, to, NOW));
+        const lacksAt = (at: number) => moves.some(({ group, to }) => lacksData(group, to, at));
+        const until = copiesHoldUntil({ moves, unplaced: [] }, NOW);
+        expect(until).toBeGreaterThanOrEqual(NOW);
+        if (Number.isFinite(until))
+          expect([lacksAt(until), until <= NOW + COPIES_TRUSTED_MS]).toEqual([false, true]);
+        if (until < NOW + COPIES_TRUSTED_MS) expect(lacksAt(until + 1)).toBe(true);
+        if (until === Number.POSITIVE_INFINITY) expect(lacksAt(NOW + 1e12)).toBe(false);
+        const lacking = { moves, unplaced: [{ group: { data: dataOf(left) } }] };
+        expect(copiesHoldUntil(lacking, NOW)).toBe(left.required ? NOW : until);
       }),
     );
   });

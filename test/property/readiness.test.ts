@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Checked, FitCheck } from '../../lib/allocation/fit-check.ts';
-import type { PlanRehome } from '../../lib/allocation/reserve-check.ts';
+import { type Checked, FitCheck, type PlanAt } from '../../lib/allocation/fit-check.ts';
 import { planFailover } from '../../lib/failover/plan.ts';
 import {
   type Fit,
@@ -17,13 +16,14 @@ import { add, sum, within } from '../../lib/vector.ts';
 import { demand, RUNS, vectorOf } from './arbitraries.ts';
 
 const HELD_MAX = 6;
+const NOW = 1_700_000_000_000;
 
 interface Piece {
   readonly id: string;
   readonly demand: Vector;
 }
 
-const plan: PlanRehome<Checked, Piece> = (failed, groups, others) => {
+const plan: PlanAt<Checked, Piece> = (failed, groups, others) => {
   const movable = groups.map((group) => ({
     ...{ ...group, epoch: 1, load: 1, count: 1, class: 'normal' as const, kind: 'k', constraints: {} },
     ...{ labscape: 'lab', heldUntil: undefined },
@@ -32,9 +32,10 @@ const plan: PlanRehome<Checked, Piece> = (failed, groups, others) => {
     ...{ id, labscape: 'lab', status: 'healthy' as const, cfg: 1, limit, used },
     groups: new Array(held).fill('group'),
   }));
-  return planFailover(movable, targets, failed.limit, (to, group, used, held) =>
+  const planned = planFailover(movable, targets, failed.limit, (to, group, used, held) =>
     within(add(used, group.demand), to.limit) && held < HELD_MAX ? undefined : 'no-room',
   );
+  return { ...planned, until: Number.POSITIVE_INFINITY };
 };
 
 interface Shape {
@@ -72,7 +73,7 @@ const run = (history: readonly (readonly Shape[])[], most: number) => {
   let last = { ...fleetOf([]), due: [] as readonly string[] };
   for (const shapes of history) {
     const { fleet, groups } = fleetOf(shapes);
-    const due = check.look(fleet);
+    const due = check.look(fleet, NOW);
     for (const id of due.slice(0, most)) check.plan(id, groups.get(id) ?? []);
     last = { fleet, groups, due: due.slice(most) };
   }
@@ -113,7 +114,7 @@ describe('the check of single failures', () => {
           const fit = check.fitOf(failed.id);
           if (fit?.kind !== 'waits') continue;
           const others = fleet.filter(({ id }) => id !== failed.id);
-          expect(plan(failed, groups.get(failed.id) ?? [], others).unplaced).toHaveLength(fit.waiting);
+          expect(plan(failed, groups.get(failed.id) ?? [], others, NOW).unplaced).toHaveLength(fit.waiting);
         }
       }),
       RUNS,
@@ -126,10 +127,27 @@ describe('the check of single failures', () => {
         const last = history.at(-1) ?? [];
         const { check, fleet } = run([...history, ...Array(6).fill(last)], most);
         expect(fleet.filter(({ id }) => check.fitOf(id) === undefined)).toEqual([]);
-        expect(check.look(fleet)).toEqual([]);
+        expect(check.look(fleet, NOW)).toEqual([]);
       }),
       RUNS,
     );
+  });
+
+  test('plans all whose time is over in turn, where a look at a fleet at rest plans few', () => {
+    const brief: typeof plan = (failed, groups, others, now) => ({
+      ...plan(failed, groups, others, now),
+      until: now,
+    });
+    const check = new FitCheck<Checked, Piece>(brief, HELD_MAX);
+    const large = { processing: 90, memory: 90, storage: 90, network: 90 };
+    const { fleet, groups } = fleetOf(Array(5).fill({ limit: large, pieces: [large] }));
+    const planned = Array.from({ length: 10 }, (_, at) => {
+      const [first = ''] = check.look(fleet, NOW + at);
+      check.plan(first, groups.get(first) ?? []);
+      return first;
+    });
+    const ids = fleet.map(({ id }) => id);
+    expect(planned).toEqual([...ids, ...ids]);
   });
 
   test('plans nothing anew for a fit that still stands, and everything that lacked when anything changed', () => {
@@ -144,12 +162,12 @@ describe('the check of single failures', () => {
     const { check } = run([before], Number.POSITIVE_INFINITY);
     expect(check.fitOf('r0')?.kind).toBe('fits');
     // The one that changed is due; the other two rely on nothing that it took.
-    expect(check.look(fleetOf(before.with(2, { limit: wide, pieces: [small, small] })).fleet)).toEqual([
+    expect(check.look(fleetOf(before.with(2, { limit: wide, pieces: [small, small] })).fleet, NOW)).toEqual([
       'r2',
     ]);
     // Its proof went to r1, where there is no room any more.
     const full = before.with(1, { limit: wide, pieces: [piece] });
-    expect(check.look(fleetOf(full).fleet)).toContain('r0');
+    expect(check.look(fleetOf(full).fleet, NOW)).toContain('r0');
   });
 });
 

@@ -1,6 +1,7 @@
-import { CuttingStock, type GapWorth, plainWorth } from './cutting-stock.ts';
-import { Kinds } from './kinds.ts';
+import { CuttingStock, type GapWorth, plainWorth, type SizeDemand } from './cutting-stock.ts';
+import { KINDS_SCORED_MAX, Kinds, scored, type WeightedKind } from './kinds.ts';
 import { DEVICE_SLOTS, type PackDemand } from './shape.ts';
+import type { InSteps } from './sorted-in-steps.ts';
 
 /** Sizes of device shares that take part in pricing. */
 const SIZES_PRICED_MAX = 32;
@@ -39,20 +40,55 @@ const withUnknown = (kinds: readonly MixKind[]): readonly MixKind[] => {
   ];
 };
 
-/** Learns the mix of demands from the arrivals alone, in bounded memory and bounded work per arrival. */
+const sizesOf = (kinds: readonly WeightedKind[]): SizeDemand[] => {
+  const weights = new Map<number, number>();
+  for (const { demand, weight } of kinds) {
+    const { count, slots } = demand.devices ?? { count: 0, slots: 0 };
+    if (count > 0 && slots > 0) weights.set(slots, (weights.get(slots) ?? 0) + count * weight);
+  }
+  return [...weights]
+    .map(([slots, weight]) => ({ slots, weight }))
+    .sort((a, b) => b.weight - a.weight || b.slots - a.slots)
+    .slice(0, SIZES_PRICED_MAX);
+};
+
+/** The mix that these make. A step is one of sorting and one of pricing. */
+function* mixOf(kinds: readonly WeightedKind[]): InSteps<Omit<Mix, 'version'>> {
+  const stock = new CuttingStock(sizesOf(kinds));
+  const scoring = scored(kinds);
+  let found = scoring.next();
+  for (stock.step(); !found.done || !stock.done; stock.step()) {
+    yield;
+    if (!found.done) found = scoring.next();
+  }
+  const total = found.value.reduce((sum, { weight }) => sum + weight, 0);
+  const known = found.value.map(({ demand, weight }) => ({ demand, share: weight / total }));
+  const priced = known.some(({ demand }) => demand.devices !== undefined);
+  return { kinds: withUnknown(known), worth: priced ? stock.worth() : plainWorth() };
+}
+
+/**
+ * Learns the mix of demands from the arrivals alone, in bounded memory and bounded work per arrival: what the arrivals up
+ * to some moment come to is worked out over those that follow. So it is published later than that, by as many arrivals as
+ * pricing takes steps; or, where there are more than KINDS_SCORED_MAX kinds, as sorting takes, if those are more (about
+ * a hundred for 512 kinds), and one, so that who learns it does so in a decision of its own.
+ */
 export class DemandMix {
   #mix: Mix = { version: 0, kinds: [], worth: plainWorth() };
+  /** What the next arrival publishes. */
+  #next = this.#mix;
   readonly #kinds = new Kinds();
   #arrivals = 0;
   #publishAt = 1;
-  #pending: { kinds: readonly MixKind[]; stock: CuttingStock } | undefined;
+  #pending: { readonly mix: InSteps<Omit<Mix, 'version'>>; readonly large: boolean } | undefined;
 
   get mix(): Mix {
     return this.#mix;
   }
 
-  /** Counts one arrival, placed or not, and does one step of the pricing that is under way. */
+  /** Counts one arrival, placed or not, and does one step of the work that is under way. */
   observe(demand: PackDemand): void {
+    this.#mix = this.#next;
     this.#kinds.add(demand);
     this.#arrivals += 1;
     if (this.#pending === undefined && this.#arrivals >= this.#publishAt) this.#start();
@@ -60,34 +96,18 @@ export class DemandMix {
   }
 
   #start(): void {
-    const scored = this.#kinds.scored();
-    const total = scored.reduce((sum, { weight }) => sum + weight, 0);
-    const known = scored.map(({ demand, weight }) => ({ demand, share: weight / total }));
-    this.#pending = { kinds: withUnknown(known), stock: new CuttingStock(this.#sizes()) };
+    const kinds = this.#kinds.all();
+    this.#pending = { mix: mixOf(kinds), large: kinds.length > KINDS_SCORED_MAX };
     if (this.#publishAt >= PUBLISH_EVERY_MAX) this.#kinds.fade(KEPT_SHARE);
     this.#publishAt = this.#arrivals + Math.min(this.#arrivals, PUBLISH_EVERY_MAX);
   }
 
-  #sizes(): { slots: number; weight: number }[] {
-    const weights = new Map<number, number>();
-    for (const { demand, weight } of this.#kinds.all()) {
-      const { count, slots } = demand.devices ?? { count: 0, slots: 0 };
-      if (count > 0 && slots > 0) weights.set(slots, (weights.get(slots) ?? 0) + count * weight);
-    }
-    return [...weights]
-      .map(([slots, weight]) => ({ slots, weight }))
-      .sort((a, b) => b.weight - a.weight || b.slots - a.slots)
-      .slice(0, SIZES_PRICED_MAX);
-  }
-
   #advance(): void {
     const pending = this.#pending;
-    if (pending === undefined) return;
-    pending.stock.step();
-    if (!pending.stock.done) return;
-    const priced = pending.kinds.some(({ demand }) => demand.devices !== undefined);
-    const worth = priced ? pending.stock.worth() : plainWorth();
-    this.#mix = { version: this.#mix.version + 1, kinds: pending.kinds, worth };
+    const found = pending?.mix.next();
+    if (pending === undefined || found?.done !== true) return;
     this.#pending = undefined;
+    this.#next = { version: this.#mix.version + 1, ...found.value };
+    if (!pending.large) this.#mix = this.#next;
   }
 }

@@ -1,9 +1,10 @@
 import { demandKey, type PackDemand, STRIDE } from './shape.ts';
+import { type InSteps, sortedInSteps } from './sorted-in-steps.ts';
 
 /** Kinds of demand remembered. */
 const KINDS_HELD_MAX = 512;
 /** Kinds that take part in scoring. Bounds a score's cost. */
-const KINDS_SCORED_MAX = 48;
+export const KINDS_SCORED_MAX = 48;
 /** Of a 32-bit float's fraction, how many bits tell kinds apart, by level; the first tells everything apart. */
 const FRACTION_BITS = [23, 3, 2, 1, 0] as const;
 const FRACTION_BITS_ALL = 23;
@@ -43,30 +44,52 @@ const merged = (a: WeightedKind, b: WeightedKind): Held => {
 };
 
 /** Demands by size: all their amounts, each in its mean over the kinds. */
-const bySize = (kinds: readonly WeightedKind[]): readonly WeightedKind[] => {
-  const totals = (kinds[0]?.demand.amounts ?? []).map((_, d) =>
-    kinds.reduce((sum, { demand, weight }) => sum + weight * (demand.amounts[d] ?? 0), 0),
-  );
-  const sizeOf = ({ demand }: WeightedKind): number =>
-    demand.amounts.reduce((size, amount, d) => size + amount / Math.max(1, totals[d] ?? 1), 0);
-  return kinds
-    .map((kind) => ({ kind, size: sizeOf(kind) }))
-    .sort((a, b) => a.size - b.size || heavierFirst(a.kind, b.kind))
-    .map(({ kind }) => kind);
-};
+function* bySize(kinds: readonly WeightedKind[]): InSteps<readonly WeightedKind[]> {
+  const totals: number[] = new Array(STRIDE).fill(0);
+  for (const { demand, weight } of kinds)
+    for (let d = 0; d < STRIDE; d++) totals[d] = (totals[d] ?? 0) + weight * (demand.amounts[d] ?? 0);
+  yield;
+  const sizes = new Map<WeightedKind, number>();
+  for (const kind of kinds) {
+    let size = 0;
+    for (let d = 0; d < STRIDE; d++) size += (kind.demand.amounts[d] ?? 0) / Math.max(1, totals[d] ?? 1);
+    sizes.set(kind, size);
+  }
+  yield;
+  const sizeOf = (kind: WeightedKind): number => sizes.get(kind) ?? 0;
+  return yield* sortedInSteps(kinds, (a, b) => sizeOf(a) - sizeOf(b) || heavierFirst(a, b));
+}
 
 /** So many of them at even distances of weight, which then stand for all; systematic sampling by size. */
-const sampled = (kinds: readonly WeightedKind[], count: number): readonly WeightedKind[] => {
+function* sampled(kinds: readonly WeightedKind[], count: number): InSteps<readonly WeightedKind[]> {
   const step = weightOf(kinds) / count;
   const chosen: WeightedKind[] = [];
   let passed = 0;
-  for (const kind of bySize(kinds)) {
+  for (const kind of yield* bySize(kinds)) {
     passed += kind.weight;
     if (passed >= (chosen.length + 0.5) * step && chosen.length < count)
       chosen.push({ ...kind, weight: step });
   }
   return chosen;
-};
+}
+
+/**
+ * Those of them that make up the mix, at most KINDS_SCORED_MAX, heaviest first; where there are more, the light are
+ * sampled, in steps. 512 take about a hundred.
+ */
+export function* scored(kinds: readonly WeightedKind[]): InSteps<readonly WeightedKind[]> {
+  if (kinds.length <= KINDS_SCORED_MAX) return kinds.toSorted(heavierFirst);
+  const sorted = yield* sortedInSteps(kinds, heavierFirst);
+  let light = weightOf(sorted);
+  let heavy = 0;
+  for (const { weight } of sorted) {
+    if (weight * (KINDS_SCORED_MAX - heavy) < light) break;
+    light -= weight;
+    heavy += 1;
+  }
+  const rest = yield* sampled(sorted.slice(heavy), KINDS_SCORED_MAX - heavy);
+  return [...sorted.slice(0, heavy), ...rest].sort(heavierFirst);
+}
 
 /**
  * Kinds of demand and how much each was asked for, in bounded memory. While they are few, a kind is what is equal;
@@ -87,23 +110,11 @@ export class Kinds {
     for (const held of this.#held.values()) held.weight *= keptShare;
   }
 
+  /** All of them as they are now; later arrivals change nothing in it. */
   all(): readonly WeightedKind[] {
-    return [...this.#held.values()];
-  }
-
-  /** Those that make up the mix, at most KINDS_SCORED_MAX, heaviest first; where there are more, the light are sampled. */
-  scored(): readonly WeightedKind[] {
-    const sorted = [...this.#held.values()].sort(heavierFirst);
-    if (sorted.length <= KINDS_SCORED_MAX) return sorted;
-    let light = weightOf(sorted);
-    let heavy = 0;
-    for (const { weight } of sorted) {
-      if (weight * (KINDS_SCORED_MAX - heavy) < light) break;
-      light -= weight;
-      heavy += 1;
-    }
-    const rest = sampled(sorted.slice(heavy), KINDS_SCORED_MAX - heavy);
-    return [...sorted.slice(0, heavy), ...rest].sort(heavierFirst);
+    const all: WeightedKind[] = [];
+    for (const { key, demand, weight } of this.#held.values()) all.push({ key, demand, weight });
+    return all;
   }
 
   #put(demand: PackDemand, weight: number): void {

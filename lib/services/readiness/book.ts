@@ -1,8 +1,7 @@
-import { FitCheck } from '../../allocation/fit-check.ts';
+import { FitCheck, type PlanAt } from '../../allocation/fit-check.ts';
 import { GROUPS_HELD_MAX } from '../../allocation/groups.ts';
-import type { FailoverPlan } from '../../failover/plan.ts';
+import { copiesHoldUntil } from '../../data-copies.ts';
 import { type Fit, keptFit } from '../../failover/readiness.ts';
-import { CLASSES } from '../../schemas/common.ts';
 import type { ReadinessReason } from '../../schemas/readiness.ts';
 import {
   type LabscapeReadinessRow,
@@ -12,10 +11,11 @@ import {
 } from '../../store/fleet/readiness.ts';
 import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
 import type { FleetResource } from '../fleet.ts';
-import { planMoves, planMovesTogether } from '../recovery/plan-moves.ts';
-import { asSource, type Held } from '../recovery/quote.ts';
+import { planMoves } from '../recovery/plan-moves.ts';
+import type { Held } from '../recovery/quote.ts';
 import { loadMark, Revisions } from '../reserve/revisions.ts';
 import type { Runtime } from '../runtime.ts';
+import { covered, type WholeFit, wholeFit } from './whole-fit.ts';
 
 /** Bounds of one look: what is left over is the next one's. Failures planned, groups read, time, ms. */
 const PLANS_MAX = 500;
@@ -23,11 +23,6 @@ const GROUPS_READ_MAX = 6_000;
 export const WORK_MS_MAX = 5_000;
 /** Resources whose groups are read at a time. */
 const TOGETHER = 16;
-/** Groups of a labscape that are planned together at most. */
-const WHOLE_GROUPS_MAX = 4_000;
-/** Resources that the groups of one round may be compared with, about a second's work, and groups of it at least. */
-const COMPARED_MAX = 2_000_000;
-const ROUND_GROUPS_MIN = 16;
 
 type Taking = FleetResource & {
   readonly held: number;
@@ -35,10 +30,15 @@ type Taking = FleetResource & {
   readonly load: string;
 };
 
-interface Whole {
-  readonly fit: Fit;
+const planAt: PlanAt<Taking, GroupRecord> = (failed, groups, others, now) => {
+  const plan = planMoves(failed, groups, others, undefined, now);
+  return { ...plan, until: copiesHoldUntil(plan, now) };
+};
+
+interface Whole extends WholeFit {
   /** Of the fleet when it was planned. */
   readonly mark: string;
+  /** Monotonic. */
   readonly atMs: number;
 }
 
@@ -65,7 +65,7 @@ class Means {
 
 /** What a warm sweep knows of every failure that has not happened. */
 export class ReadinessBook {
-  readonly #check = new FitCheck<Taking, GroupRecord>(planMoves, GROUPS_HELD_MAX);
+  readonly #check = new FitCheck<Taking, GroupRecord>(planAt, GROUPS_HELD_MAX);
   readonly #revisions = new Revisions();
   readonly #wholes = new Map<string, Whole>();
   readonly #loaded = new Set<string>();
@@ -85,13 +85,14 @@ export class ReadinessBook {
     }
   }
 
-  /** Plans what has become doubtful, within the bounds of one look. */
+  /** Plans what has become doubtful, within the bounds of one look, and by the clock as it begins. */
   async plan(runtime: Runtime, resources: readonly FleetResource[]): Promise<void> {
     const means = new Means(() => runtime.clock.monotonicMs());
     const fleet = resources.map((one) => this.#taking(one));
     const byId = new Map(fleet.map((one) => [one.id, one]));
+    const now = runtime.clock.now();
     const due = this.#check
-      .look(fleet)
+      .look(fleet, now)
       .flatMap((id) => byId.get(id) ?? [])
       .filter(({ groups }) => groups.length > 0);
     const read = new Map<string, GroupRecord>();
@@ -103,7 +104,7 @@ export class ReadinessBook {
       for (const { resource, groups } of held) this.#check.plan(resource.id, groups);
     }
     this.#behind = new Set(due.slice(done).map(({ id }) => id));
-    await this.#planWholes(runtime, fleet, means, read);
+    await this.#planWholes(runtime, fleet, means, read, now);
   }
 
   fitOf(id: string): Fit {
@@ -119,17 +120,21 @@ export class ReadinessBook {
     return this.#behind.has(id);
   }
 
-  /** Labscapes that were planned longest ago first, if anything has changed since. */
+  /** Labscapes that were planned longest ago first, if anything has changed since, or a copy of data is stale by now. */
   async #planWholes(
     runtime: Runtime,
     fleet: readonly Taking[],
     means: Means,
     read: Map<string, GroupRecord>,
+    now: number,
   ): Promise<void> {
     const mark = JSON.stringify(fleet.map(({ id, revision, load }) => [id, revision, load]));
     const atMs = runtime.clock.monotonicMs();
     const meant = [...Map.groupBy(fleet, ({ labscape }) => labscape)]
-      .filter(([id]) => this.#wholes.get(id)?.mark !== mark)
+      .filter(([id]) => {
+        const known = this.#wholes.get(id);
+        return known?.mark !== mark || now > known.until;
+      })
       .sort(([a], [b]) => (this.#wholes.get(a)?.atMs ?? 0) - (this.#wholes.get(b)?.atMs ?? 0))
       .map(([labscape, own]) => ({ labscape, ...covered(own) }))
       .filter(({ own }) => means.take(1, groupCount(own)));
@@ -143,7 +148,7 @@ export class ReadinessBook {
       if (!means.take(0, 0)) return;
       const held = await holdings(runtime, own, read);
       const others = fleet.filter((one) => one.labscape !== labscape);
-      this.#wholes.set(labscape, { fit: wholeFit(held, others, cut), mark, atMs });
+      this.#wholes.set(labscape, { ...wholeFit(held, others, cut, now), mark, atMs });
     }
   }
 
@@ -158,16 +163,6 @@ const kept = (reasons: readonly ReadinessReason[] | undefined): Fit =>
 
 const groupCount = (resources: readonly Taking[]): number =>
   resources.reduce((total, { groups }) => total + groups.length, 0);
-
-/** Those that hold work, as far as one joint plan goes. */
-const covered = (all: readonly Taking[]): { readonly own: readonly Taking[]; readonly cut: boolean } => {
-  let room = WHOLE_GROUPS_MAX;
-  const own = all.filter(({ groups }) => {
-    room -= groups.length;
-    return groups.length > 0 && room >= 0;
-  });
-  return { own, cut: room < 0 };
-};
 
 /** `read`: what this look has read already, and what it reads now. */
 const holdings = async (
@@ -187,41 +182,6 @@ const holdings = async (
       .flatMap(({ group }) => read.get(group) ?? [])
       .filter(({ status, resource: owner }) => status === 'placed' && owner === resource.id),
   }));
-};
-
-/**
- * All of these at once, on what is left: some groups more in each round, until one finds no place. A group that fits
- * nowhere is compared with every resource, and thousands of those would take a sweep's whole time; those that fit cost
- * next to nothing, so to plan them again in the next round does not matter.
- */
-const planInRounds = (held: readonly Held[], others: readonly Taking[]): FailoverPlan => {
-  const all = held.flatMap(({ resource, groups }) => groups.map((group) => ({ resource, group })));
-  all.sort((a, b) => CLASSES.indexOf(a.group.class) - CLASSES.indexOf(b.group.class));
-  const step = Math.max(ROUND_GROUPS_MIN, Math.floor(COMPARED_MAX / Math.max(1, others.length)));
-  for (let most = step; ; most += step) {
-    const some = Map.groupBy(all.slice(0, most), ({ resource }) => resource);
-    const sources = [...some].map(([resource, own]) =>
-      asSource({ resource, groups: own.map(({ group }) => group) }),
-    );
-    const plan = planMovesTogether(sources, others);
-    if (plan.unplaced.length > 0 || most >= all.length) return plan;
-  }
-};
-
-const wholeFit = (held: readonly Held[], others: readonly Taking[], cut: boolean): Fit => {
-  const groups = held.reduce((total, one) => total + one.groups.length, 0);
-  const { moves, unplaced } = planInRounds(held, others);
-  const [first] = unplaced;
-  if (first !== undefined) {
-    const atLeast = cut || moves.length + unplaced.length < groups;
-    return { kind: 'waits', waiting: unplaced.length, groups, why: first.reason, atLeast };
-  }
-  if (cut) return { kind: 'unchecked' };
-  const modest = planInRounds(
-    held,
-    others.map((one) => ({ ...one, limit: one.fill })),
-  );
-  return { kind: modest.unplaced.length === 0 ? 'fits' : 'reserve' };
 };
 
 const books = new WeakMap<Runtime, ReadinessBook>();
