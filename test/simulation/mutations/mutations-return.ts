@@ -5,7 +5,7 @@ export const RETURN_MUTATIONS: readonly Mutation[] = [
   {
     name: 'probation forgotten',
     invariant: 3,
-    faultFactor: 6,
+    faultFactor: 2,
     mutate: () => ({
       request: editing(({ updates }) => {
         for (const update of updates)
