@@ -41,8 +41,11 @@ export interface ProblemOptions {
   /** Machine-readable detail, e.g. per reason the count of resources that refused. */
   readonly reasons?: Readonly<Record<string, unknown>>;
   readonly retryAfterS?: number;
-  /** What the code conceals from the caller, for the record only: `not-found` may be a refusal. */
-  readonly really?: 'forbidden';
+  /**
+   * What the code conceals from the caller, for the record only: `not-found` may be a refusal, and a number that was used
+   * may be no more than a message that another one overtook.
+   */
+  readonly really?: 'forbidden' | 'conflict';
 }
 
 /**

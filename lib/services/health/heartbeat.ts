@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import { ProblemError } from '../../errors.ts';
 import { isBehind } from '../../failover/fencing.ts';
 import { learn, type Pulse } from '../../health/detector.ts';
+import { isOvertaken } from '../../health/overtaken.ts';
 import { mayRun } from '../../health/resource-status.ts';
 import type { HeartbeatAnswer, HeartbeatInput } from '../../schemas/heartbeat.ts';
 import { shown } from '../../schemas/text.ts';
@@ -98,6 +99,7 @@ const takeIn = async (
         `agent ${agent} has sent seq ${seq} or a greater one before`,
         {
           errors: [{ field: 'seq', reason: 'must be greater than the last one of this agent' }],
+          ...(isOvertaken(seq, taken.last, labscape.policy.leaseMs) ? { really: 'conflict' } : {}),
         },
       );
     before = taken.beats;

@@ -103,10 +103,13 @@ export interface Batch {
   readonly probed: Omit<Probed, 'at'> | undefined;
 }
 
-/** A batch that was taken in, with the item after it; one that its agent's number refuses; or one that somebody was faster than. */
+/**
+ * A batch that was taken in, with the item after it; one that somebody was faster than; or one that its agent's number
+ * refuses, which was `last` before.
+ */
 export type Taken =
   | { readonly kind: 'done' | 'raced'; readonly beats: BeatRecord }
-  | { readonly kind: 'replayed' };
+  | { readonly kind: 'replayed'; readonly last: number };
 
 /**
  * Takes a batch in that was made of `before`: nothing of it has changed that the batch rewrites. The agent's sequence
@@ -120,7 +123,8 @@ export const writeBeats = async (
   packed = true,
 ): Promise<Taken> => {
   const { labscape, kept } = before;
-  if (seq <= (kept.seqs.get(agent) ?? 0)) return { kind: 'replayed' };
+  const last = kept.seqs.get(agent) ?? 0;
+  if (seq <= last) return { kind: 'replayed', last };
   const changes = pulseChanges(kept, { agent, seq, pulses }, packed);
   const set: Item = { ...changes.set };
   for (const [name, at] of Object.entries(heard)) if (at !== undefined) set[name] = N(at);
