@@ -157,5 +157,6 @@ test('a number that is not greater than the last is a replay, and nothing is sen
   for (const seq of [4, 5])
     expect(await writeBeats(store, decodeBeats('north', OLD), { ...batch, seq }, { heardAt: NOW })).toEqual({
       kind: 'replayed',
+      last: 5,
     });
 });
