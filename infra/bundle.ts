@@ -45,6 +45,7 @@ export function bundleFunctions(outDir: string, root: string = ROOT): Bundles {
     // import() becomes require(): the local host runs bundles where only the latter is possible.
     supported: { 'dynamic-import': false },
     external: [`${LAYER_PACKAGE}/${LAYER_BUILD}`],
+    alias: { '@aws-sdk/credential-provider-node': join(root, 'functions', 'credentials.ts') },
     loader: { '.cedar': 'text' },
     logLevel: 'warning',
     // A module that looks for files beside itself knows that a bundle has none: see POLICY_DIR.

@@ -191,6 +191,15 @@ describe('functions', () => {
     }
   });
 
+  test("know their role's credentials from their environment, and look nowhere else", () => {
+    for (const fn of template.functions) {
+      const code = readFileSync(join(fn.codeDir, 'index.js'), 'utf8');
+      expect(code).toContain('AWS_ACCESS_KEY_ID');
+      for (const elsewhere of ['AWS_CONTAINER_CREDENTIALS', 'sso_session'])
+        expect([fn.name, elsewhere, code.includes(elsewhere)]).toEqual([fn.name, elsewhere, false]);
+    }
+  });
+
   test('know the machine if they may call it, and only then', () => {
     for (const [name, permissions] of Object.entries(PERMISSIONS)) {
       const knows = 'STATE_MACHINE_ARN' in functionOf(name).environment;
