@@ -74,3 +74,10 @@ export class ProblemError extends Error {
     this.options = options;
   }
 }
+
+/** By then whoever was faster is done. */
+const RETRY_AFTER_S = 1;
+
+/** What the caller is told when others wrote `what` first at every try: nothing has changed, and it may ask again. */
+export const changing = (what: string): ProblemError =>
+  new ProblemError('unavailable', `${what} is changing right now: try again`, { retryAfterS: RETRY_AFTER_S });

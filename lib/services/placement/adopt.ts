@@ -1,5 +1,5 @@
 import { type Ineligible, ineligible } from '../../allocation/eligibility.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import { DIMENSIONS } from '../../schemas/common.ts';
 import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import { getResource } from '../registry/resources.ts';
@@ -44,9 +44,7 @@ export const adoptWork = async (
     if (refused.ids.has(target.id)) throw doesNotFit(target, request, 'too-many-groups');
     await pauseAfterRace(runtime, attempt);
   }
-  throw new ProblemError('unavailable', `resource ${resourceId} is changing too fast: try again`, {
-    retryAfterS: 1,
-  });
+  throw changing(`resource ${resourceId}`);
 };
 
 /** As for what is to be placed, but up to the limit, and also where a place is held for others: it runs there already. */

@@ -1,4 +1,4 @@
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import type { Allocation } from '../../schemas/allocation.ts';
 import type { CopiesInput } from '../../schemas/data.ts';
 import { readAllocation } from '../../store/placement/allocations.ts';
@@ -44,5 +44,5 @@ export const putCopies = async (
     if (await writeData(runtime.store, group, data)) return allocationView(allocation, { ...group, data });
     await pauseAfterRace(runtime, attempt);
   }
-  throw new ProblemError('unavailable', 'the allocation is changing too fast: try again', { retryAfterS: 1 });
+  throw changing('the allocation');
 };

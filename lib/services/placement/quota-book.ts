@@ -1,5 +1,5 @@
 import { fitQuota } from '../../allocation/quota.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import type { Vector } from '../../schemas/common.ts';
 import { lendWrites } from '../../store/access/tenant-writes.ts';
 import { decodeSlice, type QuotaSlice, readSlices, readTenant } from '../../store/access/tenants.ts';
@@ -58,9 +58,7 @@ export class QuotaBook {
         slices = await this.#read(tenantId);
       }
     }
-    throw new ProblemError('unavailable', `the quota of tenant ${tenantId} is changing too fast: try again`, {
-      retryAfterS: 1,
-    });
+    throw changing(`the quota of tenant ${tenantId}`);
   }
 
   /** An own commit took `demand` from the slice (or gave it back, negative). */

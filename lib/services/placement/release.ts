@@ -1,6 +1,6 @@
 import { type Extras, leaving, NO_EXTRAS } from '../../allocation/extras.ts';
 import { entityOf, nextEvent } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import type { Allocation } from '../../schemas/allocation.ts';
 import { decodeResource, readResource } from '../../store/fleet/resources.ts';
 import { endWrites, renewWrites } from '../../store/placement/allocation-writes.ts';
@@ -60,7 +60,7 @@ export const release = async (
     if (ended !== 'again') return ended;
     await pauseAfterRace(runtime, attempt);
   }
-  throw new ProblemError('unavailable', 'its group is changing too fast: try again', { retryAfterS: 1 });
+  throw changing('its group');
 };
 
 const tryEnd = async (
@@ -132,5 +132,5 @@ export const renew = async (
     }
     await pauseAfterRace(runtime, attempt);
   }
-  throw new ProblemError('unavailable', 'the allocation is changing too fast: try again', { retryAfterS: 1 });
+  throw changing('the allocation');
 };

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import { isOver, mayBecome, onApproval } from '../../failover/plan-run.ts';
 import {
   type PlanAnswerInput,
@@ -23,9 +23,6 @@ import { quotePlan } from './targets.ts';
 
 /** Runs that are listed. */
 const RUNS_SHOWN = 20;
-
-const changing = (id: string): ProblemError =>
-  new ProblemError('unavailable', `run ${id} is changing right now: try again`, { retryAfterS: 1 });
 
 /** Raises not-found. */
 export const getRun = async ({ store }: Runtime, plan: string, id: string): Promise<PlanRun> => {
@@ -111,7 +108,7 @@ export const beginRun = async (
   const outcome = await runtime.store.transact(writes);
   if (outcome.kind === 'done') return { run };
   refuseIfRunning(await getPlan(runtime, planId));
-  throw changing(run.id);
+  throw changing(`run ${run.id}`);
 };
 
 /** A person's word to what a run asks. Raises not-found, not-in-this-state, unavailable. */
@@ -130,7 +127,7 @@ export const answerRun = async (
     : { status: 'cancelled' as const, asks: undefined, cancel: `${requester.actor}: ${reason}` };
   const type = yes ? 'plan.run-approved' : 'plan.run-rejected';
   const after = await changeRun(runtime, run, change, { type, body: { reason } }, requester);
-  if (after === undefined) throw changing(id);
+  if (after === undefined) throw changing(`run ${id}`);
   return after;
 };
 
@@ -162,6 +159,6 @@ export const cancelRun = async (
   // Recoveries of a step are seen to their end.
   const change = run.status === 'recovering' ? {} : await callOff(runtime, run);
   const after = await changeRun(runtime, run, { ...change, cancel }, about, requester);
-  if (after === undefined) throw changing(id);
+  if (after === undefined) throw changing(`run ${id}`);
   return after;
 };

@@ -1,5 +1,5 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import { type ResourceRecord, resourcesOf } from '../../store/fleet/resources.ts';
 import { acknowledgeWrites } from '../../store/recovery/recovery-word-writes.ts';
 import { originOf, type Requester } from '../origin.ts';
@@ -42,7 +42,7 @@ export const acknowledgeResource = async (
     }
     await pauseAfterRace(runtime, attempt);
   }
-  throw new ProblemError('unavailable', `resource ${id} is changing too fast: try again`, { retryAfterS: 1 });
+  throw changing(`resource ${id}`);
 };
 
 /** The same for all resources of a labscape: re-arms its breaker. Answers which there were. Raises not-found, unavailable. */

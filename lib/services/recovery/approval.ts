@@ -1,5 +1,5 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import { summaryOf } from '../../failover/quote.ts';
 import type { ApprovalInput, Recovery } from '../../schemas/recovery.ts';
 import { exchangeWaiting, type RecoveryRecord } from '../../store/recovery/recoveries.ts';
@@ -49,10 +49,7 @@ export const approve = async (
     waiting: { ...waiting, answer: word.decision, answeredAt: event.at, said: word.reason },
   };
   const outcome = await runtime.store.transact(approvalWrites(runtime.store, recovery, after, event));
-  if (outcome.kind !== 'done')
-    throw new ProblemError('unavailable', `recovery ${id} is changing right now: try again`, {
-      retryAfterS: 1,
-    });
+  if (outcome.kind !== 'done') throw changing(`recovery ${id}`);
   if (waiting.token !== undefined) {
     if (word.decision === 'approve') await runtime.executions.succeed(waiting.token);
     else await runtime.executions.fail(waiting.token, 'Rejected', word.reason);

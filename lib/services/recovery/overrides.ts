@@ -1,5 +1,5 @@
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import type { Overrides } from '../../failover/rules.ts';
 import type { Override, OverrideInput } from '../../schemas/override.ts';
 import { isBreakGlass } from '../../security/break-glass.ts';
@@ -53,12 +53,9 @@ export const proposeOverride = async (
     ...{ confirmedBy: undefined, expiresAt: undefined, chain: headOf(event) },
   };
   const outcome = await runtime.store.transact(proposeWrites(runtime.store, record, event));
-  if (outcome.kind !== 'done') throw changing(id);
+  if (outcome.kind !== 'done') throw changing(`override ${id}`);
   return overrideView(record, event.at);
 };
-
-const changing = (id: string): ProblemError =>
-  new ProblemError('unavailable', `override ${id} is changing right now: try again`, { retryAfterS: 1 });
 
 const getOverride = async (runtime: Runtime, labscape: string, id: string): Promise<OverrideRecord> => {
   const record = await readOverride(runtime.store, labscape, id);
@@ -124,7 +121,7 @@ const settle = async (
   const body = { rule: before.rule, reason, expiresAt: after.expiresAt ?? null };
   const event = nextEvent(entity, before.chain, origin, type, body);
   const outcome = await runtime.store.transact(settleOverrideWrites(runtime.store, before, after, event));
-  if (outcome.kind !== 'done') throw changing(before.id);
+  if (outcome.kind !== 'done') throw changing(`override ${before.id}`);
   return overrideView({ ...after, chain: headOf(event) }, event.at);
 };
 

@@ -1,14 +1,11 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import type { Recovery } from '../../schemas/recovery.ts';
 import { cancelWrites, resumeWrites } from '../../store/recovery/recovery-word-writes.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';
 import { getRecovery, recoveryView } from './recovery-view.ts';
-
-const changing = (id: string): ProblemError =>
-  new ProblemError('unavailable', `recovery ${id} is changing right now: try again`, { retryAfterS: 1 });
 
 /**
  * Calls a recovery off that has not moved anything: the fence is taken back, the work stays where it is. Raises not-found,
@@ -34,7 +31,7 @@ export const cancelRecovery = async (
   const event = nextEvent(entityOf.recovery(id), recovery.chain, origin, 'recovery.cancelling', { reason });
   const said = `${requester.actor}: ${reason}`;
   const outcome = await runtime.store.transact(cancelWrites(runtime.store, recovery, said, event));
-  if (outcome.kind !== 'done') throw changing(id);
+  if (outcome.kind !== 'done') throw changing(`recovery ${id}`);
   if (waiting?.token !== undefined && waiting.answer === undefined)
     await runtime.executions.fail(waiting.token, 'Cancelled', said);
   return recoveryView({ ...recovery, cancel: said, chain: headOf(event) });
@@ -77,7 +74,7 @@ export const resumeRecovery = async (
   const outcome = await runtime.store.transact(
     resumeWrites(runtime.store, resource, recovery, after, events),
   );
-  if (outcome.kind !== 'done') throw changing(id);
+  if (outcome.kind !== 'done') throw changing(`recovery ${id}`);
   const { epoch, attempt } = resource;
   await runtime.executions.start({ resource: resource.id, epoch, attempt, trigger: recovery.trigger });
   return recoveryView(after);

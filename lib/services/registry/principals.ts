@@ -1,5 +1,5 @@
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import { isBreakGlass } from '../../security/break-glass.ts';
 import { principalWrites } from '../../store/access/principal-writes.ts';
 import { type PrincipalRecord, readPrincipal } from '../../store/access/principals.ts';
@@ -55,7 +55,5 @@ export const setPrincipal = async (
     if (outcome.kind === 'done') return after;
     await pauseAfterRace(runtime, attempt);
   }
-  throw new ProblemError('unavailable', `principal ${id} is changing too fast: try again`, {
-    retryAfterS: 1,
-  });
+  throw changing(`principal ${id}`);
 };

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { limitOf } from '../../allocation/limits.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import type { ResourceInput } from '../../schemas/resource.ts';
 import { registerWrites } from '../../store/fleet/fleet-writes.ts';
 import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
@@ -32,9 +32,7 @@ export const registerResource = async (
     await followFills(runtime, labscape.id, requester);
     return (await readResource(runtime.store, labscape.id, registered.id)) ?? registered;
   }
-  throw new ProblemError('unavailable', `labscape ${input.labscape} is changing too fast: try again`, {
-    retryAfterS: 1,
-  });
+  throw changing(`labscape ${input.labscape}`);
 };
 
 /** Under n+1 it takes nothing before all fills have followed. Undefined: the labscape is not as it was seen. */

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { limitOf } from '../../allocation/limits.ts';
 import { type ChainHead, entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import { mayBecome } from '../../health/resource-status.ts';
 import type { Vector } from '../../schemas/common.ts';
 import type { ResourcePatch, ResourceStatus } from '../../schemas/resource.ts';
@@ -95,10 +95,7 @@ export const editResource = async (
   if (prepared !== undefined) await followFills(runtime, before.labscape, requester);
   if (outcome.kind === 'refused' && outcome.failed.has('resource'))
     throw staleConfiguration(`resource ${id}`, (await getResource(runtime, id)).cfg);
-  if (outcome.kind !== 'done')
-    throw new ProblemError('unavailable', `labscape ${before.labscape} is changing too fast: try again`, {
-      retryAfterS: 1,
-    });
+  if (outcome.kind !== 'done') throw changing(`labscape ${before.labscape}`);
   return prepared === undefined ? after : getResource(runtime, id);
 };
 
@@ -148,7 +145,7 @@ export const changeStatus = async (
     }
     await pauseAfterRace(runtime, attempt);
   }
-  throw new ProblemError('unavailable', `resource ${id} is changing too fast: try again`, { retryAfterS: 1 });
+  throw changing(`resource ${id}`);
 };
 
 /** Out of service for good, once it is empty. Under n+1 the others' fills are lowered before. Raises as changeStatus. */

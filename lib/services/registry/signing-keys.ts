@@ -1,5 +1,5 @@
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent, type Origin } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
 import { thumbprintOf } from '../../schemas/signing.ts';
 import type { KeyInput } from '../../schemas/tenant.ts';
@@ -171,9 +171,7 @@ async function change(
     if (outcome.kind === 'done') return after;
     await pauseAfterRace(runtime, attempt);
   }
-  throw new ProblemError('unavailable', `principal ${id} is changing too fast: try again`, {
-    retryAfterS: 1,
-  });
+  throw changing(`principal ${id}`);
 }
 
 /** Principals of a labscape with keys, good or over, by name after `after`. */

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { cutQuota, recutQuota } from '../../allocation/quota.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import type { Tenant, TenantInput } from '../../schemas/tenant.ts';
 import { newTenantWrites, requotaWrites } from '../../store/access/tenant-writes.ts';
 import {
@@ -71,9 +71,7 @@ export const putTenant = async (
     if (done !== undefined) return done;
     await pauseAfterRace(runtime, attempt, PAUSE_MOST_MS);
   }
-  throw new ProblemError('unavailable', `the quota of tenant ${id} is changing too fast: try again`, {
-    retryAfterS: 1,
-  });
+  throw changing(`the quota of tenant ${id}`);
 };
 
 const create = async (

@@ -1,7 +1,7 @@
 import { fillOf } from '../../allocation/limits.ts';
 import { fillAt, reserveShare } from '../../allocation/reserve.ts';
 import { entityOf, nextEvent } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing } from '../../errors.ts';
 import type { Vector } from '../../schemas/common.ts';
 import { fillsFollowed, setShare } from '../../store/fleet/fill-writes.ts';
 import { editResourceWrites } from '../../store/fleet/fleet-writes.ts';
@@ -127,9 +127,7 @@ export const lowerFills = async (
 ): Promise<LabscapeRecord> => {
   const settled = await settle(runtime, labscape, requester, future);
   if (settled !== undefined) return settled;
-  throw new ProblemError('unavailable', `labscape ${labscape} is changing too fast: try again`, {
-    retryAfterS: 1,
-  });
+  throw changing(`labscape ${labscape}`);
 };
 
 /** Brings all fills of a labscape to what its policy says now. What an outage leaves half done is the sweep's. */

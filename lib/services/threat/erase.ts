@@ -1,5 +1,5 @@
 import { entityOf, nextEvent } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing } from '../../errors.ts';
 import type { Incident } from '../../security/threat/incident.ts';
 import { allIncidents, type IncidentRecord, incidentWrites } from '../../store/access/incidents.ts';
 import { putHabit, readHabits } from '../../store/access/signals.ts';
@@ -39,16 +39,12 @@ export const erasePrincipal = async (
   const habits = await readHabits(signals, [principal]);
   const habit = habits.get(principal);
   const empty = { principal, since: clock.now(), scopes: [], recent: [] };
-  if (habit !== undefined && !(await putHabit(signals, habit, empty, clock.now()))) throw changing(principal);
+  if (habit !== undefined && !(await putHabit(signals, habit, empty, clock.now())))
+    throw changing(`what is known of ${principal}`);
   const concerned = (await allIncidents(store)).filter((incident) => isAbout(incident, principal));
   for (const before of concerned) await blankOut(runtime, before, principal, reason, requester);
   return { principal, habits: habits.size, incidents: concerned.length };
 };
-
-const changing = (principal: string): ProblemError =>
-  new ProblemError('unavailable', `what is known of ${principal} is changing right now: try again`, {
-    retryAfterS: 1,
-  });
 
 const blankOut = async (
   runtime: Runtime,
@@ -68,5 +64,5 @@ const blankOut = async (
     body,
   );
   const outcome = await runtime.store.transact(incidentWrites(runtime.store, before, after, event));
-  if (outcome.kind !== 'done') throw changing(principal);
+  if (outcome.kind !== 'done') throw changing(`what is known of ${principal}`);
 };

@@ -1,5 +1,5 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { ProblemError } from '../../errors.ts';
+import { changing, ProblemError } from '../../errors.ts';
 import type { IncidentStatus, ResponseKind, Incident as Shown } from '../../schemas/incident.ts';
 import { RESTRICTIONS_MAX } from '../../security/threat/board.ts';
 import { type Incident, mayBecome } from '../../security/threat/incident.ts';
@@ -71,7 +71,7 @@ const change = async (
     if (outcome.kind === 'done') return view({ ...wanted.after, chain: headOf(event) });
     await pauseAfterRace(runtime, attempt);
   }
-  throw new ProblemError('unavailable', `incident ${id} is changing too fast: try again`, { retryAfterS: 1 });
+  throw changing(`incident ${id}`);
 };
 
 const lifted = (before: Incident, now: number, by: string): Incident['response'] =>
