@@ -55,21 +55,6 @@ export const natureOf = (
   return { kind: kindOf(input.class, profile, input.protected), constraints };
 };
 
-/**
- * What its items are born with and no later event tells: lost ones are made again from it. What the spec says is the
- * tenant's own and stays out of the audit, which knows only whether there is one.
- */
-export const bornWith = (
-  { requestHash, spec, strategy, hashKey, data }: Draft,
-  kind: string,
-  slice: number,
-): Readonly<Record<string, unknown>> => ({
-  ...{ requestHash, kind, slice, hasSpec: spec !== undefined },
-  ...(strategy === undefined ? {} : { strategy }),
-  ...(hashKey === undefined ? {} : { hashKey }),
-  ...(data === undefined ? {} : { data }),
-});
-
 export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
   const now = runtime.clock.now();
   const { input } = request;

@@ -7,7 +7,6 @@ import {
   gangPossible,
   planGang,
 } from '../../allocation/gang.ts';
-import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { ProblemError } from '../../errors.ts';
 import type { QuotaSlice } from '../../store/access/tenants.ts';
 import { decodeResource } from '../../store/fleet/resources.ts';
@@ -16,15 +15,15 @@ import { gangWrites, type PlacedGroup } from '../../store/placement/gang-writes.
 import type { Item } from '../../store/table/attributes.ts';
 import { add, sum } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
-import { originOf } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
-import { type Allocated, type AllocateRequest, bornWith, type Draft } from './allocation-draft.ts';
+import type { Allocated, AllocateRequest, Draft } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
 import { sliceFor } from './attempt.ts';
 import { existingGang, type Gang, gangOf, refuseOptions } from './gang-draft.ts';
 import { reserveWarning } from './gang-reserve.ts';
 import { devicesIn, newGroup } from './membership.ts';
+import { newAllocation } from './new-allocation.ts';
 
 /** Plans that others may overtake before the caller hears that the fleet is too busy. */
 const PLANS_MAX = 6;
@@ -168,24 +167,21 @@ const memberOf = (
 ) => {
   const group = home.born?.id ?? home.plan.joins ?? '';
   const requester = gang.requests[index]?.requester ?? { actor: '', request: '' };
-  const event = nextEvent(
-    entityOf.allocation(draft.tenant, draft.id),
-    EMPTY_CHAIN,
-    originOf(requester, runtime.clock),
-    'allocation.placed',
+  const born = newAllocation(
+    runtime,
+    { draft, kind: home.plan.kind, slice },
     {
-      ...{ class: draft.class, demand: draft.demand, constraints: draft.constraints, group },
-      ...(home.born === undefined ? {} : devicesIn(draft, { kind: 'birth', group: home.born })),
-      // Only the first of a newborn group's members tells of the birth.
-      born: home.born !== undefined && home.plan.members[0] === index,
-      resource: home.plan.target.id,
-      leaseUntil: draft.leaseUntil ?? null,
-      ...bornWith(draft, home.plan.kind, slice.index),
-      gang: { index, of: gang.drafts.length },
+      ...{ type: 'allocation.placed', group, requester },
+      told: {
+        // Only the first of a newborn group's members tells of the birth.
+        born: home.born !== undefined && home.plan.members[0] === index,
+        ...{ resource: home.plan.target.id, leaseUntil: draft.leaseUntil ?? null },
+        ...(home.born === undefined ? {} : devicesIn(draft, { kind: 'birth', group: home.born })),
+        gang: { index, of: gang.drafts.length },
+      },
     },
   );
-  const allocation: AllocationRecord = { ...draft, group, slice: slice.index, chain: headOf(event) };
-  return { allocation, event, home };
+  return { ...born, home };
 };
 
 const learnGroup = (

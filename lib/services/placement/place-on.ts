@@ -1,19 +1,17 @@
 import type { DeviceMap } from '../../allocation/devices.ts';
 import { arriving, type Extras, heldAfter } from '../../allocation/extras.ts';
 import type { ReserveDecision } from '../../allocation/reserve-check.ts';
-import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import type { AuditEvent } from '../../schemas/audit.ts';
 import { type Membership, placeWrites } from '../../store/placement/allocation-writes.ts';
 import type { AllocationRecord } from '../../store/placement/allocations.ts';
 import { add } from '../../vector.ts';
 import type { FleetResource } from '../fleet.ts';
-import { originOf } from '../origin.ts';
 import { reserveAfter, withMember } from '../reserve/reserve.ts';
 import type { Runtime } from '../runtime.ts';
-import { type Allocated, bornWith } from './allocation-draft.ts';
+import type { Allocated } from './allocation-draft.ts';
 import { allocationView } from './allocation-view.ts';
 import { type Attempt, learnFrom, type Placing } from './attempt.ts';
 import { devicesIn, indexesOf, membershipFor, newcomer } from './membership.ts';
+import { newAllocation } from './new-allocation.ts';
 import type { Refused } from './refusal.ts';
 
 /** Where a demand is tried: a resource, and the devices there that its strategy would have. */
@@ -47,9 +45,15 @@ export const placeOn = async (
     refused.lacking.push(reserve.reason);
     return { kind: 'next' };
   }
-  const event = placedEvent(runtime, placing, membership, target);
   const group = groupOf(membership);
-  const allocation: AllocationRecord = { ...draft, group, slice: slice.index, chain: headOf(event) };
+  const { allocation, event } = newAllocation(runtime, placing, {
+    ...{ type: 'allocation.placed', group, requester: placing.request.requester },
+    told: {
+      ...{ born: membership.kind === 'birth', resource: target.id, leaseUntil: draft.leaseUntil ?? null },
+      ...devicesIn(draft, membership),
+      ...(draft.adoptedOn === undefined ? {} : { adopted: true }),
+    },
+  });
   const writes = placeWrites(runtime.store, {
     allocation,
     resource: target,
@@ -84,31 +88,6 @@ const resourceAfter = (
   groups:
     membership.kind === 'birth' ? [...target.groups, { kind, group: membership.group.id }] : target.groups,
 });
-
-const placedEvent = (
-  runtime: Runtime,
-  { request, draft, kind, slice }: Placing,
-  membership: Membership,
-  target: FleetResource,
-): AuditEvent =>
-  nextEvent(
-    entityOf.allocation(draft.tenant, draft.id),
-    EMPTY_CHAIN,
-    originOf(request.requester, runtime.clock),
-    'allocation.placed',
-    {
-      class: draft.class,
-      demand: draft.demand,
-      ...devicesIn(draft, membership),
-      constraints: draft.constraints,
-      group: groupOf(membership),
-      born: membership.kind === 'birth',
-      resource: target.id,
-      leaseUntil: draft.leaseUntil ?? null,
-      ...bornWith(draft, kind, slice.index),
-      ...(draft.adoptedOn === undefined ? {} : { adopted: true }),
-    },
-  );
 
 /** The answer, without reading the group back: what joined a running group does not run yet. */
 const created = (

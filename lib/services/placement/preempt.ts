@@ -1,7 +1,7 @@
 import { boundFor, type Purpose } from '../../allocation/candidate.ts';
 import { groupDevices, heldAfterSwap, type Seated, standsBeside, swapped } from '../../allocation/extras.ts';
 import { type PreemptionRequest, planPreemption, preemptable } from '../../allocation/preemption.ts';
-import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
+import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { holdEndsAt } from '../../failover/fencing.ts';
 import { withinTenant } from '../../spread.ts';
 import { readResources } from '../../store/fleet/resources.ts';
@@ -20,9 +20,10 @@ import type { FleetResource } from '../fleet.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
-import { bornWith, type Draft } from './allocation-draft.ts';
+import type { Draft } from './allocation-draft.ts';
 import type { Placing } from './attempt.ts';
 import { devicesIn, newGroup } from './membership.ts';
+import { newAllocation } from './new-allocation.ts';
 
 /** Resources whose groups are read to look for the cheapest victims: those that lack least. */
 const OPTIONS_MAX = 8;
@@ -136,11 +137,8 @@ export type Preempted =
   | { readonly kind: 'nowhere' };
 
 /** Places a demand that fits nowhere by making the cheapest lower groups wait: one transaction. */
-export const allocateByPreemption = async (
-  runtime: Runtime,
-  { request, draft, kind, slice }: Placing,
-): Promise<Preempted> => {
-  const { demand, constraints } = draft;
+export const allocateByPreemption = async (runtime: Runtime, placing: Placing): Promise<Preempted> => {
+  const { request, draft, kind, slice } = placing;
   const plan = await findPreemption(runtime, wantedOf(draft.tenant, draft));
   if (plan === undefined) return { kind: 'nowhere' };
   const newcomer = newGroup(runtime, draft, kind, plan.target);
@@ -162,31 +160,20 @@ export const allocateByPreemption = async (
   // Its pictures are not of one moment.
   if (evicted === undefined) return { kind: 'raced' };
   const { eviction, group } = evicted;
-  const event = nextEvent(
-    entityOf.allocation(tenant, id),
-    EMPTY_CHAIN,
-    originOf(requester, runtime.clock),
-    'allocation.placed',
-    {
-      ...{ class: draft.class, demand, constraints, group: group.id, born: true, resource: plan.target.id },
+  const { allocation, event } = newAllocation(runtime, placing, {
+    ...{ type: 'allocation.placed', group: group.id, requester },
+    told: {
+      ...{ born: true, resource: plan.target.id, leaseUntil: draft.leaseUntil ?? null },
       ...devicesIn(draft, { kind: 'birth', group }),
-      leaseUntil: draft.leaseUntil ?? null,
-      ...bornWith(draft, kind, slice.index),
       preempted: plan.victims.map((victim) => victim.id),
     },
-  );
-  const allocation: AllocationRecord = {
-    ...draft,
-    group: group.id,
-    slice: slice.index,
-    chain: headOf(event),
-  };
+  });
   const outcome = await runtime.store.transact(
     preemptWrites(runtime.store, eviction, { allocation, group, sliceCap: slice.cap, event }),
   );
   if (outcome.kind === 'raced') return outcome;
   if (outcome.kind === 'refused') return { ...outcome, group: group.id };
-  runtime.quotas.took(tenant, slice.index, demand);
+  runtime.quotas.took(tenant, slice.index, draft.demand);
   learnEviction(runtime, eviction);
   return { kind: 'done', allocation, group: { ...group, ...holdOf(eviction) } };
 };
