@@ -132,6 +132,24 @@ export const pendingEntry = (cls: Class, tryAt: number, id: string): Item => ({
   findSk: S(`${CLASSES.indexOf(cls)}#${timeKey(tryAt)}#${id}`),
 });
 
+/** What only a group that waits has: its place in that index, why, how often it was tried, whose it is. */
+export const WAITING_ATTRIBUTES: readonly string[] = ['findPk', 'findSk', 'reason', 'tries', 'tenant'];
+
+/** What a group that waited is given with its home. `at`: epoch ms. */
+export const homeEntry = (
+  { labscape, id }: { readonly labscape: string; readonly id: string },
+  epoch: number,
+  at: number,
+  deviceMap: DeviceMap | undefined,
+): Item => ({
+  status: S('placed'),
+  resource: S(id),
+  lab: S(labscape),
+  epoch: N(epoch),
+  since: N(at),
+  ...(deviceMap === undefined ? {} : { devMap: packMap(deviceMap) }),
+});
+
 export const encodeGroup = (group: GroupRecord): Item => ({
   ...keys.group(group.id),
   ...compact({

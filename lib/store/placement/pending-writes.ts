@@ -20,7 +20,7 @@ import {
 } from '../table/update.ts';
 import type { Write } from '../table/write.ts';
 import { comingPart } from './extras.ts';
-import { decodeGroup, type GroupRecord, packMap, pendingEntry } from './groups.ts';
+import { decodeGroup, type GroupRecord, homeEntry, pendingEntry, WAITING_ATTRIBUTES } from './groups.ts';
 
 /** Pending groups of one class whose next try falls into that time, the earliest first; eventually consistent. */
 const triedWithin = async (
@@ -110,15 +110,8 @@ export const homeWrites = (
     updateItem('group', {
       table: store.tables.state,
       key: keys.group(group.id),
-      set: {
-        status: S('placed'),
-        resource: S(target.id),
-        lab: S(target.labscape),
-        epoch: N(group.epoch + 1),
-        since: N(event.at),
-        ...(group.deviceMap === undefined ? {} : { devMap: packMap(group.deviceMap) }),
-      },
-      remove: ['findPk', 'findSk', 'reason', 'tries', 'tenant'],
+      set: homeEntry(target, group.epoch + 1, event.at, group.deviceMap),
+      remove: WAITING_ATTRIBUTES,
       conditions: [
         attributeEquals('status', S('pending')),
         attributeEquals('epoch', N(group.epoch)),

@@ -24,7 +24,7 @@ import { tellingOld, type Write } from '../table/write.ts';
 import { quotaTaken } from './allocation-writes.ts';
 import { type AllocationRecord, encodeAllocation } from './allocations.ts';
 import { swapPart } from './extras.ts';
-import { encodeGroup, type GroupRecord, packMap, pendingEntry } from './groups.ts';
+import { encodeGroup, type GroupRecord, homeEntry, pendingEntry, WAITING_ATTRIBUTES } from './groups.ts';
 
 export interface Eviction {
   /** As it stands; its chain takes the event. */
@@ -166,12 +166,7 @@ export const homeByPreemptionWrites = (
       table: store.tables.state,
       key: keys.group(group.id),
       set: {
-        status: S('placed'),
-        resource: S(target.id),
-        lab: S(target.labscape),
-        epoch: N(eviction.epoch),
-        since: N(event.at),
-        ...(deviceMap === undefined ? {} : { devMap: packMap(deviceMap) }),
+        ...homeEntry(target, eviction.epoch, event.at, deviceMap),
         ...(holds
           ? {
               heldUntil: N(Math.max(heldUntil, group.heldUntil ?? 0)),
@@ -180,7 +175,7 @@ export const homeByPreemptionWrites = (
             }
           : {}),
       },
-      remove: ['findPk', 'findSk', 'reason', 'tries', 'tenant'],
+      remove: WAITING_ATTRIBUTES,
       conditions: [attributeEquals('status', S('pending')), ...asSeen(group)],
     }),
     ...evictionWrites(store, eviction),
