@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiProblem } from '../../../lib/client/api-error.ts';
 import type { Client } from '../../../lib/client/client.ts';
 import type { FleetPlan } from '../sample/fleet-plan.ts';
@@ -17,11 +15,9 @@ import { follow } from './follow.ts';
 import { type Evidence, judge } from './judge.ts';
 import { API_SIZE, checkSize, type DrillSize } from './options.ts';
 import { type Progress, SILENT } from './progress.ts';
-import { LIVE_MS, readAfter } from './read-after.ts';
-import { rebalance } from './rebalance.ts';
+import { readBackAfter, untilLive } from './rehearsal.ts';
 import type { Scope } from './scope.ts';
-import { type Allocated, allocateAll, type Clients, setupOf } from './setup.ts';
-import { steadyResources, untilAllRun, untilReturned } from './watch.ts';
+import { type Allocated, allocateAll, type Clients } from './setup.ts';
 
 export interface ApiDrillOptions extends Partial<DrillSize> {
   readonly api: ApiTarget;
@@ -137,41 +133,23 @@ async function onStage(
 }
 
 async function rehearse(stage: Stage): Promise<Evidence> {
-  const { api, fleet, clients, plan, size, rebalances, progress, signal, startedAt } = stage;
-  const { workDir } = fleet;
-  const allocated = await makeAll(stage);
-  const { ledger } = allocated;
+  const { api, fleet, clients, plan, size, rebalances, progress, signal } = stage;
+  const rehearsal = { ...stage, allocated: await makeAll(stage) };
   progress.stage(`${plan.resources.length} agents start all work`);
   fleet.start();
-  const tenant = plan.tenant.id;
-  const counters = { folder: path.join(workDir, tenant), count: ledger.size };
-  const onCount = (running: number) => progress.count(running, counters.count);
-  const allocations = await untilAllRun(clients, counters, { withinMs: START_MS_MAX, signal, onCount });
-  await sleep(LIVE_MS, undefined, { signal });
-  const victim = chooseVictim(allocations, size);
-  const resources = await steadyResources(clients);
-  refuseForeign(checkLimits(ledger, allocations, resources));
+  const before = await untilLive(rehearsal, START_MS_MAX);
+  const victim = chooseVictim(before.allocations, size);
+  refuseForeign(checkLimits(rehearsal.allocated.ledger, before.allocations, before.resources));
   progress.stage(`agent of ${victim} is cut off, recovery runs`);
   const killedAt = Date.now();
   fleet.cut(victim);
   const leaseEndsAt = fleet.heardBeatAt(victim) + size.leaseMs;
-  const moved = new Set(allocations.filter(({ resource }) => resource === victim).map(({ id }) => id));
+  const moved = new Set(before.allocations.filter(({ resource }) => resource === victim).map(({ id }) => id));
   const { recovery, ...times } = await follow(clients, { victim, moved }, RECOVERY_MS_MAX, signal);
-  progress.stage(`${victim} returns`);
-  await untilReturned(clients, victim, RETURN_MS_MAX, signal);
-  progress.stage('what happened is read back');
-  const rehearsed = { clients, plan, workDir, ledger, victim, recovery: recovery.id, startedAt };
-  const after = await readAfter(rehearsed, signal);
-  if (rebalances) progress.stage('the fleet is balanced');
-  const rebalanced = rebalances ? await rebalance(rehearsed, size.leaseMs, signal) : undefined;
-  return {
-    ...{ victim, trigger: 'detector', killedAt, leaseMs: size.leaseMs, tenant, ledger },
-    ...(size.strategy === undefined ? {} : { strategy: size.strategy }),
-    ...(rebalanced === undefined ? {} : { rebalanced }),
-    before: { allocations, resources },
-    outside: { api: api.url, leaseEndsAt, ...times },
-    ...{ recovery, after, setup: setupOf(allocated) },
-  };
+  const returning = { returnMsMax: RETURN_MS_MAX, rebalances };
+  const readBack = await readBackAfter(rehearsal, victim, recovery, returning);
+  const outside = { api: api.url, leaseEndsAt, ...times };
+  return { ...readBack, trigger: 'detector', killedAt, before, outside };
 }
 
 async function makeAll({ clients, plan, progress, signal }: Stage): Promise<Allocated> {

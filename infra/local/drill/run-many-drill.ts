@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiProblem } from '../../../lib/client/api-error.ts';
 import { GRACE_MS_MAX } from '../../../lib/schemas/recovery.ts';
@@ -13,9 +12,10 @@ import type { DrillSize } from './options.ts';
 import { type Progress, SILENT } from './progress.ts';
 import { LIVE_MS } from './read-after.ts';
 import { readAllocations, readQuietState, readRecoveries } from './read-back.ts';
+import { untilLive } from './rehearsal.ts';
 import { setupOf } from './setup.ts';
 import { onStage, type Stage } from './stage.ts';
-import { ADVICE, steadyResources, until, untilAllRun } from './watch.ts';
+import { ADVICE, until } from './watch.ts';
 
 export interface ManyDrillOptions extends DrillSize {
   readonly failure: Failure;
@@ -50,11 +50,7 @@ async function rehearse(stage: Stage, failure: Failure, graceful: boolean): Prom
   const { ledger } = allocated;
   const fail = failureText(failure);
   progress.stage('all work starts');
-  const counters = { folder: path.join(fleet.workDir, DRILL_TENANT), count: ledger.size };
-  const onCount = (running: number) => progress.count(running, counters.count);
-  const allocations = await untilAllRun(clients, counters, { withinMs: START_MS_MAX, signal, onCount });
-  await sleep(LIVE_MS, undefined, { signal });
-  const resources = await steadyResources(clients);
+  const { allocations, resources } = await untilLive(stage, START_MS_MAX);
   const victims = chosen(resources, allocations, failure);
   progress.stage(`${fail}: ${victims.join(', ')} ${graceful ? 'are drained' : 'are killed'}`);
   const failedAt = Date.now();
