@@ -1,10 +1,11 @@
 import type * as z from 'zod';
 import type { Client } from '../client/client.ts';
 import type { Chance, Clock } from '../clock.ts';
-import { DIMENSIONS, type Vector } from '../schemas/common.ts';
+import type { Vector } from '../schemas/common.ts';
 import type { BeatEntry, HeartbeatAnswer } from '../schemas/heartbeat.ts';
 import type { ResourceStatus } from '../schemas/resource.ts';
 import { AssignmentFeed, type Fetched } from './assignment-feed.ts';
+import { LatestPosition, NO_POSITION, type Position } from './latest-position.ts';
 import {
   afterBeat,
   type Instants,
@@ -18,7 +19,8 @@ import type { Log } from './log.ts';
 import { type ReconcilePlan, reconcile } from './reconcile.ts';
 import { Reporter } from './reporter.ts';
 import type { Runner, RunnerEvent, RunnerListener } from './runner.ts';
-import { type Desired, keyOf, type Running } from './work.ts';
+import { RunningWork } from './running-work.ts';
+import type { Desired } from './work.ts';
 
 export interface KeeperDeps {
   readonly agent: string;
@@ -31,14 +33,6 @@ export interface KeeperDeps {
   readonly createRunner: (listen: RunnerListener) => Runner;
 }
 
-/** A place in the history of what a resource shall run. */
-interface Position {
-  readonly epoch: number;
-  readonly revision: number;
-}
-const isOlder = (a: Position, b: Position): boolean =>
-  a.epoch < b.epoch || (a.epoch === b.epoch && a.revision < b.revision);
-
 type AnsweredResource = z.output<typeof HeartbeatAnswer>['resources'][number];
 
 /** While a resource has one of these it runs nothing, whatever its list says. */
@@ -50,8 +44,6 @@ const HALTED: ReadonlySet<z.output<typeof ResourceStatus>> = new Set([
   'retired',
 ]);
 
-/** Longer than any snapshot of the control plane lags behind its own writes, ms. */
-const BEHIND_MS_MAX = 10_000;
 /** A timer's longest span; setTimeout takes more for "at once". */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -61,11 +53,10 @@ export class ResourceKeeper {
   readonly #runner: Runner;
   readonly #feed: AssignmentFeed;
   readonly #reporter: Reporter;
-  readonly #running = new Map<string, Running>();
+  readonly #running = new RunningWork();
   #lease: Lease = NO_LEASE;
-  #known: Position = { epoch: 0, revision: 0 };
-  #carried: Position = { epoch: 0, revision: 0 };
-  #behindSinceMs: number | undefined;
+  readonly #told = new LatestPosition();
+  #carried = NO_POSITION;
   #desired: Desired | undefined;
   #timer: NodeJS.Timeout | undefined;
   #tickPlanned = false;
@@ -81,10 +72,10 @@ export class ResourceKeeper {
       ...deps,
       view: () => ({
         agent: deps.agent,
-        epoch: this.#known.epoch,
+        epoch: this.#told.latest.epoch,
         carriedEpoch: this.#carried.epoch,
         desired: this.#desired,
-        running: this.#running,
+        running: this.#running.byKey,
       }),
       onDisputed: () => {
         if (this.#feed.isOpen) this.#feed.refresh();
@@ -104,17 +95,11 @@ export class ResourceKeeper {
 
   /** Sum of the demands of what runs. */
   demand(): Vector {
-    const sum = { processing: 0, memory: 0, storage: 0, network: 0 };
-    for (const { work, state } of this.#running.values()) {
-      if (state === 'running') for (const each of DIMENSIONS) sum[each] += work.demand[each];
-    }
-    return sum;
+    return this.#running.demand();
   }
 
   counts(): { running: number; total: number } {
-    let running = 0;
-    for (const each of this.#running.values()) if (each.state === 'running') running += 1;
-    return { running, total: this.#running.size };
+    return this.#running.counts();
   }
 
   /** An accepted beat; the caller passes answers on in the order in which the beats were sent. */
@@ -128,18 +113,9 @@ export class ResourceKeeper {
     if (this.#feed.isOpen && this.#desired !== undefined && changed) this.#feed.refresh();
   }
 
-  /**
-   * Takes over what a beat's answer says; true: the list must be fetched again. An older word than the list's comes
-   * from a snapshot that lags and is passed over, unless it stays: then the control plane was set back.
-   */
+  /** Takes over what a beat's answer says; true: the list must be fetched again. */
   #learn(told: Position): boolean {
-    const nowMs = this.#deps.clock.monotonicMs();
-    if (isOlder(told, this.#known)) {
-      this.#behindSinceMs ??= nowMs;
-      if (nowMs - this.#behindSinceMs < BEHIND_MS_MAX) return false;
-    }
-    this.#behindSinceMs = undefined;
-    this.#known = told;
+    if (!this.#told.takeAnswer(told, this.#deps.clock.monotonicMs())) return false;
     return told.epoch !== this.#desired?.epoch || told.revision !== this.#desired.revision;
   }
 
@@ -148,7 +124,7 @@ export class ResourceKeeper {
     this.#closed = true;
     this.#lease = revoke(this.#lease);
     this.#tick();
-    if (this.#running.size > 0) {
+    if (this.#running.byKey.size > 0) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
       });
@@ -165,8 +141,7 @@ export class ResourceKeeper {
 
   #onAssignments({ status, desired }: Fetched): boolean {
     // An older list may name what has moved away since: starting that would be a second copy.
-    if (isOlder(desired, this.#known)) return false;
-    this.#known = { epoch: desired.epoch, revision: desired.revision };
+    if (!this.#told.takeList(desired)) return false;
     if (HALTED.has(status)) this.#lease = revoke(this.#lease);
     this.#desired = desired;
     this.#tick();
@@ -174,23 +149,13 @@ export class ResourceKeeper {
   }
 
   #onRunnerEvent(event: RunnerEvent): void {
-    const known = this.#running.get(event.key);
+    const known = this.#running.byKey.get(event.key);
     if (known === undefined) return;
-    if (event.kind === 'stopped') {
-      this.#running.delete(event.key);
-      if (this.#running.size === 0) this.#onIdle?.();
-    } else if (known.state !== 'stopping') {
-      const { work } = known;
-      const { log, resource } = this.#deps;
-      if (event.kind === 'failed')
-        log('warn', 'work failed', { resource, work: event.key, reason: event.reason });
-      this.#running.set(
-        event.key,
-        event.kind === 'failed'
-          ? { work, state: 'failed', reason: event.reason }
-          : { work, state: 'running' },
-      );
-    }
+    const { log, resource } = this.#deps;
+    if (event.kind === 'failed' && known.state !== 'stopping')
+      log('warn', 'work failed', { resource, work: event.key, reason: event.reason });
+    this.#running.hear(event);
+    if (this.#running.byKey.size === 0) this.#onIdle?.();
     this.#planTick();
   }
 
@@ -223,7 +188,7 @@ export class ResourceKeeper {
     }
     const plan = reconcile({
       desired: this.#desired,
-      running: this.#running,
+      running: this.#running.byKey,
       verdict,
       nowMs: now.monotonicMs,
     });
@@ -237,39 +202,36 @@ export class ResourceKeeper {
     const { log, resource } = this.#deps;
     const [start, stop, adopt] = [plan.start.length, plan.stop.length, plan.adopt.length];
     if (start + stop + adopt > 0) {
-      const { epoch, revision } = this.#desired ?? this.#known;
+      const { epoch, revision } = this.#desired ?? this.#told.latest;
       log('info', 'work changes', { resource, start, stop, adopt, waiting: plan.waiting, epoch, revision });
     }
     for (const work of plan.start) {
-      this.#running.set(keyOf(work), { work, state: 'starting' });
+      this.#running.begin(work);
       this.#runner.start(work);
     }
     for (const work of plan.adopt) {
-      const known = this.#running.get(keyOf(work));
-      if (known !== undefined) this.#running.set(keyOf(work), { ...known, work });
+      this.#running.adopt(work);
       this.#runner.adopt(work);
     }
     for (const key of plan.stop) {
-      const known = this.#running.get(key);
-      if (known !== undefined) this.#running.set(key, { work: known.work, state: 'stopping' });
+      this.#running.stop(key);
       this.#runner.stop(key);
     }
     if (plan.kill && !this.#killed) {
       this.#killed = true;
-      log('warn', 'lease is over: all work is ended by force', { resource, left: this.#running.size });
+      log('warn', 'lease is over: all work is ended by force', { resource, left: this.#running.byKey.size });
       this.#runner.killAll();
     }
   }
 
   /** Notes what has been carried out; see BeatEntry for what the two numbers promise. */
   #carry(plan: ReconcilePlan): void {
-    const stopping = [...this.#running.values()].some(({ state }) => state === 'stopping');
-    if (stopping) return;
+    if (this.#running.isStopping()) return;
     if (this.#desired?.complete) {
       const { epoch, revision } = this.#desired;
       this.#carried = { epoch, revision: plan.waiting === 0 ? revision : this.#carried.revision };
-    } else if (this.#running.size === 0) {
-      this.#carried = { ...this.#carried, epoch: this.#known.epoch };
+    } else if (this.#running.byKey.size === 0) {
+      this.#carried = { ...this.#carried, epoch: this.#told.latest.epoch };
     }
   }
 
