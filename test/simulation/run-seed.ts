@@ -15,9 +15,10 @@ import { SEALED_ONE_IN, sealTheEnd } from './sealing/sealed-end.ts';
 import type { EngineLine } from './worker/engine-line.ts';
 import type { Mutate } from './worker/store-line.ts';
 import type { FaultKind } from './world/faults.ts';
-import { dropTables } from './world/history-tables.ts';
+import { dropTables, renamed } from './world/history-tables.ts';
+import { setUp } from './world/set-up.ts';
 import { Troubles } from './world/troubles.ts';
-import { renamed, World } from './world/world.ts';
+import { World } from './world/world.ts';
 
 /** Virtual time with faults, and the most that convergence may take after them, ms. */
 const TROUBLED_MS = 16_000;
@@ -83,7 +84,7 @@ const history = async (world: World, options: SeedOptions): Promise<SeedResult> 
   let convergedMs = 0;
   let capsules: SeedResult['capsules'] = { recoveries: 0, replayed: 0, whole: 0 };
   try {
-    await world.setUp();
+    await setUp(world);
     faults.active = true;
     const troubles = new Troubles(world);
     troubles.start();

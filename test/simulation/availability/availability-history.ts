@@ -4,10 +4,11 @@ import { allocationIdOf } from '../../../lib/schemas/allocation-key.ts';
 import { type Rates, STANDARD_RATES } from '../rates.ts';
 import type { EngineLine } from '../worker/engine-line.ts';
 import type { FaultKind } from '../world/faults.ts';
-import { dropTables } from '../world/history-tables.ts';
+import { dropTables, renamed } from '../world/history-tables.ts';
 import type { Pace } from '../world/scheduler.ts';
+import { setUp } from '../world/set-up.ts';
 import { Troubles } from '../world/troubles.ts';
-import { renamed, World } from '../world/world.ts';
+import { World } from '../world/world.ts';
 import { ServiceMeter } from './availability-meter.ts';
 
 /** Work that a tenant places and keeps: two fifths of the fleet's capacity, so that a labscape's loss still fits. */
@@ -85,7 +86,7 @@ const watched = async (world: World, options: WatchOptions): Promise<WatchResult
   scheduler.pace = ORDINARY;
   // Only work that is kept.
   for (const tenant of world.tenants) tenant.active = false;
-  await world.setUp();
+  await setUp(world);
   const holder = new Holder(world);
   const placed = Array.from({ length: HELD }, () => holder.place());
   await world.until(placed);

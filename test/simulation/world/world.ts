@@ -1,4 +1,4 @@
-import type { LocalTable, LocalTemplate } from '../../../infra/local/template/template.ts';
+import type { LocalTemplate } from '../../../infra/local/template/template.ts';
 import { type ExecutionInput, executionName } from '../../../lib/services/runtime.ts';
 import { type Breach, breachesOf } from '../invariants/invariants.ts';
 import { DataWatch } from '../invariants/invariants-data.ts';
@@ -16,7 +16,7 @@ import type { Committed, Mutate, StoreLineDeps } from '../worker/store-line.ts';
 import { SimulatedAgent } from './agent.ts';
 import { streams } from './chance.ts';
 import { DataOwner } from './data-owner.ts';
-import { type FaultKind, Faults } from './faults.ts';
+import { Faults } from './faults.ts';
 import { SimulatedHost } from './host.ts';
 import { ACCOUNT, type Answer, Lambda } from './lambda.ts';
 import { SimulatedMachine } from './machine.ts';
@@ -28,15 +28,8 @@ import { SimulatedTenant } from './tenant.ts';
 /** Any moment will do: what counts is that it is the same for the same seed. */
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 export const BEAT_MS = 2_000;
-export const LEASE_MS = 6_000;
 const LATE_MS = 5_000;
-const CAPACITY = 10_000;
-/** So little that the fleet fills up. */
-const CAPACITY_TIGHT = 1_500;
-/** Of the hosts of one labscape, where hosts differ: what fills one group there is too large elsewhere. */
-const LARGE_FACTOR = 4;
-const DEVICES = { model: 'sim', count: 3 };
-const LABSCAPES = 3;
+export const LABSCAPE_IDS: readonly string[] = ['lab-0', 'lab-1', 'lab-2'];
 const RESOURCES_EACH = 2;
 const TENANTS = 2;
 /** CloudWatch's own delay between a metric and its 10-second alarm, ms. */
@@ -189,60 +182,6 @@ export class World {
     return this.trueMs + this.jumpMs;
   }
 
-  /** Joins the labscapes, registers the resources and the tenants; no fault strikes yet. */
-  async setUp(): Promise<void> {
-    const requests: Promise<unknown>[] = [];
-    const then = (request: Promise<unknown>): void => void requests.push(request);
-    for (const id of LABSCAPE_IDS) {
-      const policy = {
-        ...{
-          mode: this.#fromTheStart('asksFirst') ? 'ask' : 'automatic',
-          beatMs: BEAT_MS,
-          leaseMs: LEASE_MS,
-          restoreWaitMs: 5_000,
-          resumeWaitMs: 8_000,
-        },
-        ...{ coolDownMs: 20_000, breakerShare: 0.7, probationMs: 6_000, slowStartMs: 8_000 },
-        failback: id === FAILS_BACK_ITSELF ? 'automatic' : 'off',
-        rebalance: { mode: id === BALANCES_ITSELF ? 'automatic' : 'by-hand', ...BALANCE_WINDOW },
-      };
-      then(this.operator('joinLabscape', {}, { id, policy }));
-    }
-    await this.until(requests);
-    const each = this.#fromTheStart('tightCapacity') ? CAPACITY_TIGHT : CAPACITY;
-    const isUneven = this.#fromTheStart('unevenHosts');
-    for (const { id, labscape } of this.hosts) {
-      const own = isUneven && labscape === HAS_LARGE ? LARGE_FACTOR * each : each;
-      const capacity = { processing: own, memory: own, storage: own, network: own };
-      then(this.operator('registerResource', {}, { id, labscape, capacity, devices: DEVICES }));
-    }
-    for (const [index, { id }] of this.tenants.entries()) {
-      const small = index === 0 && this.#fromTheStart('fullQuota');
-      const each = small ? CAPACITY / 4 : CAPACITY * 6;
-      const quota = { processing: each, memory: each, storage: each, network: each };
-      then(this.operator('putTenant', { tenant: id }, { quota, slices: 2 }));
-    }
-    if (this.#fromTheStart('agentsSign'))
-      for (const agent of this.agents) {
-        const { principal, current } = agent.keys;
-        then(this.operator('addKey', { principal }, { publicKey: current.publicKey }));
-        agent.signs = true;
-      }
-    await this.until(requests);
-    // Each in its own rhythm: who takes over may hear of it before the old owner does.
-    for (const [index, agent] of this.agents.entries())
-      agent.start(1 + (index * BEAT_MS) / this.agents.length);
-    for (const tenant of this.tenants) tenant.start();
-  }
-
-  /** Of what is wrong in a history from its beginning. */
-  #fromTheStart(kind: FaultKind): boolean {
-    this.faults.active = true;
-    const strikes = this.faults.strikes(kind);
-    this.faults.active = false;
-    return strikes;
-  }
-
   operator(
     operation: Parameters<Network['send']>[1]['operation'],
     params: Record<string, string>,
@@ -315,15 +254,5 @@ export class World {
   }
 }
 
-const BALANCES_ITSELF = 'lab-0';
-const FAILS_BACK_ITSELF = 'lab-1';
-const HAS_LARGE = 'lab-1';
-/** So narrow that two operators at once pass it if anything lets them. */
-const BALANCE_WINDOW = { movesPerWindow: 2, windowMs: 8_000 };
-
-const LABSCAPE_IDS = Array.from({ length: LABSCAPES }, (_, index) => `lab-${index}`);
 const resourcesOf = (labscape: string): readonly string[] =>
   Array.from({ length: RESOURCES_EACH }, (_, index) => `${labscape}-r${index}`);
-
-export const renamed = (tables: readonly LocalTable[], suffix: string): readonly LocalTable[] =>
-  tables.map((table) => ({ ...table, name: `${table.name}-${suffix}` }));
