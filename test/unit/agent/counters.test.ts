@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -123,11 +124,18 @@ test('a worker whose lease has run out stops by itself, though its agent is froz
 
 test('a shell counter whose lease has run out stops by itself, and so does one that cannot know', async () => {
   const leaseFile = path.join(folder, 'lease');
-  const leaseEnd = Date.now() + 300;
-  writeFileSync(leaseFile, `${leaseEnd}\n`);
+  const leaseUntil = (wallMs: number) => {
+    // As the agent does it: who reads in between must not find half of it.
+    writeFileSync(`${leaseFile}.new`, `${wallMs}\n`);
+    renameSync(`${leaseFile}.new`, leaseFile);
+  };
+  leaseUntil(Date.now() + 60_000);
   const child = shell({ LABSCAPE_LEASE_FILE: leaseFile });
-  expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(0);
-  expect(lines().length).toBeGreaterThan(0);
+  const ended = new Promise((resolve) => child.on('exit', resolve));
+  await until('a line', () => lines().length >= 1);
+  const leaseEnd = Date.now() + 200;
+  leaseUntil(leaseEnd);
+  expect(await ended).toBe(0);
   expect(Math.max(...lines().map(({ at }) => at))).toBeLessThan(leaseEnd);
   const blind = shell({ LABSCAPE_LEASE_FILE: path.join(folder, 'missing') });
   expect(await new Promise((resolve) => blind.on('exit', resolve))).toBe(1);
