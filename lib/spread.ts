@@ -15,6 +15,7 @@ export interface SpreadMark {
   readonly hard: boolean;
 }
 
+/** The mark that a group of these constraints leaves; undefined: it asks for no spread. */
 export const spreadMark = ({
   id,
   constraints: { spread },

@@ -23,6 +23,7 @@ export const subtract = (a: Vector, b: Vector): Vector => ({
   network: a.network - b.network,
 });
 
+/** Of none: zero. */
 export const sum = (vectors: Iterable<Vector>): Vector => {
   let total = ZERO;
   for (const vector of vectors) total = add(total, vector);

@@ -135,6 +135,7 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
+/** `name`: how faults call the file. Throws ConfigError. */
 export function parseConfig(text: string, name: string): AgentConfig {
   let value: unknown;
   try {

@@ -40,6 +40,7 @@ export function afterBeat(lease: Lease, beat: AcceptedBeat): Lease {
   };
 }
 
+/** Work stops in order, and may take until the lease's end: nobody else starts it before. */
 export function revoke(lease: Lease): Lease {
   return { ...lease, granted: false };
 }
@@ -52,6 +53,7 @@ function remainingMs(lease: Lease, now: Instants): number {
   return Math.min(lease.untilMs - now.monotonicMs, lease.wallUntilMs - now.wallMs);
 }
 
+/** What the lease allows at `now`; in the last share of it work already ends in order. */
 export function leaseVerdict(lease: Lease, now: Instants): LeaseVerdict {
   const leftMs = remainingMs(lease, now);
   if (leftMs <= 0) return 'kill';

@@ -26,6 +26,7 @@ function startTicks(pid: number): string | undefined {
   }
 }
 
+/** A line that was cut short is passed over. */
 export function parseRemembered(text: string): Remembered[] {
   return text.split('\n').flatMap((line) => {
     const match = /^(\d+) (\d+)$/.exec(line);
@@ -48,6 +49,7 @@ export function endLeftovers(stateFile: string): number {
   return ended;
 }
 
+/** A process that is gone already is not: its number may be another's by now. */
 export function remember(stateFile: string, pid: number): void {
   const ticks = startTicks(pid);
   if (ticks !== undefined) appendFileSync(stateFile, `${pid} ${ticks}\n`);

@@ -13,11 +13,9 @@ import { classOfKind, GROUPS_BORN_MAX, GROUPS_HELD_MAX, isProtectedKind } from '
 /** Classes that may pre-empt at all. */
 export const PREEMPTING: readonly Class[] = ['critical', 'high'];
 
-/**
- * What it costs to make a group wait: its class's weight × (its dominant share of the resource's capacity + 1 % per
- * allocation of it). One of a class weighs as much as four alike of the class below.
- */
+/** One of a class weighs as much as four alike of the class below. */
 const CLASS_WEIGHT: Readonly<Record<Class, number>> = { low: 1, normal: 4, high: 16, critical: 64 };
+/** Of the capacity, for each allocation: many small ones are as much trouble as a large one. */
 const ALLOCATION_SHARE = 0.01;
 
 /** A group as pre-emption sees it. */
@@ -50,6 +48,10 @@ const isLower = (of: Class, than: Class): boolean => CLASSES.indexOf(of) > CLASS
 const mayYield = (kind: string, to: Class): boolean =>
   !isProtectedKind(kind) && isLower(classOfKind(kind), to);
 
+/**
+ * What it costs to make a group wait, without unit: its class's weight × (its dominant share of the resource's capacity +
+ * a share per allocation).
+ */
 export const costOf = (group: Occupant, capacity: Vector): number =>
   CLASS_WEIGHT[group.class] * (dominantShare(group.demand, capacity) + ALLOCATION_SHARE * group.count);
 

@@ -14,6 +14,10 @@ export const PHASE_BUDGET_MS: Readonly<Partial<Record<Phase, number>>> = {
   ValidateCompletely: 100,
 };
 
+/**
+ * What the record keeps of a phase: `ms` of own work, rounded to µs, beside its budget; `waitedMs` for an agent or a
+ * person is apart.
+ */
 export const phaseResult = (
   name: Phase,
   attempt: number,

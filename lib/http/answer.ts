@@ -33,6 +33,7 @@ function check(answer: Answer, route: Route): void {
   if (!parsed.success) throw new Error(`${where}: body is not as declared: ${parsed.error.message}`);
 }
 
+/** As the gateway wants it. `checked`: throws where it is not what its route declares, as tests ask for. */
 export function shapeAnswer(
   answer: Answer,
   route: Route,

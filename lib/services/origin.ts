@@ -7,6 +7,7 @@ export interface Requester {
   readonly request: string;
 }
 
+/** Who caused an event, and when: now, epoch ms. */
 export const originOf = (requester: Requester, clock: Clock): Origin => ({
   actor: requester.actor,
   request: requester.request,

@@ -4,6 +4,7 @@ import type { Runtime } from './runtime.ts';
 const PAUSE_FIRST_MS = 4;
 const PAUSE_MOST_MS = 120;
 
+/** Before the next try of what lost a race; `attempt` counts from 0. */
 export const pauseAfterRace = async (
   runtime: Pick<Runtime, 'chance' | 'sleep'>,
   attempt: number,

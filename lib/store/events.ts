@@ -45,6 +45,7 @@ export const decodeEvent = (item: Item): AuditEvent => ({
 export const putEvent = (store: Store, event: AuditEvent, as = 'event'): Write =>
   putNew(as, store.tables.audit, encodeEvent(event), 'entity');
 
+/** Oldest first, consistently read; `from`: the last item of the page before. */
 export const eventsOfEntity = async (
   store: Store,
   entity: string,

@@ -27,6 +27,7 @@ const put = async (store: Store, kind: Kind, rev: number, more: Item): Promise<b
 export const putDraft = (store: Store, body: SealBody): Promise<boolean> =>
   put(store, 'draft', body.number, { body: J(body) });
 
+/** False as for drafts: seals are never overwritten. */
 export const putSeal = (store: Store, seal: Seal): Promise<boolean> =>
   put(store, 'seal', seal.number, {
     body: J(seal),
@@ -34,6 +35,7 @@ export const putSeal = (store: Store, seal: Seal): Promise<boolean> =>
     timeSk: S(`${timeKey(seal.to)}#${String(seal.number).padStart(12, '0')}`),
   });
 
+/** False: a key that begins with the same seal is known already. */
 export const putSealKey = (store: Store, key: SealKey): Promise<boolean> =>
   put(store, 'key', key.since, { body: J(key) });
 
@@ -60,6 +62,7 @@ const some = async (
   return page.items;
 };
 
+/** Undefined: nothing was sealed yet. Throws where it is not of a seal's shape. */
 export const lastSeal = async (store: Store): Promise<Seal | undefined> => {
   const [item] = await some(store, 'seal', 0, 1, false);
   return item && decodeSeal(item);
@@ -69,6 +72,7 @@ export const lastSeal = async (store: Store): Promise<Seal | undefined> => {
 export const sealsAfter = async (store: Store, number: number, most: number): Promise<readonly Seal[]> =>
   (await some(store, 'seal', number, most)).map(decodeSeal);
 
+/** Undefined: there is none of this number. */
 export const readDraft = async (store: Store, number: number): Promise<SealBody | undefined> => {
   const [item] = await some(store, 'draft', number - 1, 1);
   const body = item && SealBody.parse(parsed(item));

@@ -12,6 +12,7 @@ export interface Totals {
 /** Growth or loss of the fleet, in any dimension, from which on scarcity is priced anew. */
 const TOTALS_DRIFT_MAX = 0.1;
 
+/** By more than a tenth in any dimension, or in devices. */
 export const totalsDrifted = (now: Totals, then: Totals): boolean => {
   const off = (is: number, was: number): boolean => Math.abs(is - was) > TOTALS_DRIFT_MAX * was;
   if (off(now.slots, then.slots)) return true;

@@ -55,6 +55,10 @@ const hears = ({ beats: { heardAt }, policy }: Heard, now: number, withinMs: num
 const earliest = (instants: readonly number[]): number | undefined =>
   instants.length === 0 ? undefined : Math.min(...instants);
 
+/**
+ * What the controller itself can see of the fleet at `now`, epoch ms: since when it hears well enough to judge
+ * silence. Pure.
+ */
 export const sightOf = (fleet: readonly Heard[], now: number): Sight => {
   // Its grace was granted when its beats came through again.
   const seenAgain = ({ beats, policy }: Heard): number => beats.graceUntil - leaseEndMs(policy);

@@ -55,6 +55,9 @@ export const natureOf = (
   return { kind: kindOf(input.class, profile, input.protected), constraints };
 };
 
+/**
+ * The request as its allocation would be written; its hash tells a repeated request from another one under its key.
+ */
 export const draftOf = (runtime: Runtime, request: AllocateRequest): Draft => {
   const now = runtime.clock.now();
   const { input } = request;

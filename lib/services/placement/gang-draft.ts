@@ -23,6 +23,7 @@ const hashesOf = (drafts: readonly Draft[]): readonly string[] => {
   return drafts.map((_, index) => createHash('sha256').update(`gang ${index} ${whole}`).digest('hex'));
 };
 
+/** A batch that is placed together; its tenant is the first request's, which all share. */
 export const gangOf = (runtime: Runtime, requests: readonly AllocateRequest[]): Gang => {
   const tenant = requests[0]?.tenant ?? '';
   const plain = requests.map((request) => draftOf(runtime, request));

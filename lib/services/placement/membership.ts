@@ -146,6 +146,7 @@ export const newcomer = (draft: Draft, membership: Membership): Seated =>
 export const devicesIn = ({ devices }: Draft, membership: Membership): { devices?: object } =>
   devices === undefined ? {} : { devices: { ...devices, map: mapOf(membership) } };
 
+/** For the answer: which devices of the resource it has; nothing where none was asked for. */
 export const indexesOf = (membership: Membership): Pick<Allocation, 'deviceIndexes'> => {
   const map = mapOf(membership);
   return map === undefined ? {} : { deviceIndexes: [...map] };

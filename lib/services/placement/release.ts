@@ -27,6 +27,7 @@ const found = async (runtime: Runtime, ref: AllocationRef): Promise<AllocationRe
   return allocation;
 };
 
+/** As it stands now, consistently read. Raises not-found. */
 export const getAllocation = async (runtime: Runtime, ref: AllocationRef): Promise<Allocation> => {
   const allocation = await found(runtime, ref);
   const group = allocation.state === 'active' ? await readGroup(runtime.store, allocation.group) : undefined;

@@ -186,6 +186,7 @@ const holdings = async (
 
 const books = new WeakMap<Runtime, ReadinessBook>();
 
+/** The one book of a warm function. */
 export const bookOf = (runtime: Runtime): ReadinessBook => {
   const book = books.get(runtime) ?? new ReadinessBook();
   books.set(runtime, book);

@@ -129,6 +129,7 @@ const expectedFrom = (groups: readonly GroupRecord[]): readonly ExpectedDemand[]
     .map(([, expected]) => expected);
 };
 
+/** The goal of that name; less fragmentation is measured by the work that this fleet holds. */
 export const goalOf = (
   name: GoalName,
   resources: readonly FleetResource[],

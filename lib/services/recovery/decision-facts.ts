@@ -59,6 +59,7 @@ export interface Peers {
   readonly has: ReadonlySet<string>;
 }
 
+/** Of the resources of one labscape; `coolDownMs`: how long a failure counts as lately. Pure. */
 export const peersOf = (own: readonly ResourceRecord[], coolDownMs: number, now: number): Peers => {
   const peers = own.filter(takesPart);
   return {

@@ -22,6 +22,7 @@ export interface Held {
   readonly groups: readonly GroupRecord[];
 }
 
+/** With the groups that it really owns: its own list may name one that has moved or closed. */
 export const holdingsOf = async (runtime: Runtime, resource: ResourceRecord): Promise<Held> => {
   const groups = await readGroups(
     runtime.store,

@@ -10,6 +10,7 @@ import { type ExecutionInput, executionName, type Runtime } from '../runtime.ts'
 import { moveGracefully } from './graceful.ts';
 import { refuseIfOff } from './switched-off.ts';
 
+/** By which a repeated start is known: the next owner change or attempt has another. */
 export const inputFor = (resource: ResourceRecord, trigger: ExecutionInput['trigger']): ExecutionInput => ({
   resource: resource.id,
   epoch: resource.epoch,

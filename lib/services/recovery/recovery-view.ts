@@ -58,6 +58,7 @@ export const recoveryView = (recovery: RecoveryRecord): Recovery => ({
   waitedMs: total(recovery, 'waitedMs'),
 });
 
+/** As it stands now, consistently read. Raises not-found, also for one whose first phase has not written it. */
 export const getRecovery = async (runtime: Runtime, id: string): Promise<RecoveryRecord> => {
   const recovery = await readRecovery(runtime.store, id);
   if (recovery === undefined)

@@ -60,12 +60,14 @@ export const joinLabscape = async (
   return labscapeView(record);
 };
 
+/** As it stands now, consistently read. Raises not-found. */
 export const getLabscape = async (runtime: Runtime, id: string): Promise<LabscapeRecord> => {
   const labscape = await readLabscape(runtime.store, id);
   if (labscape === undefined) throw new ProblemError('not-found', `no labscape ${id} has joined`);
   return labscape;
 };
 
+/** The refusal of an If-Match that is not `cfg`, the revision that stands. */
 export const staleConfiguration = (what: string, cfg: number): ProblemError =>
   new ProblemError(
     'stale-precondition',

@@ -26,6 +26,7 @@ const KEYS_GOOD_MAX = 2;
 /** Remembered with those that are over, so that none of them comes back; the events know all. */
 const KEYS_KEPT_MAX = 16;
 
+/** Whether signatures of it count at `now`, epoch ms. */
 export const isGood = (
   { expiresAt, revokedAt }: Pick<SigningKeyRecord, 'expiresAt' | 'revokedAt'>,
   now: number,

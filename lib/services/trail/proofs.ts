@@ -15,6 +15,7 @@ import { readWindow } from './seal-archive.ts';
 export const SealPosition = z.strictObject({ after: z.int().min(0) });
 type SealPosition = z.infer<typeof SealPosition>;
 
+/** By number, oldest first; `next`: where the following page begins. */
 export const listSeals = async (
   { store }: Pick<Runtime, 'store'>,
   limit: number,

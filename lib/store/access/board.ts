@@ -14,6 +14,7 @@ const decode = versioned(
   }),
 );
 
+/** The empty one where none was written yet. */
 export const readBoard = async (store: Store, consistent = true): Promise<Board> => {
   const item = await store.get(keys.board(), consistent);
   return item === undefined ? EMPTY_BOARD : decode(item);

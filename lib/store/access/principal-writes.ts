@@ -8,6 +8,7 @@ import { absent, putNew, type Update, updateItem } from '../table/update.ts';
 import type { Write } from '../table/write.ts';
 import { encodePrincipal, keyAttributes, type PrincipalRecord } from './principals.ts';
 
+/** Status and keys of a principal, born with the first change; only on the chain as it was seen. */
 export const principalWrites = (
   store: Store,
   before: PrincipalRecord | undefined,

@@ -61,6 +61,7 @@ const decodeHabit = versioned((item: Item): Habit & { readonly rev: number } => 
 
 export type HabitRecord = ReturnType<typeof decodeHabit>;
 
+/** By principal; one of whom nothing is known is left out. */
 export const readHabits = async (
   store: Store,
   principals: readonly string[],

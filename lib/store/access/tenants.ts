@@ -94,6 +94,7 @@ export const tenantsPage = async (store: Store, limit: number, after: string | u
     Limit: limit,
   });
 
+/** By index, consistently read, one by one: together they are of no single moment. */
 export const readSlices = async (store: Store, tenant: TenantRecord): Promise<readonly QuotaSlice[]> => {
   const items = await store.getMany(
     Array.from({ length: tenant.slices }, (_, index) => keys.quota(tenant.id, index)),

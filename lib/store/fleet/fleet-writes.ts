@@ -21,12 +21,14 @@ import { newBeatItem } from './heartbeats.ts';
 import { encodeLabscape, type LabscapeRecord } from './labscapes.ts';
 import { encodeLocator, encodeResource, packProfile, type ResourceRecord } from './resources.ts';
 
+/** With the item that its beats will be packed into. */
 export const joinWrites = (store: Store, labscape: LabscapeRecord, event: AuditEvent): readonly Write[] => [
   putNew('labscape', store.tables.state, encodeLabscape(labscape)),
   putNew('beat', store.tables.state, newBeatItem(labscape.id)),
   putEvent(store, event),
 ];
 
+/** Only on the configuration, and the chain, as they were seen. */
 export const editLabscapeWrites = (
   store: Store,
   before: LabscapeRecord,

@@ -51,6 +51,7 @@ const PROBED = 'p_';
 
 const idsOf = (text: string | undefined): readonly string[] => (text ? text.split(',') : []);
 
+/** Of no item: a labscape that never beat. Throws NewerVersion. */
 export const decodeBeats = (labscape: string, item: Item | undefined): BeatRecord => {
   if (item !== undefined) refuseNewer(item, BEAT_VERSION);
   const orders: Order[] = [];
@@ -83,6 +84,7 @@ export const decodeBeats = (labscape: string, item: Item | undefined): BeatRecor
 export const readBeats = async (store: Store, labscape: string): Promise<BeatRecord> =>
   decodeBeats(labscape, await store.get(keys.beat(labscape)));
 
+/** One for each, in the order asked for; consistently read. */
 export const readManyBeats = async (
   store: Store,
   labscapes: readonly string[],

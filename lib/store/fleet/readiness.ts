@@ -131,6 +131,7 @@ export const writeReadiness = async (
   await putRows(store, labscapes.filter((_row, index) => known[index] === false).map(encodeLabscapeRow));
 };
 
+/** Those that were counted, in no order; maybe a moment behind. */
 export const readLabscapeReadiness = async (
   store: Store,
   labscapes: readonly string[],

@@ -181,6 +181,7 @@ export const locate = async (store: Store, resource: string): Promise<string | u
   return item === undefined ? undefined : str(item, 'lab');
 };
 
+/** Consistently read. */
 export const readResource = async (
   store: Store,
   labscape: string,
@@ -190,6 +191,7 @@ export const readResource = async (
   return item === undefined ? undefined : decodeResource(item);
 };
 
+/** Those that exist, in no order. */
 export const readResources = async (
   store: Store,
   wanted: readonly { readonly labscape: string; readonly id: string }[],

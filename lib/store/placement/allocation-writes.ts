@@ -42,6 +42,7 @@ export interface Birth {
 }
 export type Membership = Joining | Birth;
 
+/** Part of what accepts a demand: the slice's use grows by it, up to `cap`. */
 export const quotaTaken = (store: Store, tenant: string, slice: number, demand: Vector, cap: Vector): Write =>
   tellingOld(
     updateItem('quota', {
@@ -211,6 +212,7 @@ export const endWrites = (store: Store, input: EndInput): readonly Write[] => {
   return writes;
 };
 
+/** Another end of its lease, `leaseUntil` in epoch ms; only while it is active. */
 export const renewWrites = (
   store: Store,
   allocation: AllocationRecord,

@@ -37,6 +37,7 @@ export const comingPart = (extras: Extras): Part & { readonly add: Item } => {
   };
 };
 
+/** What a resource's item gives back when a group leaves; the counterpart of `comingPart`. */
 export const goingPart = (extras: Extras): Part & { readonly deleteFromSet: Item } => ({
   ...bankPart(extras),
   deleteFromSet: marksOf(extras),

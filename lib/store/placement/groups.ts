@@ -182,6 +182,7 @@ export const readGroup = async (store: Store, id: string): Promise<GroupRecord |
   return item === undefined ? undefined : decodeGroup(item);
 };
 
+/** Those that exist, in no order; consistently read. */
 export const readGroups = async (store: Store, ids: readonly string[]): Promise<readonly GroupRecord[]> =>
   (await store.getMany(ids.map(keys.group))).map(decodeGroup);
 

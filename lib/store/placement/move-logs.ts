@@ -22,6 +22,7 @@ const decodeMoveLog = versioned(
   }),
 );
 
+/** One for each, consistently read; empty where nothing was moved yet. */
 export const readMoveLogs = async (
   store: Store,
   labscapes: readonly string[],

@@ -79,6 +79,7 @@ export const reserve = (store: Store, resource: ResourceRecord, group: string): 
     }),
   );
 
+/** False: it is not held for this group. */
 export const unreserve = (store: Store, resource: ResourceRecord, group: string): Promise<boolean> =>
   store.write(
     updateInput({

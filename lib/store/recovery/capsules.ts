@@ -84,6 +84,7 @@ export const decodeParts = (items: readonly Item[]): readonly CapsulePart[] => {
   });
 };
 
+/** All that were kept of a recovery, consistently read. */
 export const readCapsuleParts = async (store: Store, recovery: string): Promise<readonly CapsulePart[]> =>
   decodeParts(
     await store.queryAll({

@@ -55,9 +55,11 @@ const decode = versioned(
   }),
 );
 
+/** At most one of each failure: a second one fails its transaction. */
 export const putObserved = (store: Store, record: ObservedRecord): Write =>
   putNew('observed', store.tables.state, encode(record));
 
+/** Whether this failure was decided on already, consistently read. */
 export const isObserved = async (
   store: Store,
   failure: Pick<ObservedRecord, 'labscape' | 'resource' | 'failedAt'>,

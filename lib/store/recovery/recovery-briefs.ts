@@ -83,6 +83,7 @@ export const readBrief = async (
   return brief?.epoch === epoch ? brief : undefined;
 };
 
+/** The last of each resource, of whatever epoch. */
 export const readBriefs = async (
   store: Store,
   resources: readonly string[],

@@ -45,6 +45,7 @@ const progress = (store: Store, { before, after, phase, attempt }: Progress): Up
   ],
 });
 
+/** One phase on, as a part of a transaction: only where the recovery stands at `phase`, in this attempt. */
 export const progressWrite = (store: Store, step: Progress): Write =>
   updateItem('recovery', progress(store, step));
 

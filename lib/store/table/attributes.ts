@@ -4,6 +4,7 @@ import type { Vector } from '../../schemas/common.ts';
 
 export type Item = Record<string, AttributeValue>;
 
+/** Writers of attributes. J: any value as a string of JSON. */
 export const S = (value: string): AttributeValue => ({ S: value });
 export const N = (value: number): AttributeValue => ({ N: String(value) });
 export const BOOL = (value: boolean): AttributeValue => ({ BOOL: value });

@@ -133,11 +133,13 @@ export const updateInput = (update: Update): UpdateInput => {
   };
 };
 
+/** In a transaction, where `as` names it when its condition fails. */
 export const updateItem = (as: string, update: Update): Write => ({
   as,
   item: { Update: updateInput(update) },
 });
 
+/** Changes nothing: the transaction fails, under the name `as`, unless the conditions hold. */
 export const checkItem = (as: string, table: string, key: Key, conditions: readonly Condition[]): Write => {
   const p = newPlaceholders();
   const condition = joined(conditions, p);

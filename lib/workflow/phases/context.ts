@@ -164,6 +164,7 @@ export interface Stopwatch {
   result(phase: Phase, attempt: number, detail?: Readonly<Record<string, unknown>>): PhaseResult;
 }
 
+/** Measures a phase's own work from now on. */
 export const stopwatch = ({ runtime }: PhaseContext): Stopwatch => {
   const startedAt = runtime.clock.now();
   const startedMs = runtime.clock.monotonicMs();

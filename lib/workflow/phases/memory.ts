@@ -36,6 +36,7 @@ export const remember = (runtime: Runtime, execution: string, memory: Memory): v
 /** What this warm function knows of an execution; undefined: another one ran its phases, or it was forgotten. */
 export const recall = (runtime: Runtime, execution: string): Memory | undefined => of(runtime).get(execution);
 
+/** The next phase reads again. */
 export const forget = (runtime: Runtime, execution: string): void => {
   of(runtime).delete(execution);
 };

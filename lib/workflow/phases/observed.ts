@@ -30,6 +30,7 @@ interface Observed {
 const OBSERVED_MAX = 50;
 const observations = new WeakMap<Runtime, Map<string, Observed>>();
 
+/** Adds to what was noted of this execution; in the function's memory alone. */
 export const observe = ({ runtime, task }: PhaseContext, part: Observed): void => {
   const all = observations.get(runtime) ?? new Map<string, Observed>();
   observations.set(runtime, all);
