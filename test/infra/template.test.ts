@@ -269,7 +269,9 @@ describe('tables', () => {
   });
 
   test('of the local stage go with their stack', () => {
-    for (const table of resources('local', 'AWS::DynamoDB::Table'))
+    const tables = resources('local', 'AWS::DynamoDB::Table');
+    expect(tables).toHaveLength(3);
+    for (const table of tables)
       expect(table).toMatchObject({
         DeletionPolicy: 'Delete',
         Properties: { DeletionProtectionEnabled: false },

@@ -168,9 +168,12 @@ describe('events that nobody waits for', () => {
   });
 
   test('and when they cannot even be delivered', () => {
-    for (const { Properties } of ofType('AWS::SNS::Subscription'))
-      if (Properties['Protocol'] === 'lambda')
-        expect(refers(Properties['RedrivePolicy'], 'AWS::SQS::Queue')).toBe(true);
+    const toFunctions = ofType('AWS::SNS::Subscription').filter(
+      ({ Properties }) => Properties['Protocol'] === 'lambda',
+    );
+    expect(toFunctions).toHaveLength(1);
+    for (const { Properties } of toFunctions)
+      expect(refers(Properties['RedrivePolicy'], 'AWS::SQS::Queue')).toBe(true);
     const [rule] = ofType('AWS::Events::Rule');
     expect(refers(rule?.Properties['Targets'], 'AWS::SQS::Queue')).toBe(true);
   });
@@ -205,7 +208,9 @@ describe('a rollout', () => {
   });
 
   test('leaves the old version where it is', () => {
-    for (const version of ofType('AWS::Lambda::Version')) expect(version.DeletionPolicy).toBe('Retain');
+    const versions = ofType('AWS::Lambda::Version');
+    expect(versions).toHaveLength(names.length);
+    for (const version of versions) expect(version.DeletionPolicy).toBe('Retain');
   });
 
   test('is seen by every caller: all of them call the alias', () => {

@@ -112,6 +112,7 @@ test('share guarantee: who still waits has no less than any other by more than t
           return true;
         },
       });
+      expect(offered).toEqual(new Map(tasks.map((_, t) => [`t${t}`, EACH])));
     }),
     { ...RUNS, numRuns: 60 },
   );
