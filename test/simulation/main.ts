@@ -41,13 +41,16 @@ const replay = async (pool: Pool, seed: number): Promise<boolean> => {
   return !failed;
 };
 
+/** Leases of three beats, as labscapes have them by default. */
+const rhythm = { beatMs: asked.beatMs, leaseMs: 3 * asked.beatMs };
+
 const availabilityOf = async (pool: Pool, full: boolean) => {
   if (!full) {
-    const measured = await measure(pool, 1, 1);
+    const measured = await measure(pool, rhythm, 1, 1);
     say(measuredText(measured));
     return { availability: ratioOf(measured), breaches: measured.breaches };
   }
-  const found = await study(pool);
+  const found = await study(pool, rhythm);
   say(studyText(found));
   const [standard] = found.measured;
   return {

@@ -1,4 +1,5 @@
 import { parseOptions, UsageError, wholeNumber } from '../../infra/usage.ts';
+import { Policy } from '../../lib/schemas/labscape.ts';
 import { MUTATIONS } from './mutations/mutations.ts';
 import { WORKERS } from './worker/pool.ts';
 
@@ -9,7 +10,7 @@ export const USAGE = `npm run sim [-- OPTIONS]
   --factor N        so many times the faults (1)
   --seed N          that one history; with --trace all of it, with --left-out 1-11,13 without these faults
   --mutations       puts every known bug in and looks whether it is caught; --mutation NAME: only that one
-  --availability    the study of availability alone
+  --availability    the study of availability alone; with --beat-ms N beats of that, and leases of three (as by default)
   --sdk             every store call takes all layers of the SDK
   --workers N       processes, each with an engine (${WORKERS})
   --json            one line of JSON on standard output, everything else on standard error
@@ -30,6 +31,8 @@ export interface Arguments {
   readonly trace: boolean;
   readonly json: boolean;
   readonly availability: boolean;
+  /** Of the histories that availability is measured in, ms. */
+  readonly beatMs: number;
   readonly mutations: boolean;
   readonly sdk: boolean;
 }
@@ -41,11 +44,13 @@ export const readArguments = (argv: readonly string[]): Arguments => {
   const off = { type: 'boolean', default: false } as const;
   const options = {
     ...{ seeds: text('10'), from: text('1'), factor: text('1'), workers: text(String(WORKERS)) },
+    'beat-ms': text(String(Policy.parse({}).beatMs)),
     ...{ seed: some, mutation: some, 'left-out': text('') },
     ...{ trace: off, json: off, availability: off, mutations: off, sdk: off },
   } as const;
   const { values } = parseOptions({ args: [...argv], options });
-  const { seed, mutation, 'left-out': leftOut, seeds, from, factor, workers, ...switches } = values;
+  const { seed, mutation, 'left-out': leftOut, 'beat-ms': beatMs, ...others } = values;
+  const { seeds, from, factor, workers, ...switches } = others;
   if (!/^(\d{1,9}(-\d{1,9})?(,\d{1,9}(-\d{1,9})?)*)?$/.test(leftOut))
     throw new UsageError('--left-out must be numbers of faults such as 1-11,13');
   if (mutation !== undefined && !MUTATIONS.some(({ name }) => name === mutation))
@@ -58,5 +63,6 @@ export const readArguments = (argv: readonly string[]): Arguments => {
     from: wholeNumber('--from', from, 0),
     factor: wholeNumber('--factor', factor, 1),
     workers: wholeNumber('--workers', workers, 1),
+    beatMs: wholeNumber('--beat-ms', beatMs, 100),
   };
 };

@@ -8,7 +8,7 @@ import { dropTables, renamed } from '../world/history-tables.ts';
 import type { Pace } from '../world/scheduler.ts';
 import { setUp } from '../world/set-up.ts';
 import { Troubles } from '../world/troubles.ts';
-import { World } from '../world/world.ts';
+import { type Rhythm, World } from '../world/world.ts';
 import { ServiceMeter } from './availability-meter.ts';
 
 /** Work that a tenant places and keeps: two fifths of the fleet's capacity, so that a labscape's loss still fits. */
@@ -41,6 +41,7 @@ export interface WatchOptions {
   readonly rates?: Partial<Rates>;
   readonly factor: number;
   readonly virtualMs: number;
+  readonly rhythm: Rhythm;
   /** Share of the work that is replaced by other work, per second. */
   readonly turnover: number;
 }
@@ -71,7 +72,7 @@ export const watch = async (options: WatchOptions): Promise<WatchResult> => {
   const world = new World({
     ...{ seed: options.seed, template: options.template, engine: options.engine },
     ...{ tables: { state: named('state'), audit: named('audit') }, faultFactor: 1, leftOut: new Set() },
-    ...{ mutate: {}, sdk: false },
+    ...{ mutate: {}, sdk: false, rhythm: options.rhythm },
   });
   try {
     return await watched(world, options);

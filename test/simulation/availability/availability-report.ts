@@ -9,10 +9,11 @@ export const measuredText = ({ factor, hours, faults, ...one }: Measured): strin
 
 /** What was measured, what was derived from it, and what bounds it. */
 export const studyText = (study: Study): string => {
-  const { kinds, startS, deaths, outageP50Ms, outageMaxMs } = study;
+  const { kinds, startS, deaths, outageP50Ms, outageMaxMs, rhythm } = study;
   const heldH = startS / (1 - TARGET) / 3_600;
   return [
     'availability: allocation-seconds that the owner runs ÷ asked for, work held for a week on average',
+    `beats of ${rhythm.beatMs} ms, leases of ${rhythm.leaseMs}`,
     ...study.measured.map(measuredText),
     ...study.derived.map(
       ({ factor, availability }) =>

@@ -1,6 +1,7 @@
 import { CURES, type Rates, STANDARD_RATES } from '../rates.ts';
 import type { Pool } from '../worker/pool.ts';
 import { FAULT_KINDS, type FaultKind } from '../world/faults.ts';
+import type { Rhythm } from '../world/world.ts';
 import { HELD, HOLDING_S, type WatchResult } from './availability-history.ts';
 
 const FACTORS = [1, 10, 100] as const;
@@ -36,6 +37,7 @@ export interface KindLoss {
 }
 
 export interface Study {
+  readonly rhythm: Rhythm;
   readonly measured: readonly Measured[];
   readonly kinds: readonly KindLoss[];
   /** Seconds from the acceptance of a piece of work until it runs. */
@@ -62,11 +64,17 @@ export const ratioOf = ({ asked, served }: { asked: number; served: number }): n
   asked === 0 ? 1 : served / asked;
 
 /** Served ÷ asked at `factor` times the standard rates, as it was. */
-export const measure = async (pool: Pool, factor: number, histories = HISTORIES_EACH): Promise<Measured> => {
+export const measure = async (
+  pool: Pool,
+  rhythm: Rhythm,
+  factor: number,
+  histories = HISTORIES_EACH,
+): Promise<Measured> => {
   const results = await Promise.all(
     Array.from({ length: histories }, (_, index) =>
       pool.run({
         ...{ kind: 'watch', seed: FIRST_SEED + index, factor, virtualMs: HISTORY_MS, turnover: TURNOVER },
+        rhythm,
       }),
     ),
   );
@@ -81,10 +89,10 @@ export const measure = async (pool: Pool, factor: number, histories = HISTORIES_
 };
 
 /** All of it: measured at each factor, and derived from what each kind of fault costs alone. */
-export const study = async (pool: Pool): Promise<Study> => {
+export const study = async (pool: Pool, rhythm: Rhythm): Promise<Study> => {
   const alone = (seed: number, rates: Partial<Rates>, turnover = 0): Promise<WatchResult> =>
     pool.run({
-      ...{ kind: 'watch', seed, factor: 1, virtualMs: KIND_HISTORY_MS, turnover },
+      ...{ kind: 'watch', seed, factor: 1, virtualMs: KIND_HISTORY_MS, turnover, rhythm },
       rates: { ...NOTHING, operatorReturns: 1_000 / BETWEEN_MS, ...rates },
     });
   const calm = await alone(FIRST_SEED, {});
@@ -93,7 +101,7 @@ export const study = async (pool: Pool): Promise<Study> => {
     [kind]: KIND_HISTORY_MS / BETWEEN_MS / chancesOf(calm, kind),
   });
   const [measured, losses, deaths, starts] = await Promise.all([
-    Promise.all(FACTORS.map((factor) => measure(pool, factor))),
+    Promise.all(FACTORS.map((factor) => measure(pool, rhythm, factor))),
     Promise.all(kinds.map(async (kind) => lossOf(kind, calm, await alone(FIRST_SEED + 1, only(kind))))),
     Promise.all(
       Array.from({ length: DEATH_HISTORIES }, (_, index) => alone(FIRST_SEED + 2 + index, only('hostDies'))),
@@ -103,7 +111,7 @@ export const study = async (pool: Pool): Promise<Study> => {
   const startS = starts.starts === 0 ? 0 : lostS(starts) / starts.starts;
   const outages = deaths.flatMap(({ outagesMs }) => outagesMs).sort((a, b) => a - b);
   return {
-    ...{ measured, kinds: losses, startS },
+    ...{ rhythm, measured, kinds: losses, startS },
     derived: FACTORS.map((factor) => ({ factor, availability: derive(calm, losses, startS, factor) })),
     deaths: outages.length,
     outageP50Ms: outages[Math.floor(outages.length / 2)] ?? Number.NaN,

@@ -1,7 +1,6 @@
 import type { FaultKind } from './faults.ts';
-import { BEAT_MS, LABSCAPE_IDS, type World } from './world.ts';
+import { LABSCAPE_IDS, type World } from './world.ts';
 
-const LEASE_MS = 6_000;
 const CAPACITY = 10_000;
 /** So little that the fleet fills up. */
 const CAPACITY_TIGHT = 1_500;
@@ -41,7 +40,7 @@ export const setUp = async (world: World): Promise<void> => {
   await world.until(requests);
   // Each in its own rhythm: who takes over may hear of it before the old owner does.
   for (const [index, agent] of world.agents.entries())
-    agent.start(1 + (index * BEAT_MS) / world.agents.length);
+    agent.start(1 + (index * world.rhythm.beatMs) / world.agents.length);
   for (const tenant of world.tenants) tenant.start();
 };
 
@@ -49,7 +48,7 @@ const evenly = (each: number) => ({ processing: each, memory: each, storage: eac
 
 const policyOf = (world: World, labscape: string) => ({
   mode: fromTheStart(world, 'asksFirst') ? 'ask' : 'automatic',
-  ...{ beatMs: BEAT_MS, leaseMs: LEASE_MS, restoreWaitMs: 5_000, resumeWaitMs: 8_000 },
+  ...{ ...world.rhythm, restoreWaitMs: 5_000, resumeWaitMs: 8_000 },
   ...{ coolDownMs: 20_000, breakerShare: 0.7, probationMs: 6_000, slowStartMs: 8_000 },
   failback: labscape === FAILS_BACK_ITSELF ? 'automatic' : 'off',
   rebalance: { mode: labscape === BALANCES_ITSELF ? 'automatic' : 'by-hand', ...BALANCE_WINDOW },

@@ -2,7 +2,7 @@ import type { Stream } from './chance.ts';
 import type { SimulatedHost } from './host.ts';
 import { Operators } from './operators.ts';
 import type { Changes } from './state.ts';
-import { BEAT_MS, type World } from './world.ts';
+import type { World } from './world.ts';
 
 const TICK_MS = 1_000;
 const SWEEP_MS = 15_000;
@@ -149,7 +149,8 @@ export class Troubles {
   /** Once it has been heard again; it stays dead when the faults end, until its next recovery restores it. */
   #killSoon(host: SimulatedHost): void {
     this.#deadAgain.add(host);
-    const ms = BEAT_MS + this.#chance.below(BEAT_MS);
+    const { beatMs } = this.world.rhythm;
+    const ms = beatMs + this.#chance.below(beatMs);
     this.world.scheduler.after(ms, `${host.id} dies again`, () => {
       if (this.#hasPeer(host)) this.#kill(host);
     });

@@ -1,4 +1,5 @@
 import type { LocalTemplate } from '../../../infra/local/template/template.ts';
+import type { Policy } from '../../../lib/schemas/labscape.ts';
 import { type ExecutionInput, executionName } from '../../../lib/services/runtime.ts';
 import { type Breach, breachesOf } from '../invariants/invariants.ts';
 import { DataWatch } from '../invariants/invariants-data.ts';
@@ -27,7 +28,8 @@ import { SimulatedTenant } from './tenant.ts';
 
 /** Any moment will do: what counts is that it is the same for the same seed. */
 const EPOCH_MS = Date.UTC(2026, 0, 1);
-export const BEAT_MS = 2_000;
+/** Slower than a labscape's default, so that there is time for faults to meet in between. */
+const RHYTHM: Rhythm = { beatMs: 2_000, leaseMs: 6_000 };
 const LATE_MS = 5_000;
 export const LABSCAPE_IDS: readonly string[] = ['lab-0', 'lab-1', 'lab-2'];
 const RESOURCES_EACH = 2;
@@ -35,7 +37,12 @@ const TENANTS = 2;
 /** CloudWatch's own delay between a metric and its 10-second alarm, ms. */
 const ALARM_MS = 10_000;
 
+/** Of heartbeats and the leases that answer them, ms. */
+export type Rhythm = Pick<Policy, 'beatMs' | 'leaseMs'>;
+
 export interface WorldOptions {
+  /** Of every labscape; slow unless given. */
+  readonly rhythm?: Rhythm;
   readonly seed: number;
   readonly faultFactor: number;
   readonly leftOut: ReadonlySet<number>;
@@ -71,6 +78,7 @@ export class World {
   readonly restores = new RestoreWatch();
   readonly signatures = new SignatureWatch();
   readonly options: WorldOptions;
+  readonly rhythm: Rhythm;
   /** Where backups are. */
   readonly objects = new MemoryObjects();
   /** All tables that there were, counted: they were lost once more often than this. */
@@ -99,6 +107,7 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.options = options;
+    this.rhythm = options.rhythm ?? RHYTHM;
     this.chance = streams(options.seed);
     this.scheduler = new Scheduler(this.chance('schedule'));
     this.faults = new Faults(this.chance, options.faultFactor, options.leftOut);
@@ -146,7 +155,7 @@ export class World {
       scheduler,
       faults,
       network: this.network,
-      beatMs: BEAT_MS,
+      beatMs: this.rhythm.beatMs,
       onRunning: () => this.onRunning(),
     };
     this.agents = LABSCAPE_IDS.map(
