@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
+import { wordsOfIssue } from '../http/field-errors.ts';
 import { Id } from '../schemas/common.ts';
 import { Devices } from '../schemas/devices.ts';
 import { BATCH_RESOURCES_MAX, PROBES_MAX } from '../schemas/heartbeat.ts';
@@ -143,7 +144,7 @@ export function parseConfig(text: string, name: string): AgentConfig {
   } catch (error) {
     throw new ConfigError(`${name} is not JSON: ${error instanceof Error ? error.message : error}`);
   }
-  const parsed = AgentConfig.safeParse(value);
+  const parsed = AgentConfig.safeParse(value, { error: wordsOfIssue });
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(
     (issue) => `  ${issue.path.join('.') || '(file)'}: ${issue.message}`,

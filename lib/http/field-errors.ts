@@ -37,7 +37,7 @@ function typeReason(expected: string, input: unknown): string {
 }
 
 /** Words for zod's own findings. A message written at the schema comes first: zod asks here only without one. */
-function reasonOf(issue: z.core.$ZodRawIssue): string | undefined {
+export function wordsOfIssue(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
       return typeReason(issue.expected, issue.input);
@@ -93,7 +93,7 @@ function invalidInput(errors: readonly FieldError[], whole: string): ProblemErro
  * Throws `invalid-input` with one entry per wrong field.
  */
 export function parsePart<S extends z.ZodType>(schema: S, value: unknown, whole: string): z.infer<S> {
-  const parsed = schema.safeParse(value, { error: reasonOf });
+  const parsed = schema.safeParse(value, { error: wordsOfIssue });
   if (parsed.success) return parsed.data;
   throw invalidInput(
     parsed.error.issues.flatMap((issue) => fieldErrors(issue, whole)),

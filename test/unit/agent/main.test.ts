@@ -128,7 +128,7 @@ describe('the command line of the agent', () => {
     writeFileSync(file('bad.json'), '{}');
     expect(await run('run', '--config', file('bad.json'))).toMatchObject({
       code: 2,
-      err: expect.stringContaining('labscape: '),
+      err: expect.stringContaining('  labscape: is required\n'),
     });
     expect(await run('run', '--config', file('missing.json'))).toMatchObject({
       code: 1,
