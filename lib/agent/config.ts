@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
-import { wordsOfIssue } from '../http/field-errors.ts';
 import { Id } from '../schemas/common.ts';
 import { Devices } from '../schemas/devices.ts';
 import { BATCH_RESOURCES_MAX, PROBES_MAX } from '../schemas/heartbeat.ts';
+import { wordsOfIssue } from '../schemas/issue-words.ts';
 import { whyUnread } from './log.ts';
 
 const Argv = z.array(z.string().min(1).max(4096)).min(1).max(64);

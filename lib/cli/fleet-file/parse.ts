@@ -1,6 +1,6 @@
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type * as z from 'zod';
-import { wordsOfIssue } from '../../http/field-errors.ts';
+import { wordsOfIssue } from '../../schemas/issue-words.ts';
 import { FleetFile } from './schema.ts';
 
 export interface FileFault {
