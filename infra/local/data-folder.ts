@@ -129,7 +129,9 @@ function refuseIfInUse(folder: string, lock: string): void {
   const { host, engine, guarded } = readLock(lock);
   // The guard is ours by now, so whoever has the number of a host that had it is another program.
   if (guarded !== true && host !== undefined && (host === process.pid ? held.has(folder) : isAlive(host)))
-    throw new HostError(`The data folder ${folder} is in use by process ${host}.`);
+    throw new HostError(
+      `The data folder ${folder} is in use by process ${host}: stop it, or name another folder or a copy.`,
+    );
   if (engine === undefined || !isAlive(engine)) return;
   const serves = servesFolder(engine, folder);
   if (serves === undefined)

@@ -4,6 +4,8 @@ import * as z from 'zod';
 import { Id } from '../schemas/common.ts';
 import { Devices } from '../schemas/devices.ts';
 import { BATCH_RESOURCES_MAX, PROBES_MAX } from '../schemas/heartbeat.ts';
+import { wordsOfIssue } from '../schemas/issue-words.ts';
+import { whyUnread } from './log.ts';
 
 const Argv = z.array(z.string().min(1).max(4096)).min(1).max(64);
 const Environment = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).default({});
@@ -143,7 +145,7 @@ export function parseConfig(text: string, name: string): AgentConfig {
   } catch (error) {
     throw new ConfigError(`${name} is not JSON: ${error instanceof Error ? error.message : error}`);
   }
-  const parsed = AgentConfig.safeParse(value);
+  const parsed = AgentConfig.safeParse(value, { error: wordsOfIssue });
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(
     (issue) => `  ${issue.path.join('.') || '(file)'}: ${issue.message}`,
@@ -151,9 +153,12 @@ export function parseConfig(text: string, name: string): AgentConfig {
   throw new ConfigError(`${name} is not a configuration of an agent:\n${faults.join('\n')}`);
 }
 
-/** Relative paths in the file are meant from the file's folder. */
+/** Relative paths of token and key are meant from the file's folder; a runner's from where the agent runs. */
 export async function loadConfig(file: string): Promise<AgentConfig> {
-  const config = parseConfig(await readFile(file, 'utf8'), file);
+  const text = await readFile(file, 'utf8').catch((cause) => {
+    throw new Error(`cannot read ${file}: ${whyUnread(cause)}`, { cause });
+  });
+  const config = parseConfig(text, file);
   const from = path.dirname(path.resolve(file));
   const { tokenFile, keyFile } = config;
   return {

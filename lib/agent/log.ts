@@ -11,3 +11,14 @@ export function jsonLog(write: (line: string) => void, clock: Clock, agent: stri
 }
 
 export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const WHY_UNREAD: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'it may not be read',
+};
+
+/** Why a file could not be read. */
+export const whyUnread = (error: unknown): string =>
+  (typeof error === 'object' && error !== null && 'code' in error && WHY_UNREAD[String(error.code)]) ||
+  reasonOf(error);

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { ApiProblem } from '../client/api-error.ts';
 import { createClient } from '../client/client.ts';
 import { nodeTransport } from '../client/node-transport.ts';
 import { signerFromFile } from '../client/request-signer.ts';
@@ -23,7 +24,7 @@ export interface AgentIo {
 }
 
 const USAGE = `usage: labscape-agent run --config FILE [--key FILE]        keep the resources that the file names
-       labscape-agent register --config FILE [--key FILE]   register them, with the capacity of this host
+       labscape-agent register --config FILE [--key FILE]   register them, with the capacity of this host and an operator's LABSCAPE_TOKEN
        labscape-agent measure [--path DIR]                  print the capacity of this host
 `;
 
@@ -107,14 +108,27 @@ async function run(config: AgentConfig, io: AgentIo, clock: Clock, chance: Chanc
   return 0;
 }
 
-/** Registers each resource of the file with the whole host's capacity; the token must be an operator's. */
+/**
+ * Registers each resource of the file with the whole host's capacity. Agents may not: it takes an operator's token, in
+ * LABSCAPE_TOKEN, else as the file says.
+ */
 async function register(config: AgentConfig, io: AgentIo, clock: Clock, chance: Chance): Promise<number> {
-  const { client, close } = clientOf(config, clock, chance);
-  const capacity = await guessCapacity(config.storagePath);
-  for (const { id, devices } of config.resources) {
-    const body = { id, labscape: config.labscape, capacity, ...(devices && { devices }) };
-    io.out(`${JSON.stringify(await client.call('registerResource', { body }))}\n`);
+  const operator = io.environment['LABSCAPE_TOKEN'] ?? '';
+  const own = { ...config, token: operator, tokenFile: undefined, keyFile: undefined };
+  const { client, close } = clientOf(operator === '' ? config : own, clock, chance);
+  try {
+    const capacity = await guessCapacity(config.storagePath);
+    for (const { id, devices } of config.resources) {
+      const body = { id, labscape: config.labscape, capacity, ...(devices && { devices }) };
+      io.out(`${JSON.stringify(await client.call('registerResource', { body }))}\n`);
+    }
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ApiProblem) || (error.status !== 401 && error.status !== 403)) throw error;
+    throw new Error(`${error.message}: register takes an operator's token, set LABSCAPE_TOKEN`, {
+      cause: error,
+    });
+  } finally {
+    close();
   }
-  close();
-  return 0;
 }

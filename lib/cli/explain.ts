@@ -2,6 +2,7 @@ import { ApiContractError, ApiProblem, ApiUnreachable } from '../client/api-erro
 import { KeyFileError } from '../client/request-signer.ts';
 import { EXIT, type ExitCode } from './command.ts';
 import { FleetMoved } from './fleet-file/apply.ts';
+import { reasonLines } from './problem-words.ts';
 
 /** An error as people need it: what did not work, why, and what to do now. */
 export interface Explanation {
@@ -80,10 +81,7 @@ function nowWithoutTenant({ code, message }: ApiProblem): string | undefined {
 
 function explainProblem(problem: ApiProblem, what: string): Explanation {
   const fields = problem.errors.map(({ field, reason }) => `${field} ${reason}`);
-  const counts = Object.entries(problem.reasons).map(
-    ([reason, detail]) =>
-      `${reason}: ${typeof detail === 'object' ? JSON.stringify(detail) : String(detail)}`,
-  );
+  const counts = Object.entries(problem.reasons).flatMap(([name, detail]) => reasonLines(name, detail));
   const request = problem.requestId === undefined ? [] : [`request ${problem.requestId}`];
   const now =
     nowWithoutTenant(problem) ??

@@ -22,6 +22,11 @@ export function ago(thenMs: number | undefined, nowMs: number): string {
   return thenMs === undefined ? 'never' : `${duration(Math.max(0, nowMs - thenMs))} ago`;
 }
 
+/** `1 group`, `2 groups`, `0 groups`: a count and its word. `many` where it is not just an s more. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 export function instant(ms: number): string {
   return new Date(ms).toISOString();
 }

@@ -31,6 +31,7 @@ import { why } from './commands/why.ts';
 import { acknowledge, approve, cancel, reject, resume } from './commands/words.ts';
 import { explain } from './explain.ts';
 import { type CliIo, harmless } from './io.ts';
+import { nearest } from './nearest.ts';
 import { type Paint, paintFor } from './paint.ts';
 
 /** In the order of the help. */
@@ -85,11 +86,14 @@ const GLOBAL = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
+const USAGE = 'usage: labscape COMMAND [--url URL] [--token TOKEN | --key-file FILE] [--json]';
+const SHORT_USAGE = `${USAGE}\nlabscape help lists the commands.`;
+
 function helpText(paint: Paint): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
   const lines = COMMANDS.map(({ name, summary }) => `  ${paint('bold', name.padEnd(width))}  ${summary}`);
   return [
-    'usage: labscape COMMAND [--url URL] [--token TOKEN | --key-file FILE] [--json]',
+    USAGE,
     '',
     ...lines,
     '',
@@ -122,7 +126,12 @@ export async function main(
   }
   const command = COMMANDS.find((each) => each.name === name);
   if (command === undefined) {
-    io.err(`${errPaint('red', `labscape knows no command ${name}`)}\n\n${helpText(errPaint)}`);
+    const meant = nearest(
+      name,
+      COMMANDS.map((each) => each.name),
+    );
+    const guess = meant === undefined ? '' : `: did you mean ${meant}?`;
+    io.err(`${errPaint('red', `labscape knows no command ${name}${guess}`)}\n${SHORT_USAGE}\n`);
     return EXIT.usage;
   }
   try {
@@ -178,10 +187,30 @@ function parseFlags(
   args: readonly string[],
   options: typeof GLOBAL & Record<string, { type: 'string' | 'boolean' }>,
 ) {
+  const parsed = parseTyped(args, options);
+  const said = parsed.tokens.flatMap((token) =>
+    token.kind === 'option' && token.value !== undefined ? [token.name] : [],
+  );
+  // Only the last would count, and the one before would be lost without a word.
+  const twice = said.find((name, at) => said.indexOf(name) !== at);
+  if (twice !== undefined) throw new UsageError(`--${twice} is said twice: say it once`);
+  return parsed;
+}
+
+const messageOf = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
+
+function parseTyped(
+  args: readonly string[],
+  options: typeof GLOBAL & Record<string, { type: 'string' | 'boolean' }>,
+) {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
+    return parseArgs({ args: [...args], options, allowPositionals: true, tokens: true });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error));
+    const message = messageOf(error).split('. ')[0] ?? '';
+    const [, typed] = /^Unknown option '--([^']+)'/.exec(message) ?? [];
+    const meant = typed === undefined ? undefined : nearest(typed, Object.keys(options));
+    throw new UsageError(meant === undefined ? message : `${message}: did you mean --${meant}?`);
   }
 }
 

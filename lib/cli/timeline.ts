@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import type { Recovery } from '../schemas/recovery.ts';
-import { demand, duration, instant } from './format.ts';
+import { counted, demand, duration, instant } from './format.ts';
 import { type Paint, paintStatus } from './paint.ts';
 import { type Column, table } from './table.ts';
 
@@ -103,11 +103,13 @@ export function renderRecovery(report: Report, paint: Paint): string {
   lines.push(
     moves.length === 0
       ? 'nothing was moved'
-      : `${moves.length} groups with ${count} allocations went to ${targets.join(', ')}: ${share} in the first transaction`,
+      : `${counted(moves.length, 'group')} with ${counted(count, 'allocation')} went to ${targets.join(', ')}: ${share} in the first transaction`,
   );
   lines.push(...outcomeLines(report));
   for (const { group, count: waiting, demand: asked, reason: because } of pending) {
-    lines.push(paint('yellow', `${group} waits: ${waiting} allocations, ${demand(asked)}: ${because}`));
+    lines.push(
+      paint('yellow', `${group} waits: ${counted(waiting, 'allocation')}, ${demand(asked)}: ${because}`),
+    );
   }
   return lines.join('\n');
 }

@@ -139,7 +139,7 @@ describe('apply', () => {
     const where = file('resources:\n  x: { labscape: a, capacity: much }\n', 'bad.yaml');
     const { code, out, err } = await run(['apply', where], { url: 'http://127.0.0.1:1' });
     expect([code, out]).toEqual([2, '']);
-    expect(err).toContain('bad.yaml:2: resources.x.capacity: Invalid input: expected object');
+    expect(err).toContain('bad.yaml:2: resources.x.capacity: must be an object');
     expect((await labscape('apply', path.join(folder, 'none.yaml'))).err).toContain('cannot read');
   });
 });

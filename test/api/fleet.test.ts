@@ -278,6 +278,8 @@ test.each(Object.keys(ARRANGE) as ResourceStatus[])(
       const body = { reason: 'test' };
       const refusal = await refusalOf(rig.admin.call(operation, { params: { resource: id }, body }));
       expect([operation, refusal.status, refusal.code]).toEqual([operation, 409, 'not-in-this-state']);
+      // Nobody is told that what is healthy cannot become healthy.
+      expect(refusal.message).not.toContain(`is ${status} and cannot become ${status}`);
     }
     expect(await rig.state()).toEqual(before);
   },

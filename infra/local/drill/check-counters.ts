@@ -83,7 +83,7 @@ export function checkRunning(
         `allocation ${id} runs on ${last.resource} at epoch ${last.epoch}, not on ${resource ?? 'its owner'} at ${groupEpoch ?? 0}`,
       );
     } else if (home.running !== true) {
-      faults.push(`allocation ${id} runs, but the API does not know it`);
+      faults.push(`allocation ${id} runs, but the API does not say so`);
     }
   }
   return faults;

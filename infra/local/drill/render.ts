@@ -7,6 +7,10 @@ const FAULTS_SHOWN = 20;
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
 
+/** 0 is what was never seen: nothing is at the very instant of the fault. */
+const afterFault = (ms: number, more: string): string =>
+  ms === 0 ? 'never seen, not of all' : `${seconds(ms)} after the fault${more}`;
+
 /** The whole drill for people. Ends with a line break. */
 export function render(run: DrillRun, paint: Paint): string {
   const { setup, victim, targets } = run;
@@ -22,9 +26,9 @@ export function render(run: DrillRun, paint: Paint): string {
     renderPhases(run.phases, paint),
     '',
     `moved       ${run.moved} allocations to ${targets.join(', ')}${flips(run)}`,
-    `verdict     ${seconds(run.faultToVerdictMs)} after the fault`,
-    `running     ${seconds(run.faultToRunningMs)} after the fault, the last of them`,
-    `recovered   ${seconds(run.totalMs)} after the fault, ${victim} restored`,
+    `verdict     ${afterFault(run.faultToVerdictMs, '')}`,
+    `running     ${afterFault(run.faultToRunningMs, ', the last of them')}`,
+    `recovered   ${afterFault(run.totalMs, `, ${victim} restored`)}`,
     ...(run.rebalance === undefined ? [] : [balanced(run.rebalance)]),
     `ledger      ${good(run.lost === 0, `${run.lost} lost`)}, ${good(run.pending === 0, `${run.pending} pending`)}`,
     `audit       ${run.events} events, ${run.auditVerified ? paint('green', 'verified, and they rebuild the state') : paint('red', 'NOT verified')}`,

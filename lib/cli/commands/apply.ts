@@ -17,12 +17,24 @@ import { diffLines } from '../fleet-file/render.ts';
 import type { FleetFile } from '../fleet-file/schema.ts';
 import { readFleet } from '../fleet-file/state.ts';
 
+const WHY_UNREAD: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'you may not read it',
+};
+
+function whyUnread(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return String(error);
+  const why = 'code' in error ? WHY_UNREAD[String(error.code)] : undefined;
+  return why ?? ('message' in error ? String(error.message) : String(error));
+}
+
 async function load(file: string): Promise<FleetFile> {
   try {
     return parseFleetFile(await readFile(file, 'utf8'), file);
   } catch (error) {
     if (error instanceof FleetFileError) throw new UsageError(error.message);
-    throw new UsageError(`cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`cannot read ${file}: ${whyUnread(error)}`);
   }
 }
 

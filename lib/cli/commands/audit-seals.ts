@@ -5,7 +5,7 @@ import { checkSeals, keysById } from '../../audit/seal-trust.ts';
 import { PAGE_SIZE_MAX } from '../../schemas/common.ts';
 import type { Proof, Seal, SealKey } from '../../schemas/seal.ts';
 import { type Context, EXIT, type ExitCode, UsageError } from '../command.ts';
-import { instant } from '../format.ts';
+import { counted, instant } from '../format.ts';
 import { table } from '../table.ts';
 
 /** Beginning of a hash or key that is shown. */
@@ -72,7 +72,7 @@ export const sealsLine = (
   trusted: PublicSealKey | undefined,
 ): string =>
   faults.length === 0
-    ? `${paint('green', 'verified')}: ${count} seals, one chain, signed, ${trustLine(trusted)}`
+    ? `${paint('green', 'verified')}: ${counted(count, 'seal')}, one chain, signed, ${trustLine(trusted)}`
     : faults.map(({ seal, fault, why }) => `${paint('red', `seal ${seal}: ${fault}`)}: ${why}`).join('\n');
 
 export async function showKeys(context: Context): Promise<ExitCode> {

@@ -3,7 +3,7 @@ import type { AuditEvent } from '../../schemas/audit.ts';
 import { PAGE_SIZE_MAX } from '../../schemas/common.ts';
 import { type CheckedChain, checkChain, checkChains } from '../chains.ts';
 import { type Context, defineCommand, EXIT, type ExitCode, flag, UsageError } from '../command.ts';
-import { instant } from '../format.ts';
+import { counted, instant } from '../format.ts';
 import { table } from '../table.ts';
 import { checkedSeals, readPublicKey, sealsLine, showKeys, showProof, showSeals } from './audit-seals.ts';
 
@@ -115,14 +115,14 @@ function renderVerified(
   result: { verified: boolean; events: number; chains: number; broken: readonly CheckedChain[] },
   { paint }: Context,
 ): string {
-  const total = `${result.events} events in ${result.chains} chains`;
+  const total = `${counted(result.events, 'event')} in ${counted(result.chains, 'chain')}`;
   if (result.broken.length === 0) return `${paint('green', 'verified')}: ${total}, each hash computed here`;
   const rows = result.broken
     .slice(0, LISTED_MAX)
     .map(({ entity, faults }) => [entity, faults.map(({ rev, fault }) => `${fault} at ${rev}`).join(', ')]);
   const more = result.broken.length - rows.length;
   return [
-    `${paint('red', `${result.broken.length} chains are broken`)} of ${total}`,
+    `${paint('red', counted(result.broken.length, 'chain is broken', 'chains are broken'))} of ${total}`,
     table([{ title: 'ENTITY' }, { title: 'FAULTS' }], rows),
     ...(more > 0 ? [`and ${more} more`] : []),
   ].join('\n');

@@ -10,7 +10,7 @@ import {
   positional,
   UsageError,
 } from '../command.ts';
-import { ago, duration } from '../format.ts';
+import { ago, counted, duration } from '../format.ts';
 import { paintStatus } from '../paint.ts';
 import { type Column, table } from '../table.ts';
 
@@ -26,7 +26,9 @@ const POLL_MS = 1_000;
 const about = ({ why, counts, bytes, backup, removedAt }: BackupRun): string =>
   [
     ...(backup === undefined ? [] : [`of ${backup}`]),
-    ...(counts === undefined ? [] : [`${counts['allocations']} allocations, ${counts['events']} events`]),
+    ...(counts === undefined
+      ? []
+      : [`${counted(counts['allocations'] ?? 0, 'allocation')}, ${counted(counts['events'] ?? 0, 'event')}`]),
     ...(bytes === undefined ? [] : [`${(bytes / 1024).toFixed(0)} KiB`]),
     ...(removedAt === undefined ? [] : ['removed']),
     ...(why === undefined ? [] : [why]),

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { DIMENSIONS } from '../../schemas/common.ts';
 import type { Explanation } from '../../schemas/explanation.ts';
 import { defineCommand, EXIT } from '../command.ts';
-import { demand } from '../format.ts';
+import { counted, demand } from '../format.ts';
 import { WISH_FLAGS, WISH_USAGE, wishOf } from './wish.ts';
 
 type Change = Explanation['changes'][number];
@@ -15,15 +15,14 @@ const place = ({ resource, labscape }: Pick<Place, 'resource' | 'labscape'>): st
 const at = (one: Place): string =>
   `${place(one)}${one.figure === undefined ? '' : ` (${one.figure.toFixed(3)})`}`;
 
-const several = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
-
-function change({ resource, labscape, less, drop, devices }: Change): string {
+/** One change of the request, and what would then take it. */
+export function changeLine({ resource, labscape, less, drop, devices }: Change): string {
   const amount = Object.fromEntries(DIMENSIONS.map((d) => [d, less[d] ?? 0])) as Parameters<typeof demand>[0];
   const parts = [
     ...(Object.keys(less).length === 0 ? [] : [`ask for ${demand(amount)} less`]),
     ...(devices === undefined
       ? []
-      : [`ask for ${several(devices.count, 'device')} of ${devices.milli}/1000`]),
+      : [`ask for ${counted(devices.count, 'device')} of ${devices.milli}/1000`]),
     ...drop.map((name) => `drop ${name}`),
   ];
   return `to fit ${resource === undefined ? `in ${labscape}` : `on ${resource}`}: ${parts.join(' and ')}`;
@@ -33,18 +32,18 @@ function explanationLines(explanation: Explanation): string[] {
   const { outcome, strategy, choice, runnersUp, resources, reasons, changes, preemption } = explanation;
   const head = {
     fits: `fits now, by ${strategy}: ${choice === undefined ? '' : at(choice)}`,
-    'no-room': `fits nowhere: ${several(resources, 'resource')} looked at`,
+    'no-room': `fits nowhere: ${counted(resources, 'resource')} looked at`,
     'over-quota': `is over the tenant's quota: ${demand(explanation.quotaLeft) || 'nothing'} is left of it`,
   }[outcome];
   return [
     head,
     ...runnersUp.map((other) => `  next: ${at(other)}`),
     ...Object.entries(reasons).map(([reason, count]) => `  ${reason}: ${count}`),
-    ...changes.map((one) => `  ${change(one)}`),
+    ...changes.map((one) => `  ${changeLine(one)}`),
     ...(preemption === undefined
       ? []
       : [
-          `  as ${preemption.class} with --preempt it would take the place of ${several(preemption.groups, 'group')} ${preemption.resource === undefined ? 'in' : 'on'} ${preemption.resource ?? preemption.labscape}`,
+          `  as ${preemption.class} with --preempt it would take the place of ${counted(preemption.groups, 'group')} ${preemption.resource === undefined ? 'in' : 'on'} ${preemption.resource ?? preemption.labscape}`,
         ]),
   ];
 }

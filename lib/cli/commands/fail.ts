@@ -9,6 +9,7 @@ import {
   positional,
   UsageError,
 } from '../command.ts';
+import { counted } from '../format.ts';
 import { followRecovery } from './recovery-watch.ts';
 
 const why = { reason: flag.text, watch: flag.on.optional() };
@@ -55,11 +56,11 @@ async function failAll(
 function renderFailed({ joint, recoveries, adopted, skipped, left }: FailedTogether): string {
   const plan = joint === undefined ? '' : `, by joint plan ${joint}`;
   return [
-    `${recoveries.length} recoveries have started${plan}; ${adopted.length} ran already`,
+    `${counted(recoveries.length, 'recovery has', 'recoveries have')} started${plan}; ${adopted.length} ran already`,
     ...recoveries.map(({ recovery }) => `  ${recovery}`),
     ...adopted.map(({ recovery }) => `  ${recovery} ran already`),
     ...skipped.map(({ resource, why: reason }) => `  ${resource}: nothing was done, it ${reason}`),
-    ...(left === 0 ? [] : [`${left} resources are left: say it again`]),
+    ...(left === 0 ? [] : [`${counted(left, 'resource is', 'resources are')} left: say it again`]),
   ].join('\n');
 }
 

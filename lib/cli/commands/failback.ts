@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Failback } from '../../schemas/failback.ts';
 import { defineCommand, EXIT, flag, positional } from '../command.ts';
+import { counted } from '../format.ts';
 import { table } from '../table.ts';
 
 const COLUMNS = [
@@ -21,7 +22,7 @@ function failbackLines(answer: Failback, paintHead: (text: string) => string): s
     outcomeOf(one),
   ]);
   return [
-    `${went} of ${groups.length} groups that ${recovery} moved away ${dryRun ? 'would go' : 'went'} home to ${resource}`,
+    `${went} of ${counted(groups.length, 'group')} that ${recovery} moved away ${dryRun ? 'would go' : 'went'} home to ${resource}`,
     ...(rows.length === 0 ? [] : [table(COLUMNS, rows, paintHead)]),
   ];
 }

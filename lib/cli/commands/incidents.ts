@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { INCIDENT_STATUSES, type Incident, RESPONSES } from '../../schemas/incident.ts';
 import { type Context, defineCommand, EXIT, flag, positional, UsageError } from '../command.ts';
-import { ago, instant } from '../format.ts';
+import { ago, counted, instant } from '../format.ts';
 import { table } from '../table.ts';
 
 const responseOf = ({ response }: Incident): string => {
@@ -97,7 +97,7 @@ export const erase = defineCommand({
     context.show(
       erased,
       () =>
-        `${principal}: ${erased.habits} habit and the evidence of ${erased.incidents} incidents are erased`,
+        `${principal}: ${counted(erased.habits, 'habit')} and the evidence of ${counted(erased.incidents, 'incident')} are erased`,
     );
     return EXIT.done;
   },

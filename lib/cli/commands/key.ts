@@ -63,7 +63,7 @@ async function list(context: Context, labscape: string) {
     rows.length === 0
       ? `nobody in ${labscape} has a key`
       : table(
-          ['principal', 'is', 'good keys', 'signs with'].map((title) => ({ title })),
+          ['PRINCIPAL', 'IS', 'GOOD KEYS', 'SIGNS WITH'].map((title) => ({ title })),
           rows,
         ),
   );
@@ -82,7 +82,7 @@ async function show(context: Context, principal: string) {
     rows.length === 0
       ? `${principal} has no key`
       : table(
-          ['key', 'is', 'added', 'ends'].map((title) => ({ title })),
+          ['KEY', 'IS', 'ADDED', 'ENDS'].map((title) => ({ title })),
           rows,
         ),
   );
@@ -106,7 +106,7 @@ export const key = defineCommand({
   name: 'key',
   usage:
     'new LABSCAPE.AGENT FILE | register FILE [--overlap 24h] | list LABSCAPE | show LABSCAPE.AGENT | revoke LABSCAPE.AGENT/KEY --reason TEXT',
-  summary: 'Keys with which agents sign instead of sending tokens: makes, registers, lists and revokes them',
+  summary: 'keys with which agents sign instead of sending tokens: makes, registers, lists and revokes them',
   positionals: { min: 2, max: 3 },
   flags: z.object({ overlap: flag.span.optional(), reason: flag.text.optional() }),
   run: async (context, invocation) => {

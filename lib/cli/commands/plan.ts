@@ -19,7 +19,7 @@ import {
   UsageError,
 } from '../command.ts';
 import { FleetFileError, parseYamlAs } from '../fleet-file/parse.ts';
-import { duration, instant } from '../format.ts';
+import { counted, duration, instant } from '../format.ts';
 import { paintStatus } from '../paint.ts';
 import { table } from '../table.ts';
 
@@ -57,7 +57,7 @@ function homeLine(homes: NonNullable<Run['progress'][number]['homes']>): string 
   const reasons = [...why].map(([reason, count]) => `${count} ${reason}`).join(', ');
   const left = total(homes.map((one) => one.left));
   const stays = total(homes.map((one) => one.stays));
-  const home = `${total(homes.map((one) => one.home))} groups are home, ${left} may go yet, ${stays} stay`;
+  const home = `${counted(total(homes.map((one) => one.home)), 'group is', 'groups are')} home, ${left} may go yet, ${counted(stays, 'stays', 'stay')}`;
   return `    ${home}${reasons === '' ? '' : ` (${reasons})`}`;
 }
 
@@ -81,7 +81,7 @@ function renderRun(run: Run, { paint }: Context): string {
   for (const [at, { startedAt, endedAt, targets, outcome, homes }] of run.progress.entries()) {
     const took = endedAt === undefined ? 'under way' : duration(endedAt - startedAt);
     const word = outcome === undefined ? '' : `, ${paintStatus(paint, outcome)}`;
-    lines.push(`  ${stepName(run.steps, at)}: ${targets.length} resources, ${took}${word}`);
+    lines.push(`  ${stepName(run.steps, at)}: ${counted(targets.length, 'resource')}, ${took}${word}`);
     if (homes !== undefined) lines.push(homeLine(homes));
   }
   const next = `  next: ${stepName(run.steps, run.step)}`;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Quote } from '../../schemas/quote.ts';
 import { type Context, defineCommand, EXIT, flag, UsageError } from '../command.ts';
-import { demand, duration } from '../format.ts';
+import { counted, demand, duration } from '../format.ts';
 import { table } from '../table.ts';
 
 type Shown = z.output<typeof Quote>;
@@ -9,8 +9,11 @@ type Shown = z.output<typeof Quote>;
 /** What a recovery would do, as people read it. */
 export function renderQuote(quote: Shown, { paint }: Pick<Context, 'paint'>): string {
   const share = `${Math.round(quote.rehomedShare * 100)} % of the demand`;
+  const what = `${counted(quote.moves.length, 'group')} with ${counted(quote.allocations, 'allocation')}`;
   const lines = [
-    `${quote.moves.length} groups with ${quote.allocations} allocations would go to ${quote.targets} resources: ${share}`,
+    quote.moves.length === 0
+      ? 'nothing would move'
+      : `${what} would go to ${counted(quote.targets, 'resource')}: ${share}`,
   ];
   const graceful = quote.moves.filter((move) => move.graceful).length;
   if (graceful > 0) lines.push(`${graceful} of them gracefully, while their resource still runs`);
@@ -25,17 +28,17 @@ export function renderQuote(quote: Shown, { paint }: Pick<Context, 'paint'>): st
     lines.push(
       '',
       table(
-        titles.map((title) => ({ title })),
+        titles.map((title) => ({ title, ...(title === 'COUNT' && { align: 'right' as const }) })),
         rows,
         (text) => paint('dim', text),
       ),
       '',
     );
   for (const { group, from, count, reason } of quote.pending)
-    lines.push(paint('yellow', `${group} of ${from} would wait: ${count} allocations, ${reason}`));
+    lines.push(paint('yellow', `${group} of ${from} would wait: ${counted(count, 'allocation')}, ${reason}`));
   for (const { resource, items, fenceWaitMs, objections } of quote.resources) {
     const wait = fenceWaitMs === 0 ? '' : `, after ${duration(fenceWaitMs)} for its lease`;
-    lines.push(`${resource}: one transaction of ${items} items${wait}`);
+    lines.push(`${resource}: one transaction of ${counted(items, 'item')}${wait}`);
     if (objections.length === 0) lines.push('  by itself: it would proceed');
     for (const { rule, effect, explanation, override } of objections) {
       const aside = override === undefined ? '' : ` (set aside by override ${override})`;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ASKED_GOALS, type RebalanceAnswer, TIDY_GROUPS } from '../../schemas/rebalance.ts';
 import { defineCommand, EXIT, flag } from '../command.ts';
+import { counted, duration } from '../format.ts';
 import { table } from '../table.ts';
 
 const COLUMNS = [
@@ -32,7 +33,7 @@ const tidiedLines = ({
   buys,
   ...rest
 }: Tidied): string[] => [
-  `${kind} ${cls} ${from} → ${into ?? 'a new group'} on ${rest.resource}: ${members} members, ${transactions} transactions, ${rest.outcome}${rest.reason === undefined ? '' : `: ${rest.reason}`}`,
+  `${kind} ${cls} ${from} → ${into ?? 'a new group'} on ${rest.resource}: ${counted(members, 'member')}, ${counted(transactions, 'transaction')}, ${rest.outcome}${rest.reason === undefined ? '' : `: ${rest.reason}`}`,
   `  why: ${why}`,
   `  buys: ${buys}`,
 ];
@@ -40,7 +41,7 @@ const tidiedLines = ({
 const tidyLines = (answer: RebalanceAnswer): string[] => {
   const { dryRun, before, after, cost, tidied = [], stopped, leftAlone } = answer;
   return [
-    `${dryRun ? 'would tidy' : 'tidied'} groups: ${before} untidy → ${after}, ${cost} allocations are written, none restarts`,
+    `${dryRun ? 'would tidy' : 'tidied'} groups: ${before} untidy → ${after}, ${counted(cost, 'allocation is', 'allocations are')} written, none restarts`,
     ...(tidied.length === 0 ? ['nothing to tidy'] : tidied.flatMap(tidiedLines)),
     `no more because ${stopped === 'moves' ? 'of as many transactions as were asked for' : 'nothing else is to be merged or split'}`,
     ...leftAloneLines(leftAlone),
@@ -73,7 +74,7 @@ function rebalanceLines(
     ...leftAloneLines(leftAlone),
     ...labscapes.map(
       ({ labscape, mode, movesInWindow, movesPerWindow, windowMs }) =>
-        `${labscape}: ${mode}, ${movesInWindow} of ${movesPerWindow} moves in ${windowMs / 1_000} s`,
+        `${labscape}: ${mode}, ${movesInWindow} of ${counted(movesPerWindow, 'move')} in ${duration(windowMs)}`,
     ),
   ];
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Recovery } from '../../schemas/recovery.ts';
 import { type Context, defineCommand, EXIT, flag, UsageError } from '../command.ts';
-import { ago, duration } from '../format.ts';
+import { ago, counted, duration } from '../format.ts';
 import { paintStatus } from '../paint.ts';
 import { table } from '../table.ts';
 import { renderRecovery } from '../timeline.ts';
@@ -64,7 +64,8 @@ async function saveCapsule(context: Context, recovery: string, path: string): Pr
   const missing = capsule.missing.map(({ phase, why }) => `\nincomplete: ${phase}: ${why}`).join('');
   context.show(
     { path, steps: capsule.steps.map(({ phase }) => phase), missing: capsule.missing },
-    () => `${capsule.steps.length} steps of recovery ${recovery} are in ${path}${missing}`,
+    () =>
+      `${counted(capsule.steps.length, 'step')} of recovery ${recovery} ${capsule.steps.length === 1 ? 'is' : 'are'} in ${path}${missing}`,
   );
   return EXIT.done;
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { DIMENSIONS } from '../../schemas/common.ts';
 import type { Status } from '../../schemas/status.ts';
 import { type Context, defineCommand, EXIT } from '../command.ts';
-import { ago, duration, percent } from '../format.ts';
+import { ago, counted, duration, percent } from '../format.ts';
 import { type Paint, paintStatus } from '../paint.ts';
 import { type Column, table } from '../table.ts';
 import { readinessLine } from './readiness.ts';
@@ -19,6 +19,12 @@ const COLUMNS: readonly Column[] = [
   { title: 'LAST BEAT', align: 'right' },
   { title: 'WEIGHT', align: 'right' },
   { title: 'WHY' },
+];
+
+const RECOVERIES: readonly Column[] = [
+  { title: 'RECOVERY' },
+  { title: 'STATUS' },
+  { title: 'STARTED', align: 'right' },
 ];
 
 /** What is used, with what its latency asks for where that is another. */
@@ -74,17 +80,19 @@ export function fleetParts(fleet: Fleet, paint: Paint): string[] {
   const { groups, oldestAt } = fleet.pending;
   const waits = oldestAt === undefined ? '' : `, the oldest since ${ago(oldestAt, fleet.at)}`;
   parts.push(
-    groups === 0 ? 'Nothing waits for room.' : paint('yellow', `${groups} groups wait for room${waits}.`),
+    groups === 0
+      ? 'Nothing waits for room.'
+      : paint('yellow', `${counted(groups, 'group waits', 'groups wait')} for room${waits}.`),
   );
   return parts;
 }
 
 function render(fleet: Fleet, paint: Paint): string {
   const parts = fleetParts(fleet, paint);
-  const active = fleet.recoveries.map(
-    ({ id, status, startedAt }) => `${id}  ${paintStatus(paint, status)}  ${ago(startedAt, fleet.at)}`,
-  );
-  if (active.length > 0) parts.push(`${paint('bold', 'Recoveries')}\n${active.join('\n')}`);
+  const rows = fleet.recoveries.map(({ id, status, startedAt }) => [
+    ...[id, paintStatus(paint, status), ago(startedAt, fleet.at)],
+  ]);
+  if (rows.length > 0) parts.push(table(RECOVERIES, rows, (text) => paint('dim', text)));
   return parts.join('\n\n');
 }
 

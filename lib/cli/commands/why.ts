@@ -15,7 +15,7 @@ export const why = defineCommand({
   name: 'why',
   usage:
     'PRINCIPAL ACTION|OPERATION [--roles ROLE,…] [--tenant T] [--labscape L] [--of-tenant T] [--of-labscape L] [--of-resource R]',
-  summary: 'Why a principal may, or may not, do something: which policy decides, and who may otherwise',
+  summary: 'why a principal may, or may not, do something: which policy decides, and who may otherwise',
   positionals: { min: 2, max: 2 },
   flags: z.object({
     roles: flag.list.pipe(z.array(z.enum(ROLES, { error: `must be of ${ROLES.join(', ')}` }))).optional(),

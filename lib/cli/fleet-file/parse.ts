@@ -1,5 +1,6 @@
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type * as z from 'zod';
+import { wordsOfIssue } from '../../schemas/issue-words.ts';
 import { FleetFile } from './schema.ts';
 
 export interface FileFault {
@@ -41,7 +42,7 @@ export function parseYamlAs<S extends z.ZodType>(shape: S, text: string, file: s
       document.errors.map(({ pos: [at], message }) => ({ line: lineAt(at), path: '', message })),
     );
   }
-  const parsed = shape.safeParse(contentOf(document, file));
+  const parsed = shape.safeParse(contentOf(document, file), { error: wordsOfIssue });
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.flatMap(placesOf).map(({ path, message }): FileFault => {
     const offset = offsetOf(document, path);

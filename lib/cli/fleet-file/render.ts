@@ -43,7 +43,8 @@ const WORDS: readonly (readonly [Change['action'], string])[] = [
 function summaryOf(changes: readonly Change[]): string {
   const parts = WORDS.flatMap(([action, says]) => {
     const count = changes.filter((change) => change.action === action).length;
-    return count === 0 ? [] : [`${count} ${says}`];
+    if (count === 0) return [];
+    return [count === 1 && action === 'unchanged' ? '1 as it should be' : `${count} ${says}`];
   });
   return parts.length === 0 ? 'nothing is declared' : parts.join(', ');
 }

@@ -1,6 +1,6 @@
 import type { Recovery } from '../../schemas/recovery.ts';
 import { fleetParts } from '../commands/status.ts';
-import { ago, duration, instant } from '../format.ts';
+import { ago, counted, duration, instant } from '../format.ts';
 import { type Paint, paintStatus } from '../paint.ts';
 import type { Picture } from './picture.ts';
 
@@ -54,6 +54,8 @@ export const CLEAR_ALL = '\u001b[2J';
 export function drawn(lines: readonly string[], rows: number): string {
   const room = Math.max(1, rows - 1);
   const shown =
-    lines.length <= room ? lines : [...lines.slice(0, room - 1), `… ${lines.length - room + 1} more lines`];
+    lines.length <= room
+      ? lines
+      : [...lines.slice(0, room - 1), `… ${counted(lines.length - room + 1, 'more line')}`];
   return `${HOME}${shown.map((line) => `${line}${CLEAR_LINE}\n`).join('')}${CLEAR_BELOW}`;
 }

@@ -174,6 +174,8 @@ const notInState = (resource: ResourceRecord, to: ResourceStatus): ProblemError 
   new ProblemError(
     'not-in-this-state',
     resource.recovery === undefined
-      ? `resource ${resource.id} is ${resource.status} and cannot become ${to}`
+      ? resource.status === to
+        ? `resource ${resource.id} is ${to} already`
+        : `resource ${resource.id} is ${resource.status} and cannot become ${to}`
       : `recovery ${resource.recovery} owns resource ${resource.id}: wait for its end`,
   );

@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { main } from '../../../lib/agent/main.ts';
+import { tokenFromFile } from '../../../lib/agent/token-file.ts';
 import { FakeApi } from './fake-api.ts';
 import { work } from './fixtures.ts';
 import { chance, clock, isAlive, RunnerBench, until } from './runner-bench.ts';
@@ -95,11 +98,12 @@ describe('the agent as a process', () => {
 });
 
 describe('the command line of the agent', () => {
-  const run = async (...argv: string[]) => {
+  const run = async (...argv: string[]) => runWith({}, ...argv);
+  const runWith = async (environment: Record<string, string>, ...argv: string[]) => {
     let out = '';
     let err = '';
     const io = {
-      ...{ environment: {}, stop: new AbortController().signal },
+      ...{ environment, stop: new AbortController().signal },
       out: (text: string) => {
         out += text;
       },
@@ -124,10 +128,47 @@ describe('the command line of the agent', () => {
     writeFileSync(file('bad.json'), '{}');
     expect(await run('run', '--config', file('bad.json'))).toMatchObject({
       code: 2,
-      err: expect.stringContaining('labscape: '),
+      err: expect.stringContaining('  labscape: is required\n'),
     });
-    expect(await run('run', '--config', file('missing.json'))).toMatchObject({ code: 1 });
+    expect(await run('run', '--config', file('missing.json'))).toMatchObject({
+      code: 1,
+      err: `cannot read ${file('missing.json')}: there is no such file\n`,
+    });
     expect(existsSync(file('missing.json'))).toBe(false);
+  });
+
+  test('registers with the operator token of the environment, and says so when it is refused', async () => {
+    const tokens: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      tokens.push(request.headers.authorization);
+      response.writeHead(403, { 'content-type': 'application/json' }).end('{"message":"Forbidden"}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const resources = [{ id: 'r1', runner: { kind: 'process' } }];
+      const config = { url: `http://127.0.0.1:${port}`, labscape: 'north', agent: 'agent-1', resources };
+      writeFileSync(file('agent.json'), JSON.stringify({ ...config, tokenFile: 'token' }));
+      writeFileSync(file('token'), 'agents\n');
+      const argv = ['register', '--config', file('agent.json')];
+      const refused = {
+        ...{ code: 1, out: '' },
+        err: "Forbidden: register takes an operator's token, set LABSCAPE_TOKEN\n",
+      };
+      expect(await run(...argv)).toEqual(refused);
+      expect(await runWith({ LABSCAPE_TOKEN: 'operators' }, ...argv)).toEqual(refused);
+      expect(tokens).toEqual(['Bearer agents', 'Bearer operators']);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  test('says which token file is not there', async () => {
+    const provide = tokenFromFile(file('no.token'));
+    await expect(Promise.resolve(provide())).rejects.toThrow(
+      `cannot read the token file ${file('no.token')}: there is no such file`,
+    );
   });
 
   test('measures the host', async () => {

@@ -178,7 +178,10 @@ describe.each(COMMANDS)('%s', (_, argv, script) => {
 describe('a command line that is not understood exits with 2, says why, and asks nobody', () => {
   test.each<[string, string[], string]>([
     ['nothing', [], 'usage: labscape COMMAND'],
-    ['an unknown command', ['dance'], 'labscape knows no command dance'],
+    ['an unknown command', ['dance'], 'labscape knows no command dance\n'],
+    ['a command with a slip', ['alocate'], 'labscape knows no command alocate: did you mean allocate?'],
+    ['a flag with a slip', ['allocate', '--storag', '1'], "'--storag': did you mean --storage?"],
+    ['a flag said twice', ['quote', '--labscape', 'a', '--labscape', 'b'], '--labscape is said twice'],
     ['an unknown flag', ['status', '--colour'], "Unknown option '--colour'"],
     ['a flag without its value', ['fail', 'r1', '--reason'], '--reason'],
     ['a missing flag', ['fail', 'r1'], '--reason is missing'],
@@ -200,7 +203,11 @@ describe('a command line that is not understood exits with 2, says why, and asks
     ['a mode that is none', ['mode', 'north', 'wild', '--reason', 'x'], 'must be one of off, observe, ask'],
     ['maintenance without on or off', ['maintenance', 'north', 'yes', '--reason', 'x'], 'is on or off'],
     ['a mode without a reason', ['mode', 'north', 'ask'], '--reason is missing'],
-    ['a file that is not there', ['apply', '/no/such/fleet.yaml'], 'cannot read /no/such/fleet.yaml'],
+    [
+      'a file that is not there',
+      ['apply', '/no/such/fleet.yaml'],
+      'cannot read /no/such/fleet.yaml: there is no such file',
+    ],
     ['words after --', ['status', '--', 'x'], 'takes nothing after --'],
     [
       'an unknown kind of audit',
@@ -219,6 +226,40 @@ describe('a command line that is not understood exits with 2, says why, and asks
     expect(await run(['status'])).toMatchObject({ code: 2, err: expect.stringContaining('LABSCAPE_URL') });
     expect(await run(['status', '--url', 'here'])).toMatchObject({ code: 2 });
   });
+});
+
+test('what was typed wrong is not answered with the whole help', async () => {
+  const { err } = await labscapes('dance');
+  expect(err.split('\n')).toHaveLength(4);
+  expect(err).toContain('labscape help lists the commands.');
+});
+
+test('a refusal says its figures with units, and each change that would help', async () => {
+  const less = { resource: 'north-1', labscape: 'north', less: { processing: 400 }, drop: [] };
+  const vector = { processing: 500, memory: 0, storage: 0, network: 0 };
+  api.script['POST /allocations'] = {
+    status: 409,
+    body: {
+      ...{ type: 'about:blank', title: 'x', status: 409, code: 'no-capacity', detail: 'too much' },
+      reasons: {
+        demand: vector,
+        left: { ...vector, processing: 0 },
+        resources: { full: 2 },
+        changes: [less],
+      },
+      requestId: 'req-1',
+    },
+  };
+  const { code, err } = await labscapes('allocate', '--tenant', 't', '--processing', '500');
+  expect(code).toBe(1);
+  expect(err.split('\n').slice(1, 7)).toEqual([
+    '  too much',
+    '  demand: 500 mvCPU',
+    '  left: nothing',
+    '  resources: 2 full',
+    '  to fit on north-1: ask for 400 mvCPU less',
+    '  request req-1',
+  ]);
 });
 
 test('help is no error', async () => {
@@ -252,8 +293,8 @@ describe('status', () => {
     const { out } = await labscapes('status');
     expect(out).toMatch(/north-1 +healthy +50 % +50 % +50 % +50 % +2 +3 +400 ms ago +71 +beating/);
     expect(out).toMatch(/north-2 +recovering \(failed\).* never +100 +silent for 2 s \[north-2-4-1\]/);
-    expect(out).toContain('1 groups wait for room, the oldest since 1 min 0 s ago.');
-    expect(out).toContain('north-2-4-1  running  900 ms ago');
+    expect(out).toContain('1 group waits for room, the oldest since 1 min 0 s ago.');
+    expect(out).toMatch(/^RECOVERY +STATUS +STARTED\nnorth-2-4-1 +running +900 ms ago$/m);
   });
 });
 

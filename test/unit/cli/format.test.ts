@@ -1,8 +1,23 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { duration, parseSpan, percent } from '../../../lib/cli/format.ts';
+import { counted, duration, parseSpan, percent } from '../../../lib/cli/format.ts';
 import { table } from '../../../lib/cli/table.ts';
+
+test.each([
+  [0, '0 groups'],
+  [1, '1 group'],
+  [2, '2 groups'],
+])('%d of a thing is said as %s', (count, text) => {
+  expect(counted(count, 'group')).toBe(text);
+});
+
+test('a count may have a word of its own for many', () => {
+  expect([counted(1, 'recovery', 'recoveries'), counted(3, 'recovery', 'recoveries')]).toEqual([
+    '1 recovery',
+    '3 recoveries',
+  ]);
+});
 
 describe('times', () => {
   test.each([

@@ -169,7 +169,7 @@ describe('labscape plan', () => {
     api.script['GET /plans/room/runs'] = ok({ items: [{ ...going, steps, progress }] });
     const { out } = await labscape('plan', 'show', 'room');
     expect(out).toMatch(/^1 +step 1 +failback, within 1 min 0 s +north /m);
-    expect(out).toContain('4 groups are home, 3 may go yet, 1 stay (1 gone, 3 window)');
+    expect(out).toContain('4 groups are home, 3 may go yet, 1 stays (1 gone, 3 window)');
   });
 
   test('cancel ends the run that is not over, and says when there is none', async () => {

@@ -20,8 +20,8 @@ describe('recoveries', () => {
     expect(out).toMatch(/Failover +7\.3 +5 +no/);
     expect(out).toMatch(/ResumeService +3\.0 +5 +yes +900 ms +█░{32}/);
     expect(out).toContain('silent for 2.0 s before the verdict');
-    expect(out).toContain('1 groups with 3 allocations went to north-1: 50 % of the demand');
-    expect(out).toContain('g2 waits: 1 allocations');
+    expect(out).toContain('1 group with 3 allocations went to north-1: 50 % of the demand');
+    expect(out).toContain('g2 waits: 1 allocation, ');
     expect(out).not.toContain('came of it');
   });
 

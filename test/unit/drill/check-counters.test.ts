@@ -70,7 +70,7 @@ describe('what ran before', () => {
 
   test('must be known to run', () => {
     const unknown = changed(AFTER, 'a', { running: false });
-    expect(checkRunning(COUNTERS, unknown, liveSince).join()).toMatch(/the API does not know it/);
+    expect(checkRunning(COUNTERS, unknown, liveSince).join()).toMatch(/the API does not say so/);
   });
 });
 

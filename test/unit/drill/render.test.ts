@@ -24,6 +24,12 @@ describe('what people read', () => {
     expect(text).toMatch(/and 5 more/);
     expect(text).not.toMatch(/passed/);
   });
+
+  test('does not call what was never seen a thing of 0 s', () => {
+    const text = render({ ...judge(EVIDENCE), faultToRunningMs: 0 }, plain);
+    expect(text).toMatch(/^running +never seen, not of all$/m);
+    expect(text).toMatch(/^verdict +\d+\.\d\d s after the fault$/m);
+  });
 });
 
 describe('progress', () => {

@@ -57,7 +57,7 @@ test('does not take a lock that appears after it looked', () => {
 test('refuses a folder that a living process uses', async () => {
   const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
   writeFileSync(join(folder.path, 'host.lock'), JSON.stringify({ host: other.pid }));
-  expect(() => openDataFolder(folder.path)).toThrow(`is in use by process ${other.pid}`);
+  expect(() => openDataFolder(folder.path)).toThrow(`is in use by process ${other.pid}: stop it`);
   other.kill();
 });
 

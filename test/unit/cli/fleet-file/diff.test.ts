@@ -127,7 +127,7 @@ describe('the difference between a file and a fleet', () => {
       '    capacity.memory: 10 → 20',
       '    labels: {} → {"rack":"a"}',
       '? resource n2 is not in the file: left alone; --prune would drain it',
-      '1 to create, 2 to change, 1 as they should be, 1 not in the file',
+      '1 to create, 2 to change, 1 as it should be, 1 not in the file',
     ]);
   });
 });

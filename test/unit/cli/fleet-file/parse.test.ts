@@ -46,7 +46,7 @@ describe('a fleet file', () => {
     [
       'a wrong value, at the line of its key',
       GOOD.replace('mode: observe', '\n      mode: always'),
-      'fleet.yaml:5: labscapes.north.policy.mode: Invalid option: expected one of "off"|"observe"|"ask"|"automatic"',
+      'fleet.yaml:5: labscapes.north.policy.mode: must be one of off, observe, ask, automatic',
     ],
     [
       'an unknown field, at its own line',
@@ -56,12 +56,12 @@ describe('a fleet file', () => {
     [
       'a missing field, at what it is missing in',
       GOOD.replace('    tenant: acme\n', ''),
-      'fleet.yaml:14: work.web-1.tenant: Invalid input: expected string, received undefined',
+      'fleet.yaml:14: work.web-1.tenant: is required',
     ],
     [
       'a wrong value behind an alias, where it stands',
       GOOD.replace('memory: 16000', 'memory: -1'),
-      'fleet.yaml:8: resources.north-1.capacity.memory: Too small: expected number to be >=1',
+      'fleet.yaml:8: resources.north-1.capacity.memory: must be at least 1',
     ],
     [
       'a name that is none',
@@ -70,7 +70,7 @@ describe('a fleet file', () => {
     ],
     ['the same name twice', GOOD.replace('north-2:', 'north-1:'), 'fleet.yaml:10: Map keys must be unique'],
     ['what is no YAML', 'labscapes: [', 'fleet.yaml:1: Flow sequence in block collection must be'],
-    ['nothing', '', 'fleet.yaml: Invalid input: expected object, received null'],
+    ['nothing', '', 'fleet.yaml: must be an object, not null'],
   ])('is refused for %s', (_, text, says) => {
     expect(faultsOf(text)).toContainEqual(expect.stringContaining(says));
   });
