@@ -82,7 +82,7 @@ const overall = (outcomes: readonly (StepOutcome | undefined)[]): PlanRunStatus 
   outcomes.every((one) => one === 'done') ? 'done' : 'degraded';
 
 /** Where a run goes on behind the step that it is at. */
-export const afterStep = (run: PlanRun, now: number): Changed => {
+const afterStep = (run: PlanRun, now: number): Changed => {
   const step = run.step + 1;
   const next = run.steps[step];
   if (next === undefined)

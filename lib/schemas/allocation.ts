@@ -4,7 +4,7 @@ import { WorkData } from './data.ts';
 import { DeviceDemand, DeviceIndexes } from './devices.ts';
 import { StrategyName } from './strategy.ts';
 
-export const ALLOCATION_STATUSES = ['placed', 'pending', 'released', 'expired'] as const;
+const ALLOCATION_STATUSES = ['placed', 'pending', 'released', 'expired'] as const;
 export const AllocationStatus = z.enum(ALLOCATION_STATUSES);
 export type AllocationStatus = z.infer<typeof AllocationStatus>;
 

@@ -12,7 +12,7 @@ export const DECIDING_PHASES = ['Detect', 'Decide', 'Initiate', 'Failover'] as c
 export type DecidingPhase = (typeof DECIDING_PHASES)[number];
 
 /** Sets of rules that decisions are made by; each has a version, see lib/failover/rule-versions.ts. */
-export const RULE_SETS = ['detector', 'safety', 'fencing', 'plan'] as const;
+const RULE_SETS = ['detector', 'safety', 'fencing', 'plan'] as const;
 export type RuleSet = (typeof RULE_SETS)[number];
 const Rules = z
   .object({ set: z.enum(RULE_SETS), version: z.int().min(1) })

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { wholeNumber } from './common.ts';
 
 /** Of the data of every type below; a change that readers would not understand makes `v2` beside it. */
-export const EVENT_VERSION = 1;
+const EVENT_VERSION = 1;
 const PREFIX = 'labscape';
 
 export const eventType = (name: string): string => `${PREFIX}.${name}.v${EVENT_VERSION}`;
@@ -11,20 +11,20 @@ export const eventType = (name: string): string => `${PREFIX}.${name}.v${EVENT_V
 const Recorded = z.object({ entity: z.string(), rev: z.int(), hash: z.string() });
 
 /** Any change of an audited entity, with all that its audit event says. */
-export const ChangedData = Recorded.extend({
+const ChangedData = Recorded.extend({
   actor: z.string(),
   request: z.string(),
   body: z.record(z.string(), z.unknown()),
 });
 /** A group has another owner from now on. */
-export const MovedData = Recorded.extend({
+const MovedData = Recorded.extend({
   group: z.string(),
   from: z.string().nullable().meta({ description: 'null: it waited for a home' }),
   to: z.string(),
   epoch: z.int().min(1),
 });
 /** A group has no owner from now on. */
-export const WaitingData = Recorded.extend({
+const WaitingData = Recorded.extend({
   group: z.string(),
   from: z.string(),
   epoch: z.int().min(1),

@@ -68,7 +68,7 @@ const labelValue = z
   .regex(/^[A-Za-z0-9._-]{0,63}$/, 'must be at most 63 characters of A-Z, a-z, 0-9 and ._-');
 
 /** Bound that keeps a resource item under 1 KB. */
-export const LABELS_MAX = 8;
+const LABELS_MAX = 8;
 export const Labels = z
   .record(labelKey, labelValue)
   .refine((labels) => Object.keys(labels).length <= LABELS_MAX, `at most ${LABELS_MAX} labels`);

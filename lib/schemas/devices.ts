@@ -3,7 +3,7 @@ import * as z from 'zod';
 /** Sub-slots of one device: a demand for a share of a device asks for so many of them. */
 export const DEVICE_MILLI = 1_000;
 /** Bound that keeps a resource item small. */
-export const DEVICES_MAX = 16;
+const DEVICES_MAX = 16;
 
 export const DeviceModel = z
   .string()

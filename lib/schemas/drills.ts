@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { Id, Instant, RecoveryId } from './common.ts';
 
 export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
-export const Weekday = z.enum(WEEKDAYS);
+const Weekday = z.enum(WEEKDAYS);
 
 const TimeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day such as 08:30');
 
@@ -22,7 +22,7 @@ const TimeZone = z
   .refine(isTimeZone, 'is no time zone that is known here');
 
 /** Weekly, by the clocks of its zone; one whose `to` is not after its `from` ends on the next day. */
-export const WeeklyWindow = z.strictObject({
+const WeeklyWindow = z.strictObject({
   days: z
     .array(Weekday)
     .min(1)
@@ -33,7 +33,7 @@ export const WeeklyWindow = z.strictObject({
   to: TimeOfDay,
   zone: TimeZone.optional().meta({ description: 'whose clocks and days these are; UTC unless given' }),
 });
-export const OnceWindow = z.strictObject({ fromAt: Instant, toAt: Instant });
+const OnceWindow = z.strictObject({ fromAt: Instant, toAt: Instant });
 export const BlockedWindow = z.union([WeeklyWindow, OnceWindow]);
 export type BlockedWindow = z.infer<typeof BlockedWindow>;
 

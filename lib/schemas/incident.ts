@@ -21,10 +21,10 @@ export const RESPONSES = ['throttle', 'quarantine', 'revoke'] as const;
 export type ResponseKind = (typeof RESPONSES)[number];
 
 /** `proposed`: what automation would have done, or must not do by itself. */
-export const RESPONSE_STATUSES = ['proposed', 'active', 'lifted', 'expired'] as const;
+const RESPONSE_STATUSES = ['proposed', 'active', 'lifted', 'expired'] as const;
 
 /** Why automation did not respond by itself. */
-export const WITHHELD = ['observe', 'guarded', 'rate-limited', 'board-full'] as const;
+const WITHHELD = ['observe', 'guarded', 'rate-limited', 'board-full'] as const;
 export type Withheld = (typeof WITHHELD)[number];
 
 export const SUBJECT_TYPES = ['principal', 'tenant', 'labscape', 'network'] as const;

@@ -13,15 +13,15 @@ export const Mode = z.enum(MODES);
 export type Mode = z.infer<typeof Mode>;
 
 /** What keeps the old copy from running when the new one starts. */
-export const FENCING_POLICIES = ['lease', 'immediate', 'ack'] as const;
+const FENCING_POLICIES = ['lease', 'immediate', 'ack'] as const;
 export const FencingPolicy = z.enum(FENCING_POLICIES);
 
-export const FILL_POLICIES = ['system', 'n+1', 'none'] as const;
+const FILL_POLICIES = ['system', 'n+1', 'none'] as const;
 export const FillPolicy = z.enum(FILL_POLICIES);
 export type FillPolicy = z.infer<typeof FillPolicy>;
 
 /** What admission under n+1 does when a single failure could no longer be re-homed. */
-export const RESERVE_MODES = ['warn', 'refuse'] as const;
+const RESERVE_MODES = ['warn', 'refuse'] as const;
 export const ReserveMode = z.enum(RESERVE_MODES);
 export type ReserveMode = z.infer<typeof ReserveMode>;
 

@@ -7,7 +7,7 @@ export const WOULD_HAVE = ['move', 'ask', 'put-off'] as const;
 export type WouldHave = (typeof WOULD_HAVE)[number];
 
 /** What really happened says whether it would have been right. */
-export const HINDSIGHTS = ['right', 'unneeded', 'undecided'] as const;
+const HINDSIGHTS = ['right', 'unneeded', 'undecided'] as const;
 export type Hindsight = (typeof HINDSIGHTS)[number];
 
 export const ObservedDecision = z.object({

@@ -11,7 +11,7 @@ export const ReadinessState = z.enum(READINESS_STATES).meta({
 export type ReadinessState = z.infer<typeof ReadinessState>;
 
 /** The safety rules, and what they do not look at. */
-export const READINESS_CODES = [
+const READINESS_CODES = [
   ...RULES,
   'unchecked',
   'waits',

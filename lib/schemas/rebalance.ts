@@ -12,7 +12,7 @@ export const ASKED_GOALS = [...GOALS, TIDY_GROUPS] as const;
 const AskedGoal = z.enum(ASKED_GOALS);
 
 /** Whether a labscape's work may be moved to balance it: never, when somebody asks, or by the sweep as well. */
-export const REBALANCE_MODES = ['off', 'by-hand', 'automatic'] as const;
+const REBALANCE_MODES = ['off', 'by-hand', 'automatic'] as const;
 
 /** Most moves that a labscape may allow in one window: as many are remembered. */
 export const MOVES_PER_WINDOW_MAX = 100;

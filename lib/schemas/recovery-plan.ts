@@ -5,7 +5,7 @@ import { GRACE_MS_MAX } from './recovery.ts';
 import { Line } from './text.ts';
 
 /** Steps of a plan, labscapes and resources that a step names. */
-export const PLAN_STEPS_MAX = 32;
+const PLAN_STEPS_MAX = 32;
 const NAMED_MAX = 100;
 
 /** How long a step waits for work to go home: a window of moves unless given, a day at most, ms. */
@@ -13,7 +13,7 @@ export const HOME_BUDGET_MS_DEFAULT = 3_600_000;
 const HOME_BUDGET_MS_MAX = 86_400_000;
 
 /** What is done to the resources of a step; the words are those of what is done to one of them. */
-export const STEP_KINDS = ['fail', 'drain', 'activate', 'failback'] as const;
+const STEP_KINDS = ['fail', 'drain', 'activate', 'failback'] as const;
 export const StepKind = z.enum(STEP_KINDS);
 export type StepKind = z.infer<typeof StepKind>;
 

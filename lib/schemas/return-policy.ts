@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 /** Whether what was moved away from a resource goes home when it is back: never, when somebody says so, or by itself. */
-export const FAILBACK_MODES = ['off', 'ask', 'automatic'] as const;
+const FAILBACK_MODES = ['off', 'ask', 'automatic'] as const;
 
 const DAY_MS = 86_400_000;
 const span = z.int().min(0).max(DAY_MS);

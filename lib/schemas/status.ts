@@ -5,7 +5,7 @@ import { LabscapeReadiness } from './readiness.ts';
 import { RecoveryStatus } from './recovery.ts';
 import { FailbackDue, ResourceStatus, Returning } from './resource.ts';
 
-export const VERDICTS = ['healthy', 'suspect', 'failed', 'unknown'] as const;
+const VERDICTS = ['healthy', 'suspect', 'failed', 'unknown'] as const;
 export const Verdict = z.enum(VERDICTS);
 export type Verdict = z.infer<typeof Verdict>;
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { Id, Instant, Reason, Vector } from './common.ts';
 
 /** Slices spread a busy tenant's counters over several items. */
-export const QUOTA_SLICES_MAX = 16;
+const QUOTA_SLICES_MAX = 16;
 
 /** Its share of what is freed, against the other tenants that wait. */
 const Weight = z

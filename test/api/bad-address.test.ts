@@ -19,31 +19,8 @@ const withText = (route: Route, what: string, body: string | Buffer, headers = {
 const withParams = operations((route) => route.params !== undefined);
 
 describe('the path', () => {
-  const IDS = [
-    'UPPER',
-    'a.b.c',
-    'a.b.c',
-    '%00',
-    'a%0a',
-    '%20',
-    '%2e%2e',
-    '..%2f..',
-    'a%2fb',
-    '%',
-    '%zz',
-    '%c0%ae',
-  ];
-  const MORE = [
-    '%252e',
-    "a'b",
-    'a.b.c',
-    '{resource}',
-    '*',
-    '%C3%A4',
-    '%F0%9F%98%80',
-    '__proto__',
-    'a'.repeat(81),
-  ];
+  const IDS = ['UPPER', 'a.b.c', '%00', 'a%0a', '%20', '%2e%2e', '..%2f..', 'a%2fb', '%', '%zz', '%c0%ae'];
+  const MORE = ['%252e', "a'b", '{resource}', '*', '%C3%A4', '%F0%9F%98%80', '__proto__', 'a'.repeat(81)];
 
   test.each(withParams)('of %s must name an id', async (_, route) => {
     const good = goodRequest(route, clumsy.names);

@@ -5,25 +5,11 @@ import { refusesGroup } from '../../lib/allocation/eligibility.ts';
 import { GROUPS_HELD_MAX } from '../../lib/allocation/groups.ts';
 import { planJointly, type Source } from '../../lib/failover/joint-plan.ts';
 import { mustWaitItsTurn } from '../../lib/failover/joint-turn.ts';
-import {
-  type Admits,
-  type FailoverPlan,
-  type MovableGroup,
-  planFailover,
-  type Wish,
-} from '../../lib/failover/plan.ts';
+import { type FailoverPlan, type MovableGroup, planFailover, type Wish } from '../../lib/failover/plan.ts';
 import { CLASSES } from '../../lib/schemas/common.ts';
-import { sum, within } from '../../lib/vector.ts';
+import { within } from '../../lib/vector.ts';
 import { fleet, groups, RUNS, targetOf } from './arbitraries.ts';
-
-const CAPACITY = { processing: 2_000, memory: 2_000, storage: 2_000, network: 2_000 };
-
-const admitsIn =
-  (all: readonly Candidate[]): Admits =>
-  (target, group, used, held) => {
-    const one = all.find(({ id }) => id === target.id);
-    return one === undefined ? 'unknown' : refusesGroup(one, group.demand, group.constraints, used, held);
-  };
+import { admitsIn, CAPACITY, loadAfter } from './failover-targets.ts';
 
 /** The groups, dealt to so many resources that are lost. */
 const lost = fc.tuple(groups(48), fc.integer({ min: 1, max: 6 })).map(([all, count]): readonly Source[] =>
@@ -36,13 +22,6 @@ const lost = fc.tuple(groups(48), fc.integer({ min: 1, max: 6 })).map(([all, cou
 const plan = (sources: readonly Source[], all: readonly Candidate[]): FailoverPlan =>
   planJointly(sources, all.map(targetOf), admitsIn(all));
 
-const loadAfter = (one: Candidate, moves: FailoverPlan['moves']) => {
-  const own = moves.filter(({ to }) => to === one.id);
-  return {
-    used: sum([one.used, ...own.map(({ group }) => group.demand)]),
-    held: one.groups.length + own.length,
-  };
-};
 const refusedBy = (one: Candidate, group: MovableGroup, moves: FailoverPlan['moves']) => {
   const { used, held } = loadAfter(one, moves);
   return refusesGroup(one, group.demand, group.constraints, used, held);

@@ -3,37 +3,14 @@ import fc from 'fast-check';
 import type { Candidate } from '../../lib/allocation/candidate.ts';
 import { refusesGroup } from '../../lib/allocation/eligibility.ts';
 import { GROUPS_HELD_MAX } from '../../lib/allocation/groups.ts';
-import {
-  type Admits,
-  type FailoverPlan,
-  gainsOf,
-  type MovableGroup,
-  planFailover,
-} from '../../lib/failover/plan.ts';
+import { type FailoverPlan, gainsOf, type MovableGroup, planFailover } from '../../lib/failover/plan.ts';
 import { CLASSES } from '../../lib/schemas/common.ts';
 import { add, dominantShare, sum, within, ZERO } from '../../lib/vector.ts';
 import { fleet, groups, RUNS, targetOf } from './arbitraries.ts';
-
-const CAPACITY = { processing: 2_000, memory: 2_000, storage: 2_000, network: 2_000 };
-
-const admitsIn =
-  (all: readonly Candidate[]): Admits =>
-  (target, group, used, held) => {
-    const one = all.find(({ id }) => id === target.id);
-    return one === undefined ? 'unknown' : refusesGroup(one, group.demand, group.constraints, used, held);
-  };
+import { admitsIn, CAPACITY, loadAfter } from './failover-targets.ts';
 
 const plan = (moving: readonly MovableGroup[], all: readonly Candidate[]): FailoverPlan =>
   planFailover(moving, all.map(targetOf), CAPACITY, admitsIn(all));
-
-/** What a target holds once the first `count` moves are done. */
-const loadAfter = (one: Candidate, { moves }: FailoverPlan, count = moves.length) => {
-  const own = moves.slice(0, count).filter(({ to }) => to === one.id);
-  return {
-    used: sum([one.used, ...own.map(({ group }) => group.demand)]),
-    held: one.groups.length + own.length,
-  };
-};
 
 test('every group is moved or left unplaced with a reason, exactly once', () => {
   fc.assert(
@@ -61,7 +38,7 @@ test('no target passes its limit or its number of groups, and every constraint i
           expect(home?.labels).toMatchObject(group.constraints.labels);
       }
       for (const one of all) {
-        const { used, held } = loadAfter(one, planned);
+        const { used, held } = loadAfter(one, planned.moves);
         expect(within(used, one.limit)).toBe(true);
         if (held > one.groups.length) expect(held).toBeLessThanOrEqual(GROUPS_HELD_MAX);
       }
@@ -76,7 +53,7 @@ test('what is left unplaced fits nowhere, even after everything has moved', () =
       const planned = plan(moving, all);
       for (const { group } of planned.unplaced)
         for (const one of all) {
-          const { used, held } = loadAfter(one, planned);
+          const { used, held } = loadAfter(one, planned.moves);
           expect(refusesGroup(one, group.demand, group.constraints, used, held)).toBeDefined();
         }
     }),
@@ -92,7 +69,7 @@ test('few targets: one more is opened only for a group that none of the opened t
       planned.moves.forEach(({ group, to }, index) => {
         if (opened.some(({ id }) => id === to)) return;
         for (const one of opened) {
-          const { used, held } = loadAfter(one, planned, index);
+          const { used, held } = loadAfter(one, planned.moves.slice(0, index));
           expect(refusesGroup(one, group.demand, group.constraints, used, held)).toBeDefined();
         }
         const target = all.find(({ id }) => id === to);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { etag } from '../../../lib/http/answer.ts';
 import {
+  ACME,
   ADMIN,
   AGENT,
   CONTEXT,
@@ -10,13 +10,11 @@ import {
   handlerOf,
   OPERATOR,
   problemOf,
+  readTenant,
   send,
   TENANT,
 } from './api-rig.ts';
 import { captureOutput, type Output } from './output.ts';
-
-const QUOTA = { processing: 1, memory: 1, storage: 1, network: 1 };
-const ACME = { id: 'acme', quota: QUOTA, used: QUOTA, slices: 4, cfg: 7 };
 
 let output: Output;
 beforeEach(() => {
@@ -24,13 +22,6 @@ beforeEach(() => {
 });
 afterEach(() => {
   jest.restoreAllMocks();
-});
-
-const readTenant = handlerOf('tenants', {
-  getTenant: async (request) => {
-    request.permit({ tenant: request.params.tenant });
-    return { status: 200, body: { ...ACME, id: request.params.tenant }, headers: etag(7) };
-  },
 });
 
 describe('an answer', () => {
@@ -183,7 +174,7 @@ describe('permit', () => {
 });
 
 describe('revocation', () => {
-  const put = { caller: ADMIN, params: { tenant: 'acme' }, body: { quota: QUOTA } };
+  const put = { caller: ADMIN, params: { tenant: 'acme' }, body: { quota: ACME.quota } };
 
   test('is awaited before an answer to GET leaves', async () => {
     const handler = handlerOf(

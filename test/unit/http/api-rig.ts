@@ -1,5 +1,6 @@
 import type { Context } from 'aws-lambda';
 import type { Clock } from '../../../lib/clock.ts';
+import { etag } from '../../../lib/http/answer.ts';
 import { type ApiDeps, type ApiHandler, apiHandler, type Operations } from '../../../lib/http/api-handler.ts';
 import type { ApiEvent } from '../../../lib/http/exchange.ts';
 import { type ApiFunction, ROUTES } from '../../../lib/http/routes.ts';
@@ -106,3 +107,15 @@ export function problemOf(answer: Answered): Problem {
   if (problem.status !== answer.status) throw new Error('status of problem and answer differ');
   return problem;
 }
+
+const QUOTA = { processing: 1, memory: 1, storage: 1, network: 1 };
+/** A tenant as the API shows it. */
+export const ACME = { id: 'acme', quota: QUOTA, used: QUOTA, slices: 4, cfg: 7 };
+
+/** Serves the tenant that is asked for, whoever may see it. */
+export const readTenant = handlerOf('tenants', {
+  getTenant: async (request) => {
+    request.permit({ tenant: request.params.tenant });
+    return { status: 200, body: { ...ACME, id: request.params.tenant }, headers: etag(7) };
+  },
+});

@@ -1,10 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { ProblemError } from '../../../lib/errors.ts';
-import { ADMIN, handlerOf, problemOf, send, TENANT } from './api-rig.ts';
+import { ACME, ADMIN, handlerOf, problemOf, readTenant, send, TENANT } from './api-rig.ts';
 import { captureOutput, type Output } from './output.ts';
-
-const QUOTA = { processing: 1, memory: 1, storage: 1, network: 1 };
-const ACME = { id: 'acme', quota: QUOTA, used: QUOTA, slices: 4, cfg: 7 };
 
 let output: Output;
 beforeEach(() => {
@@ -12,13 +9,6 @@ beforeEach(() => {
 });
 afterEach(() => {
   jest.restoreAllMocks();
-});
-
-const readTenant = handlerOf('tenants', {
-  getTenant: async (request) => {
-    request.permit({ tenant: request.params.tenant });
-    return { status: 200, body: { ...ACME, id: request.params.tenant } };
-  },
 });
 
 describe('an error', () => {
@@ -143,7 +133,7 @@ describe('the record', () => {
     await send(handler, 'POST /allocations', {
       caller: ADMIN,
       headers: { authorization: 'Bearer s3cret', 'idempotency-key': 'k-s3cret' },
-      body: { demand: { ...QUOTA }, spec: { env: { PASSWORD: 's3cret' } } },
+      body: { demand: { ...ACME.quota }, spec: { env: { PASSWORD: 's3cret' } } },
     });
     expect(output.lines('request')).toHaveLength(1);
     expect(output.text()).not.toContain('s3cret');
