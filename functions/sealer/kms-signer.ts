@@ -8,10 +8,10 @@ import {
 } from '@aws-sdk/client-kms';
 import { keyFromSpki, type PublicSealKey } from '../../lib/audit/seal-key.ts';
 import type { SealSigner } from '../../lib/services/trail/sealing.ts';
-import { CLIENT_BOUNDS } from '../../lib/store/table/dynamodb-client.ts';
+import { boundedClient } from '../../lib/store/table/dynamodb-client.ts';
 
 export const kmsClient = (config: KMSClientConfig = {}): KMSClient =>
-  new KMSClient({ ...CLIENT_BOUNDS, ...config });
+  new KMSClient({ ...boundedClient(), ...config });
 
 interface HeldKey extends PublicSealKey {
   readonly arn: string;

@@ -1,5 +1,6 @@
 import { isEnded } from '../failover/recovery-status.ts';
 import { waitMaxMs } from '../failover/wait-bounds.ts';
+import { mayRun } from '../health/resource-status.ts';
 import type { Policy } from '../schemas/labscape.ts';
 import type { Trigger } from '../schemas/recovery.ts';
 import { readManyBeats } from '../store/fleet/heartbeats.ts';
@@ -31,6 +32,8 @@ const RECOVERIES_MAX = 100;
 const OWED_AFTER_MS = 30_000;
 /** No recovery is put off for longer than this, or than twice its labscape's cool-down, ms. */
 const PUT_OFF_MS_MAX = 300_000;
+/** A drain that could not be begun for so long, its labscape being switched off, is begun by nobody but a person, ms. */
+const DRAIN_EXPECTED_MS = 3_600_000;
 /** A recovery that should have moved on so long ago lost its execution, ms. */
 const STALLED_AFTER_MS = 60_000;
 
@@ -160,13 +163,22 @@ const isOwed = (resource: ResourceRecord, coolDownMs: number, now: number): bool
   return dueAt <= now || dueAt > now + Math.max(PUT_OFF_MS_MAX, 2 * coolDownMs);
 };
 
-/** Failed resources that no recovery owns: their start was lost, or was refused a while ago. */
+/** The execution of a drain was lost before it wrote anything. Not one that nobody expects any more. */
+const isDrainOwed = ({ status, recovery, drainAskedAt }: ResourceRecord, now: number): boolean => {
+  if (drainAskedAt === undefined || recovery !== undefined || !mayRun(status)) return false;
+  const sinceMs = now - drainAskedAt;
+  // Asked for in times to come: the clock was set back since.
+  return sinceMs < 0 || (sinceMs >= OWED_AFTER_MS && sinceMs < DRAIN_EXPECTED_MS);
+};
+
+/** Failed resources that no recovery owns, and those to be drained: their start was lost, or was refused a while ago. */
 const startOwed = async (runtime: Runtime, orphaned: boolean): Promise<number> => {
   const { resources, labscapes } = await runtime.fleet.snapshot();
   const now = runtime.clock.now() + (orphaned ? OWED_AFTER_MS : 0);
   const owed = resources.filter((resource) => {
     const policy = labscapes.get(resource.labscape)?.policy;
-    return policy?.mode !== 'off' && isOwed(resource, policy?.coolDownMs ?? 0, now);
+    if (policy?.mode === 'off') return false;
+    return isOwed(resource, policy?.coolDownMs ?? 0, now) || isDrainOwed(resource, now);
   });
   const outcomes = await Promise.all(owed.map((resource) => startAnew(runtime, resource)));
   return outcomes.filter((outcome) => outcome === 'started').length;
@@ -176,7 +188,9 @@ const startOwed = async (runtime: Runtime, orphaned: boolean): Promise<number> =
  * A person's order stands where its execution died before it wrote anything: the rules for what starts by itself would
  * refuse it where the labscape observes. Once a recovery has ended, or was refused, the next one is the reconciler's own.
  */
-const triggerFor = ({ failedBy, retryAt, since, lastRecoveryEndedAt }: ResourceRecord): Trigger => {
+const triggerFor = (resource: ResourceRecord): Trigger => {
+  const { status, failedBy, retryAt, since, lastRecoveryEndedAt } = resource;
+  if (mayRun(status)) return 'drain';
   const untried = retryAt === undefined && (lastRecoveryEndedAt === undefined || lastRecoveryEndedAt < since);
   return failedBy === 'api' && untried ? 'api' : 'reconciler';
 };

@@ -1,14 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { FolderObjects } from '../../infra/local/objects/folder-objects.ts';
 import { BackupRun } from '../../lib/schemas/backup.ts';
+import { CLAIM_MS, ClaimLost } from '../../lib/services/backup/claim.ts';
 import { keepBackups } from '../../lib/services/backup/keep.ts';
 import { loadBackup } from '../../lib/services/backup/load.ts';
 import { listBackups, manifestKey, readManifest, writeManifest } from '../../lib/services/backup/manifest.ts';
 import { BackupDamaged } from '../../lib/services/backup/parts.ts';
-import { newBackupId, takeBackup } from '../../lib/services/backup/take.ts';
+import { type BackupDeps, newBackupId, takeBackup } from '../../lib/services/backup/take.ts';
 import { type BackupPolicy, takeTurn } from '../../lib/services/backup/turn.ts';
 import { claimBackups } from '../../lib/store/backup/runs.ts';
 import type { ObjectStore } from '../../lib/store/objects.ts';
@@ -213,7 +214,7 @@ test('a drill of a damaged backup fails, says why, and is no good drill', async 
 
 test('a claim that its holder never gave back runs out', async () => {
   const policy: BackupPolicy = { everyMinutes: 0, drillEveryMinutes: 10_000, keep: 9, days: 9 };
-  expect(await claimBackups(bench.store, Date.now(), Date.now() + 900_000)).toBe(true);
+  expect(await claimBackups(bench.store, 'test', Date.now(), Date.now() + 900_000)).toBe(true);
   expect((await takeTurn(bench, policy, 'test')).runs).toEqual([]);
   const later = { ...bench, clock: { ...bench.clock, now: () => Date.now() + 900_001 } };
   expect((await takeTurn(later, policy, 'test')).runs).toMatchObject([{ kind: 'backup', status: 'done' }]);
@@ -251,4 +252,63 @@ test('a claim whose giving back meets another write is given back all the same, 
 
   expect(conflicts).toBe(4);
   for (const { runs } of [first, second]) expect(runs).toMatchObject([{ kind: 'backup', status: 'done' }]);
+});
+
+describe('a claim', () => {
+  const policy: BackupPolicy = { everyMinutes: 0, drillEveryMinutes: 10_000, keep: 9, days: 9 };
+  /** After all that the tests before have written. */
+  let ahead = 3_000_000;
+  const now = () => Date.now() + ahead;
+  const at = () => ({ ...bench, clock: { ...bench.clock, now } });
+  const done = [{ kind: 'backup', status: 'done' }];
+
+  test('of a function that died ends minutes after its last word, not when its time would have been over', async () => {
+    const reading = await new Promise<boolean>((resolve) => {
+      const next = () => {
+        resolve(true);
+        return new Promise<never>(() => {});
+      };
+      void takeTurn({ ...at(), scan: () => ({ [Symbol.asyncIterator]: () => ({ next }) }) }, policy, 'test');
+    });
+    expect(reading).toBe(true);
+    expect((await takeTurn(at(), policy, 'test')).runs).toEqual([]);
+    ahead += 4 * 60_000;
+    expect((await takeTurn(at(), policy, 'test')).runs).toMatchObject(done);
+  });
+
+  test('holds as long as its holder works, however long that takes', async () => {
+    let taken = 0;
+    const slow: BackupDeps = {
+      ...at(),
+      scan: async function* (table) {
+        for await (const page of bench.scan(table)) {
+          // As if a page took so long, in which another turn looks.
+          for (let part = 0; part < 4; part += 1) {
+            yield part === 0 ? page : [];
+            ahead += CLAIM_MS / 3;
+          }
+          taken += Number(await claimBackups(bench.store, 'test', now(), now() + 1));
+        }
+      },
+    };
+    expect((await takeTurn(slow, policy, 'test')).runs).toMatchObject(done);
+    expect(taken).toBe(0);
+    expect((await takeTurn(at(), policy, 'test')).runs).toMatchObject(done);
+  });
+
+  test('that somebody else has by now ends the run of who had it', async () => {
+    const late: BackupDeps = {
+      ...at(),
+      scan: async function* (table) {
+        for await (const page of bench.scan(table)) {
+          ahead += CLAIM_MS + 1;
+          await claimBackups(bench.store, 'test', now(), now() + 1);
+          yield page;
+        }
+      },
+    };
+    await expect(takeTurn(late, policy, 'test')).rejects.toThrow(ClaimLost);
+    ahead += 2;
+    expect((await takeTurn(at(), policy, 'test')).runs).toMatchObject(done);
+  });
 });

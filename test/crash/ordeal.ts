@@ -11,6 +11,10 @@ import type { KilledHost } from './killed-host.ts';
 const RESOURCES = ['crash-1', 'crash-2', 'crash-3', 'crash-4'];
 const ALLOCATIONS = 48;
 const CONVERGED_MS_MAX = 60_000;
+/** One order in so many is a drain. */
+const DRAINED_EVERY = 3;
+/** What an order that was accepted comes to. */
+const EMPTIED = { failResource: 'offline', drainResource: 'drained' } as const;
 /** Kills at a random moment come within this after the failure, ms: about as long as a recovery works. */
 const MOMENT_MS_MAX = 250;
 
@@ -54,20 +58,21 @@ export class Ordeal {
     }
   }
 
-  /** One failure, one kill in its middle, one restart; then everything is checked and the resource taken back. */
+  /** One failure, or one drain, one kill in its middle, one restart; then everything is checked and the resource taken back. */
   async kill(round: number): Promise<KillOutcome> {
     const victim = RESOURCES[round % RESOURCES.length] ?? '';
     const boundary = round % 2 === 0 ? PHASES[Math.floor(this.#uniform() * PHASES.length)] : undefined;
+    const order = round % DRAINED_EVERY === 0 ? 'drainResource' : 'failResource';
     const failing = this.#client
-      .call('failResource', { params: { resource: victim }, body: { reason: `kill ${round}` } })
+      .call(order, { params: { resource: victim }, body: { reason: `kill ${round}` } })
       .catch(() => undefined);
     const moment =
       boundary === undefined ? await this.#randomMoment() : await this.#untilPhase(boundary, failing);
     await this.#host.kill();
-    await failing;
+    const answered = (await failing) !== undefined;
     await this.#host.start();
     const startedMs = performance.now();
-    await this.#untilConverged(victim);
+    await this.#untilConverged(victim, order, answered);
     const convergedMs = performance.now() - startedMs;
     const faults = [...(await this.#checkState()), ...(await this.#checkAudit())];
     await this.#takeBack(victim);
@@ -99,12 +104,13 @@ export class Ordeal {
     return `waiting for ${phase}`;
   }
 
-  /** A resource that was declared failed has been emptied, or the declaration never arrived. */
-  async #untilConverged(victim: string): Promise<void> {
+  /** A resource that was declared failed, or told to be drained, has been emptied, or the order never arrived. */
+  async #untilConverged(victim: string, order: keyof typeof EMPTIED, answered: boolean): Promise<void> {
     const deadlineMs = performance.now() + CONVERGED_MS_MAX;
     for (;;) {
       const { status, recovery } = await this.#client.call('getResource', { params: { resource: victim } });
-      if (recovery === undefined && (status === 'offline' || status === 'healthy')) return;
+      if (recovery === undefined && (status === EMPTIED[order] || (status === 'healthy' && !answered)))
+        return;
       if (performance.now() > deadlineMs)
         throw new Error(`${victim} is still ${status}, owned by ${recovery ?? 'nobody'}`);
       await sleep(50);
@@ -113,7 +119,7 @@ export class Ordeal {
 
   async #takeBack(victim: string): Promise<void> {
     const { status } = await this.#client.call('getResource', { params: { resource: victim } });
-    if (status === 'offline') {
+    if (status === 'offline' || status === 'drained') {
       await this.#client.call('activateResource', {
         params: { resource: victim },
         body: { reason: 'next round' },
@@ -135,8 +141,8 @@ export class Ordeal {
       if (!equals(resource.used, sum(own.map((a) => a.demand))))
         faults.push(`${resource.id}: used is not what runs there`);
       if (!within(resource.used, resource.limit)) faults.push(`${resource.id}: over its limit`);
-      if (resource.status === 'offline' && own.length > 0)
-        faults.push(`${resource.id} is offline and owns ${own.length} allocations`);
+      if ((resource.status === 'offline' || resource.status === 'drained') && own.length > 0)
+        faults.push(`${resource.id} is ${resource.status} and owns ${own.length} allocations`);
     }
     return faults;
   }

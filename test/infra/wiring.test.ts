@@ -104,9 +104,9 @@ describe('each timeout is inside the next', () => {
     for (const limit of limits) expect(timeoutOf('recovery')).toBeLessThan(limit);
   });
 
-  const { connectionTimeout, requestTimeout } = CLIENT_BOUNDS.requestHandler;
+  const { connectMs, requestMs } = CLIENT_BOUNDS;
   /** What the attempts of one call take that is never answered, without the pauses between them. */
-  const silentMs = CLIENT_BOUNDS.maxAttempts * (connectionTimeout + requestTimeout);
+  const silentMs = CLIENT_BOUNDS.maxAttempts * (connectMs + requestMs);
 
   test.each([
     ['DynamoDB', dynamodbClient(NOWHERE), () => true],

@@ -71,6 +71,16 @@ describe('labscapes that fall silent', () => {
     );
   });
 
+  test('late beats of most of them are called that, until they are away for most of a lease', () => {
+    const late = LATE_MS + 1;
+    expect(sight(named([late, late, 100]))).toMatchObject({
+      ...{ verdict: 'unknown', frozenSince: NOW - 1 },
+      reason: `late with most labscapes, silent for ${late} ms: no verdict falls`,
+    });
+    const away = Math.floor((LEASE_MS * 2) / 3) + 1;
+    expect(sight(named([away, away, 100])).reason).toMatch(/^most labscapes fell silent at once/);
+  });
+
   test('one after the other, each longer than a lease before the next, do not freeze', () => {
     const fleet = named([10 * LEASE_MS, 6 * LEASE_MS, 2 * LEASE_MS, 100]);
     expect(frozenOf(fleet, NOW).size).toBe(0);

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { sweep } from '../../lib/services/reconcile.ts';
-import { failResource } from '../../lib/services/recovery/recovery-start.ts';
+import { drainResource, failResource } from '../../lib/services/recovery/recovery-start.ts';
+import { editLabscape } from '../../lib/services/registry/labscapes.ts';
 import type { ExecutionInput } from '../../lib/services/runtime.ts';
 import { type HeardFleet, startFleet } from './heard-fleet.ts';
 import { REQUESTER } from './phases-rig.ts';
@@ -9,7 +10,7 @@ let fleet: HeardFleet;
 afterEach(() => fleet.rig.stop());
 
 /** What the next sweep starts, of a state machine that has lost its executions. */
-async function startedBySweep(): Promise<ExecutionInput[]> {
+async function startedBySweep(orphaned = true): Promise<ExecutionInput[]> {
   const started: ExecutionInput[] = [];
   const executions: HeardFleet['control']['executions'] = {
     ...fleet.control.executions,
@@ -18,7 +19,7 @@ async function startedBySweep(): Promise<ExecutionInput[]> {
       return 'started';
     },
   };
-  await sweep({ ...fleet.control, executions }, 'test', { orphaned: true });
+  await sweep({ ...fleet.control, executions }, 'test', { orphaned });
   return started;
 }
 
@@ -41,5 +42,56 @@ describe("a person's fail whose execution died before it wrote anything", () => 
     fleet.jumps(60_000);
     await fleet.passes(3_000, ['a']);
     expect(await startedBySweep()).toEqual([{ ...input, attempt: 2 }]);
+  });
+});
+
+describe("a person's drain whose execution died before it wrote anything", () => {
+  const drain = () => drainResource(fleet.control, 'a-1', { reason: 'update' }, REQUESTER);
+  const input = { resource: 'a-1', epoch: 1, attempt: 1, trigger: 'drain' } as const;
+  const record = () => fleet.rig.resource('a', 'a-1');
+  const switchTo = async (mode: 'off' | 'automatic') => {
+    await editLabscape(fleet.rig.warm(), 'a', { policy: { mode } }, undefined, REQUESTER);
+    // Warm functions go by a policy for so long.
+    await fleet.passes(6_000, ['a', 'b']);
+  };
+
+  test('is carried out all the same, and then is over', async () => {
+    fleet = await startFleet(['a', 'b'], { mode: 'observe' });
+    await drain();
+    expect(await startedBySweep()).toEqual([input]);
+    expect(await fleet.recover('a', 'a-1', { trigger: 'drain' })).toContain('Initiate');
+    expect(await record()).toMatchObject({ status: 'drained', drainAskedAt: undefined });
+    expect(await startedBySweep()).toEqual([]);
+  });
+
+  test('is not begun twice: an execution that is merely late gets its time', async () => {
+    fleet = await startFleet(['a', 'b']);
+    await drain();
+    await fleet.passes(29_000, ['a', 'b']);
+    expect(await startedBySweep(false)).toEqual([]);
+    await fleet.passes(2_000, ['a', 'b']);
+    expect(await startedBySweep(false)).toEqual([input]);
+  });
+
+  test('is over once the rules have refused it', async () => {
+    fleet = await startFleet(['a', 'b']);
+    await drain();
+    await switchTo('off');
+    expect(await fleet.rig.run(fleet.rig.warm(), 'Decide', input)).toEqual({ proceed: 'End' });
+    await switchTo('automatic');
+    await fleet.passes(60_000, ['a', 'b']);
+    expect(await startedBySweep()).toEqual([]);
+  });
+
+  test('is nothing that a labscape begins long after, when it is switched on again', async () => {
+    fleet = await startFleet(['a', 'b']);
+    await drain();
+    await switchTo('off');
+    await fleet.passes(60_000, ['a', 'b']);
+    expect(await startedBySweep(false)).toEqual([]);
+    fleet.jumps(3_600_000);
+    await switchTo('automatic');
+    await fleet.passes(3_000, ['a', 'b']);
+    expect(await startedBySweep(false)).toEqual([]);
   });
 });

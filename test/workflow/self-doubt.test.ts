@@ -5,6 +5,7 @@ import { confirmOverride, proposeOverride } from '../../lib/services/recovery/ov
 import { failResource } from '../../lib/services/recovery/recovery-start.ts';
 import { changeStatus } from '../../lib/services/registry/resources.ts';
 import type { ExecutionInput } from '../../lib/services/runtime.ts';
+import { readinessRows } from '../../lib/store/fleet/readiness.ts';
 import { BEAT_MS, GONE_MS, type HeardFleet, LEASE_MS, startFleet } from './heard-fleet.ts';
 import { REQUESTER } from './phases-rig.ts';
 
@@ -34,6 +35,20 @@ describe('while most labscapes are silent at once', () => {
     await sweep(fleet.control, 'test');
     for (const labscape of ALL) expect(await fleet.statuses(labscape)).toEqual(['healthy', 'healthy']);
     expect(fleet.started()).toEqual([]);
+  });
+
+  test('failover is not ready there, for which one late beat of all is not enough', async () => {
+    fleet = await startFleet(ALL);
+    const frozen = async () => {
+      await sweep(fleet.control, 'test');
+      const { rows } = await readinessRows(fleet.control.store, 'a');
+      expect(rows).toHaveLength(2);
+      return rows.map(({ reasons }) => reasons.some(({ code }) => code === 'frozen'));
+    };
+    await fleet.passes(2 * BEAT_MS, ['d']);
+    expect(await frozen()).toEqual([false, false]);
+    await fleet.passes(BEAT_MS, ['d']);
+    expect(await frozen()).toEqual([true, true]);
   });
 
   test('a recovery that an alarm started is held, and goes on after a fresh grace', async () => {

@@ -1,22 +1,15 @@
 import type { BackupRun } from '../../schemas/backup.ts';
-import {
-  claimBackups,
-  markRemoved,
-  type RunRecord,
-  readRuns,
-  releaseBackups,
-} from '../../store/backup/runs.ts';
+import { markRemoved, type RunRecord, readRuns } from '../../store/backup/runs.ts';
 import { StoreUnavailable, Throttled } from '../../store/table/errors.ts';
 import { system } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
+import { Claim } from './claim.ts';
 import { drillBackup } from './drill.ts';
 import { type KeepPolicy, keepBackups } from './keep.ts';
 import { record, summarise } from './runs.ts';
 import { type BackupDeps, newBackupId, takeBackup } from './take.ts';
 
 const MINUTE_MS = 60_000;
-/** Longest run: Lambda's own limit, ms. */
-export const RUN_MS_MAX = 15 * MINUTE_MS;
 
 export interface BackupPolicy extends KeepPolicy {
   readonly everyMinutes: number;
@@ -36,17 +29,17 @@ export interface Turned {
  * another turn is at it, this one only looks. Raises StoreUnavailable, Throttled.
  */
 export async function takeTurn(deps: BackupDeps, policy: BackupPolicy, request: string): Promise<Turned> {
-  const { store, clock } = deps;
-  const now = clock.now();
-  const until = now + RUN_MS_MAX;
-  if (!(await claimBackups(store, now, until))) return aged(deps, [], []);
+  const claim = await Claim.take(deps);
+  if (claim === undefined) return aged(deps, [], []);
   try {
+    const held = claim.deps;
     const runs: BackupRun[] = [];
-    for (const due of dueNow(await readRuns(store), policy, now)) runs.push(await run(deps, due, request));
-    const removed = runs.some(({ kind }) => kind === 'backup') ? await prune(deps, policy) : [];
+    for (const due of dueNow(await readRuns(deps.store), policy, deps.clock.now()))
+      runs.push(await run(held, due, request));
+    const removed = runs.some(({ kind }) => kind === 'backup') ? await prune(held, policy) : [];
     return await aged(deps, runs, removed);
   } finally {
-    await giveBack(deps, until);
+    await giveBack(deps, claim);
   }
 }
 
@@ -55,13 +48,13 @@ const RELEASES_MAX = 12;
 
 /**
  * Another write to the claim, a look of the next turn, may be in the way, or the table for a moment. Until it is given back
- * nobody takes a backup. One that was given back although no answer came is not given back twice. Raises StoreUnavailable,
+ * nobody takes a backup. One that was given back although no answer came, and taken by the next turn, stays with that. Raises StoreUnavailable,
  * Throttled.
  */
-async function giveBack(deps: BackupDeps, until: number): Promise<void> {
+async function giveBack(deps: BackupDeps, claim: Claim): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await releaseBackups(deps.store, until);
+      return await claim.release();
     } catch (error) {
       const mayPass = error instanceof Throttled || error instanceof StoreUnavailable;
       if (!mayPass || attempt === RELEASES_MAX) throw error;

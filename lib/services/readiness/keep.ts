@@ -9,7 +9,7 @@ import {
 } from '../../failover/readiness.ts';
 import { type Overrides, objectionsTo } from '../../failover/rules.ts';
 import { failsAfterMs } from '../../health/detector.ts';
-import { labscapeSight } from '../../health/labscape-sight.ts';
+import { isAway, labscapeSight } from '../../health/labscape-sight.ts';
 import { negotiate } from '../../protocol/negotiate.ts';
 import type { Drill } from '../../schemas/drills.ts';
 import type { ReadinessCounts, ReadinessReason, ReadinessState } from '../../schemas/readiness.ts';
@@ -63,8 +63,9 @@ interface Scene {
   readonly now: number;
 }
 
-const hostFacts = ({ labscape, sight }: Scene) => ({
-  frozen: sight.frozen.has(labscape.id),
+const hostFacts = ({ labscape, heard, sight }: Scene) => ({
+  // One late beat of all of them is no state of affairs.
+  frozen: sight.frozen.has(labscape.id) && isAway(labscapeHeard(heard), heard.readAt),
   fencing: labscape.policy.fencing,
   speaks: negotiate(labscape.protocolVersions) !== undefined,
   beatMs: labscape.policy.beatMs,

@@ -1,5 +1,6 @@
 import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
 import { writeBriefs } from '../../store/recovery/recovery-briefs.ts';
+import { markDrain } from '../../store/recovery/recovery-writes.ts';
 import type { Requester } from '../origin.ts';
 import type { Runtime } from '../runtime.ts';
 import { moveGracefully } from './graceful.ts';
@@ -66,8 +67,13 @@ const drainSome = async (
     ...(joint !== undefined && joint.wishes.size > 0 ? { joint } : {}),
   }));
   await writeBriefs(runtime.store, briefs);
-  // One that runs by that name is joined: it may not have written anything yet.
-  await Promise.all(left.map((one) => runtime.executions.start(inputFor(one.held.resource, one.trigger))));
+  await Promise.all(
+    left.map(async ({ held: { resource }, trigger }) => {
+      if (trigger === 'drain') await markDrain(runtime.store, resource, at);
+      // One that runs by that name is joined: it may not have written anything yet.
+      await runtime.executions.start(inputFor(resource, trigger));
+    }),
+  );
 };
 
 /**

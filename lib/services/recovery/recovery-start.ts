@@ -3,12 +3,15 @@ import { ProblemError } from '../../errors.ts';
 import type { DrainInput } from '../../schemas/recovery.ts';
 import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import { writeBriefs } from '../../store/recovery/recovery-briefs.ts';
-import { retireAttempt } from '../../store/recovery/recovery-writes.ts';
+import { markDrain, retireAttempt } from '../../store/recovery/recovery-writes.ts';
 import type { Requester } from '../origin.ts';
 import { changeStatus, getResource } from '../registry/resources.ts';
 import { type ExecutionInput, executionName, type Runtime } from '../runtime.ts';
 import { moveGracefully } from './graceful.ts';
 import { refuseIfOff } from './switched-off.ts';
+
+/** An order is written down while nothing else comes up; who finds something each time is told. */
+const MARK_TRIES = 3;
 
 /** By which a repeated start is known: the next owner change or attempt has another. */
 export const inputFor = (resource: ResourceRecord, trigger: ExecutionInput['trigger']): ExecutionInput => ({
@@ -75,6 +78,15 @@ const refuseUnlessRuns = ({ id, status }: ResourceRecord): void => {
     throw new ProblemError('not-in-this-state', `resource ${id} is ${status}: there is nothing to drain`);
 };
 
+/** The resource as it was when the order to drain it was written down. Raises what `check` does, conflict. */
+const marked = async (runtime: Runtime, check: () => Promise<ResourceRecord>): Promise<ResourceRecord> => {
+  for (let tries = 0; tries < MARK_TRIES; tries += 1) {
+    const seen = await check();
+    if (await markDrain(runtime.store, seen, runtime.clock.now())) return seen;
+  }
+  throw new ProblemError('conflict', 'the resource changes hands again and again: try again');
+};
+
 /**
  * Moves everything away and keeps the resource empty. With `graceMs` what fits below fill moves while the resource
  * still runs; what is left when that is over moves behind the fence, as without. Raises not-found, not-in-this-state.
@@ -92,10 +104,13 @@ export const drainResource = async (
     refuseUnlessRuns(seen);
     return seen;
   };
-  const seen = await check();
-  if (graceMs === undefined) return start(runtime, inputFor(seen, 'drain'));
-  const grace = await moveGracefully(runtime, id, { reason, budgetMs: graceMs, except: [] }, requester);
-  const now = await check();
-  await writeBriefs(runtime.store, [{ resource: id, epoch: now.epoch, at: runtime.clock.now(), grace }]);
+  await check();
+  const grace =
+    graceMs === undefined
+      ? undefined
+      : await moveGracefully(runtime, id, { reason, budgetMs: graceMs, except: [] }, requester);
+  const now = await marked(runtime, check);
+  if (grace !== undefined)
+    await writeBriefs(runtime.store, [{ resource: id, epoch: now.epoch, at: runtime.clock.now(), grace }]);
   return start(runtime, inputFor(now, 'drain'));
 };

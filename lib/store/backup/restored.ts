@@ -30,7 +30,7 @@ export const restoredResource = (
   { to, epoch, revision }: { readonly to: ResourceStatus; readonly epoch: number; readonly revision: number },
   seen: Item | undefined,
 ): Item => ({
-  ...without(item, 'recovery', 'moving', 'retryAt', ...(seen === undefined ? [] : SINCE)),
+  ...without(item, 'recovery', 'moving', 'retryAt', 'drainAt', ...(seen === undefined ? [] : SINCE)),
   ...(seen === undefined ? { leftAt: N(event.at), leftRev: N(revision) } : only(seen, ...SINCE)),
   status: S(to),
   epoch: N(epoch),

@@ -6,7 +6,7 @@ import { keys } from '../keys.ts';
 import type { Store } from '../store.ts';
 import { ITEM_VERSION, type Item, J, N, num, S, str, versioned } from '../table/attributes.ts';
 import { chainAt } from '../table/conditions.ts';
-import { putNew, updateInput, updateItem } from '../table/update.ts';
+import { attributeEquals, putNew, updateInput, updateItem } from '../table/update.ts';
 import type { Write } from '../table/write.ts';
 
 /** A backup or a drill, with its place in the audit. */
@@ -83,26 +83,28 @@ export const markRemoved = (store: Store, { run, chain }: RunRecord, removedAt: 
     }),
   );
 
-/** One at a time, over all executions: until `until` nobody else gets it. An execution that died gives it up by then. */
-export const claimBackups = (store: Store, now: number, until: number): Promise<boolean> =>
+const CLAIM = { ...keys.backup(''), sk: { S: 'CLAIM' } };
+
+/** One at a time, over all executions: until `until` nobody but `holder` gets it. */
+export const claimBackups = (store: Store, holder: string, now: number, until: number): Promise<boolean> =>
   store.write(
     updateInput({
       table: store.tables.state,
-      key: { ...keys.backup(''), sk: { S: 'CLAIM' } },
-      set: { until: N(until) },
+      key: CLAIM,
+      set: { until: N(until), holder: S(holder) },
       conditions: [
         (p) => `attribute_not_exists(${p.name('until')}) OR ${p.name('until')} < ${p.value(N(now))}`,
       ],
     }),
   );
 
-export const releaseBackups = async (store: Store, until: number): Promise<void> => {
-  await store.write(
+/** It ends at `until`, 0 for at once; false where somebody else has it by now. Asked twice it is as asked once. */
+export const moveClaim = (store: Store, holder: string, until: number): Promise<boolean> =>
+  store.write(
     updateInput({
       table: store.tables.state,
-      key: { ...keys.backup(''), sk: { S: 'CLAIM' } },
-      set: { until: N(0) },
-      conditions: [(p) => `${p.name('until')} = ${p.value(N(until))}`],
+      key: CLAIM,
+      set: { until: N(until) },
+      conditions: [attributeEquals('holder', S(holder))],
     }),
   );
-};

@@ -71,6 +71,8 @@ export interface ResourceRecord {
   readonly returnedAt?: number | undefined;
   /** The recovery that moved its work away last. */
   readonly movedBy?: string | undefined;
+  /** A person wants it drained, and no recovery has ended since: asked for when, epoch ms. Not audited. */
+  readonly drainAskedAt?: number | undefined;
   /** Releases are told to wait: a failover lost its race too often. */
   readonly moving: boolean;
 }
@@ -144,6 +146,7 @@ export const decodeResource = versioned(
     tidiedAt: optNum(item, 'tidiedAt'),
     returnedAt: optNum(item, 'returnedAt'),
     movedBy: optStr(item, 'movedBy'),
+    drainAskedAt: optNum(item, 'drainAt'),
     left: item['leftAt'] && { at: num(item, 'leftAt'), revision: num(item, 'leftRev') },
   }),
 );

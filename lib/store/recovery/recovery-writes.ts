@@ -156,6 +156,7 @@ export const endingWrites = (store: Store, input: EndingInput): readonly Write[]
       remove: [
         'recovery',
         'moving',
+        'drainAt',
         ...(input.retryAt === undefined ? ['retryAt'] : []),
         ...(input.to === 'failed' ? [] : ['failedBy']),
         // Whatever takes it back into service says how it comes back.
@@ -238,5 +239,23 @@ export const retireAttempt = (
       key: keys.resource(resource.labscape, resource.id),
       set: { attempt: N(attempt + 1) },
       conditions: [attributeEquals('attempt', N(attempt)), absent('recovery')],
+    }),
+  );
+
+/**
+ * That it is to be drained stands before anything is started: an execution may be lost before it wrote anything. False
+ * when something else has come up since.
+ */
+export const markDrain = (
+  store: Store,
+  resource: Pick<ResourceRecord, 'labscape' | 'id' | 'epoch'>,
+  at: number,
+): Promise<boolean> =>
+  store.write(
+    updateInput({
+      table: store.tables.state,
+      key: keys.resource(resource.labscape, resource.id),
+      set: { drainAt: N(at) },
+      conditions: [attributeEquals('epoch', N(resource.epoch)), absent('recovery')],
     }),
   );
