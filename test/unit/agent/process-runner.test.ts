@@ -111,8 +111,9 @@ describe('a process per allocation', () => {
     runs.start(shell('exec sleep 60', work('good')));
     await until('the other runs', () => bench.count('running') === 1);
     expect(bench.events).toContainEqual({
-      ...{ kind: 'failed', key: 'acme/bad' },
-      reason: expect.stringMatching(/^could not be started: /) as string,
+      kind: 'failed',
+      key: 'acme/bad',
+      reason: expect.stringMatching(/^could not be started: /),
     });
     expect(runs.takeFaults()).toBeGreaterThan(0);
     runs.stop('acme/bad');
