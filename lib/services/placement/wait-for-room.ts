@@ -29,6 +29,7 @@ export const waitForRoom = async (runtime: Runtime, placing: Placing, reasons: R
       group: group.id,
       born: true,
       resource: null,
+      leaseUntil: draft.leaseUntil ?? null,
       ...bornWith(draft, kind, slice.index),
       reason,
     },
