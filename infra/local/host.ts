@@ -20,6 +20,7 @@ import { startKmsEndpoint } from './kms/kms-endpoint.ts';
 import { SigningKeys } from './kms/signing-keys.ts';
 import { startS3Endpoint } from './objects/s3-endpoint.ts';
 import { startSchedules } from './schedules.ts';
+import { useAssembly } from './template/assembly-use.ts';
 import { synthesise } from './template/synthesise.ts';
 import { ensureTables } from './template/tables.ts';
 import { type LocalTemplate, readTemplate } from './template/template.ts';
@@ -108,6 +109,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     progress('templates and bundles');
     const issuer = await openIssuer(folder.issuerKey);
     const assemblyDir = options.assemblyDir ?? (await synthesise());
+    undo.push(useAssembly(assemblyDir));
     const template = readTemplate(assemblyDir, {
       [KEYS_PARAMETER]: issuer.keys,
       ...readBreakGlass(folder.breakGlass),

@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { Clock } from '../clock.ts';
 import type { BeatEntry } from '../schemas/heartbeat.ts';
+import { cut } from '../schemas/text.ts';
 import type { AgentConfig } from './config.ts';
 import { hookEnvironment, runHook } from './hook.ts';
 
@@ -66,7 +67,7 @@ export class HealthWatch {
     const before = this.#health.status;
     if (result.code === 0) this.#health = { status: 'ok', latencyMs };
     else {
-      const reason = `health hook ${result.reason}: ${result.output}`.slice(0, REASON_LENGTH_MAX);
+      const reason = cut(`health hook ${result.reason}: ${result.output}`, REASON_LENGTH_MAX);
       this.#health = { status: result.code === 1 ? 'degraded' : 'failed', reason, latencyMs };
     }
     if (this.#health.status !== before) this.#onChange();

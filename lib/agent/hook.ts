@@ -36,6 +36,18 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
+/**
+ * What `start` makes, or the error it throws: of a command that it cannot take Node tells some faults by an event and
+ * others (no name, a NUL, too long, below a file) at once, and neither may end the agent.
+ */
+export function tried<T>(start: () => T): T | Error {
+  try {
+    return start();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
 /** Runs a short command to its end in its own process group; never rejects. After `timeoutMs` the group is killed. */
 export function runHook(
   argv: readonly string[],
@@ -43,12 +55,18 @@ export function runHook(
 ): Promise<HookResult> {
   const [command = '', ...args] = argv;
   return new Promise((resolve) => {
-    const child = spawn(command, args, {
-      env: options.env,
-      cwd: options.cwd,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = tried(() =>
+      spawn(command, args, {
+        env: options.env,
+        cwd: options.cwd,
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    );
+    if (child instanceof Error) {
+      resolve({ code: undefined, output: '', reason: `could not be started: ${child.message}` });
+      return;
+    }
     let output = '';
     let late = false;
     const timer = setTimeout(() => {

@@ -6,6 +6,7 @@ import { jitteredMs, RETRY_NEVER } from '../client/retry.ts';
 import type { Chance } from '../clock.ts';
 import type { RESTORE_OUTCOMES } from '../schemas/assignment.ts';
 import type { Order } from '../schemas/heartbeat.ts';
+import { cut } from '../schemas/text.ts';
 import type { AgentConfig } from './config.ts';
 import { hookEnvironment, runHook } from './hook.ts';
 import { type Log, reasonOf } from './log.ts';
@@ -61,7 +62,7 @@ export class OrderDesk {
       done = { outcome: 'refused', reason: reasonOf(error) };
     }
     this.#deps.log('info', 'restore order carried out', { resource, recovery, ...done });
-    const reason = done.reason?.slice(0, REASON_LENGTH_MAX);
+    const reason = cut(done.reason ?? '', REASON_LENGTH_MAX);
     await this.#answer(resource, { recovery, outcome: done.outcome, ...(reason && { reason }) });
   }
 

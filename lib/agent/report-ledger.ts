@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { REPORT_GROUPS_MAX, type ReportAnswer, type ReportInput } from '../schemas/assignment.ts';
+import { cut } from '../schemas/text.ts';
 import type { Desired, Running } from './work.ts';
 
 type Report = z.output<typeof ReportInput>;
@@ -89,7 +90,7 @@ function currentGroups(view: ReportView): Map<string, ReportedGroup> {
     if (state === 'running') group.running += 1;
     if (state !== 'failed' || group.failed.length >= FAILED_MAX) continue;
     const { tenant, allocation } = work;
-    group.failed.push({ tenant, allocation, reason: (reason ?? 'failed').slice(0, REASON_LENGTH_MAX) });
+    group.failed.push({ tenant, allocation, reason: cut(reason ?? 'failed', REASON_LENGTH_MAX) });
   }
   for (const { work } of view.desired?.items.values() ?? []) ensure(work.group, work.groupEpoch);
   return groups;

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { jitteredMs } from '../client/retry.ts';
 import type { Chance, Clock } from '../clock.ts';
-import { runHook, signalGroup } from './hook.ts';
+import { runHook, signalGroup, tried } from './hook.ts';
 import type { RunnerEvent } from './runner.ts';
 import { keyOf, type Work } from './work.ts';
 import { type WorkHost, workEnvironment } from './work-environment.ts';
@@ -64,19 +64,16 @@ export class SupervisedProcess {
       this.#fail('has no command: neither its spec nor the start hook names one');
       return;
     }
-    const [command = '', ...args] = argv;
     this.#state = 'up';
     this.#spawnedAtMs = this.#deps.clock.monotonicMs();
     this.#saidRunning = false;
     this.#doom = undefined;
-    const output = this.#openLog();
-    const child = spawn(command, args, {
-      env: this.#environment(),
-      cwd: this.#deps.config.cwd,
-      detached: true,
-      stdio: ['pipe', output, output],
-    });
-    if (typeof output === 'number') closeSync(output);
+    const child = tried(() => this.#create(argv));
+    if (child instanceof Error) {
+      this.#deps.fault();
+      this.#gone(`could not be started: ${child.message}`);
+      return;
+    }
     this.#child = child;
     // The reader of a pipe may go first; that is what `exit` is for.
     child.stdin?.on('error', () => undefined);
@@ -184,6 +181,21 @@ export class SupervisedProcess {
     clearTimeout(this.#timer);
     this.#state = 'ended';
     this.#deps.tell({ kind: 'stopped', key: this.#key });
+  }
+
+  /** Throws what the system refuses at once. */
+  #create([command = '', ...args]: readonly string[]): ChildProcess {
+    const output = this.#openLog();
+    try {
+      return spawn(command, args, {
+        env: this.#environment(),
+        cwd: this.#deps.config.cwd,
+        detached: true,
+        stdio: ['pipe', output, output],
+      });
+    } finally {
+      if (typeof output === 'number') closeSync(output);
+    }
   }
 
   #openLog(): number | 'ignore' {

@@ -1,5 +1,12 @@
 import * as z from 'zod';
-import { Allocation, AllocationInput, Constraints, RenewInput, Spec } from '../schemas/allocation.ts';
+import {
+  Allocation,
+  AllocationInput,
+  Constraints,
+  RenewInput,
+  Spec,
+  SpecInput,
+} from '../schemas/allocation.ts';
 import { Assignment, Assignments, ReportAnswer, ReportInput } from '../schemas/assignment.ts';
 import { AuditEvent, VerifyAnswer } from '../schemas/audit.ts';
 import { BatchAnswer, BatchInput } from '../schemas/batch.ts';
@@ -27,7 +34,7 @@ export type Direction = 'input' | 'output';
 type Names = Readonly<Record<string, z.ZodType>>;
 
 /** The same on the way in and out. */
-const BOTH: Names = { Vector, Devices, DeviceIndexes, Spec };
+const BOTH: Names = { Vector, Devices, DeviceIndexes };
 
 const INPUTS: Names = {
   AllocationInput,
@@ -49,6 +56,8 @@ const INPUTS: Names = {
   ResourceInput,
   ResourcePatch,
   RevokeInput,
+  // One form in both directions: what a program cannot be started with is a rule beside it.
+  Spec: SpecInput,
   TenantInput,
 };
 
@@ -76,6 +85,7 @@ const OUTPUTS: Names = {
   RecoveryStarted,
   ReportAnswer,
   Resource,
+  Spec,
   Status,
   Tenant,
   VerifyAnswer,

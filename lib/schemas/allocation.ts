@@ -21,6 +21,15 @@ export const Spec = z
   .refine((spec) => JSON.stringify(spec).length <= 4096, 'must be at most 4096 characters of JSON');
 export type Spec = z.infer<typeof Spec>;
 
+const isStartable = ({ command = ['sh'], env = {} }: Spec): boolean =>
+  command[0] !== '' && ![...command, ...Object.values(env)].some((text) => text.includes('\0'));
+
+/** No system starts a program without a name, or takes a NUL in an argument or a variable. */
+export const SpecInput = Spec.refine(
+  isStartable,
+  'must name a program first in `command`, and have no NUL in `command` or `env`',
+);
+
 export const Constraints = z.strictObject({
   labscapes: z.array(Id).min(1).max(16).optional().meta({ description: 'only in these labscapes' }),
   notLabscapes: z.array(Id).min(1).max(16).optional().meta({ description: 'in none of these labscapes' }),
@@ -61,7 +70,7 @@ export const AllocationInput = z.strictObject({
     .max(31_536_000_000)
     .optional()
     .meta({ description: 'ends by itself unless renewed, ms' }),
-  spec: Spec.optional(),
+  spec: SpecInput.optional(),
   onFull: z.enum(['refuse', 'wait']).default('refuse').meta({ description: 'when nothing fits now' }),
   protected: z.boolean().optional().meta({ description: 'never made to wait for a higher class' }),
   preempt: z

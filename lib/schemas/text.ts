@@ -13,6 +13,9 @@ const ACTS = new RegExp(`[${ACTING}]+`, 'g');
 /** Text of a machine as one line that is safe to show: what acts becomes a space. */
 export const shown = (text: string): string => text.replace(ACTS, ' ').trim();
 
+/** At most so many characters of a machine's text. What is left of half a character no JSON body may carry. */
+export const cut = (text: string, max: number): string => text.slice(0, max).toWellFormed();
+
 /** Text of a person on one line, at most so many characters. */
 export const Line = (max: number) =>
   z.string().trim().min(1).max(max).regex(LINE, 'must be one line without control characters');

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { PhaseResult, Recovery } from '../../lib/schemas/recovery.ts';
 import { expectFoldAgrees } from './fold-facts.ts';
@@ -209,6 +210,19 @@ describe('reports', () => {
     const report = await site.ended(recovery);
     expect(report).toMatchObject({ status: 'done', rehomedShare: 1 });
     expect(phaseOf(report, 'AwaitFence')?.detail).toEqual({ answer: 'acknowledged' });
+  });
+
+  test('leave a fence to wait where a beat spoke of an epoch that nobody has given yet', async () => {
+    const site = await newSite(rig, { resources: 2, policy: { fencing: 'ack' } });
+    const [agent] = agentsOf(site);
+    const [placed] = await site.fill(1, 40);
+    await agent?.beat({ epoch: 99 });
+    const { recovery } = await site.drain(placed?.resource ?? '');
+    await site.recovery(recovery, (at) => at.nextPhase === 'Failover');
+    await sleep(500);
+    expect(await site.recovery(recovery, () => true)).toMatchObject({ nextPhase: 'Failover', moves: [] });
+    await agent?.report({ fenced: true }, 2);
+    expect(phaseOf(await site.ended(recovery), 'AwaitFence')?.detail).toEqual({ answer: 'acknowledged' });
   });
 
   test('are not taken from agents of other labscapes', async () => {

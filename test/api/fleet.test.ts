@@ -102,6 +102,15 @@ describe('labscapes', () => {
 });
 
 describe('resources', () => {
+  test.each(['system', 'n+1'] as const)('join by dozens at once, under fill %s', async (fill) => {
+    const site = await newSite(rig, { resources: 0, policy: { fill } });
+    const capacity = even(CAPACITY);
+    const ids = Array.from({ length: 36 }, (_, i) => `${site.id}-of-many-${i}`);
+    const join = (id: string) =>
+      rig.admin.exchange('registerResource', { body: { id, labscape: site.id, capacity } });
+    expect((await Promise.all(ids.map(join))).map(({ status }) => status)).toEqual(ids.map(() => 201));
+  });
+
   test('are registered once, in a joined labscape, with limits and fill of its policy', async () => {
     const site = await newSite(rig, { resources: 0 });
     const id = await site.register({ processing: 999, memory: 999, storage: 999, network: 999 });

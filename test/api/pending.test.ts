@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { even, type Rig, refusalOf, startRig, until, vector } from './rig.ts';
+import { foldEvents } from '../../lib/audit/fold.ts';
+import { collect, even, type Rig, refusalOf, startRig, until, vector } from './rig.ts';
 import { CAPACITY, FILL, newSite, type Site } from './site.ts';
 
 let rig: Rig;
@@ -51,6 +52,18 @@ test('a resource that returns by its heartbeat wakes what waits, whatever was be
   expect(waiting.status).toBe('pending');
   await returns();
   expect(await status(site, waiting.id)).toBe('placed');
+});
+
+test.each([3_600_000, undefined])('the events of what waits tell its lease of %s ms', async (leaseMs) => {
+  const site = await newSite(rig);
+  await site.place(FILL);
+  const { body: waiting } = await site.ask(FILL, { ...waits, ...(leaseMs && { leaseMs }) });
+  expect([waiting.status, waiting.leaseUntil === undefined]).toEqual(['pending', leaseMs === undefined]);
+  const entity = `allocation#${site.tenant}#${waiting.id}`;
+  const events = await collect(rig.admin.pages('listEvents', { query: { entity } }));
+  const rebuilt = foldEvents(events).allocations.get(`${site.tenant}#${waiting.id}`);
+  expect(rebuilt?.leaseUntil).toBe(waiting.leaseUntil);
+  await site.release(waiting.id);
 });
 
 test('a release wakes what waits and fits there, at once and without a sweep', async () => {

@@ -218,6 +218,15 @@ describe('the Host header', () => {
   });
 });
 
+test('who asks for a tunnel hears that this is no proxy', async () => {
+  const { host } = new URL(gateway.url);
+  const answer = answerIn(
+    await overSocket(gateway.url, [`CONNECT ${host} HTTP/1.1\r\nhost: ${host}\r\n\r\n`]),
+  );
+  expect([answer.status, answer.headers['content-type']]).toEqual([400, 'application/problem+json']);
+  expect(Problem.parse(JSON.parse(answer.body)).code).toBe('bad-request');
+});
+
 describe('the authoriser', () => {
   test('is not called without its identity sources', async () => {
     const before = await callsSeen('/closed', 'good-0');

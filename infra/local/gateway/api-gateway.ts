@@ -15,6 +15,7 @@ import {
   type RecordRefused,
   refusedBy,
   refuseMalformed,
+  refuseTunnel,
   SECURITY_HEADERS,
 } from './edge.ts';
 import { GatewayAuthoriser, type Verdict } from './gateway-authoriser.ts';
@@ -76,6 +77,7 @@ export async function startApiGateway(options: {
   // Node would answer an expectation that it does not know with a bare 417.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.on('clientError', (error, socket) => refuseMalformed(error, socket, record));
+  server.on('connect', (_, socket) => refuseTunnel(socket, record));
   const port = await listen(server, options.port);
   gateway.port = port;
   return { url: `http://127.0.0.1:${port}`, stop: () => closeServer(server) };

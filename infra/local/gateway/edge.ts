@@ -71,8 +71,16 @@ export function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex, re
     socket.destroy();
     return;
   }
+  refuseOn(socket, faultOf(error.code), record);
+}
+
+/** Somebody takes this for a proxy; Node would cut the connection without a word. */
+export function refuseTunnel(socket: Duplex, record: RecordRefused): void {
+  refuseOn(socket, new ProblemError('bad-request', 'this is no proxy: no tunnel is opened here'), record);
+}
+
+function refuseOn(socket: Duplex, fault: ProblemError, record: RecordRefused): void {
   const requestId = randomUUID();
-  const fault = faultOf(error.code);
   const answer = problemAnswer(fault, requestId);
   const body = answer.body ?? '';
   const headers: Record<string, string> = {

@@ -5,12 +5,11 @@ import { join, relative } from 'node:path';
 import * as z from 'zod';
 import { ROOT } from '../../bundle.ts';
 import { HostError } from '../errors.ts';
+import { pruneAssemblies } from './assembly-use.ts';
 
 /** What the assembly is made from. The local host itself is no part of it. */
 const INPUTS = ['infra', 'functions', 'lib', 'cdk.json', 'package-lock.json'];
 const NOT_INPUT = join('infra', 'local');
-/** Assemblies kept for hosts that still run on them. */
-const KEPT = 4;
 
 /**
  * The folder with the synthesized assembly of stage `local`. It is named after its inputs, so it is made once per
@@ -23,7 +22,7 @@ export async function synthesise(root: string = ROOT): Promise<string> {
   mkdirSync(cache, { recursive: true });
   const draft = `${dir}.${process.pid}`;
   await runApp(draft, { stage: 'local' }, root);
-  prune(cache);
+  pruneAssemblies(cache);
   try {
     renameSync(draft, dir);
   } catch (error) {
@@ -82,11 +81,4 @@ function fingerprint(root: string): string {
     if (!statSync(path).isDirectory()) return [path];
     return readdirSync(path).flatMap((name) => filesOf(join(path, name)));
   }
-}
-
-function prune(cache: string): void {
-  const byAge = readdirSync(cache)
-    .map((name) => ({ path: join(cache, name), at: statSync(join(cache, name)).mtimeMs }))
-    .sort((a, b) => b.at - a.at);
-  for (const { path } of byAge.slice(KEPT)) rmSync(path, { recursive: true, force: true });
 }

@@ -17,7 +17,7 @@ export const waitForRoom = async (runtime: Runtime, placing: Placing, reasons: R
     ...{ type: 'allocation.waiting', group: group.id, requester: request.requester },
     told: {
       ...(draft.devices === undefined ? {} : { devices: draft.devices }),
-      ...{ born: true, resource: null, reason },
+      ...{ born: true, resource: null, leaseUntil: draft.leaseUntil ?? null, reason },
     },
   });
   const outcome = await runtime.store.transact(

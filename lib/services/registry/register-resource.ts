@@ -9,11 +9,12 @@ import { type ResourceRecord, readResource } from '../../store/fleet/resources.t
 import { ZERO } from '../../vector.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { fillUnder, followFills } from '../reserve/fills.ts';
+import { pauseAfterRace } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { unknownLabscape } from './resources.ts';
 
-/** Tries against a labscape that changes meanwhile. */
-const TRIES_MAX = 5;
+/** Tries against a labscape that changes meanwhile, or where dozens register at once: their transactions meet there. */
+const TRIES_MAX = 16;
 
 /** A resource joins its labscape. Raises not-found, already-exists, unavailable. */
 export const registerResource = async (
@@ -22,12 +23,18 @@ export const registerResource = async (
   requester: Requester,
 ): Promise<ResourceRecord> => {
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
-    // A newer policy than the picture's refuses the first try.
-    if (attempt > 0) await runtime.fleet.snapshot(0);
     const labscape = await runtime.fleet.labscape(input.labscape);
     if (labscape === undefined) throw unknownLabscape(input.labscape);
     const registered = await tryRegister(runtime, labscape, input, requester);
-    if (registered === undefined) continue;
+    if (registered === 'raced') {
+      await pauseAfterRace(runtime, attempt);
+      continue;
+    }
+    if (registered === 'changed') {
+      // A newer policy than the picture's refuses the try.
+      await runtime.fleet.snapshot(0);
+      continue;
+    }
     if (labscape.fills === undefined) return registered;
     await followFills(runtime, labscape.id, requester);
     return (await readResource(runtime.store, labscape.id, registered.id)) ?? registered;
@@ -35,13 +42,13 @@ export const registerResource = async (
   throw changing(`labscape ${input.labscape}`);
 };
 
-/** Under n+1 it takes nothing before all fills have followed. Undefined: the labscape is not as it was seen. */
+/** Under n+1 it takes nothing before all fills have followed. `changed`: the labscape is not as it was seen. */
 const tryRegister = async (
   runtime: Runtime,
   labscape: LabscapeRecord,
   input: z.infer<typeof ResourceInput>,
   requester: Requester,
-): Promise<ResourceRecord | undefined> => {
+): Promise<ResourceRecord | 'raced' | 'changed'> => {
   const limit = limitOf(input.capacity, labscape.policy.limits);
   const event = nextEvent(
     entityOf.resource(input.id),
@@ -79,9 +86,9 @@ const tryRegister = async (
     moving: false,
   };
   const outcome = await runtime.store.transact(registerWrites(runtime.store, labscape, record, event));
-  if (outcome.kind === 'raced') return undefined;
+  if (outcome.kind === 'raced') return 'raced';
   if (outcome.kind === 'refused' && outcome.failed.has('labscape') && outcome.failed.size === 1)
-    return undefined;
+    return 'changed';
   if (outcome.kind !== 'done')
     throw new ProblemError(
       'already-exists',

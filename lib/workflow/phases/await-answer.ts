@@ -23,7 +23,9 @@ export const awaitAnswer =
         readOwnResource(context),
         readBeats(runtime.store, recovery.labscape),
       ]);
-      const carriedOut = Math.max(resource.acknowledgedEpoch, beats.pulses.get(resource.id)?.epoch ?? 0);
+      const said = beats.pulses.get(resource.id)?.epoch ?? 0;
+      // Who speaks of an epoch that nobody has given yet cannot have carried it out, and says nothing of this one.
+      const carriedOut = Math.max(resource.acknowledgedEpoch, said > resource.epoch ? 0 : said);
       if (carriedOut >= recovery.epoch) await answerWait(runtime, recovery.id, phase, 'acknowledged');
     }
     if (phase === 'ResumeService') {

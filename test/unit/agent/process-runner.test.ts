@@ -100,6 +100,32 @@ describe('a process per allocation', () => {
     expect(readFileSync(file('asked'), 'utf8')).toBe(`a ${pidIn('pid')}\n`);
   });
 
+  test.each([
+    ['has no name', ['']],
+    ['no system takes', ['sh', '-c', 'a\0b']],
+    ['has too long a name', ['x'.repeat(400)]],
+    ['lies below a file', [`${import.meta.filename}/x`]],
+  ])('whose command %s fails by itself: the agent and what else runs go on', async (_, command) => {
+    const runs = runner({});
+    runs.start({ ...work('bad'), spec: { command } });
+    runs.start(shell('exec sleep 60', work('good')));
+    await until('the other runs', () => bench.count('running') === 1);
+    expect(bench.events).toContainEqual({
+      kind: 'failed',
+      key: 'acme/bad',
+      reason: expect.stringMatching(/^could not be started: /),
+    });
+    expect(runs.takeFaults()).toBeGreaterThan(0);
+    runs.stop('acme/bad');
+    await until('and it can be stopped', () => bench.count('stopped') === 1);
+  });
+
+  test('whose log cannot be written fails by itself', async () => {
+    runner({ logDir: `${import.meta.filename}/logs` }).start(shell('exec sleep 60'));
+    await until('failed', () => bench.count('failed') > 0);
+    expect(bench.events[0]).toMatchObject({ reason: expect.stringMatching(/^could not be started: /) });
+  });
+
   test('starts again what ended by itself, and says why it failed', async () => {
     // Long enough that a busy machine ends the first try before it counts as running.
     const runs = runner({ settleMs: 1_500 });

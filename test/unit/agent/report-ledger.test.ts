@@ -9,6 +9,7 @@ import {
   type ReportView,
 } from '../../../lib/agent/report-ledger.ts';
 import { type Desired, keyOf, type Work } from '../../../lib/agent/work.ts';
+import { scanJson } from '../../../lib/http/json-scan.ts';
 import { ReportInput } from '../../../lib/schemas/assignment.ts';
 import { anyRunning, anyWork, running, work } from './fixtures.ts';
 
@@ -51,6 +52,16 @@ describe('reports', () => {
       { group: 'g2', epoch: 5, running: 1, failed: [] },
     ]);
     expect(nextReport(tellAll(EMPTY_LEDGER, now), now)).toBeUndefined();
+  });
+
+  test.each([
+    ['is cut', `${'x'.repeat(199)}😀`],
+    ['came with half of one', '\ud83d has no other half'],
+  ])('carry no half of a character where a reason %s: no body may', (_, reason) => {
+    const now = view({ running: running([work('a'), 'failed', reason]) });
+    const report = nextReport(EMPTY_LEDGER, now);
+    expect(report?.groups[0]?.failed[0]?.reason.length).toBeGreaterThan(0);
+    expect(scanJson(JSON.stringify(report))).toBeUndefined();
   });
 
   test('tell again when a group that is still ours has a new epoch', () => {
