@@ -14,7 +14,7 @@ import type { StrategyName } from '../schemas/strategy.ts';
 import { quarantinedLabscapes, type Restriction } from '../security/threat/board.ts';
 import { readBoard } from '../store/access/board.ts';
 import { allLabscapes, type LabscapeRecord } from '../store/fleet/labscapes.ts';
-import { locate, type ResourceRecord, resourcesOf } from '../store/fleet/resources.ts';
+import { locate, type ResourceRecord, resourcesOfEach } from '../store/fleet/resources.ts';
 import type { Store } from '../store/store.ts';
 import { equals } from '../vector.ts';
 
@@ -86,7 +86,10 @@ export class Fleet {
     const [labscapes] = await Promise.all([allLabscapes(this.#store), this.#lookAtBoard()]);
     const isOld = (id: string, since: number) => (this.#listedAt.get(id) ?? Number.NEGATIVE_INFINITY) < since;
     const old = labscapes.filter(({ id }) => isOld(id, oldest));
-    const read = await Promise.all(old.map((l) => resourcesOf(this.#store, l.id)));
+    const read = await resourcesOfEach(
+      this.#store,
+      old.map(({ id }) => id),
+    );
     this.reads += 1;
     // A list that was taken in meanwhile is newer than what was read.
     const lists = new Map(

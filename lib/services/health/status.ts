@@ -5,7 +5,7 @@ import type { Status } from '../../schemas/status.ts';
 import { decodeBeats, readManyBeats } from '../../store/fleet/heartbeats.ts';
 import { allLabscapes } from '../../store/fleet/labscapes.ts';
 import { readLabscapeReadiness } from '../../store/fleet/readiness.ts';
-import { type ResourceRecord, resourcesOf } from '../../store/fleet/resources.ts';
+import { type ResourceRecord, resourcesOfEach } from '../../store/fleet/resources.ts';
 import { pendingGroups } from '../../store/placement/groups.ts';
 import { decodeRecovery, recoveriesPage } from '../../store/recovery/recoveries.ts';
 import { labscapeView } from '../readiness/view.ts';
@@ -28,7 +28,10 @@ export const fleetStatus = async (runtime: Runtime): Promise<Status> => {
       runtime.store,
       labscapes.map((l) => l.id),
     ),
-    Promise.all(labscapes.map((l) => resourcesOf(runtime.store, l.id))),
+    resourcesOfEach(
+      runtime.store,
+      labscapes.map(({ id }) => id),
+    ),
     recoveriesPage(runtime.store, RECOVERIES_SHOWN, undefined),
     pendingGroups(runtime.store, PENDING_COUNTED),
     readLabscapeReadiness(

@@ -227,3 +227,19 @@ export const resourcesOf = async (
     .map(decodeResource)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 };
+
+/** Labscapes listed at a time: with hundreds at once requests wait for a connection until they fail. */
+const LISTED_AT_ONCE = 16;
+
+/** The resources of each of these labscapes, in their order. */
+export const resourcesOfEach = async (
+  store: Store,
+  labscapes: readonly string[],
+): Promise<readonly (readonly ResourceRecord[])[]> => {
+  const lists: (readonly ResourceRecord[])[] = [];
+  for (let at = 0; at < labscapes.length; at += LISTED_AT_ONCE) {
+    const some = labscapes.slice(at, at + LISTED_AT_ONCE);
+    lists.push(...(await Promise.all(some.map((labscape) => resourcesOf(store, labscape)))));
+  }
+  return lists;
+};
