@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { jitteredMs } from '../client/retry.ts';
 import type { WorkerRunnerConfig } from './config.ts';
-import { hookEnvironment, signalGroup } from './hook.ts';
+import { hookEnvironment, signalGroup, tried } from './hook.ts';
 import { endLeftovers, remember } from './leftovers.ts';
 import type { RunnerDeps } from './process-runner.ts';
 import type { Runner, RunnerEvent } from './runner.ts';
@@ -94,19 +94,14 @@ export class WorkerRunner implements Runner {
   }
 
   #createWorker(): void {
-    const { config, deps } = { config: this.#config, deps: this.#deps };
-    const [command = '', ...args] = config.command;
-    const env = hookEnvironment(deps.environment, config.env, { LABSCAPE_RESOURCE: deps.resource });
-    const log = config.logFile === undefined ? 'ignore' : openSync(config.logFile, 'a');
-    const worker = spawn(command, args, {
-      env,
-      cwd: config.cwd,
-      detached: true,
-      stdio: ['pipe', 'pipe', log],
-    });
-    if (typeof log === 'number') closeSync(log);
+    const config = this.#config;
+    this.#bornAtMs = this.#deps.clock.monotonicMs();
+    const worker = tried(() => this.#spawn());
+    if (worker instanceof Error) {
+      this.#fell(`worker could not be started: ${worker.message}`);
+      return;
+    }
     this.#worker = worker;
-    this.#bornAtMs = deps.clock.monotonicMs();
     worker.stdin?.on('error', () => undefined);
     worker.on('spawn', () => {
       if (worker.pid !== undefined && config.stateFile !== undefined) remember(config.stateFile, worker.pid);
@@ -125,6 +120,20 @@ export class WorkerRunner implements Runner {
     }
     if (this.#leaseUntil !== undefined) this.#send({ op: 'lease', until: this.#leaseUntil });
     for (const { work, stopping } of this.#pieces.values()) if (!stopping) this.#sendStart(work);
+  }
+
+  /** Throws what the system refuses at once. */
+  #spawn(): ChildProcess {
+    const config = this.#config;
+    const deps = this.#deps;
+    const [command = '', ...args] = config.command;
+    const env = hookEnvironment(deps.environment, config.env, { LABSCAPE_RESOURCE: deps.resource });
+    const log = config.logFile === undefined ? 'ignore' : openSync(config.logFile, 'a');
+    try {
+      return spawn(command, args, { env, cwd: config.cwd, detached: true, stdio: ['pipe', 'pipe', log] });
+    } finally {
+      if (typeof log === 'number') closeSync(log);
+    }
   }
 
   #heard(line: string): void {
@@ -170,6 +179,11 @@ export class WorkerRunner implements Runner {
   #died(worker: ChildProcess, reason: string): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
+    this.#fell(reason);
+  }
+
+  /** There is none any more, and another one is due unless nothing is left for it to run. */
+  #fell(reason: string): void {
     const livedMs = this.#deps.clock.monotonicMs() - this.#bornAtMs;
     this.#deaths = livedMs >= STABLE_MS ? 1 : this.#deaths + 1;
     for (const [key, piece] of [...this.#pieces]) {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -52,6 +52,22 @@ describe('one worker per resource', () => {
       { op: 'lease', until: 1234 },
       { op: 'stop', key: 'acme/b' },
     ]);
+  });
+
+  test('that the system refuses at once fails its work, and another one is tried', async () => {
+    const folder = path.join(bench.folder, 'logs');
+    const runs = runner({ logFile: path.join(folder, 'worker') });
+    runs.start(work('a'));
+    await until('it was refused', () => bench.count('failed') > 0);
+    expect(bench.events[0]).toMatchObject({
+      ...{ kind: 'failed', key: 'acme/a' },
+      reason: expect.stringMatching(/could not be started: .*ENOENT/),
+    });
+    expect(runs.takeFaults()).toBeGreaterThan(0);
+    mkdirSync(folder);
+    await until('it runs', () => bench.count('running') === 1);
+    runs.stop('acme/a');
+    await until('it has stopped', () => bench.count('stopped') === 1);
   });
 
   test('that dies fails all of its work, and a new one is told everything anew', async () => {
