@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ProblemError } from '../../lib/errors.ts';
+import { UNDER_WAY_MAX_MS } from '../../lib/health/overtaken.ts';
 import { signalOf } from '../../lib/security/threat/signals.ts';
 import { beat } from '../../lib/services/health/heartbeat.ts';
 import { type HeardFleet, LEASE_MS, startFleet } from './heard-fleet.ts';
@@ -28,14 +29,15 @@ const refusalOf = async (seq: number) => {
 
 test.each([
   ['that a later one overtook', LAST - 1],
-  ['that came almost a lease after a later one', LAST - LEASE_MS + 1],
+  ['that came longer than a lease after a later one', LAST - LEASE_MS],
+  ['that came as late as a request may', LAST - UNDER_WAY_MAX_MS + 1],
 ])('a batch %s is refused, and is no sign of an attack', async (_, seq) => {
   expect(await refusalOf(seq)).toEqual({ code: 'replayed-heartbeat', signal: undefined });
 });
 
 test.each([
   ['that came before', LAST],
-  ['as old as a lease', LAST - LEASE_MS],
+  ['older than a request under way', LAST - UNDER_WAY_MAX_MS],
 ])('a batch %s is a replay', async (_, seq) => {
   expect(await refusalOf(seq)).toEqual({ code: 'replayed-heartbeat', signal: 'replay' });
 });
