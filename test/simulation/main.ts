@@ -74,12 +74,13 @@ const campaign = async (pool: Pool, from: number, count: number): Promise<boolea
   const began = performance.now();
   const { tally, failed } = await runSeeds(pool, seeds, { factor, sdk: asked.sdk }, progress(count));
   const seconds = (performance.now() - began) / 1_000;
+  // To make them smaller takes minutes: which they are is said before.
+  if (failed.length > 0) say(`failed: ${failed.map(({ seed }) => seed).join(' ')}`);
   for (const one of failed.slice(0, SHRUNK_MAX)) {
     const rerun = (leftOut: string) =>
       pool.run({ kind: 'seed', seed: one.seed, factor, sdk: asked.sdk, leftOut, trace: true });
     say(failureText(one, await shrinkSeed(one, rerun)));
   }
-  if (failed.length > 0) say(`failed: ${failed.map(({ seed }) => seed).join(' ')}`);
   say(summary(tally, seconds));
   const { breaches, ...availability } = await availabilityOf(pool, count >= SEEDS_FOR_STUDY);
   const violations = tally.violations + breaches.length;

@@ -26,8 +26,11 @@ import { tellingOld, type Write } from '../table/write.ts';
 import type { RecoveryRecord } from './recoveries.ts';
 import { progressWrite } from './recovery-writes.ts';
 
+/** With the epoch at which an owner last said that it runs, as far as that is known. */
+type HeldGroup = MovableGroup & { readonly runningEpoch?: number | undefined };
+
 export interface FlipMove {
-  readonly group: MovableGroup;
+  readonly group: HeldGroup;
   readonly to: Target;
   /** The devices it gets there. */
   readonly deviceMap?: DeviceMap | undefined;
@@ -46,9 +49,13 @@ const groupAsSeen = (group: MovableGroup): readonly Condition[] => [
 
 const mapOf = (map: DeviceMap | undefined): Item => (map === undefined ? {} : { devMap: packMap(map) });
 
-/** A hold that is over is forgotten; of one that is not, an owner before the last may still run the group. */
-const holdsOver = ({ heldUntil }: MovableGroup, at: number): readonly string[] =>
-  heldUntil === undefined || heldUntil > at ? [] : ['heldUntil', 'heldBy'];
+/**
+ * A hold that is over is forgotten; of one that is not, an owner before the last may still run the group. That it is over
+ * the clock alone says until the last owner has started the group, and the clock may have been set forward: whoever
+ * starts it next looks at it again.
+ */
+const holdsOver = ({ heldUntil, epoch, runningEpoch = 0 }: HeldGroup, at: number): readonly string[] =>
+  heldUntil === undefined || heldUntil > at || runningEpoch < epoch ? [] : ['heldUntil', 'heldBy'];
 
 /** `at`: clock of the move, epoch ms. */
 export const moveWrite = (
@@ -73,7 +80,7 @@ export const moveWrite = (
     conditions: groupAsSeen(group),
   });
 
-const pendWrite = (store: Store, group: MovableGroup, reason: string, recovery: string, at: number): Write =>
+const pendWrite = (store: Store, group: HeldGroup, reason: string, recovery: string, at: number): Write =>
   updateItem(`group:${group.id}`, {
     table: store.tables.state,
     key: keys.group(group.id),
@@ -140,7 +147,7 @@ export interface FlipInput {
   readonly recovery: RecoveryRecord;
   readonly attempt: number;
   readonly moves: readonly FlipMove[];
-  readonly unplaced: readonly { readonly group: MovableGroup; readonly reason: string }[];
+  readonly unplaced: readonly { readonly group: HeldGroup; readonly reason: string }[];
   readonly gains: ReadonlyMap<string, Gain & { readonly target: Target }>;
   readonly leaving: Vector;
   readonly event: AuditEvent;
