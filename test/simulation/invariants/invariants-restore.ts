@@ -38,7 +38,8 @@ export class RestoreWatch {
       ),
       ...groups.flatMap(({ before, after }) => {
         const of = ({ status, resource, count, demand, deviceMap }: typeof after) =>
-          JSON.stringify([status, status === 'closed' ? '' : resource, count, demand, deviceMap]);
+          // A closed one has neither an owner nor devices, whatever stands there.
+          JSON.stringify([status, ...(status === 'closed' ? [] : [resource, deviceMap]), count, demand]);
         return [
           ...differ(`group ${after.id}`, before && of(before), of(after)),
           // What a recovery moves it knows by its epoch.
