@@ -1,4 +1,4 @@
-import { Agent, type AgentOptions } from 'node:http';
+import { Agent } from 'node:http';
 import { Agent as SecureAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -21,31 +21,12 @@ const bounded = <T extends Duplex | null | undefined>(made: T, ms: number): T =>
   return made;
 };
 
-class BoundedAgent extends Agent {
-  readonly #ms: number;
-
-  constructor(ms: number, options: AgentOptions) {
-    super(options);
-    this.#ms = ms;
-  }
-
-  override createConnection(...given: Parameters<Agent['createConnection']>) {
-    return bounded(super.createConnection(...given), this.#ms);
-  }
-}
-
-class BoundedSecureAgent extends SecureAgent {
-  readonly #ms: number;
-
-  constructor(ms: number, options: AgentOptions) {
-    super(options);
-    this.#ms = ms;
-  }
-
-  override createConnection(...given: Parameters<SecureAgent['createConnection']>) {
-    return bounded(super.createConnection(...given), this.#ms);
-  }
-}
+/** Plain and secure agents alike: the same bound on whatever connection they make. */
+const boundedAgent = <A extends Agent>(agent: A, ms: number): A => {
+  const create = agent.createConnection.bind(agent);
+  agent.createConnection = (...given) => bounded(create(...given), ms);
+  return agent;
+};
 
 /** As many as the SDK would keep. */
 const POOL = { keepAlive: true, maxSockets: 50 } as const;
@@ -55,6 +36,6 @@ const POOL = { keepAlive: true, maxSockets: 50 } as const;
  * on: where all connections are in use, it takes the wait for one of them for a host that nobody reaches.
  */
 export const connections = (connectMs: number): { httpAgent: Agent; httpsAgent: SecureAgent } => ({
-  httpAgent: new BoundedAgent(connectMs, POOL),
-  httpsAgent: new BoundedSecureAgent(connectMs, POOL),
+  httpAgent: boundedAgent(new Agent(POOL), connectMs),
+  httpsAgent: boundedAgent(new SecureAgent(POOL), connectMs),
 });
