@@ -42,6 +42,8 @@ export class PhasesRig {
   readonly told: string[] = [];
   /** So many calls more are answered by the tables; all others are throttled. */
   callsLeft = Number.POSITIVE_INFINITY;
+  /** So many single writes more meet a transaction on their item. */
+  meetings = 0;
   readonly #engine: Engine;
   readonly #client: DynamoDBClient;
   readonly #tables: { state: string; audit: string };
@@ -57,18 +59,27 @@ export class PhasesRig {
       credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     });
     this.#client.middlewareStack.add(
-      (next) => (args) => {
-        this.callsLeft -= 1;
-        if (this.callsLeft >= 0) return next(args);
-        throw Object.assign(new Error('asked too much'), { name: 'ProvisionedThroughputExceededException' });
-      },
+      (next, { commandName }) =>
+        (args) => {
+          const refusal = this.#refusal(commandName);
+          if (refusal === undefined) return next(args);
+          throw Object.assign(new Error(refusal), { name: refusal });
+        },
       { step: 'initialize' },
     );
   }
 
+  #refusal(commandName: string | undefined): string | undefined {
+    this.callsLeft -= 1;
+    if (this.callsLeft < 0) return 'ProvisionedThroughputExceededException';
+    if (commandName !== 'UpdateItemCommand' || this.meetings === 0) return undefined;
+    this.meetings -= 1;
+    return 'TransactionConflictException';
+  }
+
   /** A warm function of its own: nothing it remembers is known to the others. */
   warm(): Runtime {
-    const store = new Store(this.#client, this.#tables);
+    const store = new Store(this.#client, this.#tables, async () => {});
     const tell = (line: string) => this.told.push(line);
     return {
       ...{ store, clock: this.clock, fleet: new Fleet(store, this.clock), quotas: new QuotaBook(store) },

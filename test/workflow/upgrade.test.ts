@@ -1,7 +1,8 @@
 import { appendFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { startHost } from '../../infra/local/host.ts';
+import { isMark } from '../../infra/local/template/assembly-use.ts';
 import { synthesise } from '../../infra/local/template/synthesise.ts';
 import { readTemplate } from '../../infra/local/template/template.ts';
 import { Rig } from '../api/rig.ts';
@@ -29,7 +30,8 @@ afterEach(async () => {
 /** The assembly as another version of this product would have made it. */
 async function assembly(name: string, definition: (text: string) => string, code: string): Promise<string> {
   const dir = join(folder.path, name);
-  cpSync(await synthesise(), dir, { recursive: true });
+  // Hosts of other tests come and go meanwhile.
+  cpSync(await synthesise(), dir, { recursive: true, filter: (source) => !isMark(basename(source)) });
   for (const file of readdirSync(dir).filter((each) => each.endsWith('.template.json'))) {
     const path = join(dir, file);
     writeFileSync(path, definition(readFileSync(path, 'utf8')));

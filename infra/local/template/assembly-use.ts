@@ -7,6 +7,9 @@ import { isGuarded, takeGuard } from '../folder-guard.ts';
 const KEPT = 4;
 const MARK = 'used-by-';
 
+/** Not of the assembly: these come and go with the hosts that run on it. */
+export const isMark = (name: string): boolean => name.startsWith(MARK);
+
 /** Marks the assembly as one that this process runs on: functions are loaded from it when they are first called. */
 export function useAssembly(dir: string): () => void {
   const mark = join(dir, `${MARK}${randomUUID()}`);
@@ -31,4 +34,4 @@ export function pruneAssemblies(cache: string): void {
 }
 
 const isUsed = (dir: string): boolean =>
-  readdirSync(dir).some((name) => name.startsWith(MARK) && isGuarded(join(dir, name)) !== false);
+  readdirSync(dir).some((name) => isMark(name) && isGuarded(join(dir, name)) !== false);

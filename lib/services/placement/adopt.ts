@@ -1,17 +1,15 @@
 import { type Ineligible, ineligible } from '../../allocation/eligibility.ts';
-import { changing, ProblemError } from '../../errors.ts';
+import { ProblemError } from '../../errors.ts';
 import { DIMENSIONS } from '../../schemas/common.ts';
 import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import { getResource } from '../registry/resources.ts';
-import { pauseAfterRace } from '../retry.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { type Allocated, type AllocateRequest, draftOf, natureOf } from './allocation-draft.ts';
 import { sliceFor } from './attempt.ts';
 import { existingOf } from './existing.ts';
 import { placeOn } from './place-on.ts';
 import type { Refused } from './refusal.ts';
-
-const TRIES_MAX = 12;
 
 /**
  * Accounts for work where it runs already: on exactly this resource, up to its limit, since the fill is a rule for what
@@ -25,7 +23,7 @@ export const adoptWork = async (
 ): Promise<Allocated> => {
   const draft = draftOf(runtime, request);
   const { kind } = natureOf(request.tenant, request.input);
-  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+  return untilWon(runtime, `resource ${resourceId}`, async () => {
     // The first look at a fleet that this function has not seen yet also gives the labscapes' policies.
     const [target, slice] = await Promise.all([
       getResource(runtime, resourceId),
@@ -42,9 +40,8 @@ export const adoptWork = async (
     const outcome = await placeOn(runtime, { request, draft, kind, slice }, { target }, refused);
     if (outcome.kind === 'done') return withWarning(outcome.result, request, target);
     if (refused.ids.has(target.id)) throw doesNotFit(target, request, 'too-many-groups');
-    await pauseAfterRace(runtime, attempt);
-  }
-  throw changing(`resource ${resourceId}`);
+    return undefined;
+  });
 };
 
 /** As for what is to be placed, but up to the limit, and also where a place is held for others: it runs there already. */

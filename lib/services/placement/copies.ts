@@ -1,13 +1,11 @@
-import { changing, ProblemError } from '../../errors.ts';
+import { ProblemError } from '../../errors.ts';
 import type { Allocation } from '../../schemas/allocation.ts';
 import type { CopiesInput } from '../../schemas/data.ts';
 import { readAllocation } from '../../store/placement/allocations.ts';
 import { readGroup, writeData } from '../../store/placement/groups.ts';
-import { pauseAfterRace } from '../retry.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { allocationView } from './allocation-view.ts';
-
-const TRIES_MAX = 5;
 
 /**
  * Takes in where copies of an allocation's data are now, in place of what was said before. A copy of the same resource is
@@ -19,8 +17,8 @@ export const putCopies = async (
   runtime: Runtime,
   { tenant, id }: { readonly tenant: string; readonly id: string },
   copies: CopiesInput['copies'],
-): Promise<Allocation> => {
-  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+): Promise<Allocation> =>
+  untilWon(runtime, 'the allocation', async () => {
     const allocation = await readAllocation(runtime.store, tenant, id);
     if (allocation === undefined)
       throw new ProblemError('not-found', `tenant ${tenant} has no allocation ${id}`);
@@ -41,8 +39,6 @@ export const putCopies = async (
         asOf: Math.max(asOf, known.get(resource) ?? asOf),
       })),
     };
-    if (await writeData(runtime.store, group, data)) return allocationView(allocation, { ...group, data });
-    await pauseAfterRace(runtime, attempt);
-  }
-  throw changing('the allocation');
-};
+    const written = await writeData(runtime.store, group, data);
+    return written ? allocationView(allocation, { ...group, data }) : undefined;
+  });

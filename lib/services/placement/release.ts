@@ -1,6 +1,6 @@
 import { type Extras, leaving, NO_EXTRAS } from '../../allocation/extras.ts';
 import { entityOf, nextEvent } from '../../audit/event.ts';
-import { changing, ProblemError } from '../../errors.ts';
+import { ProblemError } from '../../errors.ts';
 import type { Allocation } from '../../schemas/allocation.ts';
 import { decodeResource, readResource } from '../../store/fleet/resources.ts';
 import { renewWrites } from '../../store/placement/allocation-writes.ts';
@@ -9,12 +9,10 @@ import { endWrites } from '../../store/placement/end-writes.ts';
 import { type GroupRecord, readGroup } from '../../store/placement/groups.ts';
 import { subtract, ZERO } from '../../vector.ts';
 import { originOf, type Requester } from '../origin.ts';
-import { pauseAfterRace } from '../retry.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { wakeFor } from '../waiting/pending-queue.ts';
 import { allocationView } from './allocation-view.ts';
-
-const TRIES_MAX = 12;
 
 export interface AllocationRef {
   readonly tenant: string;
@@ -41,29 +39,23 @@ export const release = async (
   ref: AllocationRef,
   requester: Requester,
   to: 'released' | 'expired' = 'released',
-): Promise<Allocation> => {
-  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+): Promise<Allocation> =>
+  untilWon(runtime, 'its group', async () => {
     const allocation = await found(runtime, ref);
     if (allocation.state !== 'active') return allocationView(allocation, undefined);
     if (to === 'expired' && (allocation.leaseUntil ?? Number.POSITIVE_INFINITY) > runtime.clock.now()) {
       return allocationView(allocation, await readGroup(runtime.store, allocation.group));
     }
     const group = await readGroup(runtime.store, allocation.group);
-    if (group === undefined || group.status === 'closed') {
-      await pauseAfterRace(runtime, attempt);
-      continue;
-    }
+    if (group === undefined || group.status === 'closed') return undefined;
     const ended = await tryEnd(runtime, allocation, group, requester, to);
     if (ended === 'moving') {
       throw new ProblemError('moving', 'its resource is failing over right now: try again in a second', {
         retryAfterS: 1,
       });
     }
-    if (ended !== 'again') return ended;
-    await pauseAfterRace(runtime, attempt);
-  }
-  throw changing('its group');
-};
+    return ended === 'again' ? undefined : ended;
+  });
 
 const tryEnd = async (
   runtime: Runtime,
@@ -114,8 +106,8 @@ export const renew = async (
   ref: AllocationRef,
   leaseMs: number,
   requester: Requester,
-): Promise<Allocation> => {
-  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+): Promise<Allocation> =>
+  untilWon(runtime, 'the allocation', async () => {
     const allocation = await found(runtime, ref);
     if (allocation.state !== 'active') {
       throw new ProblemError('not-in-this-state', `the allocation is ${allocation.state}: allocate again`);
@@ -129,10 +121,6 @@ export const renew = async (
       { leaseUntil },
     );
     const outcome = await runtime.store.transact(renewWrites(runtime.store, allocation, leaseUntil, event));
-    if (outcome.kind === 'done') {
-      return allocationView({ ...allocation, leaseUntil }, await readGroup(runtime.store, allocation.group));
-    }
-    await pauseAfterRace(runtime, attempt);
-  }
-  throw changing('the allocation');
-};
+    if (outcome.kind !== 'done') return undefined;
+    return allocationView({ ...allocation, leaseUntil }, await readGroup(runtime.store, allocation.group));
+  });

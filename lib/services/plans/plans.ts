@@ -9,6 +9,7 @@ import {
 } from '../../store/recovery/recovery-plans.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { staleConfiguration } from '../registry/labscapes.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 
 export const planView = ({ chain: _, run, ...plan }: RecoveryPlanRecord): RecoveryPlan => ({
@@ -52,7 +53,21 @@ export const putPlan = async (
   input: RecoveryPlanInput,
   ifMatch: number | undefined,
   requester: Requester,
-): Promise<{ readonly plan: RecoveryPlan; readonly isNew: boolean }> => {
+): Promise<Put> =>
+  untilWon(runtime, `recovery plan ${id}`, () => tryPut(runtime, id, input, ifMatch, requester));
+
+interface Put {
+  readonly plan: RecoveryPlan;
+  readonly isNew: boolean;
+}
+
+const tryPut = async (
+  runtime: Runtime,
+  id: string,
+  input: RecoveryPlanInput,
+  ifMatch: number | undefined,
+  requester: Requester,
+): Promise<Put | undefined> => {
   await refuseStrangers(runtime, input);
   const before = await readPlan(runtime.store, id);
   if (ifMatch !== undefined && ifMatch !== (before?.cfg ?? 0))
@@ -67,7 +82,6 @@ export const putPlan = async (
     ...{ changedAt: event.at, changedBy: requester.actor },
   };
   const outcome = await runtime.store.transact(putPlanWrites(runtime.store, before, after, event));
-  if (outcome.kind !== 'done')
-    throw staleConfiguration(`recovery plan ${id}`, (await readPlan(runtime.store, id))?.cfg ?? 0);
+  if (outcome.kind !== 'done') return undefined;
   return { plan: planView(after), isNew: before === undefined };
 };

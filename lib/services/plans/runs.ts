@@ -16,6 +16,7 @@ import {
   runWrites,
 } from '../../store/recovery/recovery-plans.ts';
 import { originOf, type Requester } from '../origin.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { getPlan } from './plans.ts';
 import { begunOf } from './step-targets.ts';
@@ -117,19 +118,18 @@ export const answerRun = async (
   { plan, id }: { readonly plan: string; readonly id: string },
   { decision, reason }: z.output<typeof PlanAnswerInput>,
   requester: Requester,
-): Promise<PlanRun> => {
-  const run = await getRun(runtime, plan, id);
-  if (run.status !== 'asking')
-    throw new ProblemError('not-in-this-state', `run ${id} is ${run.status}: it asks nothing`);
-  const yes = decision === 'approve';
-  const change = yes
-    ? onApproval(run, runtime.clock.now())
-    : { status: 'cancelled' as const, asks: undefined, cancel: `${requester.actor}: ${reason}` };
-  const type = yes ? 'plan.run-approved' : 'plan.run-rejected';
-  const after = await changeRun(runtime, run, change, { type, body: { reason } }, requester);
-  if (after === undefined) throw changing(`run ${id}`);
-  return after;
-};
+): Promise<PlanRun> =>
+  untilWon(runtime, `run ${id}`, async () => {
+    const run = await getRun(runtime, plan, id);
+    if (run.status !== 'asking')
+      throw new ProblemError('not-in-this-state', `run ${id} is ${run.status}: it asks nothing`);
+    const yes = decision === 'approve';
+    const change = yes
+      ? onApproval(run, runtime.clock.now())
+      : { status: 'cancelled' as const, asks: undefined, cancel: `${requester.actor}: ${reason}` };
+    const type = yes ? 'plan.run-approved' : 'plan.run-rejected';
+    return changeRun(runtime, run, change, { type, body: { reason } }, requester);
+  });
 
 /** What a run becomes that ends now. A step that was about to begin is over; what of it has begun goes on. */
 export const callOff = async (runtime: Runtime, run: PlanRun): Promise<Partial<PlanRun>> => {
@@ -151,14 +151,13 @@ export const cancelRun = async (
   { plan, id }: { readonly plan: string; readonly id: string },
   reason: string,
   requester: Requester,
-): Promise<PlanRun> => {
-  const run = await getRun(runtime, plan, id);
-  if (isOver(run.status)) throw new ProblemError('not-in-this-state', `run ${id} is ${run.status}`);
-  const cancel = `${requester.actor}: ${reason}`;
-  const about = { type: 'plan.run-cancelled', body: { reason } };
-  // Recoveries of a step are seen to their end.
-  const change = run.status === 'recovering' ? {} : await callOff(runtime, run);
-  const after = await changeRun(runtime, run, { ...change, cancel }, about, requester);
-  if (after === undefined) throw changing(`run ${id}`);
-  return after;
-};
+): Promise<PlanRun> =>
+  untilWon(runtime, `run ${id}`, async () => {
+    const run = await getRun(runtime, plan, id);
+    if (isOver(run.status)) throw new ProblemError('not-in-this-state', `run ${id} is ${run.status}`);
+    const cancel = `${requester.actor}: ${reason}`;
+    const about = { type: 'plan.run-cancelled', body: { reason } };
+    // Recoveries of a step are seen to their end.
+    const change = run.status === 'recovering' ? {} : await callOff(runtime, run);
+    return changeRun(runtime, run, { ...change, cancel }, about, requester);
+  });

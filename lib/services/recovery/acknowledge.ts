@@ -1,13 +1,11 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { changing, ProblemError } from '../../errors.ts';
+import { ProblemError } from '../../errors.ts';
 import { type ResourceRecord, resourcesOf } from '../../store/fleet/resources.ts';
 import { acknowledgeWrites } from '../../store/recovery/recovery-word-writes.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { getResource } from '../registry/resources.ts';
-import { pauseAfterRace } from '../retry.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
-
-const TRIES_MAX = 5;
 
 const isDamped = ({ lastRecoveryEndedAt, retryAt, flaps, returnedAt }: ResourceRecord): boolean =>
   lastRecoveryEndedAt !== undefined || retryAt !== undefined || flaps > 0 || returnedAt !== undefined;
@@ -21,8 +19,8 @@ export const acknowledgeResource = async (
   id: string,
   reason: string,
   requester: Requester,
-): Promise<ResourceRecord> => {
-  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+): Promise<ResourceRecord> =>
+  untilWon(runtime, `resource ${id}`, async () => {
     const before = await getResource(runtime, id);
     if (!isDamped(before)) return before;
     const origin = originOf(requester, runtime.clock);
@@ -36,14 +34,10 @@ export const acknowledgeResource = async (
       retryAt: owed ? event.at : undefined,
     };
     const outcome = await runtime.store.transact(acknowledgeWrites(runtime.store, before, after, event));
-    if (outcome.kind === 'done') {
-      runtime.fleet.learn(after);
-      return after;
-    }
-    await pauseAfterRace(runtime, attempt);
-  }
-  throw changing(`resource ${id}`);
-};
+    if (outcome.kind !== 'done') return undefined;
+    runtime.fleet.learn(after);
+    return after;
+  });
 
 /** The same for all resources of a labscape: re-arms its breaker. Answers which there were. Raises not-found, unavailable. */
 export const acknowledgeLabscape = async (

@@ -1,11 +1,12 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { changing, ProblemError } from '../../errors.ts';
+import { ProblemError } from '../../errors.ts';
 import { summaryOf } from '../../failover/quote.ts';
 import type { ApprovalInput, Recovery } from '../../schemas/recovery.ts';
 import { exchangeWaiting, type RecoveryRecord } from '../../store/recovery/recoveries.ts';
 import { approvalWrites } from '../../store/recovery/recovery-word-writes.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { getResource } from '../registry/resources.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { isBackAgain } from './back-again.ts';
 import { holdingsOf, quoteHeld } from './quote.ts';
@@ -22,7 +23,14 @@ export const approve = async (
   id: string,
   word: ApprovalInput,
   requester: Requester,
-): Promise<Recovery> => {
+): Promise<Recovery> => untilWon(runtime, `recovery ${id}`, () => tryAnswer(runtime, id, word, requester));
+
+const tryAnswer = async (
+  runtime: Runtime,
+  id: string,
+  word: ApprovalInput,
+  requester: Requester,
+): Promise<Recovery | undefined> => {
   const recovery = await getRecovery(runtime, id);
   const { waiting } = recovery;
   if (
@@ -49,7 +57,7 @@ export const approve = async (
     waiting: { ...waiting, answer: word.decision, answeredAt: event.at, said: word.reason },
   };
   const outcome = await runtime.store.transact(approvalWrites(runtime.store, recovery, after, event));
-  if (outcome.kind !== 'done') throw changing(`recovery ${id}`);
+  if (outcome.kind !== 'done') return undefined;
   if (waiting.token !== undefined) {
     if (word.decision === 'approve') await runtime.executions.succeed(waiting.token);
     else await runtime.executions.fail(waiting.token, 'Rejected', word.reason);

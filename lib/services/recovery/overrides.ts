@@ -12,6 +12,7 @@ import {
 } from '../../store/recovery/overrides.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { getResource } from '../registry/resources.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 
 const counts = ({ status, expiresAt }: OverrideRecord, now: number): boolean =>
@@ -70,24 +71,31 @@ export const confirmOverride = async (
   id: string,
   reason: string,
   requester: Requester,
-): Promise<Override> => {
-  const before = await getOverride(runtime, labscape, id);
-  if (before.status !== 'proposed')
-    throw new ProblemError('not-in-this-state', `override ${id} is ${before.status}`);
-  // A break-glass key is for when there is nobody else; its use is an event and an alarm.
-  if (before.proposedBy === requester.actor && !isBreakGlass(requester.actor))
-    throw new ProblemError(
-      'conflict',
-      `${requester.actor} proposed override ${id}: somebody else confirms it`,
+): Promise<Override> =>
+  untilWon(runtime, `override ${id}`, async () => {
+    const before = await getOverride(runtime, labscape, id);
+    if (before.status !== 'proposed')
+      throw new ProblemError('not-in-this-state', `override ${id} is ${before.status}`);
+    // A break-glass key is for when there is nobody else; its use is an event and an alarm.
+    if (before.proposedBy === requester.actor && !isBreakGlass(requester.actor))
+      throw new ProblemError(
+        'conflict',
+        `${requester.actor} proposed override ${id}: somebody else confirms it`,
+      );
+    const now = runtime.clock.now();
+    const after = {
+      status: 'active',
+      confirmedBy: requester.actor,
+      expiresAt: now + before.expiresInMs,
+    } as const;
+    return settle(
+      runtime,
+      before,
+      { ...before, ...after },
+      { type: 'override.confirmed', reason },
+      requester,
     );
-  const now = runtime.clock.now();
-  const after = {
-    status: 'active',
-    confirmedBy: requester.actor,
-    expiresAt: now + before.expiresInMs,
-  } as const;
-  return settle(runtime, before, { ...before, ...after }, { type: 'override.confirmed', reason }, requester);
-};
+  });
 
 /** Ends it, whoever proposed it. Raises not-found, not-in-this-state. */
 export const withdrawOverride = async (
@@ -96,18 +104,21 @@ export const withdrawOverride = async (
   id: string,
   reason: string,
   requester: Requester,
-): Promise<Override> => {
-  const before = await getOverride(runtime, labscape, id);
-  if (before.status === 'withdrawn')
-    throw new ProblemError('not-in-this-state', `override ${id} is withdrawn already`);
-  return settle(
-    runtime,
-    before,
-    { ...before, status: 'withdrawn' },
-    { type: 'override.withdrawn', reason },
-    requester,
-  );
-};
+): Promise<Override> =>
+  untilWon(runtime, `override ${id}`, async () => {
+    const before = await getOverride(runtime, labscape, id);
+    if (before.status === 'withdrawn')
+      throw new ProblemError('not-in-this-state', `override ${id} is withdrawn already`);
+    return settle(
+      runtime,
+      before,
+      { ...before, status: 'withdrawn' },
+      { type: 'override.withdrawn', reason },
+      requester,
+    );
+  });
+
+/** Undefined when somebody else was first. */
 
 const settle = async (
   runtime: Runtime,
@@ -115,13 +126,13 @@ const settle = async (
   after: OverrideRecord,
   { type, reason }: { readonly type: string; readonly reason: string },
   requester: Requester,
-): Promise<Override> => {
+): Promise<Override | undefined> => {
   const origin = originOf(requester, runtime.clock);
   const entity = entityOf.override(before.labscape, before.id);
   const body = { rule: before.rule, reason, expiresAt: after.expiresAt ?? null };
   const event = nextEvent(entity, before.chain, origin, type, body);
   const outcome = await runtime.store.transact(settleOverrideWrites(runtime.store, before, after, event));
-  if (outcome.kind !== 'done') throw changing(`override ${before.id}`);
+  if (outcome.kind !== 'done') return undefined;
   return overrideView({ ...after, chain: headOf(event) }, event.at);
 };
 

@@ -1,9 +1,10 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { changing, ProblemError } from '../../errors.ts';
+import { ProblemError } from '../../errors.ts';
 import type { Recovery } from '../../schemas/recovery.ts';
 import { cancelWrites, resumeWrites } from '../../store/recovery/recovery-word-writes.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { getResource } from '../registry/resources.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { getRecovery, recoveryView } from './recovery-view.ts';
 
@@ -16,7 +17,14 @@ export const cancelRecovery = async (
   id: string,
   reason: string,
   requester: Requester,
-): Promise<Recovery> => {
+): Promise<Recovery> => untilWon(runtime, `recovery ${id}`, () => tryCancel(runtime, id, reason, requester));
+
+const tryCancel = async (
+  runtime: Runtime,
+  id: string,
+  reason: string,
+  requester: Requester,
+): Promise<Recovery | undefined> => {
   const recovery = await getRecovery(runtime, id);
   const { nextPhase, waiting } = recovery;
   if (recovery.cancel !== undefined) return recoveryView(recovery);
@@ -31,7 +39,7 @@ export const cancelRecovery = async (
   const event = nextEvent(entityOf.recovery(id), recovery.chain, origin, 'recovery.cancelling', { reason });
   const said = `${requester.actor}: ${reason}`;
   const outcome = await runtime.store.transact(cancelWrites(runtime.store, recovery, said, event));
-  if (outcome.kind !== 'done') throw changing(`recovery ${id}`);
+  if (outcome.kind !== 'done') return undefined;
   if (waiting?.token !== undefined && waiting.answer === undefined)
     await runtime.executions.fail(waiting.token, 'Cancelled', said);
   return recoveryView({ ...recovery, cancel: said, chain: headOf(event) });
@@ -46,7 +54,14 @@ export const resumeRecovery = async (
   id: string,
   reason: string,
   requester: Requester,
-): Promise<Recovery> => {
+): Promise<Recovery> => untilWon(runtime, `recovery ${id}`, () => tryResume(runtime, id, reason, requester));
+
+const tryResume = async (
+  runtime: Runtime,
+  id: string,
+  reason: string,
+  requester: Requester,
+): Promise<Recovery | undefined> => {
   const recovery = await getRecovery(runtime, id);
   if (recovery.status !== 'parked' || recovery.parkedAt === undefined)
     throw new ProblemError('not-in-this-state', `recovery ${id} is ${recovery.status}, not parked`);
@@ -74,7 +89,7 @@ export const resumeRecovery = async (
   const outcome = await runtime.store.transact(
     resumeWrites(runtime.store, resource, recovery, after, events),
   );
-  if (outcome.kind !== 'done') throw changing(`recovery ${id}`);
+  if (outcome.kind !== 'done') return undefined;
   const { epoch, attempt } = resource;
   await runtime.executions.start({ resource: resource.id, epoch, attempt, trigger: recovery.trigger });
   return recoveryView(after);

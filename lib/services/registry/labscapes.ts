@@ -7,6 +7,7 @@ import { editLabscapeWrites, joinWrites } from '../../store/fleet/fleet-writes.t
 import { type LabscapeRecord, readLabscape } from '../../store/fleet/labscapes.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { followFills } from '../reserve/fills.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { given, joinedLabscape, patchedLabscape } from './labscape-record.ts';
 import { firstKeyWrites, parsePublicKey } from './signing-keys.ts';
@@ -91,7 +92,16 @@ export const editLabscape = async (
   patch: z.infer<typeof LabscapePatch>,
   ifMatch: number | undefined,
   requester: Requester,
-): Promise<Labscape> => {
+): Promise<Labscape> =>
+  untilWon(runtime, `labscape ${id}`, () => tryEdit(runtime, id, patch, ifMatch, requester));
+
+const tryEdit = async (
+  runtime: Runtime,
+  id: string,
+  patch: z.infer<typeof LabscapePatch>,
+  ifMatch: number | undefined,
+  requester: Requester,
+): Promise<Labscape | undefined> => {
   const before = await getLabscape(runtime, id);
   if (ifMatch !== undefined && ifMatch !== before.cfg) throw staleConfiguration(`labscape ${id}`, before.cfg);
   const residency = patch.residency ?? before.residency;
@@ -114,8 +124,7 @@ export const editLabscape = async (
     given(patch),
   );
   const outcome = await runtime.store.transact(editLabscapeWrites(runtime.store, before, after, event));
-  if (outcome.kind !== 'done')
-    throw staleConfiguration(`labscape ${id}`, (await getLabscape(runtime, id)).cfg);
+  if (outcome.kind !== 'done') return undefined;
   if (after.policy.fill !== before.policy.fill) await followFills(runtime, id, requester);
   return labscapeView(after);
 };

@@ -1,13 +1,11 @@
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { changing, ProblemError } from '../../errors.ts';
+import { ProblemError } from '../../errors.ts';
 import { isBreakGlass } from '../../security/break-glass.ts';
 import { principalWrites } from '../../store/access/principal-writes.ts';
 import { type PrincipalRecord, readPrincipal } from '../../store/access/principals.ts';
 import { originOf, type Requester } from '../origin.ts';
-import { pauseAfterRace } from '../retry.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
-
-const TRIES_MAX = 5;
 
 /** A principal without an item is one nobody ever revoked. */
 export const getPrincipal = async (
@@ -36,7 +34,7 @@ export const setPrincipal = async (
   if (status === 'revoked' && requester.actor === id) {
     throw new ProblemError('conflict', 'nobody revokes themselves: let another administrator do it');
   }
-  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+  return untilWon(runtime, `principal ${id}`, async () => {
     const before = await readPrincipal(runtime.store, id);
     if ((before?.status ?? 'active') === status) return before ?? (await getPrincipal(runtime, id));
     const event = nextEvent(
@@ -52,8 +50,6 @@ export const setPrincipal = async (
       chain: headOf(event),
     };
     const outcome = await runtime.store.transact(principalWrites(runtime.store, before, after, event));
-    if (outcome.kind === 'done') return after;
-    await pauseAfterRace(runtime, attempt);
-  }
-  throw changing(`principal ${id}`);
+    return outcome.kind === 'done' ? after : undefined;
+  });
 };

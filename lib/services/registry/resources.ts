@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { limitOf } from '../../allocation/limits.ts';
 import { type ChainHead, entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { changing, ProblemError } from '../../errors.ts';
+import { ProblemError } from '../../errors.ts';
 import { mayBecome } from '../../health/resource-status.ts';
 import type { Vector } from '../../schemas/common.ts';
 import type { ResourcePatch, ResourceStatus } from '../../schemas/resource.ts';
@@ -10,12 +10,9 @@ import { type ResourceRecord, readResource } from '../../store/fleet/resources.t
 import { firstOver, lesser } from '../../vector.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { fillUnder, followFills, lowerFills } from '../reserve/fills.ts';
-import { pauseAfterRace } from '../retry.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { staleConfiguration } from './labscapes.ts';
-
-/** Looks at a resource that others change meanwhile. */
-const STATUS_TRIES_MAX = 5;
 
 /** The refusal of what is about a labscape that nobody joined. */
 export const unknownLabscape = (id: string): ProblemError =>
@@ -38,7 +35,16 @@ export const editResource = async (
   patch: z.infer<typeof ResourcePatch>,
   ifMatch: number | undefined,
   requester: Requester,
-): Promise<ResourceRecord> => {
+): Promise<ResourceRecord> =>
+  untilWon(runtime, `resource ${id}`, () => tryEdit(runtime, id, patch, ifMatch, requester));
+
+const tryEdit = async (
+  runtime: Runtime,
+  id: string,
+  patch: z.infer<typeof ResourcePatch>,
+  ifMatch: number | undefined,
+  requester: Requester,
+): Promise<ResourceRecord | undefined> => {
   const before = await getResource(runtime, id);
   if (ifMatch !== undefined && ifMatch !== before.cfg) throw staleConfiguration(`resource ${id}`, before.cfg);
   const labscape = await runtime.fleet.labscape(before.labscape);
@@ -93,9 +99,8 @@ export const editResource = async (
     editResourceWrites(runtime.store, before, { ...after, fill }, event, prepared),
   );
   if (prepared !== undefined) await followFills(runtime, before.labscape, requester);
-  if (outcome.kind === 'refused' && outcome.failed.has('resource'))
-    throw staleConfiguration(`resource ${id}`, (await getResource(runtime, id)).cfg);
-  if (outcome.kind !== 'done') throw changing(`labscape ${before.labscape}`);
+  // Whether what was to be edited is still what was seen, the next look tells.
+  if (outcome.kind !== 'done') return undefined;
   return prepared === undefined ? after : getResource(runtime, id);
 };
 
@@ -107,8 +112,8 @@ export const changeStatus = async (
   requester: Requester,
   /** The picture that the change was decided on; a newer one refuses it. */
   seen?: ChainHead,
-): Promise<ResourceRecord> => {
-  for (let attempt = 0; attempt < STATUS_TRIES_MAX; attempt += 1) {
+): Promise<ResourceRecord> =>
+  untilWon(runtime, `resource ${id}`, async () => {
     const before = await getResource(runtime, id);
     if (!mayBecome(before.status, change.to)) throw notInState(before, change.to);
     if (seen !== undefined && before.chain.rev !== seen.rev) throw notInState(before, change.to);
@@ -131,22 +136,18 @@ export const changeStatus = async (
       },
     );
     const outcome = await runtime.store.transact(statusWrites(runtime.store, before, change, event));
-    if (outcome.kind === 'done') {
-      const after = {
-        ...before,
-        status: change.to,
-        statusReason: change.reason,
-        since: event.at,
-        chain: headOf(event),
-        ...(change.returned === true ? { returnedAt: event.at, cfg: before.cfg + 1 } : {}),
-      };
-      runtime.fleet.learn(after);
-      return after;
-    }
-    await pauseAfterRace(runtime, attempt);
-  }
-  throw changing(`resource ${id}`);
-};
+    if (outcome.kind !== 'done') return undefined;
+    const after = {
+      ...before,
+      status: change.to,
+      statusReason: change.reason,
+      since: event.at,
+      chain: headOf(event),
+      ...(change.returned === true ? { returnedAt: event.at, cfg: before.cfg + 1 } : {}),
+    };
+    runtime.fleet.learn(after);
+    return after;
+  });
 
 /** Out of service for good, once it is empty. Under n+1 the others' fills are lowered before. Raises as changeStatus. */
 export const retireResource = async (

@@ -1,5 +1,5 @@
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent, type Origin } from '../../audit/event.ts';
-import { changing, ProblemError } from '../../errors.ts';
+import { ProblemError } from '../../errors.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
 import { thumbprintOf } from '../../schemas/signing.ts';
 import type { KeyInput } from '../../schemas/tenant.ts';
@@ -17,10 +17,9 @@ import { readLabscape } from '../../store/fleet/labscapes.ts';
 import type { Store } from '../../store/store.ts';
 import type { Write } from '../../store/table/write.ts';
 import { originOf, type Requester } from '../origin.ts';
-import { pauseAfterRace } from '../retry.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 
-const TRIES_MAX = 5;
 /** Good at once: the one in use and the one it is changed for. */
 const KEYS_GOOD_MAX = 2;
 /** Remembered with those that are over, so that none of them comes back; the events know all. */
@@ -162,17 +161,15 @@ async function change(
   id: string,
   decide: (before: PrincipalRecord | undefined) => Change,
 ): Promise<PrincipalRecord> {
-  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+  return untilWon(runtime, `principal ${id}`, async () => {
     const before = await readPrincipal(runtime.store, id);
     const changed = decide(before);
     if (changed === undefined) return before ?? empty(id);
     const { keys, event } = changed;
     const after = { ...(before ?? empty(id)), keys, changedAt: event.at, chain: headOf(event) };
     const outcome = await runtime.store.transact(principalWrites(runtime.store, before, after, event));
-    if (outcome.kind === 'done') return after;
-    await pauseAfterRace(runtime, attempt);
-  }
-  throw changing(`principal ${id}`);
+    return outcome.kind === 'done' ? after : undefined;
+  });
 }
 
 /** Principals of a labscape with keys, good or over, by name after `after`. */

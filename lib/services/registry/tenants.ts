@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { cutQuota, recutQuota } from '../../allocation/quota.ts';
 import { EMPTY_CHAIN, entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { changing, ProblemError } from '../../errors.ts';
+import { ProblemError } from '../../errors.ts';
 import type { Tenant, TenantInput } from '../../schemas/tenant.ts';
 import { newTenantWrites, requotaWrites } from '../../store/access/tenant-writes.ts';
 import {
@@ -16,10 +16,9 @@ import { equals, sum, ZERO } from '../../vector.ts';
 import { noTenant } from '../no-tenant.ts';
 import { originOf, type Requester } from '../origin.ts';
 import { inLanes } from '../recovery/lanes.ts';
-import { pauseAfterRace } from '../retry.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 
-const TRIES_MAX = 12;
 /** Longer than elsewhere, ms: fifty who write one tenant at once are to get their turn, and nobody waits for a quota. */
 const PAUSE_MOST_MS = 500;
 
@@ -62,16 +61,13 @@ export const putTenant = async (
   input: z.infer<typeof TenantInput>,
   requester: Requester,
 ): Promise<{ created: boolean; tenant: Tenant }> => {
-  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+  const once = async () => {
     const before = await readTenant(runtime.store, id);
-    const done =
-      before === undefined
-        ? await create(runtime, id, input, requester)
-        : await requota(runtime, before, input, requester);
-    if (done !== undefined) return done;
-    await pauseAfterRace(runtime, attempt, PAUSE_MOST_MS);
-  }
-  throw changing(`the quota of tenant ${id}`);
+    return before === undefined
+      ? create(runtime, id, input, requester)
+      : requota(runtime, before, input, requester);
+  };
+  return untilWon(runtime, `the quota of tenant ${id}`, once, PAUSE_MOST_MS);
 };
 
 const create = async (

@@ -1,5 +1,5 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
-import { changing, ProblemError } from '../../errors.ts';
+import { ProblemError } from '../../errors.ts';
 import type { IncidentStatus, ResponseKind, Incident as Shown } from '../../schemas/incident.ts';
 import { RESTRICTIONS_MAX } from '../../security/threat/board.ts';
 import { type Incident, mayBecome } from '../../security/threat/incident.ts';
@@ -12,11 +12,9 @@ import {
   readIncident,
 } from '../../store/access/incidents.ts';
 import { originOf, type Requester } from '../origin.ts';
-import { pauseAfterRace } from '../retry.ts';
+import { untilWon } from '../retry.ts';
 import type { Runtime } from '../runtime.ts';
 import { auditedBody } from './watch.ts';
-
-const TRIES_MAX = 5;
 
 const view = ({ countedTo: _, chain: __, ...incident }: IncidentRecord): Shown => ({
   ...incident,
@@ -58,7 +56,7 @@ const change = async (
   decide: (before: IncidentRecord, board: Board, now: number) => Wanted,
 ): Promise<Shown> => {
   const { store, clock } = runtime;
-  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
+  return untilWon(runtime, `incident ${id}`, async () => {
     const [before, board] = await Promise.all([existing(runtime, id), readBoard(store)]);
     const wanted = decide(before, board, clock.now());
     const origin = originOf(requester, clock);
@@ -68,10 +66,8 @@ const change = async (
       ...incidentWrites(store, before, wanted.after, event),
       ...(wanted.board === undefined ? [] : [boardWrite(store, wanted.board)]),
     ]);
-    if (outcome.kind === 'done') return view({ ...wanted.after, chain: headOf(event) });
-    await pauseAfterRace(runtime, attempt);
-  }
-  throw changing(`incident ${id}`);
+    return outcome.kind === 'done' ? view({ ...wanted.after, chain: headOf(event) }) : undefined;
+  });
 };
 
 const lifted = (before: Incident, now: number, by: string): Incident['response'] =>

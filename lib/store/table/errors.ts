@@ -54,6 +54,9 @@ const statusOf = (error: unknown): number => {
 /** A single plain write on an item that a transaction holds right now. */
 const CONFLICT = 'TransactionConflictException';
 
+/** Refused since a transaction held its item. */
+export const isMeeting = (error: unknown): boolean => nameOf(error) === CONFLICT;
+
 /** The one place where DynamoDB's errors become ours. */
 export const translate = async <T>(action: string, call: () => Promise<T>): Promise<T> => {
   try {

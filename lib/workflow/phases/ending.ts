@@ -6,13 +6,12 @@ import type { Policy } from '../../schemas/labscape.ts';
 import type { Phase, RecoveryStatus } from '../../schemas/recovery.ts';
 import type { ResourceStatus } from '../../schemas/resource.ts';
 import { originOf } from '../../services/origin.ts';
+import { pauseAfterRace, TRIES_MAX } from '../../services/retry.ts';
 import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import type { RecoveryRecord } from '../../store/recovery/recoveries.ts';
 import { endingWrites } from '../../store/recovery/recovery-writes.ts';
 import { type PhaseContext, readOwnResource, requesterOf } from './context.ts';
 import { LostRace, Superseded } from './errors.ts';
-
-const TRIES_MAX = 5;
 
 export interface EndingOf {
   readonly status: RecoveryStatus;
@@ -110,6 +109,7 @@ export const end = async (
     if (outcome.kind === 'refused' && outcome.failed.has('recovery')) {
       throw new Superseded(`recovery ${recovery.id} has moved on`);
     }
+    await pauseAfterRace(runtime, attempt);
   }
   throw new LostRace(`end of ${recovery.id}`);
 };

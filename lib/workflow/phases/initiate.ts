@@ -1,6 +1,7 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { originOf } from '../../services/origin.ts';
 import { fenceWaitMs } from '../../services/recovery/fence-wait.ts';
+import { pauseAfterRace, TRIES_MAX } from '../../services/retry.ts';
 import { executionName } from '../../services/runtime.ts';
 import { readBeats } from '../../store/fleet/heartbeats.ts';
 import type { ResourceRecord } from '../../store/fleet/resources.ts';
@@ -23,15 +24,15 @@ import { Cancelled, LostRace, Superseded } from './errors.ts';
 import { recall, remember } from './memory.ts';
 import { observe } from './observed.ts';
 
-/** A status event may come in between; that is no reason to wait a second for the state machine's retry. */
-const FENCE_TRIES_MAX = 4;
-
-/** The fence, one transaction: epoch + 1, the lock, the recovery, the event. */
+/**
+ * The fence, one transaction: epoch + 1, the lock, the recovery, the event. Releases and status events come in between
+ * as long as nothing is fenced; that is no reason to wait a second for the state machine's retry.
+ */
 export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
   const { runtime, task } = context;
   const id = executionName(task.input);
   let watch = stopwatch(context);
-  for (let attempt = 0; attempt < FENCE_TRIES_MAX; attempt += 1) {
+  for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
     const resource = await readOwnResource(context);
     const claimed = resource.recovery === id;
     if (resource.attempt !== task.input.attempt || (resource.recovery !== undefined && !claimed)) {
@@ -66,7 +67,10 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
     const outcome = await runtime.store.transact(
       fenceWrites(runtime.store, resource, recovery, event, existing),
     );
-    if (outcome.kind !== 'done') continue;
+    if (outcome.kind !== 'done') {
+      await pauseAfterRace(runtime, attempt);
+      continue;
+    }
     const source: ResourceRecord = {
       ...resource,
       status: 'recovering',

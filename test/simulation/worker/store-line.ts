@@ -1,6 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { scanTable } from '../../../lib/store/backup/scan.ts';
-import { Store, type Tables } from '../../../lib/store/store.ts';
+import { type Pause, Store, type Tables } from '../../../lib/store/store.ts';
 import type { Item } from '../../../lib/store/table/attributes.ts';
 import { dynamodbClient } from '../../../lib/store/table/dynamodb-client.ts';
 import { bareClient } from '../world/bare-client.ts';
@@ -81,9 +81,10 @@ const conflictOf = ({ operation, body }: WireRequest): EngineAnswer => {
 export const storeFor = (
   deps: StoreLineDeps,
   activity: () => Activity,
+  pause?: Pause,
 ): { readonly store: Store; readonly scan: (table: string) => AsyncIterable<readonly Item[]> } => {
   const client = (deps.sdk ? sdkClientFor : bareClientFor)(deps, activity);
-  return { store: new Store(client, deps.tables), scan: (table) => scanTable(client, table) };
+  return { store: new Store(client, deps.tables, pause), scan: (table) => scanTable(client, table) };
 };
 
 const bareClientFor = (deps: StoreLineDeps, activity: () => Activity): DynamoDBClient =>

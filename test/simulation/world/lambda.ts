@@ -17,6 +17,7 @@ import type { BackupDeps } from '../../../lib/services/backup/take.ts';
 import type { BackupPolicy } from '../../../lib/services/backup/turn.ts';
 import { Fleet } from '../../../lib/services/fleet.ts';
 import { QuotaBook } from '../../../lib/services/placement/quota-book.ts';
+import { pauseAfterRace } from '../../../lib/services/retry.ts';
 import type { Executions, Runtime } from '../../../lib/services/runtime.ts';
 import type { ObjectStore } from '../../../lib/store/objects.ts';
 import { type StoreLineDeps, storeFor } from '../worker/store-line.ts';
@@ -147,17 +148,21 @@ export class Lambda {
       return own;
     };
     const kill: StoreLineDeps['kill'] = () => this.#kill(sandbox);
-    const { store, scan } = storeFor({ ...this.#deps.store, kill }, activity);
-    const chance = streams(`sandbox ${this.#sandboxes.length}`);
+    const { uniform } = streams(`sandbox ${this.#sandboxes.length}`);
+    const waits: Pick<Runtime, 'chance' | 'sleep'> = {
+      chance: { uniform, id: this.#deps.newId },
+      sleep: (ms) =>
+        scheduler.park(activity(), `${activity().label} slept`, () => undefined, Math.max(1, ms)),
+    };
+    const pause = (met: number) => pauseAfterRace(waits, met);
+    const { store, scan } = storeFor({ ...this.#deps.store, kill }, activity, pause);
     const runtime: Runtime & BackupDeps = {
       ...{ store, scan, objects: this.#deps.objects },
       fleet: new Fleet(store, clock),
       quotas: new QuotaBook(store),
       executions: this.#deps.executions(activity),
       clock,
-      chance: { uniform: chance.uniform, id: this.#deps.newId },
-      sleep: (ms) =>
-        scheduler.park(activity(), `${activity().label} slept`, () => undefined, Math.max(1, ms)),
+      ...waits,
       detectorStarts: true,
       onFailure: this.#deps.onFailure,
     };
