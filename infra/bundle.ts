@@ -1,7 +1,9 @@
-import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
+import { compilePolicies } from '../lib/security/policy-check.ts';
+import { COMPILED_FILE, readPolicies } from '../lib/security/policy-files.ts';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -63,7 +65,10 @@ export function bundleFunctions(outDir: string, root: string = ROOT): Bundles {
  * name; the policies are read from POLICY_DIR.
  */
 function copyLayer(layerDir: string, root: string): string {
-  cpSync(join(root, 'lib', 'security', 'policy'), join(layerDir, 'policy'), { recursive: true });
+  const policies = join(layerDir, 'policy');
+  cpSync(join(root, 'lib', 'security', 'policy'), policies, { recursive: true });
+  const compiled = compilePolicies(readPolicies(policies).policies);
+  writeFileSync(join(policies, COMPILED_FILE), JSON.stringify(compiled));
   const from = join(root, 'node_modules', LAYER_PACKAGE);
   const to = join(layerDir, 'nodejs', 'node_modules', LAYER_PACKAGE);
   mkdirSync(join(to, LAYER_BUILD), { recursive: true });

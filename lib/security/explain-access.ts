@@ -1,6 +1,6 @@
-import { isAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
 import { type PolicyText, requestOf, type Target } from './authorizer.ts';
 import { ALL_ROLES, type Caller, type Role } from './caller.ts';
+import { isAuthorized } from './cedar.ts';
 import { policiesById } from './policy-check.ts';
 
 export interface AccessDecision {

@@ -1,26 +1,44 @@
+import type { CompiledPolicies, PolicyText } from './authorizer.ts';
 import {
+  type PolicyJson,
   policySetTextToParts,
   policyToJson,
   schemaToJson,
   type ValidationError,
   validate,
-} from '@cedar-policy/cedar-wasm/nodejs';
-import type { PolicyText } from './authorizer.ts';
+} from './cedar.ts';
 
-/** Each policy's text by its `@id`; throws where one has none, or another's. */
-export function policiesById(policies: string): Readonly<Record<string, string>> {
+interface Policy {
+  readonly text: string;
+  readonly json: PolicyJson;
+}
+
+function readById(policies: string): Readonly<Record<string, Policy>> {
   const parts = policySetTextToParts(policies);
-  if (parts.type === 'failure') throw new Error(parts.errors.map(({ message }) => message).join('; '));
-  const byId: Record<string, string> = {};
+  if (parts.type === 'failure')
+    throw new Error(`Cedar policies do not parse: ${parts.errors.map(({ message }) => message).join('; ')}`);
+  const byId: Record<string, Policy> = {};
   for (const text of parts.policies) {
-    const json = policyToJson(text);
-    const id = json.type === 'success' ? json.json.annotations?.['id'] : undefined;
-    if (typeof id !== 'string') throw new Error(`a policy has no @id: ${text.slice(0, 60)}`);
+    const answer = policyToJson(text);
+    const json = answer.type === 'success' ? answer.json : undefined;
+    const id = json?.annotations?.['id'];
+    if (json === undefined || typeof id !== 'string')
+      throw new Error(`a policy has no @id: ${text.slice(0, 60)}`);
     if (id in byId) throw new Error(`two policies have the @id ${id}`);
-    byId[id] = text;
+    byId[id] = { text, json };
   }
   return byId;
 }
+
+const each = <T>(policies: string, of: (policy: Policy) => T): Readonly<Record<string, T>> =>
+  Object.fromEntries(Object.entries(readById(policies)).map(([id, policy]) => [id, of(policy)]));
+
+/** Each policy's text by its `@id`; throws where one has none, or another's. */
+export const policiesById = (policies: string): Readonly<Record<string, string>> =>
+  each(policies, ({ text }) => text);
+
+/** The same as an authorizer takes them. */
+export const compilePolicies = (policies: string): CompiledPolicies => each(policies, ({ json }) => json);
 
 /** The actions that the schema knows; throws if it cannot be read. */
 export function actionsOf(schema: string): readonly string[] {

@@ -1,6 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Authorizer, cedarAuthorizer, type PolicyText } from './authorizer.ts';
+import { type Authorizer, type CompiledPolicies, cedarAuthorizer, type PolicyText } from './authorizer.ts';
+import { compilePolicies } from './policy-check.ts';
+
+/** Beside the texts in what is deployed: the same policies as `compilePolicies` gives them. */
+export const COMPILED_FILE = 'policies.json';
 
 /**
  * The folder with policies.cedar and schema.cedarschema. Bundles have no source folder beside them
@@ -22,10 +26,17 @@ export function readPolicies(folder: string = policyFolder()): PolicyText {
   };
 }
 
+/** Compiled when they were bundled, or now where they stand as sources. */
+const compiled = (folder: string): CompiledPolicies => {
+  const file = join(folder, COMPILED_FILE);
+  if (!existsSync(file)) return compilePolicies(readPolicies(folder).policies);
+  return JSON.parse(readFileSync(file, 'utf8')) as CompiledPolicies;
+};
+
 let loaded: Authorizer | undefined;
 
 /** One per process: parsing takes longer than a thousand decisions. */
 export function processAuthorizer(): Authorizer {
-  loaded ??= cedarAuthorizer(readPolicies());
+  loaded ??= cedarAuthorizer(compiled(policyFolder()));
   return loaded;
 }

@@ -10,6 +10,8 @@ import type { LocalFunction } from '../../infra/local/template/template-function
 import { PERMISSIONS } from '../../infra/permissions.ts';
 import { ROUTES, type Route } from '../../lib/http/routes.ts';
 import { isSignedKey } from '../../lib/http/signed-key.ts';
+import { compilePolicies } from '../../lib/security/policy-check.ts';
+import { COMPILED_FILE, readPolicies } from '../../lib/security/policy-files.ts';
 import { temporaryFolder } from './support.ts';
 
 const Template = z.object({
@@ -185,7 +187,9 @@ describe('functions', () => {
         expect(
           existsSync(join(dir, 'nodejs/node_modules/@cedar-policy/cedar-wasm/nodejs/cedar_wasm_bg.wasm')),
         ).toBe(true);
-        expect(existsSync(join(dir, 'policy', 'policies.cedar'))).toBe(true);
+        const { policies } = readPolicies(join(dir, 'policy'));
+        const compiled = readFileSync(join(dir, 'policy', COMPILED_FILE), 'utf8');
+        expect(JSON.parse(compiled)).toEqual(compilePolicies(policies));
       }
       expect(fn.layerDirs).toHaveLength(1);
     }

@@ -1,14 +1,14 @@
-import { schemaToJson, validate } from '@cedar-policy/cedar-wasm/nodejs';
+import { type PolicyJson, schemaToJson, validate } from '@cedar-policy/cedar-wasm/nodejs';
 import { describe, expect, test } from '@jest/globals';
 import { ROUTES } from '../../../lib/http/routes.ts';
 import { cedarAuthorizer, ownTarget, type Target } from '../../../lib/security/authorizer.ts';
 import { ALL_ROLES, type Caller, ROLES, type Role } from '../../../lib/security/caller.ts';
 import { explainAccess } from '../../../lib/security/explain-access.ts';
-import { policyFaults } from '../../../lib/security/policy-check.ts';
+import { compilePolicies, policyFaults } from '../../../lib/security/policy-check.ts';
 import { processAuthorizer, readPolicies } from '../../../lib/security/policy-files.ts';
 
 const TEXT = readPolicies();
-const authorizer = cedarAuthorizer(TEXT);
+const authorizer = cedarAuthorizer(compilePolicies(TEXT.policies));
 
 const callerOf = (role: Role): Caller => ({
   principal: `a-${role}`,
@@ -177,19 +177,20 @@ describe('the decision', () => {
   });
 
   test('is no when a policy fails to evaluate, even if another one permits', () => {
-    const failing = cedarAuthorizer({
-      schema: TEXT.schema,
-      policies: `permit (principal, action, resource);
-                 forbid (principal, action, resource) when { resource.tenant == "locked" };`,
-    });
+    const failing = cedarAuthorizer(
+      compilePolicies(`@id("all") permit (principal, action, resource);
+        @id("locked") forbid (principal, action, resource) when { resource.tenant == "locked" };`),
+    );
     const decision = failing.decide(callerOf('admin'), 'allocate', {});
     expect(decision.allowed).toBe(false);
-    expect(decision.errors.join()).toContain('tenant');
+    expect(decision.errors.join()).toMatch(/^locked: .*tenant/);
     expect(failing.decide(callerOf('admin'), 'allocate', { tenant: 'acme' }).allowed).toBe(true);
   });
 
   test('cannot be had from policies that do not parse', () => {
-    expect(() => cedarAuthorizer({ ...TEXT, policies: 'permit (' })).toThrow('do not parse');
+    expect(() => compilePolicies('permit (')).toThrow('do not parse');
+    const permit = { effect: 'permit', principal: { op: 'Any' } } as unknown as PolicyJson;
+    expect(() => cedarAuthorizer({ permit })).toThrow('do not parse');
     expect(() => readPolicies('/nowhere')).toThrow();
   });
 
@@ -229,12 +230,9 @@ describe('a remembered decision', () => {
 
   test('is what Cedar would say, whatever was asked before', () => {
     // Policies about single principals and objects, so that a key that left one out would be caught.
-    const picky = {
-      schema: TEXT.schema,
-      policies: `${TEXT.policies}
-        permit (principal == Principal::"q", action == Action::"beat", resource) when { resource has resource };
-        forbid (principal, action == Action::"allocate", resource == Target::"south-1");`,
-    };
+    const picky = compilePolicies(`${TEXT.policies}
+      @id("q") permit (principal == Principal::"q", action == Action::"beat", resource) when { resource has resource };
+      @id("s") forbid (principal, action == Action::"allocate", resource == Target::"south-1");`);
     const warm = cedarAuthorizer(picky);
     const told = () => requests.map((r) => warm.decide(r.caller, r.action, r.target));
     const first = told();
