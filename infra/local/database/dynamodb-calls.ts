@@ -2,7 +2,11 @@ import * as z from 'zod';
 import { AwsError } from '../aws-endpoint.ts';
 import type { LocalTable } from '../template/template.ts';
 
-const Item = z.record(z.string(), z.unknown());
+type Attributes = Readonly<Record<string, unknown>>;
+const isAttributes = (value: unknown): value is Attributes =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** What is in it is the engine's to check; to look at each attribute costs a transaction a tenth of a millisecond. */
+const Item = z.custom<Attributes>(isAttributes, 'must be an object');
 
 /** One permission that a call needs. */
 export interface Need {
@@ -20,8 +24,16 @@ const TRANSACT_WRITES = {
   ConditionCheck: 'dynamodb:ConditionCheckItem',
 } as const;
 const TransactWrite = z.object({
-  TransactItems: z.array(z.partialRecord(z.enum(['Put', 'Update', 'Delete', 'ConditionCheck']), Write)),
+  TransactItems: z.array(
+    z.strictObject({
+      Put: Write.optional(),
+      Update: Write.optional(),
+      Delete: Write.optional(),
+      ConditionCheck: Write.optional(),
+    }),
+  ),
 });
+const KINDS = Object.keys(TRANSACT_WRITES) as (keyof typeof TRANSACT_WRITES)[];
 const TransactGet = z.object({ TransactItems: z.array(z.object({ Get: Write })) });
 const Batch = z.object({ RequestItems: z.record(z.string(), z.unknown()) });
 const Single = z.object({
@@ -30,6 +42,15 @@ const Single = z.object({
   Key: Item.optional(),
   Item: Item.optional(),
 });
+
+/** What a call needs, and what it touches. */
+export interface Touch {
+  readonly needs: readonly Need[];
+  /** Keys of a transaction, in the order of its items; empty for any other call. */
+  readonly transacted: readonly ItemKey[];
+  /** The item that a plain write writes. */
+  readonly written?: ItemKey;
+}
 
 /** What DynamoDB's calls need and touch, by the tables of the template. */
 export class DynamodbCalls {
@@ -42,41 +63,48 @@ export class DynamodbCalls {
     }
   }
 
-  needs(operation: string, input: unknown): Need[] {
+  of(operation: string, input: unknown): Touch {
     switch (operation) {
-      case 'TransactWriteItems':
-        return writesOf(input).map(({ kind, write }) => ({
-          action: TRANSACT_WRITES[kind],
-          resource: this.#table(write.TableName).arn,
-        }));
-      case 'TransactGetItems':
-        return parse(TransactGet, input).TransactItems.map(({ Get }) => ({
-          action: 'dynamodb:GetItem',
-          resource: this.#table(Get.TableName).arn,
-        }));
+      case 'TransactWriteItems': {
+        const writes = writesOf(input);
+        return {
+          needs: writes.map(({ kind, write }) => this.#need(TRANSACT_WRITES[kind], write)),
+          transacted: writes.map(({ write }) => this.#key(write)),
+        };
+      }
+      case 'TransactGetItems': {
+        const gets = parse(TransactGet, input).TransactItems.map(({ Get }) => Get);
+        return {
+          needs: gets.map((get) => this.#need('dynamodb:GetItem', get)),
+          transacted: gets.map((get) => this.#key(get)),
+        };
+      }
       case 'BatchGetItem':
-      case 'BatchWriteItem':
-        return Object.keys(parse(Batch, input).RequestItems).map((name) => ({
-          action: `dynamodb:${operation}`,
-          resource: this.#table(name).arn,
-        }));
+      case 'BatchWriteItem': {
+        const tables = Object.keys(parse(Batch, input).RequestItems);
+        const action = `dynamodb:${operation}`;
+        return { needs: tables.map((TableName) => this.#need(action, { TableName })), transacted: [] };
+      }
+      case 'PutItem':
+      case 'UpdateItem':
+      case 'DeleteItem': {
+        const write = parse(Write, input);
+        return {
+          needs: [this.#need(`dynamodb:${operation}`, write)],
+          transacted: [],
+          written: this.#key(write),
+        };
+      }
       default:
-        return [{ action: `dynamodb:${operation}`, resource: this.#resourceOf(input) }];
+        return {
+          needs: [{ action: `dynamodb:${operation}`, resource: this.#resourceOf(input) }],
+          transacted: [],
+        };
     }
   }
 
-  /** Keys that a transaction holds while it runs, in the order of its items; empty for any other call. */
-  transactionKeys(operation: string, input: unknown): ItemKey[] {
-    if (operation === 'TransactWriteItems') return writesOf(input).map(({ write }) => this.#key(write));
-    if (operation === 'TransactGetItems')
-      return parse(TransactGet, input).TransactItems.map(({ Get }) => this.#key(Get));
-    return [];
-  }
-
-  /** The item that a plain write writes. */
-  writtenKey(operation: string, input: unknown): ItemKey | undefined {
-    if (operation !== 'PutItem' && operation !== 'UpdateItem' && operation !== 'DeleteItem') return undefined;
-    return this.#key(parse(Write, input));
+  #need(action: string, { TableName }: { readonly TableName: string }): Need {
+    return { action, resource: this.#table(TableName).arn };
   }
 
   #resourceOf(input: unknown): string {
@@ -103,18 +131,17 @@ export class DynamodbCalls {
   }
 }
 
-function writesOf(input: unknown) {
-  return parse(TransactWrite, input).TransactItems.flatMap((item) =>
-    (Object.keys(TRANSACT_WRITES) as (keyof typeof TRANSACT_WRITES)[]).flatMap((kind) => {
+const writesOf = (input: unknown) =>
+  parse(TransactWrite, input).TransactItems.flatMap((item) =>
+    KINDS.flatMap((kind) => {
       const write = item[kind];
       return write === undefined ? [] : [{ kind, write }];
     }),
   );
-}
 
 /** `{"S": "x"}` or `{"N": "1"}` to its value. Numbers are compared as numbers: 1 and 1.0 are one key. */
 function scalar(value: unknown): string {
-  const [type, content] = Object.entries((value ?? {}) as Record<string, unknown>)[0] ?? ['', ''];
+  const [type, content] = Object.entries(value ?? {})[0] ?? ['', ''];
   return type === 'N' ? String(Number(content)) : String(content);
 }
 

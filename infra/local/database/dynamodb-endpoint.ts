@@ -53,17 +53,16 @@ export async function startDynamodbEndpoint(options: {
     const { caller, operation, input } = call;
     const counter = `${serviceOf(caller)}.${operation}`;
     counts.set(counter, (counts.get(counter) ?? 0) + 1);
-    for (const need of calls.needs(operation, input)) guard.authorise(caller, need.action, need.resource);
+    const { needs, transacted: keys, written } = calls.of(operation, input);
+    for (const need of needs) guard.authorise(caller, need.action, need.resource);
     const run = () => forward(engine, agent, call);
-    const keys = calls.transactionKeys(operation, input);
     if (keys.length > 0) {
       const writes = operation === 'TransactWriteItems';
       const record = { at: Date.now(), startedMs: performance.now(), function: caller.name, keys };
       const transacted = conflicts.transaction(keys, writes, run);
       return writes ? remember(ring, record, transacted) : transacted;
     }
-    const key = calls.writtenKey(operation, input);
-    return key === undefined ? run() : conflicts.write(key, run);
+    return written === undefined ? run() : conflicts.write(written, run);
   });
   return {
     url: endpoint.url,
