@@ -11,7 +11,7 @@ import { decodeBeats } from '../../lib/store/fleet/heartbeats.ts';
 import { packPulse } from '../../lib/store/fleet/pulse-text.ts';
 import { type Item, N, num, S, str } from '../../lib/store/table/attributes.ts';
 import { type BackupBench, backupBench } from './backup-bench.ts';
-import { type Rig, startRig } from './rig.ts';
+import { collect, type Rig, startRig } from './rig.ts';
 import { newSite, type Site } from './site.ts';
 
 let rig: Rig;
@@ -270,5 +270,25 @@ test('a principal that was revoked after the backup comes back revoked', async (
   expect(restoredIn(early).filter(isPrincipal)).toEqual([]);
   expect(early.conflicts).toContain(
     `principal#${params.principal} changes just now and is newer than the plan: it is left, plan again`,
+  );
+});
+
+test('a group that closed after a move of which a clock that is ahead told keeps the epoch of that move', async () => {
+  const moved = (await read()).items.find((item) => isGroup(item) && num(item, 'epoch') > 1) ?? {};
+  const group = str(moved, 'pk').slice('GRP#'.length);
+  for (const { id } of await collect(rig.admin.pages('listAllocations', { query: { tenant: site.tenant } })))
+    if ((await site.allocation(id)).group === group) await site.release(id);
+  const { items, events } = await read();
+  const closed = items.find((item) => keyOf(item) === keyOf(moved));
+  expect([closed?.['status'], closed?.['epoch']]).toEqual([S('closed'), moved['epoch']]);
+  const ahead = events.map((event) =>
+    event.type === 'resource.flipped' ? { ...event, at: event.at + 3_600_000 } : event,
+  );
+
+  const found = plan({ items, events: ahead });
+
+  expect(restoredIn(found).map(keyOf)).not.toContain(keyOf(moved));
+  expect(found.conflicts).toContain(
+    `group ${group} changes just now and is newer than the plan: it is left, plan again`,
   );
 });

@@ -179,7 +179,7 @@ export class RestoreDraft {
     for (const [id, item] of groups) {
       const then = this.#folded.groups.get(id);
       if (then?.status === 'placed' && then.resource !== undefined) touched.add(then.resource);
-      else if (then?.status === 'closed') this.#one(item);
+      else if (then?.status === 'closed' && !this.#skips(`group ${id}`, id)) this.#one(item);
     }
     for (const id of touched) this.#resource(id);
   }
