@@ -1,7 +1,7 @@
 import { runHook } from './hook.ts';
 import { type ProcessDeps, SupervisedProcess } from './supervised-process.ts';
 import { keyOf, type Work } from './work.ts';
-import { workEnvironment } from './work-environment.ts';
+import { workHookEnvironment } from './work-environment.ts';
 
 /** Between two looks while nothing is known yet, or while it is being stopped, ms: somebody waits. */
 const LOOK_AGAIN_MS = 200;
@@ -103,7 +103,7 @@ export class AdoptedProcess {
   }
 
   #environment(): Record<string, string> {
-    return { ...workEnvironment(this.#work, this.#deps), LABSCAPE_ADOPTED: '1' };
+    return { ...workHookEnvironment(this.#work, this.#deps), LABSCAPE_ADOPTED: '1' };
   }
 
   #startOwn(): void {

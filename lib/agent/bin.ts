@@ -6,10 +6,22 @@ import { main } from './main.ts';
 const clock = { now: Date.now, monotonicMs: () => Number(process.hrtime.bigint()) / 1e6 };
 const chance = { uniform: Math.random, id: randomUUID };
 
+/** What asks twice within this time may be one person and a shell that passes it on, ms. */
+const AGAIN_MS = 1_000;
+
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 let running: Agent | undefined;
 process.on('exit', () => running?.abandon());
+let askedAtMs: number | undefined;
+const ask = () => {
+  askedAtMs ??= clock.monotonicMs();
+  stop.abort();
+  // Left to the system it would end the agent alone, and its work would run on without a lease.
+  if (clock.monotonicMs() - askedAtMs > AGAIN_MS) process.exit(1);
+};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ask);
+// Who reads the log may go, and a disk may be full: the work goes on.
+process.stderr.on('error', () => undefined);
 
 const code = await main(
   process.argv.slice(2),

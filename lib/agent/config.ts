@@ -153,17 +153,37 @@ export function parseConfig(text: string, name: string): AgentConfig {
   throw new ConfigError(`${name} is not a configuration of an agent:\n${faults.join('\n')}`);
 }
 
-/** Relative paths of token and key are meant from the file's folder; a runner's from where the agent runs. */
+/** The configuration with all its paths as they are meant: relative ones from the file's own folder. */
 export async function loadConfig(file: string): Promise<AgentConfig> {
   const text = await readFile(file, 'utf8').catch((cause) => {
     throw new Error(`cannot read ${file}: ${whyUnread(cause)}`, { cause });
   });
-  const config = parseConfig(text, file);
-  const from = path.dirname(path.resolve(file));
-  const { tokenFile, keyFile } = config;
+  return located(parseConfig(text, file), path.dirname(path.resolve(file)));
+}
+
+function located(config: AgentConfig, folder: string): AgentConfig {
+  const at = (name: string | undefined) => (name === undefined ? undefined : path.resolve(folder, name));
+  // A name without a slash is sought on the PATH; with a `cwd` the system itself seeks from there.
+  const program = (argv: string[] | undefined, cwd?: string): string[] | undefined =>
+    cwd === undefined && argv?.[0]?.includes('/') === true
+      ? [path.resolve(folder, argv[0]), ...argv.slice(1)]
+      : argv;
+  const runnerAt = (runner: RunnerConfig): RunnerConfig => {
+    const { cwd, stateFile } = runner;
+    const both = { cwd: at(cwd), stateFile: at(stateFile) };
+    if (runner.kind === 'worker') {
+      const command = program(runner.command, cwd) ?? runner.command;
+      return { ...runner, ...both, command, logFile: at(runner.logFile) };
+    }
+    const { start, stop, check, logDir, leaseFile } = runner;
+    const hooks = { start: program(start, cwd), stop: program(stop, cwd), check: program(check, cwd) };
+    return { ...runner, ...both, ...hooks, logDir: at(logDir), leaseFile: at(leaseFile) };
+  };
+  const { tokenFile, keyFile, storagePath, hooks, resources } = config;
   return {
-    ...config,
-    ...(tokenFile !== undefined && { tokenFile: path.resolve(from, tokenFile) }),
-    ...(keyFile !== undefined && { keyFile: path.resolve(from, keyFile) }),
+    ...{ ...config, tokenFile: at(tokenFile), keyFile: at(keyFile) },
+    storagePath: path.resolve(folder, storagePath),
+    hooks: { ...hooks, health: program(hooks.health), restore: program(hooks.restore) },
+    resources: resources.map((resource) => ({ ...resource, runner: runnerAt(resource.runner) })),
   };
 }

@@ -6,7 +6,7 @@ import type { Chance, Clock } from '../clock.ts';
 import { runHook, signalGroup, tried } from './hook.ts';
 import type { RunnerEvent } from './runner.ts';
 import { keyOf, type Work } from './work.ts';
-import { type WorkHost, workEnvironment } from './work-environment.ts';
+import { type WorkHost, workEnvironment, workHookEnvironment } from './work-environment.ts';
 
 /** First retry soon, since most deaths are one-off; then ever more slowly, since a crash loop costs its neighbours. */
 const RESTART = { baseMs: 500, capMs: 30_000 };
@@ -107,8 +107,8 @@ export class SupervisedProcess {
     if (this.#child?.pid !== undefined) signalGroup(this.#child.pid, 'SIGKILL');
   }
 
-  #environment(): Record<string, string> {
-    return workEnvironment(this.#work, this.#deps);
+  #hookEnvironment(pid: number): Record<string, string> {
+    return { ...workHookEnvironment(this.#work, this.#deps), LABSCAPE_PID: String(pid) };
   }
 
   async #stopInOrder(): Promise<void> {
@@ -116,7 +116,7 @@ export class SupervisedProcess {
     const pid = this.#child?.pid;
     this.#timer = setTimeout(() => this.kill(), config.stopGraceMs);
     if (config.stop !== undefined && pid !== undefined) {
-      const env = { ...this.#environment(), LABSCAPE_PID: String(pid) };
+      const env = this.#hookEnvironment(pid);
       await runHook(config.stop, { env, cwd: config.cwd, timeoutMs: config.stopGraceMs });
     }
     if (this.#state === 'stopping' && pid !== undefined) signalGroup(pid, 'SIGTERM');
@@ -134,7 +134,7 @@ export class SupervisedProcess {
     let failures = 0;
     // A newer process has its own loop.
     while (this.#state === 'up' && this.#child === child) {
-      const env = { ...this.#environment(), LABSCAPE_PID: String(child?.pid ?? 0) };
+      const env = this.#hookEnvironment(child?.pid ?? 0);
       const result = await runHook(check, { env, cwd: config.cwd, timeoutMs: config.checkEveryMs });
       if (this.#state !== 'up' || this.#child !== child) return;
       failures = result.code === 0 ? 0 : failures + 1;
@@ -188,7 +188,7 @@ export class SupervisedProcess {
     const output = this.#openLog();
     try {
       return spawn(command, args, {
-        env: this.#environment(),
+        env: workEnvironment(this.#work, this.#deps),
         cwd: this.#deps.config.cwd,
         detached: true,
         stdio: ['pipe', output, output],

@@ -10,12 +10,23 @@ export interface WorkHost {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** What a piece of work, and the hooks that speak of it, find in their environment. */
-export function workEnvironment(work: Work, host: WorkHost): Record<string, string> {
-  const { config, environment, resource } = host;
+/**
+ * What the hooks that speak of a piece of work find in their environment: nothing that a tenant set, since an operator's
+ * hook must not be bent by it. What a tenant wants to tell a hook stands in LABSCAPE_SPEC.
+ */
+export const workHookEnvironment = (work: Work, host: WorkHost): Record<string, string> =>
+  environmentOf(work, host, {});
+
+/** What the work itself finds in its environment: a tenant's variables too, where it is the tenant's own command. */
+export const workEnvironment = (work: Work, host: WorkHost): Record<string, string> =>
+  environmentOf(work, host, host.config.start === undefined ? (work.spec?.env ?? {}) : {});
+
+const environmentOf = (
+  work: Work,
+  { config, environment, resource }: WorkHost,
+  tenants: Readonly<Record<string, string>>,
+): Record<string, string> => {
   const { spec, tenant, allocation, group, groupEpoch, devices, data } = work;
-  // A tenant's variables reach only the tenant's own command: an operator's hook must not be bent by them.
-  const tenants = config.start === undefined ? (spec?.env ?? {}) : {};
   return hookEnvironment(environment, tenants, config.env, {
     LABSCAPE_TENANT: tenant,
     LABSCAPE_ALLOCATION: allocation,
@@ -30,4 +41,4 @@ export function workEnvironment(work: Work, host: WorkHost): Record<string, stri
     }),
     ...(config.leaseFile !== undefined && { LABSCAPE_LEASE_FILE: config.leaseFile }),
   });
-}
+};

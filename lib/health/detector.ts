@@ -17,7 +17,7 @@ export interface Pulse {
   /** What it says of its latency, ms, and of its errors, each beat. */
   readonly latency?: Signal | undefined;
   readonly faults?: Signal | undefined;
-  /** Why, in its agent's words; only in the pulses of the beat that said it: none is kept. */
+  /** Why, in its agent's words: in the pulses of the beat that failed it, and in those that are shown. */
   readonly word?: string | undefined;
 }
 
@@ -107,10 +107,8 @@ export const failsAfterMs = (pulse: Pulse, policy: DetectorPolicy): number =>
 /** Verdict from what was received: the agent's word first, then silence against the rhythm, then what has risen. */
 export const judge = (pulse: Pulse | undefined, now: number, policy: DetectorPolicy): Judged => {
   if (pulse === undefined) return { verdict: 'unknown', reason: 'never heard' };
-  if (pulse.status === 'failed') {
-    const why = pulse.word === undefined ? '' : `: ${pulse.word}`;
-    return { verdict: 'failed', reason: `its agent reports it failed${why}` };
-  }
+  const why = pulse.word === undefined ? '' : `: ${pulse.word}`;
+  if (pulse.status === 'failed') return { verdict: 'failed', reason: `its agent reports it failed${why}` };
   if (isAhead(pulse.lastAt, now, policy.leaseEndMs))
     return { verdict: 'unknown', reason: 'not heard since the clock was set back' };
   const silence = now - pulse.lastAt;
@@ -136,7 +134,7 @@ export const judge = (pulse: Pulse | undefined, now: number, policy: DetectorPol
   if (rise !== undefined) return { verdict: 'healthy', reason: `${rise}, as on most of its labscape` };
   return {
     verdict: 'healthy',
-    reason: pulse.status === 'degraded' ? 'its agent reports it degraded' : 'beating',
+    reason: pulse.status === 'degraded' ? `its agent reports it degraded${why}` : 'beating',
   };
 };
 

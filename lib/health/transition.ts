@@ -40,8 +40,9 @@ export const stepFor = (
         ? { to: 'healthy', reason: 'beating again' }
         : undefined;
     case 'offline':
-      // It returns once its agent has carried out the epoch of its fence, i.e. stopped all that ran before.
-      return verdict === 'healthy' && pulse !== undefined && pulse.epoch >= watched.epoch
+      // It returns once its agent has carried out the epoch of its fence, i.e. stopped all that ran before. Who speaks of
+      // an epoch that nobody has given yet cannot have carried it out.
+      return verdict === 'healthy' && pulse !== undefined && pulse.epoch === watched.epoch
         ? {
             to: 'healthy',
             reason: 'returned: its agent has stopped all work of older epochs',

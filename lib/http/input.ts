@@ -15,8 +15,8 @@ export interface Input {
 }
 
 const NOTHING = z.strictObject({});
-/** A strong entity tag as `etag` writes it; 15 digits stay exact. */
-const ENTITY_TAG = /^"(\d{1,15})"$/;
+/** A strong entity tag as `etag` writes it, and in no other way; 15 digits stay exact. */
+const ENTITY_TAG = /^"(0|[1-9]\d{0,14})"$/;
 
 function readBody(event: ApiEvent, route: Route): unknown {
   if (route.body !== undefined) return parsePart(route.body, readJsonBody(event), 'body');
@@ -41,7 +41,7 @@ function readIdempotencyKey(event: ApiEvent, route: Route): string {
 
 function readIfMatch(event: ApiEvent, route: Route): number | undefined {
   if (route.headers?.includes('if-match') !== true) return undefined;
-  const sent = event.headers['if-match']?.trim();
+  const sent = event.headers['if-match'];
   if (sent === undefined || sent === '') {
     throw new ProblemError('precondition-required', 'Send If-Match with the ETag you last read, or *.');
   }

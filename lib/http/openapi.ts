@@ -174,7 +174,7 @@ function components(schemas: SchemaCollector): Json {
         in: 'header',
         required: true,
         description: 'The ETag last read, or * for whatever is there',
-        schema: { type: 'string', pattern: '^(\\*|"[0-9]{1,15}")$' },
+        schema: { type: 'string', pattern: '^(\\*|"(0|[1-9][0-9]{0,14})")$' },
       },
       RequestId: {
         name: 'X-Request-Id',

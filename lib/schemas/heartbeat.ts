@@ -21,7 +21,7 @@ export const BeatEntry = z.strictObject({
   load: Vector.optional().meta({ description: 'measured use' }),
   reason: z.string().max(200).optional().meta({
     description:
-      'why it is `failed`: shown with the verdict that this beat brings, control characters as spaces',
+      'why it is `failed`, shown with the verdict that this beat brings, or `degraded`, shown while it is; control characters as spaces',
   }),
 });
 

@@ -33,6 +33,25 @@ test('what an agent says of its failure is in the verdict, on one line', async (
   await expectFoldAgrees(rig);
 });
 
+test('what an agent says of its degradation is in the status, on one line, as long as it says so', async () => {
+  const site = await newSite(rig, { resources: 2 });
+  const [first = '', second = ''] = site.resources;
+  const reasons = async () => {
+    const { labscapes } = await rig.admin.call('getStatus');
+    return labscapes.find(({ id }) => id === site.labscape)?.resources.map(({ reason }) => reason);
+  };
+  const reason = `fan\u001b[31m\n 2 ${'x'.repeat(180)}`;
+  await site.beat(first, { status: 'degraded', reason });
+  await site.beat(second, { status: 'degraded' });
+  const shown = `its agent reports it degraded: fan [31m  2 ${'x'.repeat(108)}`;
+  expect(await reasons()).toEqual([shown, 'its agent reports it degraded']);
+  await site.beat(second, { status: 'degraded', reason: 'disk' });
+  expect(await reasons()).toEqual([shown, 'its agent reports it degraded: disk']);
+  await site.beat(first, { reason });
+  await site.beat(second, { status: 'degraded' });
+  expect(await reasons()).toEqual(['beating', 'its agent reports it degraded']);
+});
+
 describe('heartbeats', () => {
   test('are answered with lease, epoch and revision, and show in the status', async () => {
     const site = await newSite(rig);

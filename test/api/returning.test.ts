@@ -81,6 +81,20 @@ describe('a resource that comes back by itself', () => {
     await expectFoldAgrees(rig);
   });
 
+  test('does not by a beat of an epoch that nobody has given yet', async () => {
+    const site = await siteOf(2);
+    const [first = ''] = site.resources;
+    await site.fill(2, 40);
+    await site.failAndRestore(first);
+    const { epoch, status } = await site.resource(first);
+    expect([epoch, status]).toEqual([2, 'offline']);
+    for (const future of [3, 99]) await site.beat(first, { epoch: future });
+    await rig.invoke('sweep', {});
+    expect((await site.resource(first)).status).toBe('offline');
+    await site.beat(first, { epoch });
+    expect((await site.resource(first)).status).toBe('healthy');
+  });
+
   test('takes what failed over only where there is no room elsewhere', async () => {
     const site = await siteOf(3);
     const [first = '', second = '', third = ''] = site.resources;

@@ -165,9 +165,19 @@ describe('a step of a resource', () => {
         expect(step.reason.length).toBeGreaterThan(0);
         const { verdict } = judge(pulse, now, pace);
         expect(step.to).toBe(verdict);
-        // Nobody returns before it has carried out the epoch of its fence.
-        if (seen.status === 'offline') expect(epoch).toBeGreaterThanOrEqual(seen.epoch);
         if (seen.status === 'failed') expect([seen.refused, seen.failedBy]).toEqual([true, 'detector']);
+      }),
+      RUNS,
+    );
+  });
+
+  test('back from offline is one by the epoch of its fence: not before it, nor by one that nobody has given yet', () => {
+    fc.assert(
+      fc.property(watched, policy, heard, (seen, pace, { epoch }) => {
+        const pulse = pulseOf(pace.beatMs, [], 'ok', epoch);
+        const offline = { ...seen, status: 'offline' as const, locked: false };
+        const step = stepFor(offline, pulse, pulse.lastAt, pace);
+        expect(step?.to).toBe(epoch === seen.epoch ? 'healthy' : undefined);
       }),
       RUNS,
     );

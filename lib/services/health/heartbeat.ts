@@ -19,6 +19,7 @@ import { RESOURCE_SHARDS } from '../../store/keys.ts';
 import { SNAPSHOT_AGE_MAX_MS } from '../fleet.ts';
 import { notePaces, pacesOf } from '../rebalancing/paces.ts';
 import type { Runtime } from '../runtime.ts';
+import { wordChanges } from './degraded-words.ts';
 import { type Heard, hear, heardNow, leaseEndMs } from './hearing.ts';
 import { isLookDue, type Look, lookOf } from './look-around.ts';
 import { OWN_SIGHT, sightOf } from './sight.ts';
@@ -89,7 +90,7 @@ const takeIn = async (
     const unreachable = input.unreachable ?? (before.unreachable.has(agent) ? [] : undefined);
     const probed = probedBy(input, before);
     const pulses = pulsesOf(input, before, labscape, now);
-    const batch = { agent, seq, pulses, unreachable, probed };
+    const batch = { agent, seq, pulses, unreachable, probed, words: wordChanges(input, before, now) };
     const heard = heardNow(before, labscape.policy, now);
     const taken = await writeBeats(runtime.store, before, batch, heard, runtime.packedBeats);
     if (taken.kind === 'done') return { beats: withWords(taken.beats, input), pulses, now };

@@ -97,7 +97,10 @@ const verdictOf = (
 ): Judged => {
   const { beats, readAt } = heard;
   const said = sight.testimony.get(resource.id);
-  const judged = weighed(judge(beats.pulses.get(resource.id), readAt, detector), said);
+  const pulse = beats.pulses.get(resource.id);
+  const word = beats.words.get(resource.id);
+  const told = pulse?.status === 'degraded' ? { ...pulse, word } : pulse;
+  const judged = weighed(judge(told, readAt, detector), said);
   if (judged.verdict !== 'suspect' && judged.verdict !== 'failed') return judged;
   const since = judged.verdict === 'failed' ? sight.failing : sight.suspecting;
   if (since === undefined) return { verdict: 'unknown', reason: 'nobody is heard: no verdict falls' };

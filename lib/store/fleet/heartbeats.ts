@@ -25,6 +25,8 @@ export interface BeatRecord {
   readonly unreachable: ReadonlyMap<string, { readonly at: number; readonly labscapes: readonly string[] }>;
   /** Others' resources that its agents tried to reach, by agent. */
   readonly probed: ReadonlyMap<string, Probed>;
+  /** Why a resource is degraded, in its agent's words, by resource. */
+  readonly words: ReadonlyMap<string, string>;
   /** Where the item keeps its pulses: what the next write must find unchanged. */
   readonly kept: KeptPulses;
 }
@@ -48,6 +50,7 @@ export interface HeardNow {
 const ORDER = 'o_';
 const UNREACHABLE = 'u_';
 const PROBED = 'p_';
+const WORD = 'w_';
 
 const idsOf = (text: string | undefined): readonly string[] => (text ? text.split(',') : []);
 
@@ -57,6 +60,7 @@ export const decodeBeats = (labscape: string, item: Item | undefined): BeatRecor
   const orders: Order[] = [];
   const unreachable = new Map<string, { at: number; labscapes: readonly string[] }>();
   const probed = new Map<string, Probed>();
+  const words = new Map<string, string>();
   for (const [name, value] of Object.entries(item ?? {})) {
     if (value.S === undefined) continue;
     if (name.startsWith(UNREACHABLE)) {
@@ -68,11 +72,12 @@ export const decodeBeats = (labscape: string, item: Item | undefined): BeatRecor
       const said = { at: Number(at), reached: idsOf(reached), unreached: idsOf(unreached) };
       probed.set(name.slice(PROBED.length), said);
     }
+    if (name.startsWith(WORD)) words.set(name.slice(WORD.length), value.S);
     if (name.startsWith(ORDER)) orders.push(JSON.parse(value.S) as Order);
   }
   const at = (name: string): number | undefined => (item === undefined ? undefined : optNum(item, name));
   return {
-    ...{ labscape, ...keptPulses(item ?? {}), orders, unreachable, probed },
+    ...{ labscape, ...keptPulses(item ?? {}), orders, unreachable, probed, words },
     graceUntil: at('graceUntil') ?? 0,
     heardAt: at('heardAt'),
     heardSince: at('heardSince') ?? 0,
@@ -103,6 +108,8 @@ export interface Batch {
   readonly unreachable: readonly string[] | undefined;
   /** What it says of others' resources; empty takes back what stands, undefined leaves it. */
   readonly probed: Omit<Probed, 'at'> | undefined;
+  /** Why resources are degraded, where that is another word than stands; undefined takes it back. */
+  readonly words?: ReadonlyMap<string, string | undefined>;
 }
 
 /**
@@ -120,7 +127,7 @@ export type Taken =
 export const writeBeats = async (
   store: Store,
   before: BeatRecord,
-  { agent, seq, pulses, unreachable, probed }: Batch,
+  { agent, seq, pulses, unreachable, probed, words = new Map() }: Batch,
   heard: HeardNow,
   packed = true,
 ): Promise<Taken> => {
@@ -136,8 +143,14 @@ export const writeBeats = async (
   const told = `${PROBED}${agent}`;
   const tells = probed !== undefined && probed.reached.length + probed.unreached.length > 0;
   if (tells) set[told] = S(`${heard.heardAt}|${probed.reached.join(',')}|${probed.unreached.join(',')}`);
+  const unsaid: string[] = [];
+  for (const [resource, word] of words) {
+    if (word === undefined) unsaid.push(`${WORD}${resource}`);
+    else set[`${WORD}${resource}`] = S(word);
+  }
   const remove = [
     ...changes.remove,
+    ...unsaid,
     ...(unreachable?.length === 0 ? [said] : []),
     ...(probed === undefined || tells ? [] : [told]),
   ];

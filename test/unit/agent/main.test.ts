@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -32,8 +32,13 @@ const file = (name: string) => path.join(bench.folder, name);
 /** Work that heeds the end of its standard input, and work that does not. */
 const HEEDS = 'echo $$ > $FOLDER/$LABSCAPE_ALLOCATION; cat; exit 0';
 const HEEDLESS = 'echo $$ > $FOLDER/$LABSCAPE_ALLOCATION; exec sleep 60';
+const DEAF = `trap '' TERM; echo $$ > $FOLDER/$LABSCAPE_ALLOCATION; while :; do sleep 0.2; done`;
 
-async function startProcess(script: string, url: string): Promise<ChildProcess> {
+async function startProcess(
+  script: string,
+  url: string,
+  log: 'pipe' | number = 'pipe',
+): Promise<ChildProcess> {
   const config = {
     ...{ url, tokenFile: 'token', labscape: 'north', agent: 'agent-1', load: 'demand' },
     resources: [
@@ -49,7 +54,7 @@ async function startProcess(script: string, url: string): Promise<ChildProcess> 
   writeFileSync(file('agent.json'), JSON.stringify(config));
   writeFileSync(file('token'), 'secret\n');
   const child = spawn(process.execPath, [program, 'run', '--config', file('agent.json')], {
-    stdio: ['ignore', 'inherit', 'pipe'],
+    stdio: ['ignore', 'inherit', log],
   });
   children.push(child);
   return child;
@@ -68,6 +73,46 @@ describe('the agent as a process', () => {
     expect(await exitOf(child)).toBe(0);
     expect(isAlive(pid)).toBe(false);
     expect(api.reports.at(-1)?.groups[0]?.running).toBe(0);
+  });
+
+  test('ends in order on SIGHUP too: a terminal that closes leaves no work without an agent', async () => {
+    api.add('r1', [work('a')]);
+    const child = await startProcess(HEEDLESS, await api.start());
+    await running();
+    child.kill('SIGHUP');
+    expect(await exitOf(child)).toBe(0);
+    expect(isAlive(workerPid())).toBe(false);
+  });
+
+  test('that is asked a second time ends its work by force, and not before: two at once are one', async () => {
+    // Work that does not heed a stop ends with its lease.
+    api.leaseMs = 60_000;
+    api.add('r1', [work('a')]);
+    const child = await startProcess(DEAF, await api.start());
+    await running();
+    for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM'] as const) child.kill(signal);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect([child.exitCode, child.signalCode, isAlive(workerPid())]).toEqual([null, null, true]);
+    child.kill('SIGINT');
+    expect(await exitOf(child)).toBe(1);
+    await until('its work is gone', () => !isAlive(workerPid()), 1_000);
+  });
+
+  test.each([
+    ['goes away', (child: ChildProcess) => child.stderr?.destroy(), () => 'pipe' as const],
+    ['has no room', () => undefined, () => openSync('/dev/full', 'w')],
+  ])('whose log %s runs its work without', async (_, lose, log) => {
+    const resource = api.add('r1', []);
+    const child = await startProcess(HEEDLESS, await api.start(), log());
+    await until('beats', () => api.beats.length > 0);
+    lose(child);
+    resource.items = [work('a')].map((each) => ({ ...each, startInMs: 0 }));
+    resource.revision += 1;
+    api.changed();
+    await running();
+    child.kill('SIGTERM');
+    expect(await exitOf(child)).toBe(0);
+    expect(isAlive(workerPid())).toBe(false);
   });
 
   test('that is killed takes work that reads its standard input with it', async () => {

@@ -1,5 +1,8 @@
-import { describe, expect, test } from '@jest/globals';
-import { ConfigError, parseConfig } from '../../../lib/agent/config.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ConfigError, loadConfig, parseConfig, RunnerConfig } from '../../../lib/agent/config.ts';
 import { hookEnvironment, runHook } from '../../../lib/agent/hook.ts';
 import { parseRemembered, startTicksOf } from '../../../lib/agent/leftovers.ts';
 import {
@@ -121,5 +124,65 @@ describe('configuration', () => {
     expect(parse).toThrow(ConfigError);
     expect(parse).toThrow(/url: [\s\S]*resources\.0\.id: [\s\S]*resources\.0\.runner/);
     expect(() => parseConfig('{', 'agent.json')).toThrow('agent.json is not JSON');
+  });
+
+  describe('names paths from its own folder', () => {
+    let folder = '';
+    beforeAll(() => {
+      folder = mkdtempSync(path.join(tmpdir(), 'agent-paths-'));
+    });
+    afterAll(() => rmSync(folder, { recursive: true }));
+    const inFolder = (name: string) => path.join(folder, name);
+    const loaded = (own: object) => {
+      writeFileSync(inFolder('agent.json'), JSON.stringify({ ...config, ...own }));
+      // As a user would say it from elsewhere.
+      return loadConfig(path.relative(process.cwd(), inFolder('agent.json')));
+    };
+    const runnerOf = async (runner: object) =>
+      (await loaded({ resources: [{ id: 'r1', runner }] })).resources[0]?.runner;
+
+    test('those of token, key and the file system that is measured', async () => {
+      expect(await loaded({ keyFile: '../key', storagePath: 'data' })).toMatchObject({
+        ...{ tokenFile: inFolder('t'), keyFile: inFolder('../key'), storagePath: inFolder('data') },
+      });
+      expect(await loaded({ tokenFile: '/t' })).toMatchObject({ tokenFile: '/t', storagePath: '/' });
+      expect((await loaded({})).keyFile).toBeUndefined();
+    });
+
+    test('those of each runner', async () => {
+      const paths = { cwd: 'w', logDir: './logs', leaseFile: 'lease', stateFile: '/var/state' };
+      expect(await runnerOf({ kind: 'process', ...paths })).toMatchObject({
+        ...{
+          cwd: inFolder('w'),
+          logDir: inFolder('logs'),
+          leaseFile: inFolder('lease'),
+          stateFile: '/var/state',
+        },
+      });
+      const worker = { kind: 'worker', command: ['node'], cwd: '.', logFile: 'log', stateFile: 'state' };
+      expect(await runnerOf(worker)).toMatchObject({
+        ...{ command: ['node'], cwd: folder, logFile: inFolder('log'), stateFile: inFolder('state') },
+      });
+      const bare = { kind: 'process' };
+      expect(await runnerOf(bare)).toEqual(RunnerConfig.parse(bare));
+    });
+
+    test("and programs with a slash in their name; others are on the PATH, arguments are the program's own", async () => {
+      const hooks = { start: ['hooks/unit', './x'], stop: ['stop', 'a/b'], check: ['/bin/check', './x'] };
+      expect(await runnerOf({ kind: 'process', ...hooks })).toMatchObject({
+        ...{ ...hooks, start: [inFolder('hooks/unit'), './x'] },
+      });
+      expect((await loaded({ hooks: { health: ['./well'], restore: ['hooks/new'] } })).hooks).toMatchObject({
+        ...{ health: [inFolder('well')], restore: [inFolder('hooks/new')] },
+      });
+      expect(await runnerOf({ kind: 'worker', command: ['./w'] })).toMatchObject({
+        command: [inFolder('w')],
+      });
+    });
+
+    test('but a program beside a cwd from there, as the system does', async () => {
+      const runner = { kind: 'process', start: ['hooks/unit'], cwd: 'w' };
+      expect(await runnerOf(runner)).toMatchObject({ start: ['hooks/unit'], cwd: inFolder('w') });
+    });
   });
 });

@@ -59,6 +59,26 @@ describe('a process per allocation', () => {
     expect(lines.filter((line) => line.startsWith('LD_PRELOAD'))).toEqual([]);
   });
 
+  test.each([
+    ['the start hook', { start: ['sleep', '60'] }],
+    ['the command of the spec', {}],
+  ])("keeps a tenant's variables out of check and stop hooks beside %s", async (_, own) => {
+    const hook = (name: string) => ['sh', '-c', `env > ${file(name)}`];
+    const runs = runner({ ...own, check: hook('check'), stop: hook('stop'), env: { SITE: 'north' } });
+    const env = { COLOUR: 'red', PATH: `/no/such:${process.env['PATH']}` };
+    runs.start({ ...work('a'), spec: { command: ['sleep', '60'], env } });
+    await until('running', () => bench.count('running') === 1);
+    runs.stop('acme/a');
+    await until('stopped', () => bench.count('stopped') === 1);
+    for (const name of ['check', 'stop']) {
+      const lines = readFileSync(file(name), 'utf8').split('\n');
+      expect(lines).toEqual(expect.arrayContaining(['SITE=north', 'LABSCAPE_ALLOCATION=a']));
+      expect(lines.filter((line) => /^COLOUR|no.such/.test(line) && !line.startsWith('LABSCAPE_'))).toEqual(
+        [],
+      );
+    }
+  });
+
   test('notes its lease where work can read it that must not outlive a hanging agent', async () => {
     const runs = runner({ leaseFile: file('lease') });
     runs.leaseUntil(1234.5);

@@ -230,8 +230,10 @@ describe('a header', () => {
   test('If-Match is a revision or *', async () => {
     await edit({ 'if-match': '"12"' });
     await edit({ 'if-match': '*' });
-    expect(seen.map((request) => request.ifMatch)).toEqual([12, undefined]);
-    for (const wrong of ['12', 'W/"12"', '"x"', '"-1"', '"1.5"', '"1", "2"', `"${'9'.repeat(16)}"`]) {
+    await edit({ 'if-match': '"0"' });
+    expect(seen.map((request) => request.ifMatch)).toEqual([12, undefined, 0]);
+    const numbers = ['12', '"x"', '"-1"', '"+1"', '"1.5"', '"1e1"', `"${'9'.repeat(16)}"`, '"01"', '"00"', '" 1"'];
+    for (const wrong of [...numbers, 'W/"12"', '"1", "2"', '"1", *', '\u00a0"1"', '""']) {
       expect(problemOf(await edit({ 'if-match': wrong }))).toMatchObject({
         code: 'invalid-input',
         errors: [{ field: 'If-Match' }],
