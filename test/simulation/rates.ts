@@ -29,6 +29,8 @@ export const STANDARD_RATES = {
   lateWrite: 1e-5,
   // Per StartExecution. Step Functions' service level, 99.9 %.
   startFails: 1e-3,
+  // Per execution that was begun: it ends within 2 s, before its first task. Assumed: stopped by hand, or by a limit.
+  executionDies: 1e-4,
   // Per task. Assumed: Standard workflows promise exactly one run of a task, a client's retry may make two.
   duplicateTask: 1e-4,
   // Per execution that ended. Assumed: somebody tries one in a thousand again.
@@ -143,6 +145,7 @@ export const STRESS_RATES: Rates = {
   staleInstance: 0.05,
   lateWrite: 0.03,
   startFails: 0.03,
+  executionDies: 0.1,
   duplicateTask: 0.03,
   redrive: 0.08,
   lostMessage: 0.01,
