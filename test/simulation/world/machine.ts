@@ -13,6 +13,8 @@ const OLD_TASK_AFTER_MS = 5_000;
 const REDRIVE_AFTER_MS = 3_000;
 /** An execution that dies before its first task does so within this time; until then others join it. */
 const DIES_WITHIN_MS = 2_000;
+const REFUSED = 'ThrottlingException: Rate exceeded';
+const NO_ANSWER = 'TimeoutError: socket hang up';
 /** What comes of a task of an execution that is gone. */
 const NEVER = new Promise<Answer>(() => {});
 
@@ -114,13 +116,16 @@ export class SimulatedMachine {
   }
 
   #answer(token: string, send: () => void): 'done' | 'gone' {
+    const fails = this.#deps.faults.strikes('answerFails');
+    if (fails && this.#deps.streams('answer fails').happens(0.5)) throw new Error(REFUSED);
     if (this.#tokens.stateOf(token) !== 'waiting') return 'gone';
     send();
+    if (fails) throw new Error(NO_ANSWER);
     return 'done';
   }
 
   #start(input: ExecutionInput): 'started' | 'already' {
-    if (this.#deps.faults.strikes('startFails')) throw new Error('ThrottlingException: Rate exceeded');
+    if (this.#deps.faults.strikes('startFails')) throw new Error(REFUSED);
     const name = executionName(input);
     const known = this.executions.get(name);
     if (known !== undefined) return known.running ? 'started' : 'already';
@@ -129,6 +134,7 @@ export class SimulatedMachine {
     this.executions.set(name, execution);
     if (this.#deps.faults.strikes('executionDies')) this.#dieSoon(execution);
     else this.#drive(execution);
+    if (this.#deps.faults.strikes('startUnknown')) throw new Error(NO_ANSWER);
     return 'started';
   }
 
@@ -183,7 +189,9 @@ export class SimulatedMachine {
         scheduler.after(Math.max(1, delayMs), `retry ${phase} of ${execution.name}`, () => resolve());
       });
     }
-    const answer = await this.#deps.invoke(payload);
+    const twice = faults.strikes('taskTwice');
+    const runs = (twice ? [payload, payload] : [payload]).map((each) => this.#deps.invoke(each));
+    const answer = await Promise.race(runs);
     if (this.#gone.has(execution)) return NEVER;
     execution.tries = answer.ok ? 0 : execution.tries + 1;
     if (faults.strikes('duplicateTask'))

@@ -96,6 +96,9 @@ export class World {
   jumpMs = 0;
   /** The store answers nobody before, virtual ms. */
   outUntil = 0;
+  /** The resource whose item transactions hold, and until when, virtual ms. */
+  hotItem = '';
+  hotUntil = 0;
   /** Recoveries that there were when everything was lost. */
   readonly lostIn = new Set<string>();
   /** An operator lets nobody write. */
@@ -129,6 +132,7 @@ export class World {
       },
       onCommit: (committed) => this.#commit(committed),
       lateMs: () => LATE_MS * this.chance('late writes').uniform(),
+      isHot: ({ body }) => this.scheduler.now < this.hotUntil && body.includes(`"RES#${this.hotItem}"`),
       isOut: () => this.stands || this.scheduler.now < this.outUntil,
       era: () => this.era,
     };
