@@ -34,6 +34,21 @@ export const copiesHoldUntil = ({ moves, unplaced }: PlannedWithData, at: number
   return Math.min(Number.POSITIVE_INFINITY, ...ends);
 };
 
+/**
+ * How long what was read of these groups at `at` is gone by as far as copies go, epoch ms, that moment included: until the
+ * first fresh copy is stale, for its agent may have said that there is a newer one. Without bound where none demands its data.
+ */
+export const copiesReadUntil = (groups: readonly WithData[], at: number): number =>
+  Math.min(
+    Number.POSITIVE_INFINITY,
+    ...groups
+      .filter(({ data }) => data?.required === true)
+      .flatMap((group) => [
+        at + COPIES_TRUSTED_MS,
+        ...freshCopies(group, at).map((resource) => staleAfter(group, resource)),
+      ]),
+  );
+
 interface PlannedWithData {
   readonly moves: readonly { readonly group: WithData; readonly to: string }[];
   readonly unplaced: readonly { readonly group: WithData }[];

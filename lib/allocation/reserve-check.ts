@@ -16,6 +16,8 @@ export interface ReserveGroup {
   readonly resource: string;
   readonly epoch: number;
   readonly demand: Vector;
+  /** Of work with data, where it may or would go: another word, other places. */
+  readonly places?: string | undefined;
 }
 
 /** What the planner of a failover answers: moves, and what fits nowhere with its reason. */
@@ -65,11 +67,12 @@ const byId = (a: { readonly id: string }, b: { readonly id: string }): number =>
 
 const sameGroups = (a: readonly ReserveGroup[], b: readonly ReserveGroup[]): boolean =>
   a.length === b.length &&
-  a.every(({ id, epoch, demand }, i) => {
+  a.every(({ id, epoch, demand, places }, i) => {
     const other = b[i];
     return (
       other?.id === id &&
       other.epoch === epoch &&
+      other.places === places &&
       within(other.demand, demand) &&
       within(demand, other.demand)
     );

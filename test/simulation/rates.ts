@@ -17,6 +17,8 @@ export const STANDARD_RATES = {
   throttled: 1e-4,
   // Per write, beyond those that come from this fleet's own calls. Assumed.
   conflict: 1e-3,
+  // Per second, one resource's item, for up to 2 s: somebody's transactions hold it nearly all the time. Assumed: weekly.
+  hotItem: 52 / YEAR_S,
   // Per store call, 1.5 s. Assumed: a connection that has to be made anew, once in ten thousand.
   slowCall: 1e-4,
   // Per second, the store answers nobody for some seconds. DynamoDB's 99.99 % of a year as outages of 5 min would be 10.
@@ -29,8 +31,16 @@ export const STANDARD_RATES = {
   lateWrite: 1e-5,
   // Per StartExecution. Step Functions' service level, 99.9 %.
   startFails: 1e-3,
+  // Per StartExecution that began one: its caller hears of an error instead. As startFails.
+  startUnknown: 1e-3,
+  // Per answer to a task that waits: an error, before the answer is taken or after. As startFails.
+  answerFails: 1e-3,
+  // Per execution that was begun: it ends within 2 s, before its first task. Assumed: stopped by hand, or by a limit.
+  executionDies: 1e-4,
   // Per task. Assumed: Standard workflows promise exactly one run of a task, a client's retry may make two.
   duplicateTask: 1e-4,
+  // Per task: two of it at the same time; what the first one answers counts. Assumed as duplicateTask.
+  taskTwice: 1e-4,
   // Per execution that ended. Assumed: somebody tries one in a thousand again.
   redrive: 1e-3,
   // Per message and way. Pingmesh (SIGCOMM 2015) sees 10^-5 to 10^-4 of the packets lost inside data centres; the upper
@@ -137,13 +147,18 @@ export const STRESS_RATES: Rates = {
   unknownOutcome: 0.004,
   throttled: 0.006,
   conflict: 0.006,
+  hotItem: 0.03,
   slowCall: 0.02,
   outage: 0.01,
   coldStart: 0.05,
   staleInstance: 0.05,
   lateWrite: 0.03,
   startFails: 0.03,
+  startUnknown: 0.05,
+  answerFails: 0.15,
+  executionDies: 0.1,
   duplicateTask: 0.03,
+  taskTwice: 0.05,
   redrive: 0.08,
   lostMessage: 0.01,
   lateMessage: 0.02,

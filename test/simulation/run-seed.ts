@@ -144,6 +144,7 @@ const converged = (world: World): boolean => {
   const { state, machine, tenants, hosts, scheduler } = world;
   if (machine.active > 0 || world.restoring > 0 || tenants.some((tenant) => tenant.wonders)) return false;
   if ([...state.recoveries.values()].some(({ status }) => !isEnded(status))) return false;
+  if (world.drainsOpen.length > 0) return false;
   if ([...state.resources.values()].some(({ status }) => status !== 'healthy')) return false;
   if ([...state.groups.values()].some((group) => group.status === 'pending' && fits(world, group)))
     return false;
@@ -182,9 +183,10 @@ const judgeEnd = async (world: World, comparison: TableComparison): Promise<void
   for (const what of auditFaults(state)) world.breach(10, what);
 };
 
-const whatIsOpen = ({ state, machine, tenants, hosts }: World): string =>
+const whatIsOpen = ({ state, machine, tenants, hosts, drainsOpen }: World): string =>
   JSON.stringify({
     executions: machine.active,
+    drains: drainsOpen,
     wondering: tenants.filter((tenant) => tenant.wonders).map(({ id }) => id),
     recoveries: [...state.recoveries.values()]
       .filter(({ status }) => !isEnded(status))

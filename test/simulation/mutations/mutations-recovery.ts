@@ -1,6 +1,6 @@
 import type { EngineAnswer } from '../worker/engine-line.ts';
 import type { WireRequest } from '../worker/store-line.ts';
-import { dropChanges, dropConditions, editing, type Writes } from './mutation-wire.ts';
+import { changeOf, dropChanges, dropConditions, editing, type Writes } from './mutation-wire.ts';
 import type { Mutation } from './mutations.ts';
 
 const ofKind = (writes: Writes, prefix: string) =>
@@ -90,6 +90,31 @@ export const RECOVERY_MUTATIONS: readonly Mutation[] = [
         request.operation === 'TransactWriteItems' && answer.status === 400 && LOST.test(answer.body)
           ? OUTAGE
           : answer,
+    }),
+  },
+  {
+    // The sweep starts what is owed under the name of the execution that died, again and again.
+    name: 'name of a dead execution not retired',
+    invariant: 6,
+    faultFactor: 3,
+    mutate: () => ({
+      request: editing((writes, by) => {
+        if (!by.startsWith('sweep#') || writes.updates.length !== 1) return;
+        for (const resource of ofKind(writes, 'RES#'))
+          if (changeOf(resource, 'attempt') !== undefined)
+            resource.ConditionExpression += ' AND attribute_not_exists(pk)';
+      }),
+    }),
+  },
+  {
+    name: 'order to drain not kept',
+    invariant: 6,
+    faultFactor: 3,
+    mutate: () => ({
+      request: editing((writes) => {
+        for (const { ExpressionAttributeNames: names = {} } of ofKind(writes, 'RES#'))
+          for (const alias of Object.keys(names)) if (names[alias] === 'drainAt') names[alias] = 'unheard';
+      }),
     }),
   },
 ];

@@ -48,6 +48,8 @@ export interface StoreLineDeps {
   readonly lateMs: () => number;
   /** Whether the store answers nobody now. */
   readonly isOut: () => boolean;
+  /** Whether somebody's transactions hold an item that this would write. */
+  readonly isHot: (request: WireRequest) => boolean;
   readonly mutate: Mutate;
   /** Through all layers of the SDK. */
   readonly sdk: boolean;
@@ -149,7 +151,7 @@ const once = async (deps: StoreLineDeps, { activity, request, madeAt }: Committe
     scheduler.note('  throttled');
     return problem('ProvisionedThroughputExceededException', 'slow down');
   }
-  if (writes && faults.strikes('conflict')) {
+  if (writes && (deps.isHot(request) || faults.strikes('conflict'))) {
     scheduler.note('  conflict');
     return conflictOf(request);
   }

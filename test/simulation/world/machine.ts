@@ -11,6 +11,10 @@ import type { Activity, Scheduler } from './scheduler.ts';
 const RETRY_MAX_MS = 10_000;
 const OLD_TASK_AFTER_MS = 5_000;
 const REDRIVE_AFTER_MS = 3_000;
+/** An execution that dies before its first task does so within this time; until then others join it. */
+const DIES_WITHIN_MS = 2_000;
+const REFUSED = 'ThrottlingException: Rate exceeded';
+const NO_ANSWER = 'TimeoutError: socket hang up';
 /** What comes of a task of an execution that is gone. */
 const NEVER = new Promise<Answer>(() => {});
 
@@ -112,46 +116,62 @@ export class SimulatedMachine {
   }
 
   #answer(token: string, send: () => void): 'done' | 'gone' {
+    const fails = this.#deps.faults.strikes('answerFails');
+    if (fails && this.#deps.streams('answer fails').happens(0.5)) throw new Error(REFUSED);
     if (this.#tokens.stateOf(token) !== 'waiting') return 'gone';
     send();
+    if (fails) throw new Error(NO_ANSWER);
     return 'done';
   }
 
   #start(input: ExecutionInput): 'started' | 'already' {
-    if (this.#deps.faults.strikes('startFails')) throw new Error('ThrottlingException: Rate exceeded');
+    if (this.#deps.faults.strikes('startFails')) throw new Error(REFUSED);
     const name = executionName(input);
     const known = this.executions.get(name);
     if (known !== undefined) return known.running ? 'started' : 'already';
     const activity = this.#deps.scheduler.begin(`execution ${name}`);
     const execution: Execution = { name, input, activity, running: true, redriven: false, tries: 0 };
     this.executions.set(name, execution);
-    this.#drive(execution);
+    if (this.#deps.faults.strikes('executionDies')) this.#dieSoon(execution);
+    else this.#drive(execution);
+    if (this.#deps.faults.strikes('startUnknown')) throw new Error(NO_ANSWER);
     return 'started';
   }
 
-  #drive(execution: Execution): void {
+  /** It was begun, and ends before its first task: all that is left of it is its name. */
+  #dieSoon(execution: Execution): void {
+    const { scheduler, streams } = this.#deps;
+    execution.activity.parked += 1;
+    const ms = streams('execution dies').below(DIES_WITHIN_MS);
+    scheduler.after(ms, `end of ${execution.name}`, () =>
+      this.#ended(execution, 'dies before its first task'),
+    );
+  }
+
+  #ended(execution: Execution, how: string): void {
     const { scheduler, faults } = this.#deps;
-    const ended = (how: string): void => {
-      if (this.#gone.has(execution)) return;
-      execution.running = false;
-      scheduler.end(execution.activity);
-      scheduler.note(`  execution ${execution.name} ${how}`);
-      if (execution.redriven || !faults.strikes('redrive')) return;
-      execution.redriven = true;
-      scheduler.after(REDRIVE_AFTER_MS, `redrive ${execution.name}`, () => {
-        const again = {
-          ...execution,
-          activity: scheduler.begin(`execution ${execution.name} again`),
-          running: true,
-        };
-        this.executions.set(execution.name, again);
-        this.#drive(again);
-      });
-    };
+    if (this.#gone.has(execution)) return;
+    execution.running = false;
+    scheduler.end(execution.activity);
+    scheduler.note(`  execution ${execution.name} ${how}`);
+    if (execution.redriven || !faults.strikes('redrive')) return;
+    execution.redriven = true;
+    scheduler.after(REDRIVE_AFTER_MS, `redrive ${execution.name}`, () => {
+      const again = {
+        ...execution,
+        activity: scheduler.begin(`execution ${execution.name} again`),
+        running: true,
+      };
+      this.executions.set(execution.name, again);
+      this.#drive(again);
+    });
+  }
+
+  #drive(execution: Execution): void {
     const run: Run = this.#machine.run(`arn:${execution.name}`, execution.name, execution.input);
     run.result.then(
-      () => ended('succeeded'),
-      (error: unknown) => ended(`failed: ${String(error).slice(0, 120)}`),
+      () => this.#ended(execution, 'succeeded'),
+      (error: unknown) => this.#ended(execution, `failed: ${String(error).slice(0, 120)}`),
     );
   }
 
@@ -169,7 +189,9 @@ export class SimulatedMachine {
         scheduler.after(Math.max(1, delayMs), `retry ${phase} of ${execution.name}`, () => resolve());
       });
     }
-    const answer = await this.#deps.invoke(payload);
+    const twice = faults.strikes('taskTwice');
+    const runs = (twice ? [payload, payload] : [payload]).map((each) => this.#deps.invoke(each));
+    const answer = await Promise.race(runs);
     if (this.#gone.has(execution)) return NEVER;
     execution.tries = answer.ok ? 0 : execution.tries + 1;
     if (faults.strikes('duplicateTask'))

@@ -31,7 +31,7 @@ export class Operators {
     if (faults.strikes('operatorDrains')) {
       const graceMs = 1 + this.#chance.below(4_000);
       const grace = this.#chance.happens(0.5) ? { graceMs } : {};
-      void this.world.operator('drainResource', { resource }, { ...reason, ...grace });
+      void this.world.drain(resource, { ...reason, ...grace });
     }
     if (faults.strikes('operatorFails')) void this.world.operator('failResource', { resource }, reason);
     if (faults.strikes('operatorFailsLabscape')) this.#failLabscape();
@@ -74,7 +74,9 @@ export class Operators {
   /** Every button there is. */
   press(resource: string): void {
     const operation = this.#chance.pick(['drainResource', 'failResource', 'activateResource'] as const);
-    void this.world.operator(operation, { resource }, { reason: 'meddling' });
+    const reason = { reason: 'meddling' };
+    if (operation === 'drainResource') void this.world.drain(resource, reason);
+    else void this.world.operator(operation, { resource }, reason);
   }
 
   callOff(resource: string): void {

@@ -11,6 +11,9 @@ const LATE_START_MS = 3_000;
 /** Shorter and longer than a lease. */
 const OUTAGE_MIN_MS = 3_000;
 const OUTAGE_MAX_MS = 15_000;
+/** Shorter and longer than what tries again after a lost race takes. */
+const HOT_MIN_MS = 100;
+const HOT_MAX_MS = 2_000;
 /** Tasks that look at groups which they, or the next one, will move. */
 const MOVING: readonly string[] = ['Decide', 'Initiate', 'Failover'];
 /** Events of a recovery in the middle of which operators balance. */
@@ -68,6 +71,7 @@ export class Troubles {
     if (world.jumpMs !== 0) this.#jumped();
     world.jumpMs = 0;
     // Nobody can tell an outage that is shorter than the shortest from a lost message.
+    world.hotUntil = Math.min(world.hotUntil, world.scheduler.now);
     world.outUntil = Math.min(world.outUntil, Math.max(world.scheduler.now, this.#outFrom + OUTAGE_MIN_MS));
     world.health.backAt = Math.min(world.health.backAt, world.outUntil);
     for (const host of world.hosts) {
@@ -107,6 +111,7 @@ export class Troubles {
     if (faults.strikes('labscapesApart')) this.#part();
     if (faults.strikes('clockJump')) this.#jump();
     if (faults.strikes('outage')) this.#outage();
+    if (faults.strikes('hotItem')) this.#heat();
     if (faults.strikes('alarmStorm'))
       for (let i = 0; i < 3; i += 1) this.world.alarm(this.#chance.pick(hosts).labscape);
     this.#operators.operate();
@@ -215,6 +220,15 @@ export class Troubles {
     world.outUntil = Math.max(world.outUntil, world.scheduler.now + ms);
     world.health.backAt = world.outUntil;
     world.scheduler.note(`  the store is out for ${ms} ms`);
+  }
+
+  /** Its choices are its own, so that other faults stay as they were. */
+  #heat(): void {
+    const { world } = this;
+    const chance = world.chance('hot item');
+    world.hotItem = chance.pick(world.hosts).id;
+    world.hotUntil = world.scheduler.now + HOT_MIN_MS + chance.below(HOT_MAX_MS - HOT_MIN_MS);
+    world.scheduler.note(`  transactions hold ${world.hotItem} until ${world.hotUntil}`);
   }
 
   #jump(): void {

@@ -11,6 +11,7 @@ import { RulesWatch } from '../invariants/invariants-rules.ts';
 import { SignatureWatch } from '../invariants/invariants-signatures.ts';
 import { TenancyWatch } from '../invariants/invariants-tenancy.ts';
 import { Mirror } from '../invariants/mirror.ts';
+import { PromisedDrains } from '../invariants/promised-drains.ts';
 import { MemoryObjects } from '../sealing/memory-objects.ts';
 import type { EngineLine } from '../worker/engine-line.ts';
 import type { Committed, Mutate, StoreLineDeps } from '../worker/store-line.ts';
@@ -77,6 +78,7 @@ export class World {
   readonly data = new DataWatch(() => this.wallMs);
   readonly restores = new RestoreWatch();
   readonly signatures = new SignatureWatch();
+  readonly drains = new PromisedDrains();
   readonly options: WorldOptions;
   readonly rhythm: Rhythm;
   /** Where backups are. */
@@ -94,6 +96,9 @@ export class World {
   jumpMs = 0;
   /** The store answers nobody before, virtual ms. */
   outUntil = 0;
+  /** The resource whose item transactions hold, and until when, virtual ms. */
+  hotItem = '';
+  hotUntil = 0;
   /** Recoveries that there were when everything was lost. */
   readonly lostIn = new Set<string>();
   /** An operator lets nobody write. */
@@ -127,6 +132,7 @@ export class World {
       },
       onCommit: (committed) => this.#commit(committed),
       lateMs: () => LATE_MS * this.chance('late writes').uniform(),
+      isHot: ({ body }) => this.scheduler.now < this.hotUntil && body.includes(`"RES#${this.hotItem}"`),
       isOut: () => this.stands || this.scheduler.now < this.outUntil,
       era: () => this.era,
     };
@@ -199,6 +205,18 @@ export class World {
     const headers = { 'if-match': '*' };
     const call = { operation, params, headers, ...(body === undefined ? {} : { body }) };
     return this.network.send({ principal: 'operator', roles: 'operator,admin' }, call);
+  }
+
+  /** Orders a drain, whose answer is a promise. One given under a clock that is set back looks old once it is right. */
+  async drain(resource: string, body: { readonly reason: string; readonly graceMs?: number }): Promise<void> {
+    const askedAt = this.scheduler.now;
+    const reply = await this.operator('drainResource', { resource }, body);
+    if (this.jumpMs === 0 && this.rules.jumpedAt < askedAt) this.drains.take(reply);
+  }
+
+  /** Drains that were promised and came to nothing so far. What is restored forgets the orders of before. */
+  get drainsOpen(): readonly string[] {
+    return this.tools > 0 ? [] : this.drains.open(this.state);
   }
 
   /** An alarm's message, as SNS delivers it: at least once. */

@@ -35,7 +35,7 @@ const KNOWN: Readonly<Record<RuleSet, readonly [version: number, code: string]>>
   detector: [1, 'e4819a9e140ab27a'],
   safety: [2, '7710787db31e3f4b'],
   fencing: [1, 'b732c80d21cce52b'],
-  plan: [2, 'fe52e2ba1447343a'],
+  plan: [2, 'd2218a80d39e7d25'],
 };
 
 /** Comments and blanks decide nothing. */
