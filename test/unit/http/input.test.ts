@@ -232,7 +232,18 @@ describe('a header', () => {
     await edit({ 'if-match': '*' });
     await edit({ 'if-match': '"0"' });
     expect(seen.map((request) => request.ifMatch)).toEqual([12, undefined, 0]);
-    const numbers = ['12', '"x"', '"-1"', '"+1"', '"1.5"', '"1e1"', `"${'9'.repeat(16)}"`, '"01"', '"00"', '" 1"'];
+    const numbers = [
+      '12',
+      '"x"',
+      '"-1"',
+      '"+1"',
+      '"1.5"',
+      '"1e1"',
+      `"${'9'.repeat(16)}"`,
+      '"01"',
+      '"00"',
+      '" 1"',
+    ];
     for (const wrong of [...numbers, 'W/"12"', '"1", "2"', '"1", *', '\u00a0"1"', '""']) {
       expect(problemOf(await edit({ 'if-match': wrong }))).toMatchObject({
         code: 'invalid-input',
