@@ -18,17 +18,17 @@ const pulse = (lastAt: number) => ({
   ...{ lastAt, meanMs: 1_000, deviationMs: 250, epoch: 1, leaseEndMs: LEASE_MS },
   status: 'degraded' as const,
 });
-const known = (words: Record<string, string>, silentMs = 0) => ({
+const beatsWith = (words: Record<string, string>, silentMs = 0) => ({
   words: new Map(Object.entries(words)),
   pulses: new Map(Object.keys(words).map((resource) => [resource, pulse(NOW - silentMs)])),
 });
 const degraded = (reason: string) => ({ status: 'degraded', reason });
-const changesOf = (...[said, known]: [Record<string, object>, ReturnType<typeof before>]) =>
+const changesOf = (...[said, known]: [Record<string, object>, ReturnType<typeof beatsWith>]) =>
   Object.fromEntries(wordChanges(batch(said), known, NOW));
 
 describe('the words by which resources are degraded', () => {
   test('change where another is said, and go with the degradation', () => {
-    const known = known({ same: 'fan', other: 'fan', well: 'fan', failed: 'fan', silent: 'fan' });
+    const known = beatsWith({ same: 'fan', other: 'fan', well: 'fan', failed: 'fan', silent: 'fan' });
     const said = {
       ...{ same: degraded('fan'), other: degraded('disk'), well: {}, fine: { reason: 'fan' } },
       ...{
@@ -42,14 +42,14 @@ describe('the words by which resources are degraded', () => {
   });
 
   test('of others stay until their resource is silent for longer than its lease', () => {
-    expect(changesOf({ a: {} }, known({ b: 'fan' }, LEASE_MS))).toEqual({});
-    const changes = wordChanges(batch({ a: {} }), known({ b: 'fan' }, LEASE_MS + 1), NOW);
+    expect(changesOf({ a: {} }, beatsWith({ b: 'fan' }, LEASE_MS))).toEqual({});
+    const changes = wordChanges(batch({ a: {} }), beatsWith({ b: 'fan' }, LEASE_MS + 1), NOW);
     expect([...changes]).toEqual([['b', undefined]]);
   });
 
   test('are no more than a KB, whoever said them; what there is no room for is left out', () => {
     const ids = Array.from({ length: BATCH_RESOURCES_MAX }, (_, i) => `r${i}`);
-    const known = known({ kept: 'x'.repeat(500) });
+    const known = beatsWith({ kept: 'x'.repeat(500) });
     const all = Object.fromEntries(ids.map((id) => [id, degraded('\u00fc'.repeat(200))]));
     const said = [...wordChanges(batch(all), known, NOW)].map(([id, word = '']) => id + word);
     expect(said).toEqual([`r0${'\u00fc'.repeat(120)}`, `r1${'\u00fc'.repeat(120)}`]);
@@ -57,7 +57,7 @@ describe('the words by which resources are degraded', () => {
   });
 
   test('give way where they no longer fit', () => {
-    const known = known({ a: 'fan', b: 'x'.repeat(1_000) });
+    const known = beatsWith({ a: 'fan', b: 'x'.repeat(1_000) });
     const changes = wordChanges(batch({ a: degraded('another fan, by far too long for it') }), known, NOW);
     expect([...changes]).toEqual([['a', undefined]]);
   });
