@@ -20,12 +20,14 @@ const NOW_BY_CODE: Readonly<Record<string, string>> = {
   quarantined: 'Ask an administrator: `labscape incidents` says why, and lifts it.',
   'principal-revoked': 'Ask an administrator why, and to reinstate the principal.',
   'not-found':
-    'Check the name: `labscape status` lists resources, `labscape allocations` allocations, `labscape tenant list` tenants with a quota.',
+    'Check the name: `labscape status` lists resources, `labscape allocations` allocations, `labscape tenant list` tenants with a quota, `labscape plan list` plans, `labscape recoveries` recoveries.',
   'already-exists': 'Nothing: it is there already.',
   'idempotency-mismatch': 'Use another --key, or repeat exactly the request that the key was first used for.',
   'not-in-this-state': 'See its state with `labscape status`, and `labscape recoveries` for what runs.',
   'no-capacity': 'Ask for less, release something, add capacity, or wait for room with --on-full wait.',
   'quota-exceeded': "Release something, or ask an operator for a larger quota of the tenant's.",
+  conflict:
+    'Look at it as it is now, and decide again: `labscape recoveries ID` shows the new quote of a recovery that asks.',
   'stale-precondition': 'Somebody else changed it: look at it again, then repeat the command.',
   'too-many-requests': 'Wait a moment and run the command again.',
   unavailable: 'Wait a moment and run the command again.',
