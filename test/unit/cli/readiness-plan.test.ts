@@ -84,7 +84,7 @@ describe('labscape plan', () => {
   test('apply names the version that it replaces, and says at which line a file is wrong', async () => {
     const file = join(folder, 'room.yaml');
     writeFileSync(file, 'id: room\nsteps:\n  - labscapes: [north]\n');
-    api.script['GET /plans'] = ok({ items: [{ ...plan, cfg: 2 }] });
+    api.script['GET /plans'] = ok({ items: [{ ...plan, cfg: 2, steps: [{ ...step, pauseMs: 7 }] }] });
     api.script['PUT /plans/room'] = ok(plan);
     const applied = await labscape('plan', 'apply', file);
     expect([applied.code, applied.out]).toEqual([0, expect.stringContaining('version 3 by ann')]);
@@ -93,6 +93,36 @@ describe('labscape plan', () => {
     writeFileSync(file, 'id: room\nsteps:\n  - pauseMs: 5\n');
     const wrong = await labscape('plan', 'apply', file);
     expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('room.yaml:3: steps.0')]);
+  });
+
+  test('apply writes nothing where the plan is as the file says', async () => {
+    const file = join(folder, 'room.yaml');
+    writeFileSync(file, 'id: room\nsteps:\n  - labscapes: [north]\n');
+    api.script['GET /plans'] = ok({ items: [plan] });
+    const { code, out } = await labscape('plan', 'apply', file);
+    expect([code, out]).toEqual([0, expect.stringContaining('version 3 by ann')]);
+    expect(out).toContain('as the file says already');
+    expect(api.asked.map(({ what }) => what)).toEqual(['GET /plans']);
+  });
+
+  test('show names the step that is asked about, and the recoveries of one that is not done', async () => {
+    const ids = Array.from({ length: 10 }, (_, at) => `north-${at}-1-1`);
+    const steps = [step, { ...step, name: 'the rest', approval: true }];
+    const ended = { startedAt: NOW_MS, endedAt: NOW_MS, targets: [], recoveries: ids };
+    const asking = { status: 'asking', step: 1, asks: 'shall step 2 begin', steps };
+    const shown = async (outcome: string) => {
+      const run = { ...going, ...asking, progress: [{ ...ended, outcome }] };
+      api.script['GET /plans/room'] = ok({ ...plan, steps, run: run.id });
+      api.script['GET /plans/room/runs'] = ok({ items: [run] });
+      return (await labscape('plan', 'show', 'room')).out;
+    };
+    const out = await shown('degraded');
+    expect(out).toContain(
+      'shall step 2 begin (the rest)? labscape plan approve room --reason WHY, or cancel',
+    );
+    expect(out).toContain('recoveries north-0-1-1, north-1-1-1, ');
+    expect(out).toMatch(/north-7-1-1 and 2 more$/m);
+    expect(await shown('done')).not.toContain('north-0-1-1');
   });
 
   test('run --watch drives the run until it asks, or is over', async () => {
