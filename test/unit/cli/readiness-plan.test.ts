@@ -80,6 +80,35 @@ const going = {
   progress: [{ startedAt: NOW_MS, targets: [], recoveries: [] }],
 };
 
+describe('labscape drills', () => {
+  const drill = { labscape: 'north', groups: 2, pending: 0, resources: 1 };
+  const [at, endedAt] = [NOW_MS - 120_000, NOW_MS - 60_000];
+
+  test('lists the last ones of a labscape: when, with effect or without, and what came of it', async () => {
+    const drained = { ...drill, effect: true, resource: 'north-1', recovery: 'north-1-1-1' };
+    const items = [
+      { ...drained, id: '2', at: NOW_MS - 5_000, status: 'running', why: 'north-1 is drained' },
+      { ...drill, id: '1', at, endedAt, effect: false, status: 'failed', why: '2 groups would wait' },
+    ];
+    api.script['GET /labscapes/north/drills'] = ok({ items });
+    const { code, out } = await labscape('drills', 'north');
+    expect([code, out.split('\n')]).toEqual([
+      0,
+      [
+        expect.stringMatching(/^BEGAN +TOOK +STATUS +EFFECT +GROUPS +WOULD WAIT +WHY$/),
+        expect.stringMatching(/^5\.0 s ago +- +running +drained north-1 +2 +0 +north-1 is drained$/),
+        expect.stringMatching(/^2 min 0 s ago +1 min 0 s +failed +none +2 +0 +2 groups would wait$/),
+        '',
+      ],
+    ]);
+  });
+
+  test('says that there was none', async () => {
+    api.script['GET /labscapes/north/drills'] = ok({ items: [] });
+    expect((await labscape('drills', 'north')).out).toContain('north was not drilled in the last 90 days');
+  });
+});
+
 describe('labscape plan', () => {
   test('apply names the version that it replaces, and says at which line a file is wrong', async () => {
     const file = join(folder, 'room.yaml');
