@@ -127,6 +127,13 @@ describe('recoveries', () => {
     });
   });
 
+  test('a conflict about something else speaks of no quote', async () => {
+    api.script['POST /resources/north-1/acknowledge'] = problem(409, 'conflict', 'somebody else confirms it');
+    const { err } = await labscapes('acknowledge', 'north-1', '--reason', 'x');
+    expect(err).toContain('somebody else confirms it');
+    expect(err).not.toContain('quote');
+  });
+
   test.each([[[]], [['north-1', '--labscape', 'north']]])(
     'acknowledge of %j wants one of both',
     async (words) => {
