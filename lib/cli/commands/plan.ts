@@ -103,7 +103,8 @@ function renderRun(run: Run, { paint }: Context): string {
     lines.push(
       paint('yellow', `  ${run.asks}${name}? labscape plan approve ${run.plan} --reason WHY, or cancel`),
     );
-  if (run.cancel !== undefined) lines.push(`  called off by ${run.cancel}`);
+  const until = OVER.includes(run.status) ? '' : '; it ends with the step that is under way';
+  if (run.cancel !== undefined) lines.push(`  called off by ${run.cancel}${until}`);
   return lines.join('\n');
 }
 
@@ -227,6 +228,10 @@ const VERBS: Readonly<
     context.show(run, () => renderRun(run, context));
     return EXIT.done;
   },
+  watch: async (context, plan = '') => {
+    const params = await openRun(context, plan);
+    return follow(context, await context.client.call('advancePlanRun', { params }));
+  },
   cancel: async (context, plan = '', flags) => {
     const params = await openRun(context, plan);
     const run = await context.client.call('cancelPlanRun', { params, body: { reason: reasonOf(flags) } });
@@ -238,7 +243,7 @@ const VERBS: Readonly<
 export const plan = defineCommand({
   name: 'plan',
   usage:
-    'list | apply FILE.yaml | show PLAN | run PLAN --reason WHY [--dry-run] [--quote HASH] [--watch] | approve PLAN --reason WHY [--watch] | cancel PLAN --reason WHY',
+    'list | apply FILE.yaml | show PLAN | run PLAN --reason WHY [--dry-run] [--quote HASH] [--watch] | watch PLAN | approve PLAN --reason WHY [--watch] | cancel PLAN --reason WHY',
   summary:
     'recovery and maintenance plans: ordered steps with pauses and approvals; write, show and run them',
   positionals: { min: 1, max: 2 },

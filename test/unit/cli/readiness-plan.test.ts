@@ -170,6 +170,20 @@ describe('labscape plan', () => {
     expect([asking.code, asking.out]).toEqual([4, expect.stringContaining(asks)]);
   });
 
+  test('watch goes on to drive the run that is not over, and says so of one that is called off', async () => {
+    api.script['GET /plans/room'] = ok({ ...plan, run: 'run-1' });
+    const called = { ...going, cancel: 'ann: enough' };
+    const steps = [called, { ...called, status: 'cancelled', rev: 4, endedAt: NOW_MS }];
+    api.script['POST /plans/room/runs/run-1/advance'] = () => ok(steps.shift());
+    const { code, out } = await labscape('plan', 'watch', 'room');
+    expect(code).toBe(1);
+    expect(out).toContain('called off by ann: enough; it ends with the step that is under way');
+    expect(out).toContain('run run-1  cancelled');
+    expect(out.split('it ends with')).toHaveLength(2);
+    api.script['GET /plans/room'] = ok(plan);
+    expect((await labscape('plan', 'watch', 'room')).code).toBe(2);
+  });
+
   test('show and a dry run say how each step is done', async () => {
     const steps = [
       { ...step, how: 'drain', graceMs: 5_000 },
