@@ -37,6 +37,8 @@ export interface DataFolder {
   release(): void;
 }
 
+/** For all files that a host, its engine, the sample fleet or a restore make: what they hold is their owner's. */
+export const OWNERS_UMASK = 0o077;
 const GUARD = 'host.guard';
 const OWN_LOCK = { host: process.pid, guarded: true } as const;
 

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { ApiProblem } from '../../lib/client/api-error.ts';
 import { ROLES, type TokenRole } from '../../lib/security/caller.ts';
 import { parseOptions, UsageError, understood } from '../usage.ts';
+import { OWNERS_UMASK } from './data-folder.ts';
 import { asError, HostError, inWords } from './errors.ts';
 import type { MintRequest } from './gateway/issuer.ts';
 import { type Host, startHost } from './host.ts';
@@ -18,8 +19,6 @@ const TOKEN_TTL_S = 24 * 3600;
  */
 const HEAP_GROWTH_PERCENT = 30;
 const USAGE = 'npm start [-- [--empty] [--port N] [--data DIR]]';
-/** For the files that the host, its engine and the sample fleet make: what they hold is their owner's. */
-const UMASK = 0o077;
 /** What a shell leaves of a variable that is not set would else be port 0, or the current folder. */
 const WHOLE_NUMBER = /^\d{1,9}$/;
 
@@ -92,7 +91,7 @@ async function main(): Promise<number> {
   if (typeof asked === 'number') return asked;
   const { empty, port, dataDir } = asked;
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
-  process.umask(UMASK);
+  process.umask(OWNERS_UMASK);
   const signal = nextSignal();
   // One function's promise that nobody awaits would end a sandbox on Lambda, not the whole control plane.
   process.on('unhandledRejection', (reason) => {

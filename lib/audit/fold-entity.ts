@@ -61,14 +61,18 @@ function placed(tenant: string, id: string, event: Event, found: Findings): Fold
   const leaseUntil = body.leaseUntil ?? undefined;
   const constraints = withinTenant(tenant, body.constraints);
   const milli = body.devices?.milli ?? 0;
-  return { tenant, id, status: 'active', class: body.class, demand, milli, constraints, group, leaseUntil };
+  const leaseTold = body.leaseUntil !== undefined || event.type !== 'allocation.waiting';
+  return {
+    ...{ tenant, id, status: 'active', class: body.class, demand, milli, constraints, group },
+    ...{ leaseUntil, leaseTold },
+  };
 }
 
 function changed(state: FoldedAllocation, event: Event, found: Findings): FoldedAllocation {
   switch (event.type) {
     case 'allocation.renewed': {
       const body = bodyOf(RenewedBody, event, found.faults);
-      return body === undefined ? state : { ...state, leaseUntil: body.leaseUntil };
+      return body === undefined ? state : { ...state, leaseUntil: body.leaseUntil, leaseTold: true };
     }
     case 'allocation.regrouped':
       return regrouped(state, event, found);

@@ -30,7 +30,15 @@ export interface FoldedAllocation {
   readonly constraints: Pick<Constraints, 'spread'>;
   readonly group: string;
   readonly leaseUntil: number | undefined;
+  /** False: versions before 2026-11-22 did not tell the lease of what began by waiting. */
+  readonly leaseTold: boolean;
 }
+
+/** The lease that an allocation should have; where no event tells it, the one that it has. */
+export const leaseByEvents = (
+  { leaseTold, leaseUntil }: FoldedAllocation,
+  has: number | undefined,
+): number | undefined => (leaseTold ? leaseUntil : has);
 
 export interface FoldedGroup {
   readonly id: string;

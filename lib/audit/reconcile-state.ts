@@ -2,7 +2,13 @@ import type * as z from 'zod';
 import type { Allocation } from '../schemas/allocation.ts';
 import type { Resource } from '../schemas/resource.ts';
 import { equals } from '../vector.ts';
-import type { FoldedAllocation, FoldedGroup, FoldedResource, FoldedState } from './fold-state.ts';
+import {
+  type FoldedAllocation,
+  type FoldedGroup,
+  type FoldedResource,
+  type FoldedState,
+  leaseByEvents,
+} from './fold-state.ts';
 
 /** The state as the API tells it. */
 export interface SeenState {
@@ -68,7 +74,7 @@ function allocationFaults(seen: SeenAllocation, folded: FoldedState): string[] {
   const faults = [
     ...differs(what, 'status', status, seen.status),
     ...differs(what, 'class', rebuilt.class, seen.class),
-    ...differs(what, 'lease', rebuilt.leaseUntil, seen.leaseUntil),
+    ...differs(what, 'lease', leaseByEvents(rebuilt, seen.leaseUntil), seen.leaseUntil),
   ];
   if (!equals(rebuilt.demand, seen.demand)) {
     faults.push(...differs(what, 'demand', JSON.stringify(rebuilt.demand), JSON.stringify(seen.demand)));

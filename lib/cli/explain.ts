@@ -20,12 +20,13 @@ const NOW_BY_CODE: Readonly<Record<string, string>> = {
   quarantined: 'Ask an administrator: `labscape incidents` says why, and lifts it.',
   'principal-revoked': 'Ask an administrator why, and to reinstate the principal.',
   'not-found':
-    'Check the name: `labscape status` lists resources, `labscape allocations` allocations, `labscape tenant list` tenants with a quota.',
+    'Check the name: `labscape status` lists resources, `labscape allocations` allocations, `labscape tenant list` tenants with a quota, `labscape plan list` plans, `labscape recoveries` recoveries.',
   'already-exists': 'Nothing: it is there already.',
   'idempotency-mismatch': 'Use another --key, or repeat exactly the request that the key was first used for.',
   'not-in-this-state': 'See its state with `labscape status`, and `labscape recoveries` for what runs.',
   'no-capacity': 'Ask for less, release something, add capacity, or wait for room with --on-full wait.',
   'quota-exceeded': "Release something, or ask an operator for a larger quota of the tenant's.",
+  conflict: 'See how it stands now, and decide again.',
   'stale-precondition': 'Somebody else changed it: look at it again, then repeat the command.',
   'too-many-requests': 'Wait a moment and run the command again.',
   unavailable: 'Wait a moment and run the command again.',
@@ -79,12 +80,19 @@ function nowWithoutTenant({ code, message }: ApiProblem): string | undefined {
   return `Check the name with \`labscape tenant list\`, or have an operator create it: \`labscape tenant set ${tenant} --processing mvCPU --memory MiB --storage GiB --network Mbit/s\`.`;
 }
 
+/** An approval that was refused, since the recovery would do something else by now. */
+const nowOfQuote = ({ code, reasons }: ApiProblem): string | undefined =>
+  code === 'conflict' && 'quote' in reasons
+    ? 'Look at it, and decide again: `labscape recoveries ID` shows the new quote.'
+    : undefined;
+
 function explainProblem(problem: ApiProblem, what: string): Explanation {
   const fields = problem.errors.map(({ field, reason }) => `${field} ${reason}`);
   const counts = Object.entries(problem.reasons).flatMap(([name, detail]) => reasonLines(name, detail));
   const request = problem.requestId === undefined ? [] : [`request ${problem.requestId}`];
   const now =
     nowWithoutTenant(problem) ??
+    nowOfQuote(problem) ??
     NOW_BY_CODE[problem.code] ??
     (problem.status >= 500
       ? 'Wait a moment and run the command again.'

@@ -9,6 +9,7 @@ import { audit } from './commands/audit.ts';
 import { backup } from './commands/backup.ts';
 import { batch } from './commands/batch.ts';
 import { copies } from './commands/copies.ts';
+import { drills } from './commands/drills.ts';
 import { explain as explainPlacement } from './commands/explain.ts';
 import { exportFleet } from './commands/export.ts';
 import { drain, fail } from './commands/fail.ts';
@@ -60,6 +61,7 @@ const COMMANDS: readonly Command[] = [
   failback,
   rebalance,
   readiness,
+  drills,
   quote,
   plan,
   recoveries,

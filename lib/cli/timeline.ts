@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import type { QuoteSummary } from '../schemas/quote.ts';
 import type { Recovery } from '../schemas/recovery.ts';
 import { counted, demand, duration, instant } from './format.ts';
 import { type Paint, paintStatus } from './paint.ts';
@@ -9,7 +10,7 @@ type Report = z.output<typeof Recovery>;
 /** One line of it. */
 interface Phase {
   readonly name: string;
-  /** 1 unless it was tried again. */
+  /** One more than before where another execution took over. */
   readonly attempt?: number;
   /** The controller's own work. */
   readonly ms: number;
@@ -41,8 +42,9 @@ function bar(phase: Phase, longestMs: number, paint: Paint): string {
 
 export function renderPhases(phases: readonly Phase[], paint: Paint): string {
   const longestMs = Math.max(1, ...phases.map(({ ms, waitedMs }) => ms + waitedMs));
+  const first = Math.min(...phases.map(({ attempt = 1 }) => attempt));
   const rows = phases.map((phase) => [
-    (phase.attempt ?? 1) > 1 ? `${phase.name} (attempt ${phase.attempt})` : phase.name,
+    (phase.attempt ?? 1) > first ? `${phase.name} (attempt ${phase.attempt})` : phase.name,
     phase.ms.toFixed(1),
     phase.budgetMs === undefined ? '-' : String(phase.budgetMs),
     phase.budgetMs === undefined ? '' : phase.within ? paint('green', 'yes') : paint('yellow', 'no'),
@@ -83,6 +85,23 @@ function outcomeLines({ quoted, actual }: Report): readonly string[] {
   return ['', table(figures(isGraceful), rows), ''];
 }
 
+/** What a recovery that asks for approval would do: `11 groups with 12 allocations to 1 resource: 100 % of the demand`. */
+export const quoteWords = ({ groups, allocations, targets, rehomedShare }: QuoteSummary): string =>
+  `${counted(groups, 'group')} with ${counted(allocations, 'allocation')} to ${counted(targets, 'resource')}: ${Math.round(rehomedShare * 100)} % of the demand`;
+
+/** What it asks, and how it is answered; nothing where it asks nothing. */
+export function askLines({ id, resource, status, waiting, cancel }: Report, paint: Paint): readonly string[] {
+  const quote = waiting?.quote;
+  if (status !== 'awaiting-approval' || quote === undefined || cancel !== undefined) return [];
+  const waits = quote.pending === 0 ? [] : [`of them ${counted(quote.pending, 'group')} would wait for room`];
+  return [
+    paint('yellow', `it would move ${quoteWords(quote)}`),
+    ...waits.map((line) => paint('yellow', line)),
+    `labscape approve ${id} --reason WHY, or reject; labscape quote ${resource} says more`,
+    paint('dim', `quote ${quote.hash}`),
+  ];
+}
+
 /** The whole report of a recovery: what happened, how long each phase took, where the work is now. */
 export function renderRecovery(report: Report, paint: Paint): string {
   const { id, status, resource, labscape, trigger, reason, startedAt, phases, moves, pending } = report;
@@ -105,7 +124,7 @@ export function renderRecovery(report: Report, paint: Paint): string {
       ? 'nothing was moved'
       : `${counted(moves.length, 'group')} with ${counted(count, 'allocation')} went to ${targets.join(', ')}: ${share} in the first transaction`,
   );
-  lines.push(...outcomeLines(report));
+  lines.push(...outcomeLines(report), ...askLines(report, paint));
   for (const { group, count: waiting, demand: asked, reason: because } of pending) {
     lines.push(
       paint('yellow', `${group} waits: ${counted(waiting, 'allocation')}, ${demand(asked)}: ${because}`),

@@ -63,6 +63,10 @@ export const BackupRun = z.object({
   bytes: z.int().optional(),
   counts: z.record(z.string(), z.int()).optional(),
   why: z.string().optional(),
+  lastTry: z
+    .object({ at: Instant, why: z.string() })
+    .optional()
+    .meta({ description: 'of what is still requested: when it was tried last, and what was in the way' }),
   /** Its objects are gone: it was older than what is kept. */
   removedAt: Instant.optional(),
 });

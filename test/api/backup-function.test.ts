@@ -15,6 +15,7 @@ import { claimBackups } from '../../lib/store/backup/runs.ts';
 import type { ObjectStore } from '../../lib/store/objects.ts';
 import { Store } from '../../lib/store/store.ts';
 import { dynamodbClient } from '../../lib/store/table/dynamodb-client.ts';
+import { StoreUnavailable } from '../../lib/store/table/errors.ts';
 import { type BackupBench, backupBench } from './backup-bench.ts';
 import { type Rig, startRig } from './rig.ts';
 import { newSite } from './site.ts';
@@ -210,6 +211,36 @@ test('a drill of a damaged backup fails, says why, and is no good drill', async 
   writeFileSync(join(bench.folder, part), whole);
   expect(runs).toMatchObject([{ kind: 'drill', status: 'failed', why: expect.stringContaining(part) }]);
   expect((await rig.admin.call('listBackups')).lastDrillAt).toBe(lastDrillAt);
+});
+
+test('what is asked for and cannot be taken says when it was tried last, and what is in the way, until it is taken', async () => {
+  const policy: BackupPolicy = { everyMinutes: 10_000, drillEveryMinutes: 10_000, keep: 9, days: 9 };
+  const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  const objects = during(bench.objects, {
+    put: () => Promise.reject(new StoreUnavailable('putObject: InternalError', { cause: full })),
+  });
+  const asked = [
+    await rig.admin.call('requestBackup', { body: { reason: 'first' } }),
+    await rig.admin.call('requestBackup', { body: { kind: 'drill', reason: 'behind it' } }),
+  ];
+  const shown = async () => {
+    const { items } = await rig.admin.call('listBackups');
+    return asked.map(({ id }) => items.find((one) => one.id === id));
+  };
+  const since = Date.now();
+
+  await expect(takeTurn({ ...bench, objects }, policy, 'test')).rejects.toThrow(StoreUnavailable);
+  const why = 'putObject: InternalError: no space left on device';
+  for (const run of await shown()) {
+    expect(run).toMatchObject({ status: 'requested', lastTry: { why } });
+    expect(run?.lastTry?.at).toBeGreaterThanOrEqual(since);
+  }
+
+  await takeTurn(bench, policy, 'test');
+  for (const run of await shown()) {
+    expect(run?.status).toBe('done');
+    expect(run?.lastTry).toBeUndefined();
+  }
 });
 
 test('a claim that its holder never gave back runs out', async () => {

@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { restore } from '../../infra/local/restore/main.ts';
@@ -278,6 +280,25 @@ test('restored and backed up again, it restores again', async () => {
   expect(first.events.some(({ type }) => type === 'resource.restored')).toBe(true);
   const done = await restore(readArguments(['--from', bench.folder, '--verify']));
   expect([done.faults, done.plan.conflicts]).toEqual([[], []]);
+});
+
+test("the program says what it would restore, and what it writes is its owner's alone", async () => {
+  const data = mkdtempSync(join(tmpdir(), 'labscape-restored-'));
+  const argv = ['infra/local/restore/main.ts', '--from', bench.folder, '--data', data];
+  // A shell's usual mask.
+  const umask = process.umask(0o022);
+  try {
+    const env = { ...process.env, NODE_OPTIONS: '' };
+    const { stdout } = await promisify(execFile)(process.execPath, argv, { env });
+    expect(stdout).toMatch(/^To restore under new epochs:$/m);
+    expect(stdout).toContain('Nothing was written');
+    const modes = readdirSync(data).map((name) => statSync(join(data, name)).mode & 0o077);
+    expect(modes.filter((mode) => mode !== 0)).toEqual([]);
+    expect(modes).not.toEqual([]);
+  } finally {
+    process.umask(umask);
+    rmSync(data, { recursive: true, force: true });
+  }
 });
 
 test('two tables are as good as a backup of ten seconds before the time they are of', async () => {

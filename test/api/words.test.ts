@@ -59,6 +59,24 @@ describe('a quote', () => {
     expect(all.moves.filter(({ to }) => site.resources.includes(to))).toEqual([]);
   });
 
+  test('of several counts all of them as down, for each: the breaker asks, though it would not for one', async () => {
+    const site = await newSite(rig, { resources: 3, policy: immediate });
+    const [first = '', second = ''] = site.resources;
+    const rules = async (...named: string[]) =>
+      (await quoteFor(named)).resources.map(({ objections }) => objections.map(({ rule }) => rule));
+    expect(await rules(first)).toEqual([[]]);
+    expect(await rules(first, second)).toEqual([['breaker'], ['breaker']]);
+  });
+
+  test('of a labscape moves nothing to what holds nothing there', async () => {
+    const site = await newSite(rig, { resources: 3, policy: immediate });
+    await site.fill(1, 20);
+    const { resources, moves } = await rig.admin.call('quote', { body: { labscape: site.labscape } });
+    expect(resources).toHaveLength(1);
+    expect(moves.filter(({ to }) => site.resources.includes(to))).toEqual([]);
+    expect(resources[0]?.objections.map(({ rule }) => rule)).toContain('breaker');
+  });
+
   test('names every rule that objects', async () => {
     const site = await newSite(rig, { resources: 2, policy: { mode: 'observe' } });
     await rig.admin.call('editLabscape', {

@@ -14,15 +14,19 @@ const listed = (title: string, lines: readonly string[]): string[] =>
         ...(lines.length > LINES_MAX ? [`  and ${lines.length - LINES_MAX} more`] : []),
       ];
 
-/** The plan for people. */
-export function renderPlan({ id, point }: Pick<Found, 'id' | 'point'>, plan: RestorePlan): string {
+/** The plan for people, before or after it was carried out. */
+export function renderPlan(
+  { id, point }: Pick<Found, 'id' | 'point'>,
+  plan: RestorePlan,
+  isDone: boolean,
+): string {
   const { events, items, units, conflicts, newer } = plan;
   const ageMinutes = (Date.now() - point) / 60_000;
   return [
     `Backup ${id}: all until ${new Date(point).toISOString()} (${ageMinutes.toFixed(1)} minutes ago)`,
     `To write: ${events.length} events, ${items.length} items, and ${units.length} resources, recoveries or waiting groups under new epochs`,
     ...listed(
-      'Restored under new epochs',
+      isDone ? 'Restored under new epochs' : 'To restore under new epochs',
       units.map(({ what }) => what),
     ),
     ...(newer === 0 ? [] : [`Newer than the backup, and left as they are: ${newer}`]),
@@ -32,11 +36,15 @@ export function renderPlan({ id, point }: Pick<Found, 'id' | 'point'>, plan: Res
 
 export const renderRestored = (
   { events, items, units, refused }: Restored,
-  faults: readonly string[],
+  /** Undefined where nobody looked for any. */
+  faults: readonly string[] | undefined,
   ms: number,
 ): string =>
   [
     `Restored in ${(ms / 1000).toFixed(1)} s: ${events} events, ${items} items, ${units} units`,
     ...listed('Changed by somebody else meanwhile; plan again', refused),
-    ...listed('Faults', faults),
+    ...(faults?.length === 0
+      ? ['Read back and checked (chains, fold, sums, limits, quotas): nothing is wrong']
+      : []),
+    ...listed('Faults', faults ?? []),
   ].join('\n');

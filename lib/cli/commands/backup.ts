@@ -23,8 +23,12 @@ const COLUMNS: readonly Column[] = [
 ];
 const POLL_MS = 1_000;
 
-const about = ({ why, counts, bytes, backup, removedAt }: BackupRun): string =>
-  [
+const hindranceOf = ({ lastTry }: BackupRun, { clock }: Pick<Context, 'clock'>): string[] =>
+  lastTry === undefined ? [] : [`not taken yet, tried ${ago(lastTry.at, clock.now())}: ${lastTry.why}`];
+
+const about = (run: BackupRun, context: Pick<Context, 'clock'>): string => {
+  const { why, counts, bytes, backup, removedAt } = run;
+  return [
     ...(backup === undefined ? [] : [`of ${backup}`]),
     ...(counts === undefined
       ? []
@@ -32,13 +36,15 @@ const about = ({ why, counts, bytes, backup, removedAt }: BackupRun): string =>
     ...(bytes === undefined ? [] : [`${(bytes / 1024).toFixed(0)} KiB`]),
     ...(removedAt === undefined ? [] : ['removed']),
     ...(why === undefined ? [] : [why]),
+    ...hindranceOf(run, context),
   ].join('; ');
+};
 
-const row = (run: BackupRun, { paint, clock }: Context): string[] => [
-  ...[run.id, run.kind, paintStatus(paint, run.status), ago(run.startedAt, clock.now())],
+const row = (run: BackupRun, context: Context): string[] => [
+  ...[run.id, run.kind, paintStatus(context.paint, run.status), ago(run.startedAt, context.clock.now())],
   run.ms === undefined ? '-' : duration(run.ms),
   run.dataAgeMs === undefined ? '-' : duration(run.dataAgeMs),
-  about(run),
+  about(run, context),
 ];
 
 async function list(context: Context): Promise<ExitCode> {
@@ -72,11 +78,14 @@ async function ask(
   while (follow && run.status === 'requested' && !context.io.interrupted.aborted) {
     await sleep(POLL_MS, undefined, { signal: context.io.interrupted }).catch(() => undefined);
     const { items } = await context.client.call('listBackups');
-    run = items.find(({ id }) => id === run.id) ?? run;
+    const before = run;
+    run = items.find(({ id }) => id === before.id) ?? before;
+    if (run.lastTry !== undefined && run.lastTry.why !== before.lastTry?.why)
+      context.io.err(`${hindranceOf(run, context).join('')}\n`);
   }
   context.show(
     run,
-    () => `${run.kind} ${run.id} is ${paintStatus(context.paint, run.status)}: ${about(run)}`,
+    () => `${run.kind} ${run.id} is ${paintStatus(context.paint, run.status)}: ${about(run, context)}`,
   );
   return run.status === 'failed' ? EXIT.failed : EXIT.done;
 }

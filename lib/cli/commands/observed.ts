@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Observed } from '../../schemas/observed.ts';
 import { type Context, defineCommand, EXIT, positional } from '../command.ts';
-import { ago, duration } from '../format.ts';
+import { ago, counted, duration } from '../format.ts';
 import { table } from '../table.ts';
 
 type Shown = z.output<typeof Observed>;
@@ -17,7 +17,7 @@ function render(
   const head = `${paint('bold', labscape)}  ${paint('dim', mode)}`;
   if (items.length === 0) return `${head}\nNothing has failed here while it observed.`;
   const { right, unneeded, undecided } = counts;
-  const said = `${items.length} decisions: ${right} right, ${unneeded} unneeded, ${undecided} undecided`;
+  const said = `${counted(items.length, 'decision')}: ${right} right, ${unneeded} unneeded, ${undecided} undecided`;
   const rows = items.map((one) => [
     ...[one.resource, ago(one.decidedAt, nowMs), one.because, one.would, String(one.groups)],
     ...[paint(COLOUR[one.hindsight], one.hindsight), one.why],

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { Id } from '../../schemas/common.ts';
 import {
@@ -29,6 +30,8 @@ type Quote = z.output<typeof PlanQuote>;
 
 const PlanFile = RecoveryPlanInput.extend({ id: Id });
 const ADVANCE_EVERY_MS = 1_000;
+/** Of a step. */
+const RECOVERIES_SHOWN = 8;
 const OVER: readonly Run['status'][] = ['done', 'degraded', 'cancelled'];
 
 const stepName = (steps: Run['steps'], at: number): string => steps[at]?.name ?? `step ${at + 1}`;
@@ -74,21 +77,34 @@ function renderPlan({ id, name, cfg, changedBy, changedAt, steps, run }: Plan, c
   );
 }
 
+/** Where to look further; of many the first. */
+function recoveriesLine(recoveries: readonly string[]): string {
+  const more = recoveries.length - RECOVERIES_SHOWN;
+  const rest = more > 0 ? ` and ${more} more` : '';
+  return `    recoveries ${recoveries.slice(0, RECOVERIES_SHOWN).join(', ')}${rest}`;
+}
+
 function renderRun(run: Run, { paint }: Context): string {
   const lines = [
     `${paint('bold', run.plan)} run ${run.id}  ${paintStatus(paint, run.status)}: ${run.reason}`,
   ];
-  for (const [at, { startedAt, endedAt, targets, outcome, homes }] of run.progress.entries()) {
+  for (const [at, { startedAt, endedAt, targets, outcome, homes, recoveries }] of run.progress.entries()) {
     const took = endedAt === undefined ? 'under way' : duration(endedAt - startedAt);
     const word = outcome === undefined ? '' : `, ${paintStatus(paint, outcome)}`;
     lines.push(`  ${stepName(run.steps, at)}: ${counted(targets.length, 'resource')}, ${took}${word}`);
     if (homes !== undefined) lines.push(homeLine(homes));
+    if (outcome !== 'done' && recoveries.length > 0) lines.push(recoveriesLine(recoveries));
   }
   const next = `  next: ${stepName(run.steps, run.step)}`;
   if (run.status === 'pausing' && run.dueAt !== undefined) lines.push(`${next}, at ${instant(run.dueAt)}`);
+  const about = run.steps[run.step]?.name;
+  const name = about === undefined ? '' : ` (${about})`;
   if (run.asks !== undefined)
-    lines.push(paint('yellow', `  ${run.asks}? labscape plan approve ${run.plan} …`));
-  if (run.cancel !== undefined) lines.push(`  called off by ${run.cancel}`);
+    lines.push(
+      paint('yellow', `  ${run.asks}${name}? labscape plan approve ${run.plan} --reason WHY, or cancel`),
+    );
+  const until = OVER.includes(run.status) ? '' : '; it ends with the step that is under way';
+  if (run.cancel !== undefined) lines.push(`  called off by ${run.cancel}${until}`);
   return lines.join('\n');
 }
 
@@ -103,6 +119,9 @@ function renderPlanQuote(quote: Quote, context: Context): string {
   const titles = ['STEP', 'HOW', 'RESOURCES', 'GROUPS', 'GRACEFUL', 'ALLOCATIONS', 'WOULD WAIT', 'RE-HOMED'];
   return [listed(titles, rows, context), context.paint('dim', `quote ${quote.hash}`)].join('\n');
 }
+
+const isAsSaid = ({ id, name, steps }: Plan, said: Omit<z.output<typeof PlanFile>, 'id'>): boolean =>
+  isDeepStrictEqual([name, steps], [said.name ?? id, said.steps]);
 
 async function load(path: string): Promise<z.output<typeof PlanFile>> {
   try {
@@ -164,6 +183,11 @@ const VERBS: Readonly<
     const { id, ...body } = await load(file);
     const params = { plan: id };
     const before = (await context.client.call('listPlans')).items.find((one) => one.id === id);
+    if (before !== undefined && isAsSaid(before, body)) {
+      const said = context.paint('dim', 'It is as the file says already: nothing was written.');
+      context.show(before, () => `${renderPlan(before, context)}\n${said}`);
+      return EXIT.done;
+    }
     const headers = { 'if-match': `"${before?.cfg ?? 0}"` };
     const after = await context.client.call('putPlan', { params, body, headers });
     context.show(after, () => renderPlan(after, context));
@@ -204,6 +228,10 @@ const VERBS: Readonly<
     context.show(run, () => renderRun(run, context));
     return EXIT.done;
   },
+  watch: async (context, plan = '') => {
+    const params = await openRun(context, plan);
+    return follow(context, await context.client.call('advancePlanRun', { params }));
+  },
   cancel: async (context, plan = '', flags) => {
     const params = await openRun(context, plan);
     const run = await context.client.call('cancelPlanRun', { params, body: { reason: reasonOf(flags) } });
@@ -215,7 +243,7 @@ const VERBS: Readonly<
 export const plan = defineCommand({
   name: 'plan',
   usage:
-    'list | apply FILE.yaml | show PLAN | run PLAN --reason WHY [--dry-run] [--quote HASH] [--watch] | approve PLAN --reason WHY [--watch] | cancel PLAN --reason WHY',
+    'list | apply FILE.yaml | show PLAN | run PLAN --reason WHY [--dry-run] [--quote HASH] [--watch] | watch PLAN | approve PLAN --reason WHY [--watch] | cancel PLAN --reason WHY',
   summary:
     'recovery and maintenance plans: ordered steps with pauses and approvals; write, show and run them',
   positionals: { min: 1, max: 2 },

@@ -15,13 +15,16 @@ const WATCH_EVERY_MS = 500;
 /** How many of the newest are shown unless --limit says otherwise. */
 const SHOWN = 20;
 
+/** Before that nothing was re-homed, and no share of it is told. */
+const isFlipped = ({ phases }: Report): boolean => phases.some(({ name }) => name === 'Failover');
+
 function render(all: readonly Report[], context: Context): string {
   if (all.length === 0) return 'No recoveries.';
   const nowMs = context.clock.now();
   const rows = all.map((one) => [
     ...[one.id, one.resource, paintStatus(context.paint, one.status), one.trigger, ago(one.startedAt, nowMs)],
     ...[duration(one.workMs), duration(one.waitedMs), String(one.moves.length), String(one.pending.length)],
-    ...[`${Math.round(one.rehomedShare * 100)} %`, one.nextPhase ?? '-'],
+    ...[isFlipped(one) ? `${Math.round(one.rehomedShare * 100)} %` : '-', one.nextPhase ?? '-'],
   ]);
   const columns = [
     ...['ID', 'RESOURCE', 'STATUS', 'TRIGGER', 'STARTED'].map((title) => ({ title })),

@@ -4,7 +4,7 @@ import { ApiProblem } from '../../client/api-error.ts';
 import type { RECOVERY_STATUSES, Recovery } from '../../schemas/recovery.ts';
 import { type Context, EXIT, type ExitCode } from '../command.ts';
 import { duration } from '../format.ts';
-import { renderRecovery } from '../timeline.ts';
+import { askLines, renderRecovery } from '../timeline.ts';
 
 const WATCH_EVERY_MS = 300;
 /** A recovery that was just started is known only once its first phase has begun, ms. */
@@ -13,11 +13,19 @@ const UNFINISHED: ReadonlySet<(typeof RECOVERY_STATUSES)[number]> = new Set(['ru
 
 type Report = z.output<typeof Recovery>;
 
-/** Shows each phase as it ends, until the recovery does. With --json a line per change. 0 only for `done`. */
-export async function followRecovery(context: Context, recovery: string): Promise<ExitCode> {
+/**
+ * Shows each phase as it ends, until the recovery does, and what it asks unless that `isAnswered`. With --json a line per
+ * change. 0 only for `done`.
+ */
+export async function followRecovery(
+  context: Context,
+  recovery: string,
+  isAnswered = false,
+): Promise<ExitCode> {
   const { client, io, json } = context;
   let shown = 0;
   let lastState = '';
+  let asked = '';
   const givenUpMs = context.clock.monotonicMs() + BEGUN_WITHIN_MS;
   for (;;) {
     const report = await client.call('getRecovery', { params: { recovery } }).catch((error: unknown) => {
@@ -33,6 +41,9 @@ export async function followRecovery(context: Context, recovery: string): Promis
     const changed = state !== lastState || report.phases.length > shown;
     if (changed && json) io.out(`${JSON.stringify(report)}\n`);
     if (changed && !json) showProgress(context, report, shown);
+    const asks = json || isAnswered ? '' : askLines(report, context.paint).join('\n');
+    if (asks !== '' && asks !== asked) io.out(`${asks}\n`);
+    asked = asks;
     shown = report.phases.length;
     lastState = state;
     if (!UNFINISHED.has(report.status)) {

@@ -78,7 +78,8 @@ export function fleetParts(fleet: Fleet, paint: Paint): string[] {
     return `${head}${ready}\n${table(COLUMNS, rows, (text) => paint('dim', text))}`;
   });
   const { groups, oldestAt } = fleet.pending;
-  const waits = oldestAt === undefined ? '' : `, the oldest since ${ago(oldestAt, fleet.at)}`;
+  const waits =
+    oldestAt === undefined ? '' : `, the oldest for ${duration(Math.max(0, fleet.at - oldestAt))}`;
   parts.push(
     groups === 0
       ? 'Nothing waits for room.'

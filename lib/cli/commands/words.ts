@@ -1,9 +1,16 @@
 import * as z from 'zod';
-import { defineCommand, EXIT, flag, positional } from '../command.ts';
+import { type Context, defineCommand, EXIT, flag, positional, UsageError } from '../command.ts';
 import { followRecovery } from './recovery-watch.ts';
 
 const why = { reason: flag.text };
 const watched = { ...why, watch: flag.on.optional() };
+
+/** The hash of what it asks to do. */
+async function quoteShown({ client }: Context, params: { recovery: string }): Promise<string> {
+  const { id, status, waiting } = await client.call('getRecovery', { params });
+  if (waiting?.quote === undefined) throw new UsageError(`recovery ${id} is ${status} and asks for nothing`);
+  return waiting.quote.hash;
+}
 
 export const approve = defineCommand({
   name: 'approve',
@@ -14,10 +21,10 @@ export const approve = defineCommand({
   run: async (context, invocation) => {
     const { reason, watch, quote } = invocation.flags;
     const params = { recovery: positional(invocation, 0) };
-    const shown = quote ?? (await context.client.call('getRecovery', { params })).waiting?.quote?.hash;
-    const body = { decision: 'approve', reason, ...(shown !== undefined && { quote: shown }) } as const;
+    const shown = quote ?? (await quoteShown(context, params));
+    const body = { decision: 'approve', reason, quote: shown } as const;
     const approved = await context.client.call('approveRecovery', { params, body });
-    if (watch) return followRecovery(context, params.recovery);
+    if (watch) return followRecovery(context, params.recovery, true);
     context.show(approved, () => `recovery ${approved.id} is approved, as quote ${shown}`);
     return EXIT.done;
   },
@@ -51,9 +58,10 @@ function teller(name: 'cancel' | 'resume', operation: 'cancelRecovery' | 'resume
       const params = { recovery: positional(invocation, 0) };
       const report = await context.client.call(operation, { params, body: { reason } });
       if (watch) return followRecovery(context, params.recovery);
-      context.show(
-        report,
-        () => `recovery ${report.id} is ${report.status}: ${report.cancel ?? report.reason}`,
+      context.show(report, () =>
+        report.cancel === undefined
+          ? `recovery ${report.id} is ${report.status}: ${report.reason}`
+          : `recovery ${report.id} is being called off by ${report.cancel}`,
       );
       return EXIT.done;
     },
@@ -75,6 +83,8 @@ export const acknowledge = defineCommand({
   flags: z.strictObject({ ...why, labscape: flag.text.optional() }),
   run: async (context, invocation) => {
     const { reason, labscape } = invocation.flags;
+    if ((labscape === undefined) === (invocation.positionals.length === 0))
+      throw new UsageError('name a resource, or a labscape with --labscape');
     const body = { reason };
     if (labscape !== undefined) {
       const answer = await context.client.call('acknowledgeLabscape', { params: { labscape }, body });

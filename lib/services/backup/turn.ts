@@ -1,9 +1,9 @@
 import type { BackupRun } from '../../schemas/backup.ts';
-import { markRemoved, type RunRecord, readRuns } from '../../store/backup/runs.ts';
+import { noteRun, type RunRecord, readRuns } from '../../store/backup/runs.ts';
 import { StoreUnavailable, Throttled } from '../../store/table/errors.ts';
 import { system } from '../origin.ts';
 import { pauseAfterRace } from '../retry.ts';
-import { Claim } from './claim.ts';
+import { Claim, ClaimLost } from './claim.ts';
 import { drillBackup } from './drill.ts';
 import { type KeepPolicy, keepBackups } from './keep.ts';
 import { record, summarise } from './runs.ts';
@@ -34,8 +34,14 @@ export async function takeTurn(deps: BackupDeps, policy: BackupPolicy, request: 
   try {
     const held = claim.deps;
     const runs: BackupRun[] = [];
-    for (const due of dueNow(await readRuns(deps.store), policy, deps.clock.now()))
-      runs.push(await run(held, due, request));
+    const due = dueNow(await readRuns(deps.store), policy, deps.clock.now());
+    for (const [at, one] of due.entries())
+      try {
+        runs.push(await run(held, one, request));
+      } catch (error) {
+        await noteHindrance(deps, due.slice(at), error);
+        throw error;
+      }
     const removed = runs.some(({ kind }) => kind === 'backup') ? await prune(held, policy) : [];
     return await aged(deps, runs, removed);
   } finally {
@@ -61,6 +67,27 @@ async function giveBack(deps: BackupDeps, claim: Claim): Promise<void> {
       await pauseAfterRace(deps, attempt);
     }
   }
+}
+
+/** Why what was asked for is not taken yet, for whoever asked. A note that cannot be written either is left out. */
+async function noteHindrance(
+  { store, clock }: BackupDeps,
+  left: readonly Due[],
+  error: unknown,
+): Promise<void> {
+  if (error instanceof ClaimLost) return;
+  const lastTry = { at: clock.now(), why: wordsOf(error).slice(0, WHY_MAX) };
+  for (const { asked } of left)
+    if (asked !== undefined) await noteRun(store, asked, { lastTry }).catch(() => false);
+}
+
+/** What the outage is called, and what it was made of. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { message, cause } = error;
+  return cause instanceof Error && !message.includes(cause.message)
+    ? `${message}: ${cause.message}`
+    : message;
 }
 
 interface Due {
@@ -134,7 +161,8 @@ async function prune(deps: BackupDeps, policy: BackupPolicy): Promise<readonly s
   const now = deps.clock.now();
   const removed = await keepBackups(deps.objects, policy, now);
   const runs = removed.length === 0 ? [] : await readRuns(deps.store);
-  for (const one of runs) if (removed.includes(one.run.id)) await markRemoved(deps.store, one, now);
+  for (const one of runs)
+    if (removed.includes(one.run.id)) await noteRun(deps.store, one, { removedAt: now });
   return removed;
 }
 

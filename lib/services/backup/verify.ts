@@ -1,7 +1,7 @@
 import { groupByEntity, verifyChain } from '../../audit/chain.ts';
 import type { ChainHead } from '../../audit/event.ts';
 import { foldEvents } from '../../audit/fold.ts';
-import type { FoldedState } from '../../audit/fold-state.ts';
+import { type FoldedState, leaseByEvents } from '../../audit/fold-state.ts';
 import type { AuditEvent } from '../../schemas/audit.ts';
 import type { Vector } from '../../schemas/common.ts';
 import { decodeSlice, decodeTenant } from '../../store/access/tenants.ts';
@@ -118,7 +118,7 @@ function allocationFaults({ allocations }: Sorted, folded: FoldedState): string[
       faults.push(
         ...differ(
           `allocation ${key}`,
-          [then.status, then.group, then.leaseUntil, ...flat(then.demand)],
+          [then.status, then.group, leaseByEvents(then, leaseUntil), ...flat(then.demand)],
           [state, group, leaseUntil, ...flat(demand)],
         ),
       );

@@ -73,7 +73,7 @@ const refuseIfRunning = (plan: RecoveryPlanRecord): void => {
   if (plan.run !== undefined)
     throw new ProblemError(
       'not-in-this-state',
-      `run ${plan.run} of plan ${plan.id} is not over: cancel it first`,
+      `run ${plan.run} of plan ${plan.id} is not over: wait for its end, or cancel it`,
     );
 };
 

@@ -1,5 +1,6 @@
 import { ProblemError } from '../../errors.ts';
 import { QUOTED_MAX, type Quote, type QuoteInput } from '../../schemas/quote.ts';
+import type { ResourceStatus } from '../../schemas/resource.ts';
 import type { ResourceRecord } from '../../store/fleet/resources.ts';
 import type { FleetSnapshot } from '../fleet.ts';
 import { getResource } from '../registry/resources.ts';
@@ -38,6 +39,24 @@ export const quoteDrain = (
   return quoteHeld(runtime, held, snapshot, planGracefully(groups, others, runtime.clock.now()));
 };
 
+const RUNS: ReadonlySet<ResourceStatus> = new Set(['healthy', 'suspect']);
+
+/** The fleet once all that is asked about is down: of a labscape what holds nothing, too, which takes no work then. */
+const withoutAsked = (
+  { resources, ...rest }: FleetSnapshot,
+  { resources: named = [], labscape }: QuoteInput,
+): FleetSnapshot => {
+  const asked = new Set(named);
+  return {
+    ...rest,
+    resources: resources.map((one) =>
+      RUNS.has(one.status) && (asked.has(one.id) || one.labscape === labscape)
+        ? { ...one, status: 'failed' }
+        : one,
+    ),
+  };
+};
+
 /** What recovering or draining these resources now would do, and what the rules say to it. Changes nothing. */
 export const quote = async (runtime: Runtime, input: QuoteInput): Promise<Quote> => {
   const resources = await namedBy(runtime, input);
@@ -45,5 +64,6 @@ export const quote = async (runtime: Runtime, input: QuoteInput): Promise<Quote>
     Promise.all(resources.map((resource) => holdingsOf(runtime, resource))),
     runtime.fleet.snapshot(0),
   ]);
-  return input.graceful === true ? quoteDrain(runtime, held, snapshot) : quoteHeld(runtime, held, snapshot);
+  const fleet = withoutAsked(snapshot, input);
+  return input.graceful === true ? quoteDrain(runtime, held, fleet) : quoteHeld(runtime, held, fleet);
 };

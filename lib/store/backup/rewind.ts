@@ -1,12 +1,17 @@
 import { encodeGroupRef } from '../../allocation/groups.ts';
 import { recutQuota } from '../../allocation/quota.ts';
 import type { ChainHead } from '../../audit/event.ts';
-import type { FoldedAllocation, FoldedGroup, FoldedResource } from '../../audit/fold-state.ts';
+import {
+  type FoldedAllocation,
+  type FoldedGroup,
+  type FoldedResource,
+  leaseByEvents,
+} from '../../audit/fold-state.ts';
 import type { Vector } from '../../schemas/common.ts';
 import { equals } from '../../vector.ts';
 import { decodeSlice, decodeTenant } from '../access/tenants.ts';
 import { decodeResource, packUsed } from '../fleet/resources.ts';
-import { leaseEntry, TOMBSTONE_MS } from '../placement/allocations.ts';
+import { decodeAllocation, leaseEntry, TOMBSTONE_MS } from '../placement/allocations.ts';
 import { decodeGroup, packMap, pendingEntry } from '../placement/groups.ts';
 import { type Item, N, S, SS, vectorAttributes } from '../table/attributes.ts';
 
@@ -79,7 +84,8 @@ export function rewindGroup(item: Item, then: FoldedGroup, labscape: string | un
 
 export function rewindAllocation(item: Item, then: FoldedAllocation, head: HeadThen): Item {
   const kept = without(item, 'grp', 'grpSk', 'findPk', 'findSk', 'ttl', 'endedAt', 'leaseUntil');
-  const lease = then.leaseUntil === undefined ? {} : { leaseUntil: N(then.leaseUntil) };
+  const until = leaseByEvents(then, decodeAllocation(item).leaseUntil);
+  const lease = until === undefined ? {} : { leaseUntil: N(until) };
   const common = {
     ...{ ...kept, ...chainAttributes(head), ...lease },
     ...{ state: S(then.status), group: S(then.group), ...vectorAttributes('dem', then.demand) },
@@ -92,7 +98,7 @@ export function rewindAllocation(item: Item, then: FoldedAllocation, head: HeadT
     ...common,
     grp: S(then.group),
     grpSk: S(`${then.tenant}#${then.id}`),
-    ...(then.leaseUntil === undefined ? {} : leaseEntry(then.tenant, then.id, then.leaseUntil)),
+    ...(until === undefined ? {} : leaseEntry(then.tenant, then.id, until)),
   };
 }
 

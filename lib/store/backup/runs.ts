@@ -72,13 +72,17 @@ export const runWrites = (
   putEvent(store, event),
 ];
 
-/** That its objects are gone; what happened is in the audit already. */
-export const markRemoved = (store: Store, { run, chain }: RunRecord, removedAt: number): Promise<boolean> =>
+/** That its objects are gone, or what is in its way; the audit need not tell. False where it has moved on meanwhile. */
+export const noteRun = (
+  store: Store,
+  { run, chain }: RunRecord,
+  note: Pick<BackupRun, 'removedAt' | 'lastTry'>,
+): Promise<boolean> =>
   store.write(
     updateInput({
       table: store.tables.state,
       key: keys.backup(run.id),
-      set: { run: J({ ...run, removedAt }) },
+      set: { run: J({ ...run, ...note }) },
       conditions: chainAt(chain),
     }),
   );

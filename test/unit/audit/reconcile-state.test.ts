@@ -74,6 +74,29 @@ describe('reconciling what events say with what the API says', () => {
     expect(reconcileState(folded, seen).join('\n')).toMatch(fault);
   });
 
+  describe('what waited, by an event of a version that did not tell its lease', () => {
+    const BODY = { ...{ class: 'normal', demand: demandOf(5), constraints: {} }, group: 'g9', born: true };
+    const history = (lease = {}) =>
+      threePlaced().add('allocation#acme#w', 'allocation.waiting', { ...BODY, resource: null, ...lease });
+    const seenWith = (leaseUntil?: number): SeenState => {
+      const { resource: _, labscape: __, ...waits } = allocation('w', 'g9', 5);
+      const lease = leaseUntil === undefined ? {} : { leaseUntil };
+      return { ...SEEN, allocations: [...SEEN.allocations, { ...waits, status: 'pending', ...lease }] };
+    };
+
+    test('has the lease that it has', () => {
+      for (const lease of [undefined, 9])
+        expect(reconcileState(foldEvents(history().events), seenWith(lease))).toEqual([]);
+    });
+
+    test('is blamed for another one than was renewed, or than a later version tells', () => {
+      const renewed = history().add('allocation#acme#w', 'allocation.renewed', { leaseUntil: 8 });
+      const told = [renewed, history({ leaseUntil: 8 }), history({ leaseUntil: null })];
+      for (const { events } of told)
+        expect(reconcileState(foldEvents(events), seenWith(9)).join()).toMatch(/acme#w: lease is 9/);
+    });
+  });
+
   test('does not miss tombstones that have expired', () => {
     const history = threePlaced().add('allocation#acme#c', 'allocation.released', {
       group: 'g2',

@@ -43,6 +43,22 @@ test('asks for a drill, waits for its end, and fails when it failed', async () =
   expect(api.asked[0]?.body).toEqual({ kind: 'drill', reason: 'audit' });
 });
 
+test('says what is in the way of what was asked for, in the list and once to who waits for it', async () => {
+  const lastTry = { at: NOW_MS - 12_000, why: 'putObject: no space left on device' };
+  const hindered = { ...asked, why: 'audit', lastTry };
+  api.script['POST /backups'] = ok(asked, 202);
+  api.script['GET /backups'] = ok({ items: [hindered] });
+  const { out } = await labscape('backup', 'list');
+  const words = 'not taken yet, tried 12.0 s ago: putObject: no space left on device';
+  expect(out).toContain(`audit; ${words}\n`);
+
+  const steps = [hindered, hindered, { ...asked, status: 'done' }];
+  api.script['GET /backups'] = () => ok({ items: [steps.shift()] });
+  const { code, err } = await labscape('backup', 'drill', '--reason', 'audit');
+  expect(code).toBe(0);
+  expect(err.split(words)).toHaveLength(2);
+});
+
 test('does not wait if told so', async () => {
   api.script['POST /backups'] = ok({ ...asked, kind: 'backup' }, 202);
   const { code, out } = await labscape('backup', 'now', '--reason', 'upgrade', '--no-wait');

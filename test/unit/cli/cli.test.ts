@@ -293,7 +293,7 @@ describe('status', () => {
     const { out } = await labscapes('status');
     expect(out).toMatch(/north-1 +healthy +50 % +50 % +50 % +50 % +2 +3 +400 ms ago +71 +beating/);
     expect(out).toMatch(/north-2 +recovering \(failed\).* never +100 +silent for 2 s \[north-2-4-1\]/);
-    expect(out).toContain('1 group waits for room, the oldest since 1 min 0 s ago.');
+    expect(out).toContain('1 group waits for room, the oldest for 1 min 0 s.');
     expect(out).toMatch(/^RECOVERY +STATUS +STARTED\nnorth-2-4-1 +running +900 ms ago$/m);
   });
 });

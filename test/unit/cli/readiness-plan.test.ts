@@ -80,11 +80,40 @@ const going = {
   progress: [{ startedAt: NOW_MS, targets: [], recoveries: [] }],
 };
 
+describe('labscape drills', () => {
+  const drill = { labscape: 'north', groups: 2, pending: 0, resources: 1 };
+  const [at, endedAt] = [NOW_MS - 120_000, NOW_MS - 60_000];
+
+  test('lists the last ones of a labscape: when, with effect or without, and what came of it', async () => {
+    const drained = { ...drill, effect: true, resource: 'north-1', recovery: 'north-1-1-1' };
+    const items = [
+      { ...drained, id: '2', at: NOW_MS - 5_000, status: 'running', why: 'north-1 is drained' },
+      { ...drill, id: '1', at, endedAt, effect: false, status: 'failed', why: '2 groups would wait' },
+    ];
+    api.script['GET /labscapes/north/drills'] = ok({ items });
+    const { code, out } = await labscape('drills', 'north');
+    expect([code, out.split('\n')]).toEqual([
+      0,
+      [
+        expect.stringMatching(/^BEGAN +TOOK +STATUS +EFFECT +GROUPS +WOULD WAIT +WHY$/),
+        expect.stringMatching(/^5\.0 s ago +- +running +drained north-1 +2 +0 +north-1 is drained$/),
+        expect.stringMatching(/^2 min 0 s ago +1 min 0 s +failed +none +2 +0 +2 groups would wait$/),
+        '',
+      ],
+    ]);
+  });
+
+  test('says that there was none', async () => {
+    api.script['GET /labscapes/north/drills'] = ok({ items: [] });
+    expect((await labscape('drills', 'north')).out).toContain('north was not drilled in the last 90 days');
+  });
+});
+
 describe('labscape plan', () => {
   test('apply names the version that it replaces, and says at which line a file is wrong', async () => {
     const file = join(folder, 'room.yaml');
     writeFileSync(file, 'id: room\nsteps:\n  - labscapes: [north]\n');
-    api.script['GET /plans'] = ok({ items: [{ ...plan, cfg: 2 }] });
+    api.script['GET /plans'] = ok({ items: [{ ...plan, cfg: 2, steps: [{ ...step, pauseMs: 7 }] }] });
     api.script['PUT /plans/room'] = ok(plan);
     const applied = await labscape('plan', 'apply', file);
     expect([applied.code, applied.out]).toEqual([0, expect.stringContaining('version 3 by ann')]);
@@ -93,6 +122,36 @@ describe('labscape plan', () => {
     writeFileSync(file, 'id: room\nsteps:\n  - pauseMs: 5\n');
     const wrong = await labscape('plan', 'apply', file);
     expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('room.yaml:3: steps.0')]);
+  });
+
+  test('apply writes nothing where the plan is as the file says', async () => {
+    const file = join(folder, 'room.yaml');
+    writeFileSync(file, 'id: room\nsteps:\n  - labscapes: [north]\n');
+    api.script['GET /plans'] = ok({ items: [plan] });
+    const { code, out } = await labscape('plan', 'apply', file);
+    expect([code, out]).toEqual([0, expect.stringContaining('version 3 by ann')]);
+    expect(out).toContain('as the file says already');
+    expect(api.asked.map(({ what }) => what)).toEqual(['GET /plans']);
+  });
+
+  test('show names the step that is asked about, and the recoveries of one that is not done', async () => {
+    const ids = Array.from({ length: 10 }, (_, at) => `north-${at}-1-1`);
+    const steps = [step, { ...step, name: 'the rest', approval: true }];
+    const ended = { startedAt: NOW_MS, endedAt: NOW_MS, targets: [], recoveries: ids };
+    const asking = { status: 'asking', step: 1, asks: 'shall step 2 begin', steps };
+    const shown = async (outcome: string) => {
+      const run = { ...going, ...asking, progress: [{ ...ended, outcome }] };
+      api.script['GET /plans/room'] = ok({ ...plan, steps, run: run.id });
+      api.script['GET /plans/room/runs'] = ok({ items: [run] });
+      return (await labscape('plan', 'show', 'room')).out;
+    };
+    const out = await shown('degraded');
+    expect(out).toContain(
+      'shall step 2 begin (the rest)? labscape plan approve room --reason WHY, or cancel',
+    );
+    expect(out).toContain('recoveries north-0-1-1, north-1-1-1, ');
+    expect(out).toMatch(/north-7-1-1 and 2 more$/m);
+    expect(await shown('done')).not.toContain('north-0-1-1');
   });
 
   test('run --watch drives the run until it asks, or is over', async () => {
@@ -109,6 +168,20 @@ describe('labscape plan', () => {
     api.script['POST /plans/room/runs/run-1/advance'] = ok({ ...going, status: 'asking', rev: 4, asks });
     const asking = await labscape('plan', 'run', 'room', '--reason', 'no power', '--watch');
     expect([asking.code, asking.out]).toEqual([4, expect.stringContaining(asks)]);
+  });
+
+  test('watch goes on to drive the run that is not over, and says so of one that is called off', async () => {
+    api.script['GET /plans/room'] = ok({ ...plan, run: 'run-1' });
+    const called = { ...going, cancel: 'ann: enough' };
+    const steps = [called, { ...called, status: 'cancelled', rev: 4, endedAt: NOW_MS }];
+    api.script['POST /plans/room/runs/run-1/advance'] = () => ok(steps.shift());
+    const { code, out } = await labscape('plan', 'watch', 'room');
+    expect(code).toBe(1);
+    expect(out).toContain('called off by ann: enough; it ends with the step that is under way');
+    expect(out).toContain('run run-1  cancelled');
+    expect(out.split('it ends with')).toHaveLength(2);
+    api.script['GET /plans/room'] = ok(plan);
+    expect((await labscape('plan', 'watch', 'room')).code).toBe(2);
   });
 
   test('show and a dry run say how each step is done', async () => {

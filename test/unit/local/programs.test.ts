@@ -4,6 +4,12 @@ import { describe, expect, test } from '@jest/globals';
 
 const ROOT = path.resolve(import.meta.dirname, '../../..');
 
+/** Nobody's profile and no region, whatever this machine has. */
+const NO_AWS = {
+  ...{ AWS_REGION: undefined, AWS_DEFAULT_REGION: undefined, AWS_PROFILE: undefined },
+  AWS_CONFIG_FILE: '/dev/null',
+};
+
 interface Ended {
   readonly code: number | null;
   readonly out: string;
@@ -14,7 +20,7 @@ function run(program: string, ...argv: string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [path.join(ROOT, program), ...argv], {
       // Jest's flags are not for this process.
-      env: { ...process.env, NODE_OPTIONS: '' },
+      env: { ...process.env, NODE_OPTIONS: '', ...NO_AWS },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const said = { out: '', err: '' };
@@ -64,6 +70,15 @@ describe('a program', () => {
       expect(err.startsWith(`${line}\n\n${usage}`)).toBe(true);
       expect(err).not.toMatch(/^\s+at /m);
     },
+  );
+});
+
+test('npm run restore says in a line what AWS, or its client, does not do', async () => {
+  const argv = ['--from', 's3://nothing-there', '--state', 's', '--audit', 'a'];
+  const { code, out, err } = await run('infra/local/restore/main.ts', ...argv);
+  expect([code, out]).toEqual([1, '']);
+  expect(err).toBe(
+    'AWS: Region is missing. Set AWS_REGION and credentials, or name an engine on this machine with --endpoint.\n',
   );
 });
 
