@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ProcessRunnerConfig } from '../../../lib/agent/config.ts';
@@ -144,6 +144,23 @@ describe('a process per allocation', () => {
     runner({ logDir: `${import.meta.filename}/logs` }).start(shell('exec sleep 60'));
     await until('failed', () => bench.count('failed') > 0);
     expect(bench.events[0]).toMatchObject({ reason: expect.stringMatching(/^could not be started: /) });
+  });
+
+  test('that cannot be remembered does not run: nobody could end it if its agent died', async () => {
+    const stateFile = file('processes');
+    const runs = runner({ stateFile });
+    rmSync(stateFile);
+    mkdirSync(stateFile);
+    runs.start(shell(`echo $$ > ${file('pid')}; exec sleep 60`));
+    await until('failed', () => bench.count('failed') > 0);
+    expect(bench.events[0]).toMatchObject({
+      reason: expect.stringMatching(/^could not be remembered: .*EISDIR/),
+    });
+    expect(runs.takeFaults()).toBeGreaterThan(0);
+    if (written('pid')) expect(isAlive(pidIn('pid'))).toBe(false);
+    rmdirSync(stateFile);
+    await until('running', () => bench.count('running') === 1);
+    expect(readFileSync(stateFile, 'utf8')).toMatch(/^\d+ \d+\n$/);
   });
 
   test('starts again what ended by itself, and says why it failed', async () => {
