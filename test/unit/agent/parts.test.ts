@@ -14,7 +14,7 @@ import {
   processingUsed,
 } from '../../../lib/agent/measure.ts';
 import { leapAfterReplay, nextSeq } from '../../../lib/agent/sequence.ts';
-import { Vector } from '../../../lib/schemas/common.ts';
+import { QUANTITY_MAX, Vector } from '../../../lib/schemas/common.ts';
 
 describe('sequence numbers', () => {
   test('grow with the wall clock, and also when it stands still or goes back', () => {
@@ -70,6 +70,43 @@ describe('measurement', () => {
     const capacity = await guessCapacity('/');
     expect(Vector.safeParse(capacity).error).toBeUndefined();
     expect(Math.min(...Object.values(capacity))).toBeGreaterThan(0);
+  });
+
+  const steady = { now: () => 0, monotonicMs: () => 0 };
+  const disk =
+    (blocks: number, bfree: number, bsize = 2 ** 30) =>
+    async () => ({ blocks, bfree, bsize });
+
+  test('of counters that go back and of odd file systems is nothing that the API refuses', async () => {
+    expect(processingUsed({ busyMs: 100, totalMs: 100 }, { busyMs: 50, totalMs: 200 }, 2, 0)).toBe(0);
+    const odd: [number, number, number?][] = [
+      [10, 25],
+      [2 ** 53, 0, 2 ** 40],
+      [0, 0, 0],
+    ];
+    const storage = [];
+    for (const figures of odd) {
+      const load = await new HostMeter(steady, '/', disk(...figures)).used();
+      expect(Vector.safeParse(load).error).toBeUndefined();
+      storage.push(load.storage);
+    }
+    expect(storage).toEqual([0, QUANTITY_MAX, 0]);
+  });
+
+  test('is given up where a file system does not answer, of which only one is waited for', async () => {
+    let asked = 0;
+    let answer: ((figures: { blocks: number; bfree: number; bsize: number }) => void) | undefined;
+    const meter = new HostMeter(steady, '/gone', () => {
+      asked += 1;
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    });
+    const why = 'the file system of /gone does not answer';
+    for (let beats = 0; beats < 3; beats += 1) await expect(meter.used()).rejects.toThrow(why);
+    expect(asked).toBe(1);
+    answer?.(await disk(10, 3)());
+    await expect(meter.used()).resolves.toMatchObject({ storage: 7 });
   });
 });
 
