@@ -243,5 +243,25 @@ test('ends what a dead agent left behind, and nothing else', async () => {
   expect(isAlive(other.pid ?? 0)).toBe(true);
   other.kill('SIGKILL');
   runs.start(shell('exec sleep 60'));
-  await until('remembered', () => /^\d+ \d+\n$/.test(readFileSync(stateFile, 'utf8')));
+  await until('remembered', () => /^agent \d+ \d+\n\d+ \d+\n$/.test(readFileSync(stateFile, 'utf8')));
+});
+
+test('takes over from an agent that is dead, whether or not somebody has seen its end', async () => {
+  const stateFile = file('processes');
+  // Its parent never waits for it: it stays a zombie.
+  const parent = spawn('sh', ['-c', `sleep 60 & echo $! > ${file('pid')}; exec sleep 60`], {
+    detached: true,
+  });
+  await until('written', () => written('pid'));
+  const pid = pidIn('pid');
+  const ticks = readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[21];
+  writeFileSync(stateFile, `agent ${pid} ${ticks}\n`);
+  expect(() => runner({ stateFile })).toThrow(`is kept by another agent that runs, process ${pid}`);
+  process.kill(pid, 'SIGKILL');
+  await until('dead', () => !isAlive(pid));
+  runner({ stateFile });
+  expect(readFileSync(stateFile, 'utf8')).toMatch(new RegExp(`^agent ${process.pid} \\d+\n$`));
+  parent.kill('SIGKILL');
+  writeFileSync(stateFile, `agent ${process.ppid} 1\n`);
+  runner({ stateFile });
 });
