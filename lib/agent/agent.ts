@@ -82,6 +82,7 @@ class RunningAgent implements Agent {
   #heardSeq = 0;
   #replays = 0;
   #lastFailure = '';
+  #unmeasured = '';
   #beating: Promise<void> | undefined;
 
   constructor(options: AgentOptions) {
@@ -212,10 +213,19 @@ class RunningAgent implements Agent {
     this.#desk?.take(answer.orders);
   }
 
-  /** A measurement that fails is left out: no figure is better than a wrong one. */
+  /** A measurement that fails is left out, and said once: no figure is better than a wrong one. */
   async #hostLoad(): Promise<Vector | undefined> {
     if (this.#options.config.load !== 'host') return undefined;
-    return this.#meter.used().catch(() => undefined);
+    try {
+      const load = await this.#meter.used();
+      this.#unmeasured = '';
+      return load;
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason !== this.#unmeasured) this.#options.log('warn', 'load not measured', { reason });
+      this.#unmeasured = reason;
+      return undefined;
+    }
   }
 
   #body(seq: number, load: Vector | undefined): z.input<typeof HeartbeatInput> {

@@ -18,13 +18,21 @@ export function startTicksOf(stat: string): string | undefined {
   return fields[19];
 }
 
-function startTicks(pid: number): string | undefined {
+const statOf = (pid: number): string | undefined => {
   try {
-    return startTicksOf(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    return readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch {
     return undefined;
   }
+};
+
+function startTicks(pid: number): string | undefined {
+  const stat = statOf(pid);
+  return stat === undefined ? undefined : startTicksOf(stat);
 }
+
+/** One that has ended may still be listed, for as long as its parent has not asked how. */
+const hasEnded = (stat: string): boolean => /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
 
 /** A line that was cut short is passed over. */
 export function parseRemembered(text: string): Remembered[] {
@@ -34,7 +42,24 @@ export function parseRemembered(text: string): Remembered[] {
   });
 }
 
-/** Ends what is left of a predecessor and forgets it; returns how many groups were ended. */
+/** Its predecessor still runs: two agents of one resource would end each other's work, and both start all of it. */
+export class KeptError extends Error {
+  override readonly name = 'KeptError';
+}
+
+/** The first line names the agent that keeps the file. */
+const KEPT_BY = /^agent (\d+) (\d+)$/m;
+
+/** Another agent that keeps the file and runs. */
+function otherAgent(text: string): number | undefined {
+  const [, of = '', then] = KEPT_BY.exec(text) ?? [];
+  const pid = Number(of);
+  const stat = statOf(pid);
+  if (of === '' || pid === process.pid || stat === undefined || hasEnded(stat)) return undefined;
+  return startTicksOf(stat) === then ? pid : undefined;
+}
+
+/** Ends what is left of a predecessor and forgets it; returns how many groups were ended. Throws KeptError. */
 export function endLeftovers(stateFile: string): number {
   let text: string;
   try {
@@ -42,10 +67,14 @@ export function endLeftovers(stateFile: string): number {
   } catch {
     text = '';
   }
+  const other = otherAgent(text);
+  if (other !== undefined)
+    throw new KeptError(`${stateFile} is kept by another agent that runs, process ${other}`);
   const left = parseRemembered(text).filter(({ pid, startTicks: then }) => startTicks(pid) === then);
   const ended = left.filter(({ pid }) => signalGroup(pid, 'SIGKILL')).length;
   mkdirSync(path.dirname(stateFile), { recursive: true });
-  writeFileSync(stateFile, '');
+  const own = startTicks(process.pid);
+  writeFileSync(stateFile, own === undefined ? '' : `agent ${process.pid} ${own}\n`);
   return ended;
 }
 

@@ -1,12 +1,14 @@
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ApiProblem } from '../client/api-error.ts';
 import { createClient } from '../client/client.ts';
 import { nodeTransport } from '../client/node-transport.ts';
 import { signerFromFile } from '../client/request-signer.ts';
 import type { Chance, Clock } from '../clock.ts';
-import { type Agent, startAgent } from './agent.ts';
+import { type Agent, type AgentOptions, startAgent } from './agent.ts';
 import { type AgentConfig, ConfigError, loadConfig } from './config.ts';
+import { KeptError } from './leftovers.ts';
 import { jsonLog, reasonOf } from './log.ts';
 import { guessCapacity } from './measure.ts';
 import type { Restore } from './orders.ts';
@@ -91,11 +93,32 @@ function clientOf(config: AgentConfig, clock: Clock, chance: Chance) {
   return { client, close: transport.close };
 }
 
+/** A predecessor that stops its work is waited for, ms: longer than that takes by default. */
+const PREDECESSOR_MS = 6_000;
+const LOOK_AGAIN_MS = 200;
+
+/** Starts it once its predecessor has ended. Throws KeptError where that goes on. */
+async function startAfter(options: AgentOptions, stop: AbortSignal): Promise<Agent> {
+  const { clock, log } = options;
+  const sinceMs = clock.monotonicMs();
+  for (let waits = 0; ; waits += 1) {
+    try {
+      return startAgent(options);
+    } catch (error) {
+      const waitedMs = clock.monotonicMs() - sinceMs;
+      if (!(error instanceof KeptError) || stop.aborted || waitedMs > PREDECESSOR_MS) throw error;
+      if (waits === 0) log('info', 'waits for its predecessor to end', { reason: error.message });
+    }
+    await sleep(LOOK_AGAIN_MS, undefined, { signal: stop }).catch(() => undefined);
+  }
+}
+
 async function run(config: AgentConfig, io: AgentIo, clock: Clock, chance: Chance): Promise<number> {
   const { client, close } = clientOf(config, clock, chance);
   const log = jsonLog(io.err, clock, config.agent);
   const { environment, restore } = io;
-  const agent = startAgent({ config, client, clock, chance, log, environment, ...(restore && { restore }) });
+  const options = { config, client, clock, chance, log, environment, ...(restore && { restore }) };
+  const agent = await startAfter(options, io.stop);
   io.started?.(agent);
   log('info', 'agent started', { resources: config.resources.map((r) => r.id), pid: process.pid });
   if (!io.stop.aborted) {

@@ -1,7 +1,8 @@
 import { readFile, statfs } from 'node:fs/promises';
 import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
-import type { Vector } from '../schemas/common.ts';
+import { QUANTITY_MAX, type Vector } from '../schemas/common.ts';
 
 /** Kernel counters of processor time, ms. */
 export interface CpuTimes {
@@ -53,23 +54,44 @@ export function processingUsed(
 ): number {
   const spanMs = before === undefined ? 0 : after.totalMs - before.totalMs;
   if (before === undefined || spanMs <= 0) return Math.round(Math.min(loadAverage, cpus) * 1000);
-  return Math.round(((after.busyMs - before.busyMs) / spanMs) * cpus * 1000);
+  return Math.max(0, Math.round(((after.busyMs - before.busyMs) / spanMs) * cpus * 1000));
 }
 
+/** Counters go back now and then, and file systems say odd things: what the API refuses would cost the whole beat. */
+const quantityOf = (value: number): number => Math.min(QUANTITY_MAX, Math.max(0, Math.ceil(value)));
+
 const textOf = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');
+
+/** What is asked of a file system; its figures are in blocks. */
+interface FileSystem {
+  readonly blocks: number;
+  readonly bfree: number;
+  readonly bsize: number;
+}
+
+/** A file system that hangs must not hold a beat: one of another host may, for good. */
+const STATFS_MS_MAX = 100;
 
 /** Measures what the host uses; rates are those since the call before. */
 export class HostMeter {
   readonly #clock: Clock;
   readonly #storagePath: string;
+  readonly #statfs: (path: string) => Promise<FileSystem>;
+  #asked: Promise<FileSystem> | undefined;
   #cpu: CpuTimes | undefined;
   #network: { bytes: number; atMs: number } | undefined;
 
-  constructor(clock: Clock, storagePath: string) {
+  constructor(
+    clock: Clock,
+    storagePath: string,
+    askFileSystem: (path: string) => Promise<FileSystem> = (of) => statfs(of),
+  ) {
     this.#clock = clock;
     this.#storagePath = storagePath;
+    this.#statfs = askFileSystem;
   }
 
+  /** Rejects where the file system has no answer at once. */
   async used(): Promise<Vector> {
     const cpus = os.cpus();
     const cpu = cpuTimes(cpus);
@@ -78,13 +100,25 @@ export class HostMeter {
     this.#cpu = cpu;
     const [meminfo, disk, network] = await Promise.all([
       textOf('/proc/meminfo'),
-      statfs(this.#storagePath),
+      this.#storage(),
       this.#networkUsed(),
     ]);
     const free = availableMiB(meminfo) ?? Math.floor(os.freemem() / MIB);
-    const memory = Math.max(0, Math.floor(os.totalmem() / MIB) - free);
-    const storage = Math.ceil(((disk.blocks - disk.bfree) * disk.bsize) / GIB);
+    const memory = quantityOf(Math.floor(os.totalmem() / MIB) - free);
+    const storage = quantityOf(((disk.blocks - disk.bfree) * disk.bsize) / GIB);
     return { processing, memory, storage, network };
+  }
+
+  /** Of the same question each time until it is answered: each that hangs takes a thread of the process. */
+  async #storage(): Promise<FileSystem> {
+    this.#asked ??= this.#statfs(this.#storagePath).finally(() => {
+      this.#asked = undefined;
+    });
+    const answered = new AbortController();
+    const late = sleep(STATFS_MS_MAX, undefined, { signal: answered.signal }).catch(() => undefined);
+    const disk = await Promise.race([this.#asked, late]).finally(() => answered.abort());
+    if (disk === undefined) throw new Error(`the file system of ${this.#storagePath} does not answer`);
+    return disk;
   }
 
   /** 0 where the kernel does not tell. */

@@ -78,8 +78,9 @@ export class SupervisedProcess {
     // The reader of a pipe may go first; that is what `exit` is for.
     child.stdin?.on('error', () => undefined);
     child.on('spawn', () => {
-      if (child.pid !== undefined) this.#deps.born(child.pid);
-      if (this.#state === 'up') this.#observe();
+      const noted = tried(() => child.pid !== undefined && this.#deps.born(child.pid));
+      if (noted instanceof Error) this.#refuse(child, `could not be remembered: ${noted.message}`);
+      else if (this.#state === 'up') this.#observe();
     });
     child.on('error', (error) => {
       if (child.pid !== undefined) return;
@@ -120,6 +121,13 @@ export class SupervisedProcess {
       await runHook(config.stop, { env, cwd: config.cwd, timeoutMs: config.stopGraceMs });
     }
     if (this.#state === 'stopping' && pid !== undefined) signalGroup(pid, 'SIGTERM');
+  }
+
+  /** It runs already, but not as it must: nobody could end it if its agent died. */
+  #refuse({ pid }: ChildProcess, reason: string): void {
+    this.#deps.fault();
+    this.#doom = reason;
+    if (pid !== undefined) signalGroup(pid, 'SIGKILL');
   }
 
   /** Finds out whether it runs: by its check hook, else by having survived the settling time. */

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { jitteredMs } from '../client/retry.ts';
 import type { WorkerRunnerConfig } from './config.ts';
 import { hookEnvironment, signalGroup, tried } from './hook.ts';
 import { endLeftovers, remember } from './leftovers.ts';
+import { eachLine } from './lines.ts';
 import type { RunnerDeps } from './process-runner.ts';
 import type { Runner, RunnerEvent } from './runner.ts';
 import { keyOf, type Work } from './work.ts';
@@ -14,6 +14,9 @@ import { WorkerEvent, type WorkerOrder } from './worker-protocol.ts';
 const RESTART = { baseMs: 250, capMs: 15_000 };
 /** A worker that lived this long starts its count of failures anew, ms. */
 const STABLE_MS = 30_000;
+
+/** Far above any event; a worker that ends no line must not fill its agent's memory. */
+const LINE_LENGTH_MAX = 65_536;
 
 interface Piece {
   work: Work;
@@ -103,18 +106,27 @@ export class WorkerRunner implements Runner {
     }
     this.#worker = worker;
     worker.stdin?.on('error', () => undefined);
+    let doom: string | undefined;
     worker.on('spawn', () => {
-      if (worker.pid !== undefined && config.stateFile !== undefined) remember(config.stateFile, worker.pid);
+      const { pid } = worker;
+      if (pid === undefined || config.stateFile === undefined) return;
+      const stateFile = config.stateFile;
+      const noted = tried(() => remember(stateFile, pid));
+      if (!(noted instanceof Error)) return;
+      // Nobody could end it if its agent died.
+      doom = `worker could not be remembered: ${noted.message}`;
+      signalGroup(pid, 'SIGKILL');
     });
     worker.on('error', (error) => {
       if (worker.pid === undefined) this.#died(worker, `worker could not be started: ${error.message}`);
     });
     worker.on('exit', (code, signal) => {
       if (worker.pid !== undefined) signalGroup(worker.pid, 'SIGKILL');
-      this.#died(worker, `worker ${signal === null ? `exited with code ${code}` : `was ended by ${signal}`}`);
+      const end = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+      this.#died(worker, doom ?? `worker ${end}`);
     });
     if (worker.stdout !== null) {
-      createInterface({ input: worker.stdout }).on('line', (line) => {
+      eachLine(worker.stdout, LINE_LENGTH_MAX, (line) => {
         if (this.#worker === worker) this.#heard(line);
       });
     }
@@ -136,10 +148,10 @@ export class WorkerRunner implements Runner {
     }
   }
 
-  #heard(line: string): void {
+  #heard(line: string | undefined): void {
     let value: unknown;
     try {
-      value = JSON.parse(line);
+      value = line === undefined ? undefined : JSON.parse(line);
     } catch {
       value = undefined;
     }

@@ -123,6 +123,45 @@ describe('the agent as a process', () => {
     await until('its work ends', () => !isAlive(workerPid()));
   });
 
+  test('that is started a second time beside itself refuses, and harms nothing', async () => {
+    api.add('r1', [work('a')]);
+    const url = await api.start();
+    const first = await startProcess(HEEDLESS, url);
+    await running();
+    const pid = workerPid();
+    const second = await startProcess(HEEDLESS, url);
+    let said = '';
+    second.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk;
+    });
+    expect(await exitOf(second)).toBe(1);
+    expect(said).toContain(`${file('processes')} is kept by another agent that runs, process ${first.pid}`);
+    expect([isAlive(pid), workerPid()]).toEqual([true, pid]);
+    first.kill('SIGTERM');
+    expect(await exitOf(first)).toBe(0);
+  });
+
+  test('waits for its predecessor to stop its work, and starts it then', async () => {
+    api.leaseMs = 60_000;
+    api.add('r1', [work('a')]);
+    const url = await api.start();
+    const first = await startProcess(
+      `trap 'sleep 1.5; exit 0' TERM; ${DEAF.slice(DEAF.indexOf('echo'))}`,
+      url,
+    );
+    await running();
+    const pid = workerPid();
+    first.kill('SIGTERM');
+    api.reports.length = 0;
+    const second = await startProcess(HEEDLESS, url);
+    await exitOf(first);
+    await until('the other has started it', () => workerPid() !== pid);
+    expect(isAlive(pid)).toBe(false);
+    await running();
+    second.kill('SIGTERM');
+    expect(await exitOf(second)).toBe(0);
+  });
+
   test('that comes back ends what its killed predecessor left running, before it starts anything', async () => {
     api.add('r1', [work('a')]);
     const url = await api.start();

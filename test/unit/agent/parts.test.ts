@@ -2,8 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ConfigError, loadConfig, parseConfig, RunnerConfig } from '../../../lib/agent/config.ts';
-import { hookEnvironment, runHook } from '../../../lib/agent/hook.ts';
+import {
+  AgentConfig,
+  ConfigError,
+  loadConfig,
+  parseConfig,
+  RunnerConfig,
+} from '../../../lib/agent/config.ts';
+import { HealthWatch } from '../../../lib/agent/health-watch.ts';
+import { type HookResult, hookEnvironment, runHook } from '../../../lib/agent/hook.ts';
 import { parseRemembered, startTicksOf } from '../../../lib/agent/leftovers.ts';
 import {
   availableMiB,
@@ -14,7 +21,8 @@ import {
   processingUsed,
 } from '../../../lib/agent/measure.ts';
 import { leapAfterReplay, nextSeq } from '../../../lib/agent/sequence.ts';
-import { Vector } from '../../../lib/schemas/common.ts';
+import { QUANTITY_MAX, Vector } from '../../../lib/schemas/common.ts';
+import { until } from './runner-bench.ts';
 
 describe('sequence numbers', () => {
   test('grow with the wall clock, and also when it stands still or goes back', () => {
@@ -71,6 +79,43 @@ describe('measurement', () => {
     expect(Vector.safeParse(capacity).error).toBeUndefined();
     expect(Math.min(...Object.values(capacity))).toBeGreaterThan(0);
   });
+
+  const steady = { now: () => 0, monotonicMs: () => 0 };
+  const disk =
+    (blocks: number, bfree: number, bsize = 2 ** 30) =>
+    async () => ({ blocks, bfree, bsize });
+
+  test('of counters that go back and of odd file systems is nothing that the API refuses', async () => {
+    expect(processingUsed({ busyMs: 100, totalMs: 100 }, { busyMs: 50, totalMs: 200 }, 2, 0)).toBe(0);
+    const odd: [number, number, number?][] = [
+      [10, 25],
+      [2 ** 53, 0, 2 ** 40],
+      [0, 0, 0],
+    ];
+    const storage = [];
+    for (const figures of odd) {
+      const load = await new HostMeter(steady, '/', disk(...figures)).used();
+      expect(Vector.safeParse(load).error).toBeUndefined();
+      storage.push(load.storage);
+    }
+    expect(storage).toEqual([0, QUANTITY_MAX, 0]);
+  });
+
+  test('is given up where a file system does not answer, of which only one is waited for', async () => {
+    let asked = 0;
+    let answer: ((figures: { blocks: number; bfree: number; bsize: number }) => void) | undefined;
+    const meter = new HostMeter(steady, '/gone', () => {
+      asked += 1;
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    });
+    const why = 'the file system of /gone does not answer';
+    for (let beats = 0; beats < 3; beats += 1) await expect(meter.used()).rejects.toThrow(why);
+    expect(asked).toBe(1);
+    answer?.(await disk(10, 3)());
+    await expect(meter.used()).resolves.toMatchObject({ storage: 7 });
+  });
 });
 
 describe('hooks', () => {
@@ -92,6 +137,34 @@ describe('hooks', () => {
     const missing = await runHook(['/no/such/command'], { env, timeoutMs: 100 });
     expect(missing.code).toBeUndefined();
     expect(missing.reason).toContain('could not be started');
+  });
+});
+
+describe('a health hook that no signal ends, as where a disk hangs', () => {
+  test('makes its resource failed, and is the only one until it has ended', async () => {
+    const ends: ((result: HookResult) => void)[] = [];
+    let changes = 0;
+    const watch = new HealthWatch({
+      hooks: AgentConfig.shape.hooks.parse({ health: ['df'], healthEveryMs: 20 }),
+      ...{ resource: 'r1', clock: { now: () => 0, monotonicMs: () => 0 }, environment: {} },
+      onChange: () => {
+        changes += 1;
+      },
+      run: () => new Promise((resolve) => ends.push(resolve)),
+    });
+    watch.start();
+    expect(watch.takeHealth().status).toBe('ok');
+    await until('given up', () => changes === 1);
+    const reason = 'health hook was killed after 20 ms and has not ended';
+    expect(watch.takeHealth()).toMatchObject({ status: 'failed', reason });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(ends.length).toBe(1);
+    ends[0]?.({ code: undefined, output: '', reason: 'was killed after 20 ms' });
+    await until('asked again', () => ends.length === 2);
+    ends[1]?.({ code: 0, output: '', reason: 'exited with code 0' });
+    await until('well again', () => changes === 2);
+    expect(watch.takeHealth().status).toBe('ok');
+    watch.stop();
   });
 });
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ProcessRunnerConfig } from '../../../lib/agent/config.ts';
@@ -146,6 +146,23 @@ describe('a process per allocation', () => {
     expect(bench.events[0]).toMatchObject({ reason: expect.stringMatching(/^could not be started: /) });
   });
 
+  test('that cannot be remembered does not run: nobody could end it if its agent died', async () => {
+    const stateFile = file('processes');
+    const runs = runner({ stateFile });
+    rmSync(stateFile);
+    mkdirSync(stateFile);
+    runs.start(shell(`echo $$ > ${file('pid')}; exec sleep 60`));
+    await until('failed', () => bench.count('failed') > 0);
+    expect(bench.events[0]).toMatchObject({
+      reason: expect.stringMatching(/^could not be remembered: .*EISDIR/),
+    });
+    expect(runs.takeFaults()).toBeGreaterThan(0);
+    if (written('pid')) expect(isAlive(pidIn('pid'))).toBe(false);
+    rmdirSync(stateFile);
+    await until('running', () => bench.count('running') === 1);
+    expect(readFileSync(stateFile, 'utf8')).toMatch(/^\d+ \d+\n$/);
+  });
+
   test('starts again what ended by itself, and says why it failed', async () => {
     // Long enough that a busy machine ends the first try before it counts as running.
     const runs = runner({ settleMs: 1_500 });
@@ -226,5 +243,25 @@ test('ends what a dead agent left behind, and nothing else', async () => {
   expect(isAlive(other.pid ?? 0)).toBe(true);
   other.kill('SIGKILL');
   runs.start(shell('exec sleep 60'));
-  await until('remembered', () => /^\d+ \d+\n$/.test(readFileSync(stateFile, 'utf8')));
+  await until('remembered', () => /^agent \d+ \d+\n\d+ \d+\n$/.test(readFileSync(stateFile, 'utf8')));
+});
+
+test('takes over from an agent that is dead, whether or not somebody has seen its end', async () => {
+  const stateFile = file('processes');
+  // Its parent never waits for it: it stays a zombie.
+  const parent = spawn('sh', ['-c', `sleep 60 & echo $! > ${file('pid')}; exec sleep 60`], {
+    detached: true,
+  });
+  await until('written', () => written('pid'));
+  const pid = pidIn('pid');
+  const ticks = readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[21];
+  writeFileSync(stateFile, `agent ${pid} ${ticks}\n`);
+  expect(() => runner({ stateFile })).toThrow(`is kept by another agent that runs, process ${pid}`);
+  process.kill(pid, 'SIGKILL');
+  await until('dead', () => !isAlive(pid));
+  runner({ stateFile });
+  expect(readFileSync(stateFile, 'utf8')).toMatch(new RegExp(`^agent ${process.pid} \\d+\n$`));
+  parent.kill('SIGKILL');
+  writeFileSync(stateFile, `agent ${process.ppid} 1\n`);
+  runner({ stateFile });
 });

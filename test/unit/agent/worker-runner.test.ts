@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -68,6 +68,30 @@ describe('one worker per resource', () => {
     await until('it runs', () => bench.count('running') === 1);
     runs.stop('acme/a');
     await until('it has stopped', () => bench.count('stopped') === 1);
+  });
+
+  test('that cannot be remembered is ended, and another one is tried', async () => {
+    const stateFile = path.join(bench.folder, 'processes');
+    const runs = runner({ stateFile });
+    rmSync(stateFile);
+    mkdirSync(stateFile);
+    runs.start(work('a'));
+    await until('it was ended', () => bench.count('failed') > 0);
+    expect(bench.events[0]).toMatchObject({
+      reason: expect.stringMatching(/could not be remembered: .*EISDIR/),
+    });
+    rmdirSync(stateFile);
+    await until('it runs', () => bench.count('running') > 0);
+    expect(readFileSync(stateFile, 'utf8')).toMatch(/^\d+ \d+\n$/);
+  });
+
+  test('that never ends a line is a fault, whatever it says, and fills no memory', async () => {
+    const runs = runner();
+    runs.start(work('endless'));
+    await until('fault', () => runs.takeFaults() === 1);
+    runs.start(work('b'));
+    await until('it is heard after that', () => bench.count('running') === 2);
+    expect(runs.takeFaults()).toBe(0);
   });
 
   test('that dies fails all of its work, and a new one is told everything anew', async () => {
