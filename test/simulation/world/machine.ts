@@ -52,6 +52,8 @@ export class SimulatedMachine {
   /** Whoever drove them is gone: nothing more comes of them. */
   readonly #gone = new Set<Execution>();
   readonly #orphans = new Set<string>();
+  /** Executions that wait, by token. */
+  readonly #waits = new Map<string, string>();
   readonly #machine: RunnableMachine;
   readonly #tokens: TaskTokens;
   /** Of the execution whose task begins: the library does not say for whom it calls. */
@@ -125,6 +127,8 @@ export class SimulatedMachine {
   #wait(name: string, ms: number, run: () => void): () => void {
     const execution = this.executions.get(name);
     if (execution === undefined) throw new Error('a wait of no execution');
+    // Its token was made the moment before.
+    this.#waits.set(`token-${this.#tokenCount}`, name);
     const { activity } = execution;
     activity.parked += 1;
     const callOff = this.#deps.scheduler.after(ms, `wait of ${name} is over`, run);
@@ -136,7 +140,11 @@ export class SimulatedMachine {
 
   #answer(token: string, send: () => void): void {
     const fails = this.#deps.faults.strikes('answerFails');
-    if (fails && this.#deps.streams('answer fails').happens(0.5)) throw fault('ThrottlingException');
+    if (fails && this.#deps.streams('answer fails').happens(0.5)) {
+      // Whoever takes its recovery over does not end it: it ends when its wait does, and then finds nothing to do.
+      this.#orphans.add(this.#waits.get(token) ?? '');
+      throw fault('ThrottlingException');
+    }
     if (this.#tokens.stateOf(token) !== 'waiting') throw new TaskTimedOut(SAID);
     send();
     if (fails) throw fault('TimeoutError');
