@@ -3,12 +3,11 @@ import type { LocalTemplate } from '../../infra/local/template/template.ts';
 import { refusesGroup } from '../../lib/allocation/eligibility.ts';
 import { groupDevices } from '../../lib/allocation/extras.ts';
 import { waitsForData } from '../../lib/data-copies.ts';
-import { isEnded } from '../../lib/failover/recovery-status.ts';
 import { allocationIdOf } from '../../lib/schemas/allocation-key.ts';
 import type { GroupRecord } from '../../lib/store/placement/groups.ts';
 import { BackupDesk, LONGER_MS } from './backups/backup-desk.ts';
 import { TableComparison } from './invariants/compare-tables.ts';
-import type { Breach } from './invariants/invariants.ts';
+import { type Breach, isOver } from './invariants/invariants.ts';
 import { type Capsules, judgeCapsules } from './invariants/invariants-capsule.ts';
 import { auditFaults } from './invariants/invariants-end.ts';
 import { SEALED_ONE_IN, sealTheEnd } from './sealing/sealed-end.ts';
@@ -143,7 +142,7 @@ const go = async (
 const converged = (world: World): boolean => {
   const { state, machine, tenants, hosts, scheduler } = world;
   if (machine.active > 0 || world.restoring > 0 || tenants.some((tenant) => tenant.wonders)) return false;
-  if ([...state.recoveries.values()].some(({ status }) => !isEnded(status))) return false;
+  if ([...state.recoveries.values()].some(({ status }) => !isOver(status))) return false;
   if (world.drainsOpen.length > 0) return false;
   if ([...state.resources.values()].some(({ status }) => status !== 'healthy')) return false;
   if ([...state.groups.values()].some((group) => group.status === 'pending' && fits(world, group)))
@@ -189,7 +188,7 @@ const whatIsOpen = ({ state, machine, tenants, hosts, drainsOpen }: World): stri
     drains: drainsOpen,
     wondering: tenants.filter((tenant) => tenant.wonders).map(({ id }) => id),
     recoveries: [...state.recoveries.values()]
-      .filter(({ status }) => !isEnded(status))
+      .filter(({ status }) => !isOver(status))
       .map(({ id, status, nextPhase }) => [id, status, nextPhase]),
     resources: [...state.resources.values()]
       .filter(({ status }) => status !== 'healthy')

@@ -6,6 +6,7 @@ import { failResource } from '../../lib/services/recovery/recovery-start.ts';
 import { editLabscape } from '../../lib/services/registry/labscapes.ts';
 import { changeStatus } from '../../lib/services/registry/resources.ts';
 import { type ExecutionInput, executionName } from '../../lib/services/runtime.ts';
+import { takeoverWrites } from '../../lib/store/recovery/recovery-writes.ts';
 import { type PhasesRig, REQUESTER, startPhases } from './phases-rig.ts';
 
 let rig: PhasesRig;
@@ -57,6 +58,21 @@ describe('a recovery that asks', () => {
     await expect(rig.run(rig.warm(), 'Initiate', input)).rejects.toMatchObject({ name: 'Superseded' });
     expect(await at()).toMatchObject({ status: 'failed', epoch: 1, recovery: undefined, attempt: 2 });
     expect((await rig.recovery(id)).status).toBe('refused');
+  });
+
+  test('is fenced by who takes it over, where the approval never reached its execution', async () => {
+    const { input, id, at } = await asked('unreached');
+    const quote = (await rig.recovery(id)).waiting?.quote?.hash;
+    await approve(rig.warm(), id, { decision: 'approve', reason: 'go', quote }, REQUESTER);
+    const { store } = rig.warm();
+    const taken = await store.transact(takeoverWrites(store, await at(), await rig.recovery(id)));
+    expect(taken.kind).toBe('done');
+    const next = { ...input, attempt: 2 };
+    expect((await rig.run(rig.warm(), 'Detect', next)).proceed).toBe('Initiate');
+    await expect(rig.run(rig.warm(), 'Initiate', input)).rejects.toMatchObject({ name: 'Superseded' });
+    await rig.run(rig.warm(), 'Initiate', next);
+    expect(await at()).toMatchObject({ status: 'recovering', epoch: 2, recovery: id, attempt: 2 });
+    expect(await rig.recovery(id)).toMatchObject({ status: 'running', attempt: 2 });
   });
 
   test('is fenced once it was approved, and once only', async () => {

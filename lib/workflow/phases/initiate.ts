@@ -30,15 +30,18 @@ import { observe } from './observed.ts';
  */
 export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
   const { runtime, task } = context;
-  const id = executionName(task.input);
+  const name = executionName(task.input);
   let watch = stopwatch(context);
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
     const resource = await readOwnResource(context);
-    const claimed = resource.recovery === id;
-    if (resource.attempt !== task.input.attempt || (resource.recovery !== undefined && !claimed)) {
+    // One that was approved is claimed already: by this execution, or by one before, from which this took it over.
+    const id = resource.recovery ?? name;
+    const claimed = resource.recovery !== undefined;
+    const existing = claimed ? await readRecovery(runtime.store, id) : undefined;
+    const { attempt: own } = task.input;
+    if (resource.attempt !== own || (claimed && existing?.attempt !== own)) {
       throw new Superseded(`resource ${resource.id} is owned by ${resource.recovery ?? 'a newer attempt'}`);
     }
-    const existing = claimed ? await readRecovery(runtime.store, id) : undefined;
     if (existing !== undefined && existing.nextPhase !== 'Initiate') return goOn(context, existing);
     if (existing?.cancel !== undefined) throw new Cancelled(`recovery ${id}: ${existing.cancel}`);
     if (existing !== undefined && existing.waiting?.answer !== 'approve') {
@@ -79,8 +82,8 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
       chain: headOf(event),
       assignmentRevision: resource.assignmentRevision + 1,
     };
-    const { groups, brief } = recall(runtime, id) ?? {};
-    remember(runtime, id, {
+    const { groups, brief } = recall(runtime, name) ?? {};
+    remember(runtime, name, {
       ...{ recovery, source },
       ...(groups === undefined ? {} : { groups }),
       ...(brief === undefined ? {} : { brief }),

@@ -1,6 +1,6 @@
 import { extrasFaults } from '../../../lib/allocation/extras.ts';
 import { isEnded } from '../../../lib/failover/recovery-status.ts';
-import { PHASES } from '../../../lib/schemas/recovery.ts';
+import { PHASES, type RecoveryStatus } from '../../../lib/schemas/recovery.ts';
 import { equals, firstOver, sum, within } from '../../../lib/vector.ts';
 import type { Changes, State } from '../world/state.ts';
 import { isBalancing } from './invariants-rebalance.ts';
@@ -66,6 +66,9 @@ export const breachesOfState = (state: State, when: Changes['when']): readonly B
     return what === undefined ? [] : [{ invariant, what }];
   });
 };
+
+/** Nothing of it goes on by itself, and it holds no lock: a parked one waits for a person. */
+export const isOver = (status: RecoveryStatus): boolean => isEnded(status) || status === 'parked';
 
 const first = <T>(all: readonly T[], check: (one: T) => string | undefined): string | undefined => {
   for (const one of all) {
@@ -177,7 +180,7 @@ function fencedTakesNothing(state: State, { resources }: Changes): string | unde
 
 function oneRecoveryEach(state: State, { recoveries }: Changes): string | undefined {
   if (recoveries.length === 0) return undefined;
-  const active = [...state.recoveries.values()].filter(({ status }) => !isEnded(status));
+  const active = [...state.recoveries.values()].filter(({ status }) => !isOver(status));
   const seen = new Set<string>();
   return first(active, ({ resource }) => {
     if (seen.has(resource)) return `resource ${resource} has two active recoveries`;
@@ -209,12 +212,12 @@ function locksAreHeld(state: State, { resources, recoveries }: Changes): string 
     first(resources, ({ after }) => {
       if (after.recovery === undefined) return undefined;
       const owner = state.recoveries.get(after.recovery);
-      return owner !== undefined && !isEnded(owner.status) && owner.resource === after.id
+      return owner !== undefined && !isOver(owner.status) && owner.resource === after.id
         ? undefined
         : `resource ${after.id} is locked by ${after.recovery}, which is ${owner?.status ?? 'not there'}`;
     }) ??
     first(recoveries, ({ after }) =>
-      isEnded(after.status) || state.resources.get(after.resource)?.recovery === after.id
+      isOver(after.status) || state.resources.get(after.resource)?.recovery === after.id
         ? undefined
         : `recovery ${after.id} runs without its lock`,
     )
@@ -252,7 +255,7 @@ function changesAreAudited(_: State, changes: Changes): string | undefined {
         : `allocation ${after.id} changes without an event`,
     ) ??
     first(changes.recoveries, ({ before, after }) =>
-      isEnded(after.status) && before?.status !== after.status
+      isOver(after.status) && before?.status !== after.status
         ? `recovery ${after.id} ends without an event`
         : undefined,
     )

@@ -1,7 +1,16 @@
+import {
+  ExecutionAlreadyExists,
+  SendTaskFailureCommand,
+  SendTaskSuccessCommand,
+  type SFNClient,
+  StartExecutionCommand,
+  TaskTimedOut,
+} from '@aws-sdk/client-sfn';
 import type { LocalMachine } from '../../../infra/local/template/template.ts';
 import { type Run, RunnableMachine } from '../../../infra/local/workflow/state-machine.ts';
 import { TaskTokens } from '../../../infra/local/workflow/task-tokens.ts';
 import { type ExecutionInput, type Executions, executionName } from '../../../lib/services/runtime.ts';
+import { stateMachineExecutions } from '../../../lib/workflow/executions.ts';
 import type { Streams } from './chance.ts';
 import type { Faults } from './faults.ts';
 import type { Answer } from './lambda.ts';
@@ -13,8 +22,9 @@ const OLD_TASK_AFTER_MS = 5_000;
 const REDRIVE_AFTER_MS = 3_000;
 /** An execution that dies before its first task does so within this time; until then others join it. */
 const DIES_WITHIN_MS = 2_000;
-const REFUSED = 'ThrottlingException: Rate exceeded';
-const NO_ANSWER = 'TimeoutError: socket hang up';
+const SAID = { message: 'simulated', $metadata: {} };
+/** As the SDK throws it once its own tries are over. */
+const fault = (name: string): Error => Object.assign(new Error('simulated'), { name });
 /** What comes of a task of an execution that is gone. */
 const NEVER = new Promise<Answer>(() => {});
 
@@ -42,6 +52,8 @@ export class SimulatedMachine {
   /** Whoever drove them is gone: nothing more comes of them. */
   readonly #gone = new Set<Execution>();
   readonly #orphans = new Set<string>();
+  /** Executions that wait, by token. */
+  readonly #waits = new Map<string, string>();
   readonly #machine: RunnableMachine;
   readonly #tokens: TaskTokens;
   /** Of the execution whose task begins: the library does not say for whom it calls. */
@@ -86,26 +98,37 @@ export class SimulatedMachine {
     }
   }
 
-  /** What functions see of it. */
+  /** What functions see of it: the shipped adapter, before a client that waits for its turn. */
   executionsFor(activity: () => Activity): Executions {
     const { scheduler } = this.#deps;
     const call = <T>(label: string, perform: () => T): Promise<T> =>
       scheduler.park(activity(), `${activity().label}: ${label}`, perform);
-    return {
-      start: (input) => call(`StartExecution ${executionName(input)}`, () => this.#start(input)),
-      succeed: (token) =>
-        call(`SendTaskSuccess ${token}`, () => this.#answer(token, () => this.#tokens.succeed(token, {}))),
-      fail: (token, error, cause) =>
-        call(`SendTaskFailure ${token}`, () =>
-          this.#answer(token, () => this.#tokens.fail(token, error, cause)),
-        ),
+    const send = (command: object): Promise<unknown> => {
+      if (command instanceof StartExecutionCommand) {
+        const input: ExecutionInput = JSON.parse(command.input.input ?? '');
+        return call(`StartExecution ${executionName(input)}`, () => this.#start(input));
+      }
+      if (command instanceof SendTaskSuccessCommand) {
+        const { taskToken: token = '' } = command.input;
+        return call(`SendTaskSuccess ${token}`, () =>
+          this.#answer(token, () => this.#tokens.succeed(token, {})),
+        );
+      }
+      if (!(command instanceof SendTaskFailureCommand)) throw new Error('a command that is not simulated');
+      const { taskToken: token = '', error = '', cause = '' } = command.input;
+      return call(`SendTaskFailure ${token}`, () =>
+        this.#answer(token, () => this.#tokens.fail(token, error, cause)),
+      );
     };
+    return stateMachineExecutions({ send } as unknown as SFNClient, this.#deps.machine.arn);
   }
 
   /** The execution rests while its task waits for an answer. */
   #wait(name: string, ms: number, run: () => void): () => void {
     const execution = this.executions.get(name);
     if (execution === undefined) throw new Error('a wait of no execution');
+    // Its token was made the moment before.
+    this.#waits.set(`token-${this.#tokenCount}`, name);
     const { activity } = execution;
     activity.parked += 1;
     const callOff = this.#deps.scheduler.after(ms, `wait of ${name} is over`, run);
@@ -115,27 +138,30 @@ export class SimulatedMachine {
     };
   }
 
-  #answer(token: string, send: () => void): 'done' | 'gone' {
+  #answer(token: string, send: () => void): void {
     const fails = this.#deps.faults.strikes('answerFails');
-    if (fails && this.#deps.streams('answer fails').happens(0.5)) throw new Error(REFUSED);
-    if (this.#tokens.stateOf(token) !== 'waiting') return 'gone';
+    if (fails && this.#deps.streams('answer fails').happens(0.5)) {
+      // Whoever takes its recovery over does not end it: it ends when its wait does, and then finds nothing to do.
+      this.#orphans.add(this.#waits.get(token) ?? '');
+      throw fault('ThrottlingException');
+    }
+    if (this.#tokens.stateOf(token) !== 'waiting') throw new TaskTimedOut(SAID);
     send();
-    if (fails) throw new Error(NO_ANSWER);
-    return 'done';
+    if (fails) throw fault('TimeoutError');
   }
 
-  #start(input: ExecutionInput): 'started' | 'already' {
-    if (this.#deps.faults.strikes('startFails')) throw new Error(REFUSED);
+  #start(input: ExecutionInput): void {
+    if (this.#deps.faults.strikes('startFails')) throw fault('ThrottlingException');
     const name = executionName(input);
     const known = this.executions.get(name);
-    if (known !== undefined) return known.running ? 'started' : 'already';
+    if (known?.running === true) return;
+    if (known !== undefined) throw new ExecutionAlreadyExists(SAID);
     const activity = this.#deps.scheduler.begin(`execution ${name}`);
     const execution: Execution = { name, input, activity, running: true, redriven: false, tries: 0 };
     this.executions.set(name, execution);
     if (this.#deps.faults.strikes('executionDies')) this.#dieSoon(execution);
     else this.#drive(execution);
-    if (this.#deps.faults.strikes('startUnknown')) throw new Error(NO_ANSWER);
-    return 'started';
+    if (this.#deps.faults.strikes('startUnknown')) throw fault('TimeoutError');
   }
 
   /** It was begun, and ends before its first task: all that is left of it is its name. */
