@@ -27,9 +27,9 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
     const [snapshot, slice] = await Promise.all([
       runtime.fleet.snapshot(),
       sliceFor(runtime, request.tenant, request.input.demand),
-      request.cleared(),
     ]);
     if (slice instanceof ProblemError) {
+      await request.cleared();
       // What was placed before counts in that quota itself: `exists` is looked at first.
       const existing = await existingOf(runtime, request, draft);
       if (existing !== undefined) return existing;
@@ -50,6 +50,7 @@ export const allocate = async (runtime: Runtime, request: AllocateRequest): Prom
       }
       continue;
     }
+    await request.cleared();
     // A refusal stands only on a picture begun after the request: what was registered or released before it counts.
     if (snapshot.at < startedMs) {
       await runtime.fleet.snapshot(0);

@@ -63,6 +63,8 @@ export const placeOn = async (
     ...(draft.adoptedOn === undefined ? {} : { bound: target.limit }),
     event,
   });
+  // All that was worked out so far it is not told before it is known that it may ask.
+  await placing.request.cleared();
   const outcome = await runtime.store.transact(writes);
   if (outcome.kind === 'raced') return { kind: 'raced' };
   if (outcome.kind === 'refused') return await learnFrom(runtime, placing, group, outcome.failed);
