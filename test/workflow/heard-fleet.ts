@@ -56,11 +56,12 @@ export class HeardFleet {
     said = this.said.get(labscape) ?? {},
   ) {
     this.#seq += 1;
-    const entry = { epoch: 1_000, assignmentRevision: 1, status: word };
-    const body = {
-      ...{ agent: `of-${labscape}`, seq: this.#seq, ...said },
-      resources: resources.map((resource) => ({ resource, ...entry })),
-    };
+    const seq = this.#seq;
+    const entries = resources.map(async (resource) => {
+      const { epoch } = await this.rig.resource(labscape, resource);
+      return { resource, epoch, assignmentRevision: 1, status: word };
+    });
+    const body = { ...{ agent: `of-${labscape}`, seq, ...said }, resources: await Promise.all(entries) };
     return beat(this.control, labscape, body, 'test');
   }
 
