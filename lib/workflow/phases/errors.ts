@@ -13,6 +13,11 @@ export class VerifyFailed extends Error {
   override readonly name = 'VerifyFailed';
 }
 
+/** A person said no, and the execution that waited for it did not hear: the lock is let go. */
+export class Rejected extends Error {
+  override readonly name = 'Rejected';
+}
+
 /** A person called the recovery off before anything was moved: the fence is taken back. */
 export class Cancelled extends Error {
   override readonly name = 'Cancelled';

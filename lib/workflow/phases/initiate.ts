@@ -1,6 +1,7 @@
 import { entityOf, headOf, nextEvent } from '../../audit/event.ts';
 import { originOf } from '../../services/origin.ts';
 import { fenceWaitMs } from '../../services/recovery/fence-wait.ts';
+import { REJECTED } from '../../services/recovery/waits.ts';
 import { pauseAfterRace, TRIES_MAX } from '../../services/retry.ts';
 import { executionName } from '../../services/runtime.ts';
 import { readBeats } from '../../store/fleet/heartbeats.ts';
@@ -20,7 +21,7 @@ import {
   withResults,
 } from './context.ts';
 import { draft } from './decide.ts';
-import { Cancelled, LostRace, Superseded } from './errors.ts';
+import { Cancelled, LostRace, Rejected, Superseded } from './errors.ts';
 import { recall, remember } from './memory.ts';
 import { observe } from './observed.ts';
 
@@ -44,6 +45,7 @@ export const initiate = async (context: PhaseContext): Promise<PhaseAnswer> => {
     }
     if (existing !== undefined && existing.nextPhase !== 'Initiate') return goOn(context, existing);
     if (existing?.cancel !== undefined) throw new Cancelled(`recovery ${id}: ${existing.cancel}`);
+    if (existing?.waiting?.answer === REJECTED) throw new Rejected(`recovery ${id} was rejected`);
     if (existing !== undefined && existing.waiting?.answer !== 'approve') {
       throw new Superseded(`recovery ${id} was not approved`);
     }
