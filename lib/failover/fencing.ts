@@ -26,6 +26,17 @@ export const isBehind = (
   now > left.at + leaseMs - LEASE_MARGIN_MS &&
   now <= holdEndsAt(left.at, leaseMs);
 
+/** Whether a move lies so far ahead of the clock that it was set back since. */
+export const isAhead = (left: { readonly at: number }, now: number): boolean =>
+  left.at > now + LEASE_MARGIN_MS;
+
+/**
+ * When a group counts as taken off its owner where the clock was set back since. The next owner's hold begins with its own
+ * next look, which may have been: the one before gets no lease from now on, until the last that it was given is over.
+ * Epoch ms.
+ */
+export const leftAsOf = (now: number, leaseMs: number): number => now - leaseMs;
+
 /** Lists of members are read by an index, which may lag; most of a second is long for it, ms. */
 const SETTLE_MS_MAX = 1_000;
 /** A part of the lease, since an agent that cannot carry a list out may be refused its next one. */

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { ProblemError } from '../../errors.ts';
-import { isBehind } from '../../failover/fencing.ts';
+import { isAhead, isBehind, leftAsOf } from '../../failover/fencing.ts';
 import { learn, type Pulse } from '../../health/detector.ts';
 import { isOvertaken } from '../../health/overtaken.ts';
 import { mayRun } from '../../health/resource-status.ts';
@@ -14,6 +14,7 @@ import {
   writeBeats,
 } from '../../store/fleet/heartbeats.ts';
 import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
+import { putLeftBack } from '../../store/fleet/report-writes.ts';
 import { type ResourceRecord, readResources, resourcesOf } from '../../store/fleet/resources.ts';
 import { RESOURCE_SHARDS } from '../../store/keys.ts';
 import { SNAPSHOT_AGE_MAX_MS } from '../fleet.ts';
@@ -53,11 +54,12 @@ export const beat = async (
   const { leaseMs } = labscape.policy;
   const revisions = new Map(input.resources.map((entry) => [entry.resource, entry.assignmentRevision]));
   const carriedOut = (id: string): number => revisions.get(id) ?? 0;
+  const seen = await Promise.all(own.map((resource) => inTime(runtime, resource, leaseMs, now)));
   return {
     receivedAt: now,
     beatMs: labscape.policy.beatMs,
     leaseMs,
-    resources: own.map((resource) => ({
+    resources: seen.map((resource) => ({
       resource: resource.id,
       status: resource.status,
       epoch: resource.epoch,
@@ -66,6 +68,20 @@ export const beat = async (
     })),
     orders: [...beats.orders],
   };
+};
+
+/** With its last move put right where the clock was set back since: else its lease would go on being renewed. */
+const inTime = async (
+  { store }: Runtime,
+  resource: ResourceRecord,
+  leaseMs: number,
+  now: number,
+): Promise<ResourceRecord> => {
+  const { left } = resource;
+  if (left === undefined || !isAhead(left, now)) return resource;
+  const at = leftAsOf(now, leaseMs);
+  await putLeftBack(store, resource, left.at, at);
+  return { ...resource, left: { ...left, at } };
 };
 
 /**

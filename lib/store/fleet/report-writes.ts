@@ -51,6 +51,23 @@ export const bumpAssignments = async (store: Store, labscape: string, resource: 
   );
 };
 
+/** A move that lies ahead of the clock is put back to `at`; who is second finds it done. */
+export const putLeftBack = async (
+  store: Store,
+  { labscape, id }: Pick<ResourceRecord, 'labscape' | 'id'>,
+  ahead: number,
+  at: number,
+): Promise<void> => {
+  await store.write(
+    updateInput({
+      table: store.tables.state,
+      key: keys.resource(labscape, id),
+      set: { leftAt: N(at) },
+      conditions: [attributeEquals('leftAt', N(ahead))],
+    }),
+  );
+};
+
 /** The agent's word that all work of epochs before `epoch` has stopped. */
 export const acknowledgeFence = async (
   store: Store,

@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   holdEndsAt,
+  isAhead,
   isBehind,
   isLeaving,
   isSettling,
   LEASE_MARGIN_MS,
+  leftAsOf,
 } from '../../../lib/failover/fencing.ts';
 
 const LEASE_MS = 6_000;
@@ -24,6 +26,18 @@ describe('a live owner that a group was taken off', () => {
   test('that has carried out the revision, or has lost nothing, keeps its lease', () => {
     expect(behind(7, LEASE_MS)).toBe(false);
     expect(isBehind(undefined, 0, LEASE_MS, 0)).toBe(false);
+  });
+
+  test('gets none from the moment on when the clock is found set back, until the last one is over', () => {
+    expect(isAhead(left, left.at - LEASE_MARGIN_MS)).toBe(false);
+    expect(isAhead(left, left.at - LEASE_MARGIN_MS - 1)).toBe(true);
+    const now = left.at - 3_600_000;
+    const then = { ...left, at: leftAsOf(now, LEASE_MS) };
+    expect(isBehind(left, 6, LEASE_MS, now)).toBe(false);
+    expect(isBehind(then, 6, LEASE_MS, now)).toBe(true);
+    expect(isBehind(then, 6, LEASE_MS, now + LEASE_MS)).toBe(true);
+    expect(isBehind(then, 7, LEASE_MS, now)).toBe(false);
+    expect(isBehind(then, 6, LEASE_MS, now + LEASE_MS + LEASE_MARGIN_MS + 1)).toBe(false);
   });
 
   test('holds its last lease no longer than the new owner holds back', () => {
