@@ -87,10 +87,8 @@ export class Site {
   }
 
   allocation(id: string): Promise<Allocation> {
-    return this.rig.admin.call('getAllocation', {
-      params: { allocation: id },
-      query: { tenant: this.tenant },
-    });
+    const ask = { params: { allocation: id }, query: { tenant: this.tenant } };
+    return patiently(() => this.rig.admin.call('getAllocation', ask));
   }
 
   release(id: string): Promise<Allocation> {
@@ -99,17 +97,18 @@ export class Site {
   }
 
   resource(id: string): Promise<Resource> {
-    return this.rig.admin.call('getResource', { params: { resource: id } });
+    return patiently(() => this.rig.admin.call('getResource', { params: { resource: id } }));
   }
 
   async all(): Promise<Resource[]> {
     const query = { labscape: this.labscape, limit: 500 };
-    const { items } = await this.rig.admin.call('listResources', { query });
+    const { items } = await patiently(() => this.rig.admin.call('listResources', { query }));
     return items.filter(({ id }) => this.resources.includes(id));
   }
 
   async quotaUsed(): Promise<Vector> {
-    return (await this.rig.admin.call('getTenant', { params: { tenant: this.tenant } })).used;
+    const ask = { params: { tenant: this.tenant } };
+    return (await patiently(() => this.rig.admin.call('getTenant', ask))).used;
   }
 
   fail(resource: string) {
@@ -127,9 +126,9 @@ export class Site {
   /** The recovery once it is written and `is` holds. */
   recovery(id: string, is: (recovery: Recovery) => boolean): Promise<Recovery> {
     return until(`recovery ${id}`, async () => {
-      const found = await this.rig.admin
-        .call('getRecovery', { params: { recovery: id } })
-        .catch((error: unknown) => notFound(error));
+      const found = await patiently(() =>
+        this.rig.admin.call('getRecovery', { params: { recovery: id } }),
+      ).catch((error: unknown) => notFound(error));
       return found !== undefined && is(found) ? found : undefined;
     });
   }
@@ -192,7 +191,7 @@ export class Site {
       ...recoveries.map((id) => `recovery#${id}`),
     ];
     for (const entity of entities) {
-      const answer = await this.rig.admin.call('verifyChain', { query: { entity } });
+      const answer = await patiently(() => this.rig.admin.call('verifyChain', { query: { entity } }));
       expect({ entity, faults: answer.faults, verified: answer.verified }).toEqual({
         ...{ entity, faults: [], verified: true },
       });

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from '@jest/globals';
 import { ApiProblem } from '../../lib/client/api-error.ts';
+import type { Allocation } from '../../lib/schemas/allocation.ts';
 import type { Recovery } from '../../lib/schemas/recovery.ts';
 import { type Rig, until } from '../api/rig.ts';
 import { ScriptedAgent } from '../api/scripted-agent.ts';
@@ -91,6 +93,24 @@ export async function loseForGood(beating: Beating, site: Site, resource: string
   const { epoch } = await site.resource(resource);
   await beating.silence(resource);
   return site.ended(`${resource}-${epoch}-1`);
+}
+
+/**
+ * What ran there runs elsewhere: at once or, where a stall of this machine made suspects of the others, which take
+ * nothing, out of the queue.
+ */
+export async function expectRehomed(
+  site: Site,
+  { status, pending }: Recovery,
+  placed: readonly Allocation[],
+): Promise<void> {
+  expect(pending.filter(({ reason }) => reason !== 'not-healthy')).toEqual([]);
+  expect(status).toBe(pending.length === 0 ? 'done' : 'degraded');
+  await until('all is placed', async () => {
+    const now = await Promise.all(placed.map(({ id }) => site.allocation(id)));
+    return now.every((allocation) => allocation.status === 'placed') ? true : undefined;
+  });
+  await site.expectNothingLost(placed);
 }
 
 /** More than two leases in which beats come in and the sweep judges everybody: enough for every false verdict. */

@@ -1,7 +1,6 @@
 import { CuttingStock, type GapWorth, plainWorth, type SizeDemand } from './cutting-stock.ts';
 import { KINDS_SCORED_MAX, Kinds, scored, type WeightedKind } from './kinds.ts';
 import { DEVICE_SLOTS, type PackDemand } from './shape.ts';
-import type { InSteps } from './sorted-in-steps.ts';
 
 /** Sizes of device shares that take part in pricing. */
 const SIZES_PRICED_MAX = 32;
@@ -52,17 +51,17 @@ const sizesOf = (kinds: readonly WeightedKind[]): SizeDemand[] => {
     .slice(0, SIZES_PRICED_MAX);
 };
 
-/** The mix that these make. A step is one of sorting and one of pricing. */
+/** What comes of work that its caller spreads over many calls; a `next` is one of them. */
+type InSteps<T> = Generator<undefined, T, undefined>;
+
+/** The mix that these make. A step is one of pricing, or finds what is scored where more has come than is. */
 function* mixOf(kinds: readonly WeightedKind[]): InSteps<Omit<Mix, 'version'>> {
   const stock = new CuttingStock(sizesOf(kinds));
+  for (stock.step(); !stock.done; stock.step()) yield;
+  if (kinds.length > KINDS_SCORED_MAX) yield;
   const scoring = scored(kinds);
-  let found = scoring.next();
-  for (stock.step(); !found.done || !stock.done; stock.step()) {
-    yield;
-    if (!found.done) found = scoring.next();
-  }
-  const total = found.value.reduce((sum, { weight }) => sum + weight, 0);
-  const known = found.value.map(({ demand, weight }) => ({ demand, share: weight / total }));
+  const total = scoring.reduce((sum, { weight }) => sum + weight, 0);
+  const known = scoring.map(({ demand, weight }) => ({ demand, share: weight / total }));
   const priced = known.some(({ demand }) => demand.devices !== undefined);
   return { kinds: withUnknown(known), worth: priced ? stock.worth() : plainWorth() };
 }
@@ -70,8 +69,8 @@ function* mixOf(kinds: readonly WeightedKind[]): InSteps<Omit<Mix, 'version'>> {
 /**
  * Learns the mix of demands from the arrivals alone, in bounded memory and bounded work per arrival: what the arrivals up
  * to some moment come to is worked out over those that follow. So it is published later than that, by as many arrivals as
- * pricing takes steps; or, where there are more than KINDS_SCORED_MAX kinds, as sorting takes, if those are more (about
- * a hundred for 512 kinds), and one, so that who learns it does so in a decision of its own.
+ * pricing takes steps; and, where there are more than KINDS_SCORED_MAX kinds, by two, so that to choose those that are
+ * scored, and to learn the mix, is each done in a decision of its own.
  */
 export class DemandMix {
   #mix: Mix = { version: 0, kinds: [], worth: plainWorth() };

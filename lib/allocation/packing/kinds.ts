@@ -1,5 +1,4 @@
 import { demandKey, type PackDemand, STRIDE } from './shape.ts';
-import { type InSteps, sortedInSteps } from './sorted-in-steps.ts';
 
 /** Kinds of demand remembered. */
 const KINDS_HELD_MAX = 512;
@@ -43,53 +42,63 @@ const merged = (a: WeightedKind, b: WeightedKind): Held => {
   return { key: a.key, demand: { amounts, devices: a.demand.devices }, weight };
 };
 
+/**
+ * Who is asked for so much that sampling would choose them anyway: with those that are heavy taken out, an even share of
+ * what is left, one for each place, is what the others must reach. Each found lowers that for the next.
+ */
+const heavyOf = (kinds: readonly WeightedKind[], places: number): ReadonlySet<WeightedKind> => {
+  const heavy = new Set<WeightedKind>();
+  let light = weightOf(kinds);
+  let before = -1;
+  while (heavy.size > before && heavy.size < places) {
+    before = heavy.size;
+    const least = light / (places - before);
+    for (const kind of kinds) {
+      if (kind.weight < least || heavy.has(kind)) continue;
+      heavy.add(kind);
+      light -= kind.weight;
+    }
+  }
+  return heavy;
+};
+
 /** Demands by size: all their amounts, each in its mean over the kinds. */
-function* bySize(kinds: readonly WeightedKind[]): InSteps<readonly WeightedKind[]> {
+const bySize = (kinds: readonly WeightedKind[]): readonly WeightedKind[] => {
   const totals: number[] = new Array(STRIDE).fill(0);
   for (const { demand, weight } of kinds)
     for (let d = 0; d < STRIDE; d++) totals[d] = (totals[d] ?? 0) + weight * (demand.amounts[d] ?? 0);
-  yield;
-  const sizes = new Map<WeightedKind, number>();
-  for (const kind of kinds) {
+  const sized = kinds.map((kind) => {
     let size = 0;
     for (let d = 0; d < STRIDE; d++) size += (kind.demand.amounts[d] ?? 0) / Math.max(1, totals[d] ?? 1);
-    sizes.set(kind, size);
-  }
-  yield;
-  const sizeOf = (kind: WeightedKind): number => sizes.get(kind) ?? 0;
-  return yield* sortedInSteps(kinds, (a, b) => sizeOf(a) - sizeOf(b) || heavierFirst(a, b));
-}
+    return { kind, size };
+  });
+  sized.sort((a, b) => a.size - b.size || heavierFirst(a.kind, b.kind));
+  return sized.map(({ kind }) => kind);
+};
 
 /** So many of them at even distances of weight, which then stand for all; systematic sampling by size. */
-function* sampled(kinds: readonly WeightedKind[], count: number): InSteps<readonly WeightedKind[]> {
+const sampled = (kinds: readonly WeightedKind[], count: number): readonly WeightedKind[] => {
   const step = weightOf(kinds) / count;
   const chosen: WeightedKind[] = [];
   let passed = 0;
-  for (const kind of yield* bySize(kinds)) {
+  for (const kind of bySize(kinds)) {
     passed += kind.weight;
     if (passed >= (chosen.length + 0.5) * step && chosen.length < count)
       chosen.push({ ...kind, weight: step });
   }
   return chosen;
-}
+};
 
 /**
  * Those of them that make up the mix, at most KINDS_SCORED_MAX, heaviest first; where there are more, the light are
- * sampled, in steps. 512 take about a hundred.
+ * sampled.
  */
-export function* scored(kinds: readonly WeightedKind[]): InSteps<readonly WeightedKind[]> {
+export const scored = (kinds: readonly WeightedKind[]): readonly WeightedKind[] => {
   if (kinds.length <= KINDS_SCORED_MAX) return kinds.toSorted(heavierFirst);
-  const sorted = yield* sortedInSteps(kinds, heavierFirst);
-  let light = weightOf(sorted);
-  let heavy = 0;
-  for (const { weight } of sorted) {
-    if (weight * (KINDS_SCORED_MAX - heavy) < light) break;
-    light -= weight;
-    heavy += 1;
-  }
-  const rest = yield* sampled(sorted.slice(heavy), KINDS_SCORED_MAX - heavy);
-  return [...sorted.slice(0, heavy), ...rest].sort(heavierFirst);
-}
+  const heavy = heavyOf(kinds, KINDS_SCORED_MAX);
+  const light = kinds.filter((kind) => !heavy.has(kind));
+  return [...heavy, ...sampled(light, KINDS_SCORED_MAX - heavy.size)].sort(heavierFirst);
+};
 
 /**
  * Kinds of demand and how much each was asked for, in bounded memory. While they are few, a kind is what is equal;
@@ -135,11 +144,24 @@ export class Kinds {
 
   /** Tells fewer apart; where that is the least that can be told, the lighter half is forgotten. */
   #shrink(): void {
-    const last = this.#level >= FRACTION_BITS.length - 1;
+    if (this.#level >= FRACTION_BITS.length - 1) {
+      this.#forget();
+      return;
+    }
+    this.#level += 1;
     const sorted = [...this.#held.values()].sort(heavierFirst);
-    if (!last) this.#level += 1;
     this.#held = new Map();
-    for (const { demand, weight } of last ? sorted.slice(0, KINDS_HELD_MAX / 2) : sorted)
-      this.#put(demand, weight);
+    for (const { demand, weight } of sorted) this.#put(demand, weight);
+  }
+
+  /** Keeps the heavier half; of equals those that came last. */
+  #forget(): void {
+    const weights = Float64Array.from(this.#held.values(), ({ weight }) => weight).sort();
+    const least = weights[weights.length - KINDS_HELD_MAX / 2] ?? 0;
+    let equals = weights.length - KINDS_HELD_MAX / 2 - weights.indexOf(least);
+    for (const [key, { weight }] of this.#held) {
+      if (weight > least || (weight === least && equals-- <= 0)) continue;
+      this.#held.delete(key);
+    }
   }
 }
