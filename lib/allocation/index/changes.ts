@@ -13,7 +13,9 @@ export interface Watched {
 export class Changes implements Watcher {
   readonly #index: Watched;
   #isDirty = new Uint8Array(64);
-  #dirty: number[] = [];
+  /** Rows, so many as are dirty. */
+  #dirty = new Int32Array(64);
+  #count = 0;
 
   constructor(index: Watched) {
     this.#index = index;
@@ -22,14 +24,11 @@ export class Changes implements Watcher {
   }
 
   touch(row: number): void {
-    if (row >= this.#isDirty.length) {
-      const grown = new Uint8Array(2 * row);
-      grown.set(this.#isDirty);
-      this.#isDirty = grown;
-    }
+    if (row >= this.#isDirty.length) this.#grow(2 * row);
     if (this.#isDirty[row] === 1) return;
     this.#isDirty[row] = 1;
-    this.#dirty.push(row);
+    this.#dirty[this.#count] = row;
+    this.#count += 1;
   }
 
   all(): void {
@@ -37,12 +36,21 @@ export class Changes implements Watcher {
   }
 
   drain(take: (row: number, healthy: boolean) => void): void {
-    if (this.#dirty.length === 0) return;
     const { healthy } = this.#index.rows;
-    for (const row of this.#dirty) {
+    for (let i = 0; i < this.#count; i++) {
+      const row = this.#dirty[i] ?? 0;
       this.#isDirty[row] = 0;
       take(row, healthy[row] === 1);
     }
-    this.#dirty = [];
+    this.#count = 0;
+  }
+
+  #grow(rows: number): void {
+    const isDirty = new Uint8Array(rows);
+    isDirty.set(this.#isDirty);
+    this.#isDirty = isDirty;
+    const dirty = new Int32Array(rows);
+    dirty.set(this.#dirty);
+    this.#dirty = dirty;
   }
 }

@@ -11,6 +11,7 @@ const LEVELS = 256;
 const SCANNED_MAX = 128;
 /** Sums are taken in another order than shares are: what rounding may add is no reason to stop early. */
 const ROUNDING = 1e-9;
+const NO_ROWS: readonly number[] = [];
 
 /**
  * Rows by their fullest dimension and its share of the bound, for one purpose. A row whose dimension d is at share s
@@ -22,6 +23,8 @@ export class LoadLadder {
   readonly #ladder: Ladder;
   /** Greatest bound seen per dimension; never lowered, which only makes a search longer. */
   readonly #greatest = new Float64Array(STRIDE);
+  /** What the demand that is searched for adds to a share at least, per dimension. */
+  readonly #gains = new Float64Array(STRIDE);
 
   constructor(index: FleetIndex, purpose: Purpose) {
     this.#bounds = index.rows.under(purpose);
@@ -37,14 +40,15 @@ export class LoadLadder {
       return;
     }
     const { buckets } = this.#ladder;
-    const gains = this.#greatest.map((most, d) => (query.amounts[d] ?? 0) / most);
+    const gains = this.#gains;
+    for (let d = 0; d < STRIDE; d++) gains[d] = (query.amounts[d] ?? 0) / (this.#greatest[d] ?? 0);
     for (let level = Math.floor(this.#ladder.lowest / STRIDE); level < LEVELS; level++) {
       let open = false;
       for (let d = 0; d < STRIDE; d++) {
         if (level / LEVELS + (gains[d] ?? 0) - ROUNDING > best.bar) continue;
         open = true;
-        for (const row of buckets[level * STRIDE + d] ?? [])
-          if (query.accepts(row)) best.offer(row, query.shareAfter(row));
+        const bucket = buckets[level * STRIDE + d] ?? NO_ROWS;
+        for (const row of bucket) if (query.accepts(row)) best.offer(row, query.shareAfter(row));
       }
       if (!open) return;
     }

@@ -153,7 +153,7 @@ export class ClassScorer {
   nextPromising(
     slots: readonly number[],
     from: number,
-    { amounts }: PackDemand,
+    amounts: readonly number[],
     bar: number,
     age: number,
   ): number {

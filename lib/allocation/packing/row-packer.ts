@@ -16,14 +16,6 @@ const RENEWED_MAX = 1;
 /** Where there are no more states than this, all are: the order in which they came makes no difference. */
 const RENEWED_WHOLE = 16;
 
-export interface Weighing {
-  /** ClassScorer's, for this demand: cheaper than to ask whether the demand fits, and asked before. */
-  readonly nextPromising: (slots: readonly number[], from: number, bar: number) => number;
-  /** Roughly; NaN once as many as one decision may have been taken in and the state is not among them. */
-  readonly estimate: (slot: number) => number;
-  readonly figure: (slot: number) => number;
-}
-
 /**
  * The scores of the packing engine (class-scorer.ts, usable-value.ts) for a fleet whose states somebody else keeps. One
  * figure: the usable value lost, and LOSS_WEIGHT times the worth of device gaps lost. Learns the mix from what it is
@@ -32,12 +24,19 @@ export interface Weighing {
 export class RowPacker {
   readonly #states: States;
   readonly #mix = new DemandMix();
+  readonly #scorer: ClassScorer;
+  /** What the scorer has learnt; nothing yet when undefined. */
   #known: { mixVersion: number; totals: Totals } | undefined;
-  #scorer: ClassScorer | undefined;
+  /** The demand that is weighed. */
+  #demand: PackDemand = { amounts: [] };
+  #lossWeight = 0;
+  #changed = 0;
+  #renewed = 0;
   readonly #gaps = new Map<number, readonly number[]>();
 
   constructor(states: States) {
     this.#states = states;
+    this.#scorer = new ClassScorer(states, this.#mix.mix, { amounts: [], slots: 0 });
   }
 
   /** Counts an arrival towards the mix: once per demand, whether it will be placed or not. */
@@ -45,38 +44,49 @@ export class RowPacker {
     this.#mix.observe(demand);
   }
 
-  /** What a demand loses on the states where it fits, less being better. Holds until the next call. */
-  weigh(demand: PackDemand, totals: Totals): Weighing {
-    const scorer = this.#learned(totals);
-    const { ages, end } = this.#states;
-    const renewedMax = end <= RENEWED_WHOLE ? RENEWED_WHOLE : RENEWED_MAX;
-    this.#gaps.clear();
-    const weight = LOSS_WEIGHT * scorer.slotPrice;
-    let changed = 0;
-    let renewed = 0;
-    return {
-      nextPromising: (slots, from, bar) =>
-        scorer.nextPromising(slots, from, demand, bar, renewed < renewedMax ? FRESH : OLD),
-      estimate: (slot) => {
-        const age = ages[slot];
-        if (age === CHANGED) {
-          if (changed >= CHANGED_MAX) return Number.NaN;
-          changed += 1;
-          scorer.look(slot);
-        } else if (age === OLD && renewed < renewedMax) {
-          renewed += 1;
-          scorer.look(slot);
-        }
-        if (demand.devices === undefined) return scorer.amountsLost(slot, demand.amounts);
-        scorer.estimate(slot, demand);
-        return scorer.valueLost + weight * scorer.loss;
-      },
-      figure: (slot) => {
-        const gaps = scorer.score(slot, demand);
-        if (demand.devices !== undefined) this.#gaps.set(slot, gaps);
-        return scorer.valueLost + weight * scorer.loss;
-      },
-    };
+  /** `nextPromising`, `estimate` and `figure` are of this demand until the next call. */
+  weigh(demand: PackDemand, totals: Totals): void {
+    this.#learn(totals);
+    this.#demand = demand;
+    this.#lossWeight = LOSS_WEIGHT * this.#scorer.slotPrice;
+    this.#changed = 0;
+    this.#renewed = 0;
+    if (this.#gaps.size > 0) this.#gaps.clear();
+  }
+
+  /** ClassScorer's: cheaper than to ask whether the demand fits, and asked before. */
+  nextPromising(slots: readonly number[], from: number, bar: number): number {
+    const age = this.#renewed < this.#renewedMax ? FRESH : OLD;
+    return this.#scorer.nextPromising(slots, from, this.#demand.amounts, bar, age);
+  }
+
+  /**
+   * Roughly what the demand loses there, less being better; NaN once as many states as one decision may have been taken in
+   * and this is not among them.
+   */
+  estimate(slot: number): number {
+    const scorer = this.#scorer;
+    const demand = this.#demand;
+    const age = this.#states.ages[slot];
+    if (age === CHANGED) {
+      if (this.#changed >= CHANGED_MAX) return Number.NaN;
+      this.#changed += 1;
+      scorer.look(slot);
+    } else if (age === OLD && this.#renewed < this.#renewedMax) {
+      this.#renewed += 1;
+      scorer.look(slot);
+    }
+    if (demand.devices === undefined) return scorer.amountsLost(slot, demand.amounts);
+    scorer.estimate(slot, demand);
+    return scorer.valueLost + this.#lossWeight * scorer.loss;
+  }
+
+  /** What the demand loses there; it must fit. */
+  figure(slot: number): number {
+    const scorer = this.#scorer;
+    const gaps = scorer.score(slot, this.#demand);
+    if (this.#demand.devices !== undefined) this.#gaps.set(slot, gaps);
+    return scorer.valueLost + this.#lossWeight * scorer.loss;
   }
 
   /** Which gaps the figure of the last weighing counted on, one for each device asked for; none where it was not asked. */
@@ -84,17 +94,16 @@ export class RowPacker {
     return this.#gaps.get(slot) ?? [];
   }
 
-  #learned(totals: Totals): ClassScorer {
+  get #renewedMax(): number {
+    return this.#states.end <= RENEWED_WHOLE ? RENEWED_WHOLE : RENEWED_MAX;
+  }
+
+  #learn(totals: Totals): void {
     const { mix } = this.#mix;
-    const scorer = this.#scorer ?? new ClassScorer(this.#states, mix, totals);
-    const same = this.#known?.mixVersion === mix.version && !totalsDrifted(totals, this.#known.totals);
-    if (this.#scorer !== undefined && !same) scorer.learn(mix, totals);
-    this.#scorer = scorer;
+    if (this.#known?.mixVersion === mix.version && !totalsDrifted(totals, this.#known.totals)) return;
+    this.#scorer.learn(mix, totals);
     // A copy: the caller's may be what the fleet is counted in.
-    if (!same) {
-      const then = { amounts: Array.from(totals.amounts), slots: totals.slots };
-      this.#known = { mixVersion: mix.version, totals: then };
-    }
-    return scorer;
+    const then = { amounts: Array.from(totals.amounts), slots: totals.slots };
+    this.#known = { mixVersion: mix.version, totals: then };
   }
 }

@@ -11,8 +11,8 @@ const sixteenthRoot = (x: number): number => Math.sqrt(eighthRoot(x));
 /** Power of the value in U: 1 + 1/16 − 1/8. */
 const VALUE_POWER = 15 / 16;
 
-/** Copies whose root is looked up, not computed. */
-const ROOTS = Float64Array.from({ length: 256 }, (_, copies) => eighthRoot(copies));
+/** Copies whose root is looked up, not computed: a call for each kind costs as much as all the rest, so nearly all are. */
+const ROOTS = Float64Array.from({ length: 4096 }, (_, copies) => eighthRoot(copies));
 /** Of the whole ones among them. */
 const rootOf = (copies: number): number =>
   copies < ROOTS.length ? (ROOTS[copies | 0] ?? 0) : eighthRoot(Math.floor(copies));

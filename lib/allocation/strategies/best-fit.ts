@@ -10,11 +10,12 @@ import { type StrategyMaker, strategyOf } from '../strategy.ts';
  */
 export const bestFit: StrategyMaker = (index) => {
   const ladders = new Map<Purpose, SlackLadder>();
+  const best = new BestFew(index.rows, 0);
   return strategyOf(index, 'best-fit', (query, most) => {
     const { purpose } = query.request;
     const ladder = ladders.get(purpose) ?? new SlackLadder(index, purpose);
     ladders.set(purpose, ladder);
-    const best = new BestFew(index.rows, most);
+    best.begin(most);
     ladder.search(query, best);
     return best.choices();
   });

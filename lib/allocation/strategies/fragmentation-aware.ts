@@ -48,6 +48,8 @@ class PackedFleet {
   readonly #slots: number[] = [];
   #slotsTotal = 0;
   readonly #every: number[] = [];
+  readonly #few: BestFew;
+  readonly #best: BestFew;
 
   constructor(index: FleetIndex, purpose: Purpose) {
     this.#index = index;
@@ -57,6 +59,8 @@ class PackedFleet {
     this.#all = new SlackLadder(index, purpose);
     this.#devised = new SlackLadder(index, purpose, (row) => index.rows.bank[row] !== NO_BANK);
     this.#changes = new Changes(index);
+    this.#few = new BestFew(index.rows, 0);
+    this.#best = new BestFew(index.rows, 0);
   }
 
   rank(query: Query, most: number): readonly Choice[] {
@@ -67,26 +71,30 @@ class PackedFleet {
     if (changed > UNKNOWN_MAX) this.#behind = true;
     if (!query.beside) this.#packer.observe(demand);
     const totals = { amounts: this.#bounds.total, slots: this.#slotsTotal };
-    const { nextPromising, estimate, figure } = this.#packer.weigh(demand, totals);
-    const few = new BestFew(
-      rows,
-      Math.max(most, demand.devices === undefined ? VALUED_MAX : VALUED_MAX_DEVICES),
-    );
+    const packer = this.#packer;
+    packer.weigh(demand, totals);
+    const valuedMax = demand.devices === undefined ? VALUED_MAX : VALUED_MAX_DEVICES;
+    const few = this.#few;
+    few.begin(Math.max(most, valuedMax));
     const unknown: number[] = [];
     let looked = 0;
     const visit = (row: number): boolean => {
       looked += 1;
-      const about = estimate(row);
+      const about = packer.estimate(row);
       if (Number.isNaN(about)) unknown.push(row);
       else if (about <= few.bar) few.offer(row, about);
       return looked >= LOOKED_AT_MAX || (unknown.length >= UNKNOWN_MAX && few.full);
     };
-    this.#each(query, (rows, from) => nextPromising(rows, from, few.bar), visit);
+    this.#each(query, (rows, from) => packer.nextPromising(rows, from, few.bar), visit);
     this.#behind = unknown.length > 0;
-    const best = new BestFew(rows, most);
-    for (const row of few.rows()) best.offer(row, figure(row));
-    const left = best.full ? [] : unknown.slice(0, most).map((row) => ({ candidate: rows.at(row) }));
-    const choices = [...best.choices(), ...left].slice(0, most);
+    const best = this.#best;
+    best.begin(most);
+    for (let at = 0; at < few.size; at++) best.offer(few.row(at), packer.figure(few.row(at)));
+    const choices = best.choices();
+    for (const row of unknown) {
+      if (choices.length >= most) break;
+      choices.push({ candidate: rows.at(row) });
+    }
     return demand.devices === undefined ? choices : choices.map((one) => this.#withDevices(one));
   }
 

@@ -8,8 +8,9 @@ import { type StrategyMaker, strategyOf } from '../strategy.ts';
  */
 export const leastLoaded: StrategyMaker = (index) => {
   const ladders = new LoadLadders(index);
+  const best = new BestFew(index.rows, 0);
   return strategyOf(index, 'least-loaded', (query, most) => {
-    const best = new BestFew(index.rows, most);
+    best.begin(most);
     ladders.search(query, best);
     return best.choices();
   });
