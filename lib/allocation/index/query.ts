@@ -11,10 +11,6 @@ import type { SpreadBook } from './spread-book.ts';
 const fitsIn = ({ model, gaps }: Bank, { count, milli, models }: DeviceDemand): boolean =>
   (models === undefined || models.includes(model)) && (gaps[gaps.length - count] ?? 0) >= milli;
 
-/** The first place from `from` on of a row that is worth a look; the length of `rows` when there is none. */
-export type Next = (rows: readonly number[], from: number) => number;
-const EVERY: Next = (_, from) => from;
-
 /** One request put to the index: which rows can take the demand now, and what their share would be. */
 export class Query {
   readonly request: PlacementRequest;
@@ -118,15 +114,6 @@ export class Query {
     if (within !== undefined && !within.has(candidate.labscape)) return false;
     if (except?.has(candidate.id)) return false;
     return candidate.groups.length < this.#groupsMax || candidate.groups.some((g) => g.kind === kind);
-  }
-
-  /** Visits those of `rows` that `next` names and that can take the demand until `visit` says true; returns whether it did. */
-  each(rows: readonly number[], visit: (row: number) => boolean, next: Next = EVERY): boolean {
-    for (let at = next(rows, 0); at < rows.length; at = next(rows, at + 1)) {
-      const row = rows[at] ?? -1;
-      if (this.accepts(row) && visit(row)) return true;
-    }
-    return false;
   }
 
   /** Dominant share of the row's bound once the demand is there. */

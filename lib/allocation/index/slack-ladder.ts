@@ -2,7 +2,7 @@ import type { Purpose } from '../candidate.ts';
 import type { FleetIndex } from '../fleet-index.ts';
 import type { BestFew } from './best-few.ts';
 import { Ladder } from './ladder.ts';
-import type { Next, Query } from './query.ts';
+import type { Query } from './query.ts';
 import { type Bounds, STRIDE } from './rows.ts';
 
 /** Of a 32-bit float, exponent and 6 bits of the fraction: whole numbers that keep the order of what is not negative. */
@@ -43,19 +43,14 @@ export class SlackLadder {
 
   /** Offers the rows with the least slack that can take the demand, until `best` is full. */
   search(query: Query, best: BestFew): void {
-    this.#walk(query, (rows) => {
+    this.walk(query, (rows) => {
       for (const row of rows) if (query.accepts(row)) best.offer(row, this.#slack(row));
       return best.full;
     });
   }
 
-  /** As `query.each` does, those of little slack first. No exact order. */
-  each(query: Query, visit: (row: number) => boolean, next?: Next): void {
-    this.#walk(query, (rows) => query.each(rows, visit, next));
-  }
-
-  /** Visits the buckets from the first that may hold the demand until `visit` says true. */
-  #walk(query: Query, visit: (rows: readonly number[]) => boolean): void {
+  /** Visits the buckets from the first that may hold the demand, those of little slack first, until `visit` says true. */
+  walk(query: Query, visit: (rows: readonly number[]) => boolean): void {
     if (this.#takeUnits()) this.#ladder.refill();
     this.#ladder.sync();
     let asked = 0;

@@ -4,7 +4,7 @@ import type { FleetIndex } from '../fleet-index.ts';
 import { NO_BANK } from '../index/banks.ts';
 import { BestFew } from '../index/best-few.ts';
 import { Changes } from '../index/changes.ts';
-import type { Next, Query } from '../index/query.ts';
+import type { Query } from '../index/query.ts';
 import { RowStates } from '../index/row-states.ts';
 import type { Bounds } from '../index/rows.ts';
 import { SlackLadder } from '../index/slack-ladder.ts';
@@ -48,7 +48,10 @@ class PackedFleet {
   readonly #slots: number[] = [];
   #slotsTotal = 0;
   readonly #every: number[] = [];
+  /** Rows with the best estimates for the demand at hand, and those that may not be estimated now. */
   readonly #few: BestFew;
+  #unknown: number[] = [];
+  #looked = 0;
   readonly #best: BestFew;
 
   constructor(index: FleetIndex, purpose: Purpose) {
@@ -77,15 +80,9 @@ class PackedFleet {
     const few = this.#few;
     few.begin(Math.max(most, valuedMax));
     const unknown: number[] = [];
-    let looked = 0;
-    const visit = (row: number): boolean => {
-      looked += 1;
-      const about = packer.estimate(row);
-      if (Number.isNaN(about)) unknown.push(row);
-      else if (about <= few.bar) few.offer(row, about);
-      return looked >= LOOKED_AT_MAX || (unknown.length >= UNKNOWN_MAX && few.full);
-    };
-    this.#each(query, (rows, from) => packer.nextPromising(rows, from, few.bar), visit);
+    this.#unknown = unknown;
+    this.#looked = 0;
+    this.#look(query);
     this.#behind = unknown.length > 0;
     const best = this.#best;
     best.begin(most);
@@ -98,16 +95,37 @@ class PackedFleet {
     return demand.devices === undefined ? choices : choices.map((one) => this.#withDevices(one));
   }
 
-  /** Rows that may and can take the demand until `visit` says true: the tightest first, unless that makes no difference. */
-  #each(query: Query, next: Next, visit: (row: number) => boolean): void {
+  /** Looks at the rows that can take the demand: the tightest first, unless that makes no difference. */
+  #look(query: Query): void {
     const population = query.population();
     const all = population <= LOOKED_AT_MAX;
-    if (query.request.devices !== undefined) this.#devised.each(query, visit, next);
+    if (query.request.devices !== undefined)
+      this.#devised.walk(query, (rows) => this.#sweep(query, rows, true));
     // Where not all are looked at, those passed by count as well.
-    else if (this.#behind || !all) this.#all.each(query, visit, all ? next : undefined);
+    else if (this.#behind || !all) this.#all.walk(query, (rows) => this.#sweep(query, rows, all));
     // In the order in which they lie in memory, where that is not far more than the constraints admit.
-    else if (SWEPT_FACTOR * population > this.#index.rows.end) query.each(this.#everyRow(), visit, next);
-    else for (const { members } of query.cells()) if (query.each(members, visit, next)) return;
+    else if (SWEPT_FACTOR * population > this.#index.rows.end) this.#sweep(query, this.#everyRow(), true);
+    else for (const { members } of query.cells()) if (this.#sweep(query, members, true)) return;
+  }
+
+  /**
+   * Keeps those of `rows` that can take the demand and have the best estimates; true when enough has been looked at.
+   * `passing`: those that can be no better than what is kept already are passed by.
+   */
+  #sweep(query: Query, rows: readonly number[], passing: boolean): boolean {
+    const packer = this.#packer;
+    const few = this.#few;
+    for (let at = 0; ; at++) {
+      at = packer.nextPromising(rows, at, passing ? few.bar : Number.POSITIVE_INFINITY);
+      const row = rows[at];
+      if (row === undefined) return false;
+      if (!query.accepts(row)) continue;
+      this.#looked += 1;
+      const about = packer.estimate(row);
+      if (Number.isNaN(about)) this.#unknown.push(row);
+      else if (about <= few.bar) few.offer(row, about);
+      if (this.#looked >= LOOKED_AT_MAX || (this.#unknown.length >= UNKNOWN_MAX && few.full)) return true;
+    }
   }
 
   #everyRow(): readonly number[] {
