@@ -27,7 +27,7 @@ export const serve = (control: Runtime): ApiHandler =>
       },
       listDrills: async (request) => {
         request.permit({});
-        return { status: 200, body: { items: await listDrills(control, request.params.labscape) } };
+        return { status: 200, body: await listDrills(control, request.params.labscape) };
       },
       listReadiness: async (request) => {
         request.permit({});

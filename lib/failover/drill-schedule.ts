@@ -92,6 +92,8 @@ export interface Condition {
   /** Resources down now or lately: the breaker would count them. */
   readonly down: number;
   readonly maintenance: boolean;
+  /** Something of another labscape recovers, or is drilled with effect. */
+  readonly elsewhere: boolean;
 }
 
 export type DrillDecision =
@@ -116,6 +118,7 @@ export const decideDrill = (
     if (condition.recovering) return { kind: 'wait', why: 'a recovery is active' };
     if (condition.down > 0) return { kind: 'wait', why: 'something is down, or was shortly before' };
     if (condition.maintenance) return { kind: 'wait', why: 'maintenance' };
+    if (condition.elsewhere) return { kind: 'wait', why: 'a recovery, or a drill, is active elsewhere' };
   }
   return { kind: 'drill', effect: policy.effect, span };
 };

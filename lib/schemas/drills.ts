@@ -108,3 +108,8 @@ export const Drill = z.object({
   recovery: RecoveryId.optional(),
 });
 export type Drill = z.infer<typeof Drill>;
+
+export const Drills = z.object({
+  items: z.array(Drill),
+  waits: z.string().optional().meta({ description: 'why the drill that is due has not begun' }),
+});

@@ -8,7 +8,7 @@ import { RUNS } from './arbitraries.ts';
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-const CALM = { recovering: false, down: 0, maintenance: false };
+const CALM = { recovering: false, down: 0, maintenance: false, elsewhere: false };
 
 const policyOf = (...calendar: DrillTime[]): DrillPolicy => DrillPolicy.parse({ calendar });
 const utc = (text: string): number => Date.parse(`${text}Z`);

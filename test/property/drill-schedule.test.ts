@@ -114,7 +114,9 @@ const condition: fc.Arbitrary<Condition> = fc.record({
   recovering: fc.boolean(),
   down: fc.integer({ min: 0, max: 2 }),
   maintenance: fc.boolean(),
+  elsewhere: fc.boolean(),
 });
+const CALM: Condition = { recovering: false, down: 0, maintenance: false, elsewhere: false };
 
 describe('a drill', () => {
   test('with effect never begins in a blocked window, while a recovery is active, or while anything is down', () => {
@@ -124,21 +126,20 @@ describe('a drill', () => {
         if (decision.kind !== 'drill') return;
         expect(isBlocked(one.blocked ?? [], now)).toBe(false);
         expect(decision.effect).toBe(one.effect);
-        if (decision.effect) expect(is).toEqual({ recovering: false, down: 0, maintenance: false });
+        if (decision.effect) expect(is).toEqual(CALM);
       }),
       RUNS,
     );
   });
 
   test('begins once in each span, and none is wanted where the policy says so', () => {
-    const calm = { recovering: false, down: 0, maintenance: false };
     fc.assert(
       fc.property(policy, instant, fc.integer({ min: 0, max: 10_000_000_000 }), (one, now, later) => {
         const open = { ...one, blocked: [] };
-        const first = decideDrill(open, undefined, calm, now);
+        const first = decideDrill(open, undefined, CALM, now);
         expect(first.kind).toBe(one.everyMs === 0 ? 'none' : 'drill');
         if (first.kind !== 'drill') return;
-        const again = decideDrill(open, first, calm, now + later);
+        const again = decideDrill(open, first, CALM, now + later);
         expect(again.kind === 'drill').toBe(
           Math.floor((now + later) / one.everyMs) > Math.floor(now / one.everyMs),
         );

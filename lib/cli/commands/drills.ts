@@ -25,15 +25,18 @@ export const drills = defineCommand({
   flags: z.strictObject({}),
   run: async (context, invocation) => {
     const labscape = positional(invocation, 0);
-    const { items } = await context.client.call('listDrills', { params: { labscape } });
+    const { items, waits } = await context.client.call('listDrills', { params: { labscape } });
     context.show(items, () =>
-      items.length === 0
-        ? `${labscape} was not drilled in the last 90 days.`
-        : table(
-            COLUMNS,
-            items.map((drill) => rowOf(drill, context)),
-            (text) => context.paint('dim', text),
-          ),
+      [
+        items.length === 0
+          ? `${labscape} was not drilled in the last 90 days.`
+          : table(
+              COLUMNS,
+              items.map((drill) => rowOf(drill, context)),
+              (text) => context.paint('dim', text),
+            ),
+        ...(waits === undefined ? [] : [`A drill is due, and waits: ${waits}.`]),
+      ].join('\n'),
     );
     return EXIT.done;
   },

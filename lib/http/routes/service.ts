@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { Id } from '../../schemas/common.ts';
-import { Drill } from '../../schemas/drills.ts';
+import { Drills } from '../../schemas/drills.ts';
 import { ReadinessPage, ReadinessQuery } from '../../schemas/readiness.ts';
 import { Health, Status } from '../../schemas/status.ts';
 import type { Route } from './route.ts';
@@ -53,6 +53,6 @@ export const SERVICE_ROUTES = [
     function: 'status',
     action: 'readFleet',
     params: z.strictObject({ labscape: Id }),
-    answers: { 200: z.object({ items: z.array(Drill) }) },
+    answers: { 200: Drills },
   },
 ] as const satisfies readonly Route[];

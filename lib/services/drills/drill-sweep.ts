@@ -1,5 +1,5 @@
 import { ProblemError } from '../../errors.ts';
-import { type Condition, decideDrill, wantsDrills } from '../../failover/drill-schedule.ts';
+import { decideDrill, wantsDrills } from '../../failover/drill-schedule.ts';
 import { isEnded } from '../../failover/recovery-status.ts';
 import type { Drill } from '../../schemas/drills.ts';
 import type { LabscapeRecord } from '../../store/fleet/labscapes.ts';
@@ -8,12 +8,12 @@ import { beginDrill, lastDrills, settleDrill } from '../../store/recovery/drills
 import { readRecovery } from '../../store/recovery/recoveries.ts';
 import type { FleetResource } from '../fleet.ts';
 import { system } from '../origin.ts';
-import { peersOf } from '../recovery/decision-facts.ts';
 import { holdingsOf, quoteHeld } from '../recovery/quote.ts';
 import { drainResource } from '../recovery/recovery-start.ts';
 import { getResource } from '../registry/resources.ts';
 import type { Runtime } from '../runtime.ts';
 import { takeBack } from '../waiting/take-back.ts';
+import { conditionOf, spanOf } from './condition.ts';
 
 /** Failures that one drill without effect quotes: the fullest resources. */
 const QUOTED_MAX = 20;
@@ -23,16 +23,6 @@ const LOOKED_MAX = 5;
 const GRACE_MS = 5_000;
 /** A drill that nothing is heard of for so long was interrupted, ms. */
 const LOST_AFTER_MS = 600_000;
-
-const conditionOf = (
-  { policy, maintenance }: LabscapeRecord,
-  own: readonly FleetResource[],
-  now: number,
-): Condition => ({
-  recovering: own.some(({ recovery }) => recovery !== undefined),
-  down: peersOf(own, policy.coolDownMs, now).down.size,
-  maintenance,
-});
 
 const counted = { resources: 0, groups: 0, pending: 0 };
 
@@ -139,9 +129,9 @@ const drillOf = async (
     return after;
   }
   const now = runtime.clock.now();
-  const seen = last && { span: Number(last.id) };
-  const decision = decideDrill(labscape.policy.drills, seen, conditionOf(labscape, own, now), now);
-  if (decision.kind !== 'drill' || (decision.effect && !mayEffect)) return last;
+  const condition = conditionOf(labscape, own, !mayEffect, now);
+  const decision = decideDrill(labscape.policy.drills, spanOf(last), condition, now);
+  if (decision.kind !== 'drill') return last;
   const drill: Drill = {
     ...{ id: timeKey(decision.span), labscape: labscape.id, at: now, effect: decision.effect },
     ...{ status: 'running', why: 'it has begun', ...counted },

@@ -103,9 +103,11 @@ describe('labscape drills', () => {
     ]);
   });
 
-  test('says that there was none', async () => {
-    api.script['GET /labscapes/north/drills'] = ok({ items: [] });
-    expect((await labscape('drills', 'north')).out).toContain('north was not drilled in the last 90 days');
+  test('says that there was none, and what keeps the one that is due', async () => {
+    api.script['GET /labscapes/north/drills'] = ok({ items: [], waits: 'maintenance' });
+    expect((await labscape('drills', 'north')).out).toBe(
+      'north was not drilled in the last 90 days.\nA drill is due, and waits: maintenance.\n',
+    );
   });
 });
 
