@@ -37,6 +37,22 @@ export const isAhead = (left: { readonly at: number }, now: number): boolean =>
  */
 export const leftAsOf = (now: number, leaseMs: number): number => now - leaseMs;
 
+/**
+ * How far ahead of the clock a hold may end, in holds: beyond it the clock was set back since. More than twice, so that one
+ * clock that is wrong and moves the end back by it moves it so far that the others see that it was moved.
+ */
+const HOLDS_AHEAD_MAX = 3;
+
+/**
+ * When a hold ends as the clock stands, of a group that nobody has started since it was moved. Where the clock was set
+ * back since, or forward, so that it was over long ago, one begins now: nobody can tell how much of it has passed. Epoch ms.
+ */
+export const holdAsOf = (heldUntil: number, leaseMs: number, now: number): number => {
+  const holdMs = holdEndsAt(0, leaseMs);
+  const leftMs = heldUntil - now;
+  return leftMs < -holdMs || leftMs > HOLDS_AHEAD_MAX * holdMs ? now + holdMs : heldUntil;
+};
+
 /** Lists of members are read by an index, which may lag; most of a second is long for it, ms. */
 const SETTLE_MS_MAX = 1_000;
 /** A part of the lease, since an agent that cannot carry a list out may be refused its next one. */

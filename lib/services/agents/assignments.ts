@@ -1,7 +1,8 @@
-import { holdEndsAt, isSettling } from '../../failover/fencing.ts';
+import { holdAsOf, holdEndsAt, isSettling } from '../../failover/fencing.ts';
 import { mayRun } from '../../health/resource-status.ts';
 import type { Assignment, Assignments } from '../../schemas/assignment.ts';
 import { allLabscapes, readLabscape } from '../../store/fleet/labscapes.ts';
+import { putHold } from '../../store/fleet/report-writes.ts';
 import { type ResourceRecord, readResource } from '../../store/fleet/resources.ts';
 import { type AllocationRecord, membersOf } from '../../store/placement/allocations.ts';
 import { type GroupRecord, readGroups } from '../../store/placement/groups.ts';
@@ -99,18 +100,18 @@ const devicesOf = ({ devices }: AllocationRecord, { deviceMap }: GroupRecord): P
     : { devices: { indexes: [...deviceMap], milli: devices.milli } };
 
 /**
- * How long an owner before may still run the group. If the clock was set back since the hold was written, nobody need
- * wait longer than a hold lasts that begins now. If it was over long ago, and nobody has started the group yet, the clock
- * may have been set forward: then a hold begins now.
+ * How long an owner before may still run the group. A hold that begins now because the clock was set is written, or it would
+ * begin anew with every look. Nobody need wait longer than one lasts that begins now.
  */
 const startInMsOf = async (runtime: Runtime, group: GroupRecord, now: number): Promise<number> => {
-  if (group.heldUntil === undefined) return 0;
-  const leftMs = group.heldUntil - now;
-  if (leftMs <= 0 && group.runningEpoch >= group.epoch) return 0;
+  const { heldUntil } = group;
+  if (heldUntil === undefined) return 0;
+  if (heldUntil <= now && group.runningEpoch >= group.epoch) return 0;
   const leaseMs = await leaseOf(runtime, group.heldBy);
-  if (leaseMs === undefined) return Math.max(0, leftMs);
-  const holdMs = holdEndsAt(0, leaseMs);
-  return leftMs < -holdMs ? holdMs : Math.max(0, Math.min(leftMs, holdMs));
+  if (leaseMs === undefined) return Math.max(0, heldUntil - now);
+  const endsAt = holdAsOf(heldUntil, leaseMs, now);
+  if (endsAt !== heldUntil) await putHold(runtime.store, group.id, heldUntil, endsAt);
+  return Math.max(0, Math.min(endsAt - now, holdEndsAt(0, leaseMs)));
 };
 
 /** The lease of the owner before, ms; after a restore anybody may have been it. Undefined where nobody knows it any more. */

@@ -68,6 +68,18 @@ export const putLeftBack = async (
   );
 };
 
+/** The end of a hold, where the clock was set since it was written; who is second finds it done. */
+export const putHold = async (store: Store, group: string, before: number, at: number): Promise<void> => {
+  await store.write(
+    updateInput({
+      table: store.tables.state,
+      key: keys.group(group),
+      set: { heldUntil: N(at) },
+      conditions: [attributeEquals('heldUntil', N(before))],
+    }),
+  );
+};
+
 /** The agent's word that all work of epochs before `epoch` has stopped. */
 export const acknowledgeFence = async (
   store: Store,

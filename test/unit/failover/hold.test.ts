@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  holdAsOf,
   holdEndsAt,
   isAhead,
   isBehind,
@@ -69,5 +70,30 @@ describe('a resource whose members were given from group to group', () => {
     const endsAt = holdEndsAt(left.at, LEASE_MS);
     expect([isLeaving(left, LEASE_MS, endsAt), isLeaving(left, LEASE_MS, endsAt + 1)]).toEqual([true, false]);
     expect(isLeaving(undefined, LEASE_MS, 0)).toBe(false);
+  });
+});
+
+describe('a hold', () => {
+  const holdMs = holdEndsAt(0, LEASE_MS);
+  const endsAt = 50_000_000;
+  const asOf = (now: number): number => holdAsOf(endsAt, LEASE_MS, now);
+
+  test('ends when it was said to, unless the clock was set far since: then one begins now, and ends', () => {
+    for (const sinceMs of [0, holdMs, 2 * holdMs]) expect(asOf(endsAt - holdMs + sinceMs)).toBe(endsAt);
+    for (const byMs of [-3_600_000, 3_600_000]) {
+      const now = endsAt + byMs;
+      expect(asOf(now)).toBe(now + holdMs);
+      expect(holdAsOf(asOf(now), LEASE_MS, now + holdMs)).toBe(now + holdMs);
+    }
+  });
+
+  test('that one wrong clock has moved is never over sooner by a right one', () => {
+    const writtenAt = endsAt - holdMs;
+    for (let offMs = -10 * holdMs; offMs <= 10 * holdMs; offMs += 50) {
+      const moved = asOf(writtenAt + offMs);
+      if (moved === endsAt) continue;
+      const seen = holdAsOf(moved, LEASE_MS, writtenAt);
+      expect(seen).toBeGreaterThanOrEqual(endsAt);
+    }
   });
 });

@@ -34,7 +34,7 @@ const FILES: Readonly<Record<RuleSet, readonly string[]>> = {
 const KNOWN: Readonly<Record<RuleSet, readonly [version: number, code: string]>> = {
   detector: [1, 'e4819a9e140ab27a'],
   safety: [2, '7710787db31e3f4b'],
-  fencing: [1, 'f11338f0b1c96450'],
+  fencing: [1, 'fb45a5763158d303'],
   plan: [2, 'd2218a80d39e7d25'],
 };
 
