@@ -180,10 +180,16 @@ export class SimulatedAgent {
       host.epoch = assignments.epoch;
     }
     for (const [group, { epoch, count, startInMs }] of wanted) {
-      host.starting.set(group, { epoch, count });
-      const ms = host.running.has(group) ? 1 : startInMs + host.startDelayMs;
+      const running = host.running.get(group);
+      if (running?.epoch === epoch && running.count === count) continue;
+      // As lib/agent does: the last list says when.
+      const work = { epoch, count };
+      host.starting.set(group, work);
+      const ms = running === undefined ? startInMs + host.startDelayMs : 1;
       if (Number.isFinite(ms))
-        this.#later(Math.max(1, ms), `${host.id} starts ${group}`, () => this.#begin(host, group));
+        this.#later(Math.max(1, ms), `${host.id} starts ${group}`, () => {
+          if (host.starting.get(group) === work) this.#begin(host, group);
+        });
     }
     const { now } = this.#deps.scheduler;
     const againMs = heldAgainMs(
