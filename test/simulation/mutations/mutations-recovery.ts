@@ -117,4 +117,20 @@ export const RECOVERY_MUTATIONS: readonly Mutation[] = [
       }),
     }),
   },
+  {
+    // What the write of a hold that begins now would change: its end stays where it was when the clock was set.
+    name: 'hold begins anew with each look',
+    invariant: 6,
+    faultFactor: 2,
+    mutate: () => ({
+      request: editing(({ updates }, by) => {
+        if (!by.startsWith('assignments#')) return;
+        for (const update of updates) {
+          const end = changeOf(update, 'heldUntil');
+          const before = Object.values(update.ExpressionAttributeValues ?? {}).find((value) => value !== end);
+          if (end?.N !== undefined && before?.N !== undefined) end.N = before.N;
+        }
+      }),
+    }),
+  },
 ];
