@@ -24,6 +24,12 @@ export class Admissions {
   repair(): void {
     for (const { id } of this.#world.tenants)
       if (this.#isRevoked(id)) void this.#setClient(id, 'reinstatePrincipal');
+    // A restore may not know of the key any more.
+    for (const { signs, refused, keys } of this.#world.agents) {
+      const { principal, current } = keys;
+      if (signs && refused)
+        void this.#world.operator('addKey', { principal }, { publicKey: current.publicKey });
+    }
   }
 
   /** Each second. */

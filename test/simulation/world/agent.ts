@@ -34,6 +34,8 @@ export class SimulatedAgent {
   readonly #keys: AgentKeys;
   /** Whether it signs its requests. */
   signs = false;
+  /** Whether its last beat was answered so. */
+  refused = false;
   #seq = 0;
   /** Number of the latest beat that was answered. */
   #heardSeq = 0;
@@ -109,6 +111,7 @@ export class SimulatedAgent {
     };
     const call = { operation: 'beat', params: { labscape: this.labscape }, body } as const;
     void this.#deps.network.send(this.#caller, call, this.labscape).then((reply) => {
+      if (reply.kind !== 'lost') this.refused = reply.status === REFUSED;
       if (reply.kind !== 'answer' || reply.status !== 200) return;
       this.#heardSeq = Math.max(this.#heardSeq, seq);
       this.#pace = afterAnswer(this.#pace, this.#deps.scheduler.now - sentAt);
