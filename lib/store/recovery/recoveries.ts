@@ -30,7 +30,7 @@ import {
   str,
   versioned,
 } from '../table/attributes.ts';
-import { attributeEquals, updateInput } from '../table/update.ts';
+import { absent, attributeEquals, updateInput } from '../table/update.ts';
 
 /** A phase that waits for somebody's answer: `token` completes the state machine's task. */
 export interface Waiting {
@@ -216,7 +216,10 @@ export const recoveriesPage = async (store: Store, limit: number, from: Item | u
     ...(from === undefined ? {} : { ExclusiveStartKey: from }),
   });
 
-/** Replaces what the recovery waits for, unless it was replaced meanwhile: an answer is taken once. */
+/**
+ * Replaces what the recovery waits for, unless it was replaced meanwhile: an answer is taken once. Nor when it was called
+ * off meanwhile: who does that ends the wait by the token that they see.
+ */
 export const exchangeWaiting = async (
   store: Store,
   recovery: RecoveryRecord,
@@ -227,7 +230,10 @@ export const exchangeWaiting = async (
       table: store.tables.state,
       key: keys.recovery(recovery.id),
       set: { waiting: J(next) },
-      conditions: [attributeEquals('waiting', J(recovery.waiting))],
+      conditions: [
+        attributeEquals('waiting', J(recovery.waiting)),
+        ...(recovery.cancel === undefined ? [absent('cancel')] : []),
+      ],
     }),
   );
 };

@@ -25,7 +25,7 @@ export const approvalWrites = (
   putEvent(store, event),
 ];
 
-/** A person calls it off, while it stands where it was seen. */
+/** A person calls it off, while it stands where it was seen, and waits for what it was seen to wait for. */
 export const cancelWrites = (
   store: Store,
   before: RecoveryRecord,
@@ -38,6 +38,7 @@ export const cancelWrites = (
     set: { cancel: S(reason), ...chainEnd(event) },
     conditions: [
       attributeEquals('nextPhase', S(before.nextPhase ?? '')),
+      before.waiting === undefined ? absent('waiting') : attributeEquals('waiting', J(before.waiting)),
       absent('cancel'),
       ...chainAt(before.chain),
     ],
