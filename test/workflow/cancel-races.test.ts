@@ -30,32 +30,12 @@ async function aboutToWait(labscape: string) {
 
 test('a recovery that is called off while its wait begins waits no longer', async () => {
   const { wait, cancel } = await aboutToWait('begins');
-  const runtime = rig.warm();
-  const write = runtime.store.write.bind(runtime.store);
-  let isFirst = true;
-  runtime.store.write = async (update) => {
-    if (isFirst) {
-      isFirst = false;
-      await cancel();
-    }
-    return write(update);
-  };
-  await wait(runtime);
+  await wait(rig.overtaken('write', () => cancel()));
   expect(rig.told).toEqual([expect.stringMatching(`^fail ${TOKEN} Cancelled`)]);
 });
 
 test('and so does one whose wait begins while it is called off', async () => {
   const { wait, cancel } = await aboutToWait('cancelled');
-  const runtime = rig.warm();
-  const transact = runtime.store.transact.bind(runtime.store);
-  let isFirst = true;
-  runtime.store.transact = async (writes) => {
-    if (isFirst) {
-      isFirst = false;
-      await wait();
-    }
-    return transact(writes);
-  };
-  await cancel(runtime);
+  await cancel(rig.overtaken('transact', () => wait()));
   expect(rig.told).toEqual([expect.stringMatching(`^fail ${TOKEN} Cancelled`)]);
 });

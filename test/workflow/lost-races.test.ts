@@ -54,16 +54,9 @@ describe('a word that loses to a crowd of other writers is tried again', () => {
 
   test('but not on one that was overtaken', async () => {
     const [first = ''] = await rig.labscape('overtaken', 1, {});
-    const runtime = rig.warm();
-    const transact = runtime.store.transact.bind(runtime.store);
-    let isFirst = true;
-    runtime.store.transact = async (writes) => {
-      if (isFirst) {
-        isFirst = false;
-        await editResource(rig.warm(), first, { labels: { by: 'another' } }, 1, REQUESTER);
-      }
-      return transact(writes);
-    };
+    const runtime = rig.overtaken('transact', () =>
+      editResource(rig.warm(), first, { labels: { by: 'another' } }, 1, REQUESTER),
+    );
     await expect(editResource(runtime, first, { labels: { by: 'me' } }, 1, REQUESTER)).rejects.toMatchObject({
       code: 'stale-precondition',
     });

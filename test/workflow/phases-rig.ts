@@ -102,6 +102,22 @@ export class PhasesRig {
     };
   }
 
+  /** A warm function that something comes before: between what it has read, and its first write or transaction. */
+  overtaken(what: 'write' | 'transact', by: () => Promise<unknown>): Runtime {
+    const runtime = this.warm();
+    const { store } = runtime;
+    const [write, transact] = [store.write.bind(store), store.transact.bind(store)];
+    let isFirst = true;
+    const first = async (): Promise<void> => {
+      if (!isFirst) return;
+      isFirst = false;
+      await by();
+    };
+    if (what === 'write') store.write = async (input) => first().then(() => write(input));
+    else store.transact = async (writes) => first().then(() => transact(writes));
+    return runtime;
+  }
+
   async labscape(id: string, resources: number, policy: object): Promise<readonly string[]> {
     const runtime = this.warm();
     await joinLabscape(runtime, LabscapeInput.parse({ id, policy }), REQUESTER);
